@@ -1,0 +1,44 @@
+"""Video motion magnification for microscopy.
+
+See motions of a hundredth of a pixel: in napari, in a plain script, on the command line.
+
+The public names are imported on first use, so that ``import napari_motionmag`` stays fast and
+needs neither torch nor Qt.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# public name -> (module, attribute); attribute None means the module itself
+_PUBLIC = {
+    "magnify": ("napari_motionmag.magnify", "magnify"),
+    "magnify_layer": ("napari_motionmag.magnify", "magnify_layer"),
+    "Movie": ("napari_motionmag.movie", "Movie"),
+    "temporal": ("napari_motionmag.temporal", None),
+    "views": ("napari_motionmag.views", None),
+    "samples": ("napari_motionmag.samples", None),
+}
+
+__all__ = ["Movie", "__version__", "magnify", "magnify_layer", "samples", "temporal", "views"]
+
+if TYPE_CHECKING:
+    from napari_motionmag import samples, temporal, views
+    from napari_motionmag.magnify import magnify, magnify_layer
+    from napari_motionmag.movie import Movie
+
+
+def __getattr__(name: str):
+    try:
+        module_name, attribute = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    module = import_module(module_name)
+    value = module if attribute is None else getattr(module, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The classical methods: phase, Riesz, linear, Lagrangian, and alignment."""

@@ -1,0 +1,1 @@
+"""The learned methods: networks, weights and the engine that runs them."""

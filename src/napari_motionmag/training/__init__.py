@@ -1,0 +1,1 @@
+"""Synthetic scenes, sensor model, losses and the training loop."""

@@ -1,0 +1,1 @@
+"""Slice views, measurements and looks into the networks."""

@@ -1,0 +1,1 @@
+"""Dock widgets; thin: science lives elsewhere."""
