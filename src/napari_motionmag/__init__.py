@@ -6,14 +6,15 @@ The public names are imported on first use, so that ``import napari_motionmag`` 
 needs neither torch nor Qt.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 # public name -> (module, attribute); attribute None means the module itself
 _PUBLIC = {
-    "magnify": ("napari_motionmag.magnify", "magnify"),
     "magnify_layer": ("napari_motionmag.magnify", "magnify_layer"),
     "Movie": ("napari_motionmag.movie", "Movie"),
     "temporal": ("napari_motionmag.temporal", None),
@@ -29,16 +30,33 @@ if TYPE_CHECKING:
     from napari_motionmag.movie import Movie
 
 
-def __getattr__(name: str):
-    try:
-        module_name, attribute = _PUBLIC[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    module = import_module(module_name)
-    value = module if attribute is None else getattr(module, attribute)
-    globals()[name] = value
-    return value
 
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+class _Package(ModuleType):
+    """The package as a module whose ``magnify`` stays the function.
+
+    Importing the submodule ``napari_motionmag.magnify`` makes Python bind the submodule to the
+    same name; the property keeps ``from napari_motionmag import magnify`` the function always.
+    """
+
+    @property
+    def magnify(self):
+        return import_module("napari_motionmag.magnify").magnify
+
+    @magnify.setter
+    def magnify(self, value):
+        pass
+
+    def __getattr__(self, name: str):
+        try:
+            module_name, attribute = _PUBLIC[name]
+        except KeyError:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+        module = import_module(module_name)
+        return module if attribute is None else getattr(module, attribute)
+
+    def __dir__(self) -> list[str]:
+        return sorted(__all__)
+
+
+sys.modules[__name__].__class__ = _Package
