@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from napari_motionmag.movie import Movie
 
 
-
-
 class _Package(ModuleType):
     """The package as a module whose ``magnify`` stays the function.
 

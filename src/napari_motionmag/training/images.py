@@ -1,0 +1,194 @@
+"""The pictures that scenes are cut from: photographs, micrographs, cut-outs, and procedural ones."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_motionmag.training import procedural
+
+PICTURE_SIZE = 416
+CUTOUT_SIZE = 112
+_EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+
+class PicturePool:
+    """Pictures and cut-outs of one size each, ready to be sampled in batches.
+
+    Parameters
+    ----------
+    images : str or Path, optional
+        Folder searched recursively. Pictures in a subfolder ``foregrounds`` with an alpha channel
+        become cut-outs; label images in subfolders called ``masks...`` give object shapes.
+        Without it everything is procedural.
+    procedural_count : int
+        Number of procedural pictures and masks kept; :meth:`refresh` replaces one at a time.
+    seed : int
+        Seed of the procedural ones.
+    refreshes : int
+        Start as if :meth:`refresh` had been called so often, to resume a training exactly.
+    cache : Path, optional
+        Where the decoded folder is kept as one ``.npz``, for faster starts.
+
+    Attributes
+    ----------
+    pictures : Tensor
+        uint8 (K, 3, 416, 416).
+    cutouts : Tensor
+        uint8 (M, 4, 112, 112), RGB and alpha.
+    has_colour : Tensor
+        bool (M,): cut-outs with a picture of their own; the others are shapes only.
+    """
+
+    def __init__(self, images=None, *, procedural_count=256, seed=0, refreshes=0, cache=None):
+        self._seed = seed
+        self._procedural_count = procedural_count
+        made, masks = [None] * procedural_count, [None] * procedural_count
+        for j in range(refreshes, refreshes + procedural_count):
+            made[j % procedural_count], masks[j % procedural_count] = self._make(j)
+        pictures, cutouts = np.stack(made), np.stack(masks)
+        colour = np.zeros(len(cutouts), bool)
+        if images is not None:
+            loaded, cut, shapes = _load_cached(Path(images), cache)
+            pictures = np.concatenate([pictures, loaded])
+            cutouts = np.concatenate([cutouts, shapes, cut])
+            colour = np.concatenate([colour, np.zeros(len(shapes), bool), np.ones(len(cut), bool)])
+        self._refreshes = refreshes
+        self.pictures = torch.from_numpy(pictures)
+        self.cutouts = torch.from_numpy(cutouts)
+        self.has_colour = torch.from_numpy(colour)
+
+    def _make(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The procedural picture and mask of a number: a function of the seed alone."""
+        rng = np.random.default_rng((self._seed, number))
+        picture = _quantise(procedural.picture(rng, PICTURE_SIZE))
+        return picture, _shape_only(procedural.mask(rng, CUTOUT_SIZE))
+
+    def refresh(self) -> None:
+        """Replace the oldest procedural picture and mask by new ones."""
+        picture, mask = self._make(self._refreshes + self._procedural_count)
+        k = self._refreshes % self._procedural_count
+        self.pictures[k] = torch.from_numpy(picture).to(self.pictures.device)
+        self.cutouts[k] = torch.from_numpy(mask).to(self.cutouts.device)
+        self._refreshes += 1
+
+    def to(self, device) -> "PicturePool":
+        """Move the pictures to a device."""
+        self.pictures = self.pictures.to(device)
+        self.cutouts = self.cutouts.to(device)
+        self.has_colour = self.has_colour.to(device)
+        return self
+
+    def sample_pictures(self, count: int, generator: torch.Generator, crop: int = PICTURE_SIZE):
+        """Random pictures, uint8 (count, 3, crop, crop); procedural ones a third of the time."""
+        index = self._draw(count, len(self.pictures), generator)
+        y, x = torch.randint(PICTURE_SIZE - min(crop, PICTURE_SIZE) + 1, (2,), generator=generator)
+        return self.pictures[:, :, y : y + crop, x : x + crop][index]
+
+    def sample_cutouts(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random cut-outs, uint8 (count, 4, s, s), and whether each has a picture of its own."""
+        index = self._draw(count, len(self.cutouts), generator)
+        return self.cutouts[index], self.has_colour[index]
+
+    def _draw(self, count: int, total: int, generator: torch.Generator) -> Tensor:
+        made = self._procedural_count
+        index = torch.randint(made, (count,), generator=generator)
+        if total > made:
+            loaded = torch.randint(made, total, (count,), generator=generator)
+            index = torch.where(torch.rand(count, generator=generator) < 1 / 3, index, loaded)
+        return index.to(self.pictures.device)
+
+
+def _quantise(picture: np.ndarray) -> np.ndarray:
+    return np.rint(picture * 255).astype(np.uint8)
+
+
+def _shape_only(mask: np.ndarray) -> np.ndarray:
+    out = np.full((4, *mask.shape), 128, np.uint8)
+    out[3] = _quantise(mask)
+    return out
+
+
+def _load_cached(folder: Path, cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if not folder.is_dir():
+        raise ValueError(f"images must be a folder of pictures, got {str(folder)!r}")
+    if cache is not None and Path(cache).exists():
+        with np.load(cache) as stored:
+            return stored["pictures"], stored["cutouts"], stored["shapes"]
+    parts = _load_folder(folder)
+    if cache is not None:
+        beside = Path(cache).with_suffix(".part.npz")
+        np.savez(beside, pictures=parts[0], cutouts=parts[1], shapes=parts[2])
+        beside.replace(cache)
+    return parts
+
+
+def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from PIL import Image
+
+    rng = np.random.default_rng(1)
+    pictures, cutouts, shapes = [], [], []
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _EXTENSIONS)
+    for path in files:
+        parents = path.relative_to(folder).parts[:-1]
+        with Image.open(path) as image:
+            if any(part.startswith("masks") for part in parents):
+                shapes.extend(_label_shapes(np.asarray(image), rng))
+            elif "foregrounds" in parents:
+                cutouts.append(_fit_cutout(image.convert("RGBA")))
+            else:
+                pictures.extend(_square_crops(image.convert("RGB"), rng))
+    if not pictures:
+        raise ValueError(f"images: no pictures found in {str(folder)!r}")
+    size = CUTOUT_SIZE
+    return (
+        np.stack(pictures),
+        np.stack(cutouts) if cutouts else np.empty((0, 4, size, size), np.uint8),
+        np.stack(shapes) if shapes else np.empty((0, 4, size, size), np.uint8),
+    )
+
+
+def _square_crops(image, rng) -> list[np.ndarray]:
+    """One crop, two for large pictures; small ones are mirrored out to the size."""
+    size = PICTURE_SIZE
+    if min(image.size) > 2 * size:  # keep pixels sharp, but not a tiny part of a huge picture
+        scale = 2 * size / min(image.size)
+        image = image.resize([round(n * scale) for n in image.size])
+    pixels = np.asarray(image)
+    pad = [(0, max(0, size - n)) for n in pixels.shape[:2]] + [(0, 0)]
+    pixels = np.pad(pixels, pad, mode="symmetric")
+    crops = []
+    for _ in range(2 if min(pixels.shape[:2]) > 1.4 * size else 1):
+        y, x = (int(rng.integers(n - size + 1)) for n in pixels.shape[:2])
+        crops.append(np.ascontiguousarray(pixels[y : y + size, x : x + size].transpose(2, 0, 1)))
+    return crops
+
+
+def _fit_cutout(image) -> np.ndarray:
+    """Scale a cut-out into the canvas with a clear margin."""
+    size, inner = CUTOUT_SIZE, CUTOUT_SIZE - 16
+    image.thumbnail((inner, inner))
+    canvas = np.zeros((size, size, 4), np.uint8)
+    y, x = (size - image.height) // 2, (size - image.width) // 2
+    canvas[y : y + image.height, x : x + image.width] = np.asarray(image)
+    return canvas.transpose(2, 0, 1)
+
+
+def _label_shapes(labels: np.ndarray, rng, limit: int = 4) -> list[np.ndarray]:
+    from scipy import ndimage
+
+    found = [
+        (k, box)
+        for k, box in enumerate(ndimage.find_objects(labels.astype(np.int64)), 1)
+        if box is not None and min(s.stop - s.start for s in box) >= 12
+    ]
+    out = []
+    for index in rng.permutation(len(found))[:limit]:
+        k, box = found[index]
+        shape = (labels[box] == k).astype(np.float32)
+        zoomed = ndimage.zoom(shape, (CUTOUT_SIZE - 24) / max(shape.shape), order=1)
+        margin = [CUTOUT_SIZE - n for n in zoomed.shape]
+        padded = np.pad(zoomed, [(m // 2, m - m // 2) for m in margin])
+        out.append(_shape_only(np.clip(ndimage.gaussian_filter(padded, 1), 0, 1)))
+    return out

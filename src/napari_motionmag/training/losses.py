@@ -1,0 +1,98 @@
+"""The paper's loss, term by term, and what is minimised for each network."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_motionmag.learned.difference import DifferenceNet
+from napari_motionmag.learned.network import Oh2018Net
+from napari_motionmag.training.scenes import Batch
+
+REGULARISATION = 0.1
+
+
+def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dict]:
+    """L1 between drawn and true frame.
+
+    Parameters
+    ----------
+    network : DifferenceNet
+        Three-channel network.
+    batch : Batch
+        Training samples.
+
+    Returns
+    -------
+    total : Tensor
+        What to minimise.
+    terms : dict of str to Tensor
+        The terms by name, detached.
+    """
+    gain = (batch.factor - 1).view(-1, 1, 1, 1)
+    drawn = network(batch.b, gain * batch.variation)
+    image = _image_loss(drawn, batch.target)
+    return image, {"image": image.detach()}
+
+
+def oh2018_losses(
+    network: Oh2018Net, batch: Batch, generator: torch.Generator
+) -> tuple[Tensor, dict]:
+    """The paper's loss: L1(Y_hat, Y) + 0.1 (L1(V_a, V_b) + L1(V'_b, V'_Y) + L1(M'_b, M_b)).
+
+    V is texture, M shape; a prime marks frames whose colours were perturbed.
+
+    Parameters
+    ----------
+    network : Oh2018Net
+        Three-channel network.
+    batch : Batch
+        Training samples.
+    generator : torch.Generator
+        Draws the colour perturbation.
+
+    Returns
+    -------
+    total : Tensor
+        What to minimise.
+    terms : dict of str to Tensor
+        The four terms by name, detached.
+
+    References
+    ----------
+    Oh et al., ECCV 2018, Section 3.2, "Loss function".
+    """
+    count = len(batch.b)
+    perturb = _colour_perturbation(batch.b, generator)
+    frames = torch.cat([batch.a, batch.b, perturb(batch.b), perturb(batch.target)])
+    texture, shape = network.encoder(frames)
+    v_a, v_b, v_b_prime, v_y_prime = texture.split(count)
+    m_a, m_b, m_b_prime, _ = shape.split(count)
+    factor = batch.factor.view(-1, 1, 1, 1)
+    drawn = network.decoder(v_b, network.manipulator(m_a, m_b - m_a, factor))
+    terms = {
+        "image": _image_loss(drawn, batch.target),
+        "texture": F.l1_loss(v_a.float(), v_b.float()),
+        "texture_perturbed": F.l1_loss(v_b_prime.float(), v_y_prime.float()),
+        "shape_perturbed": F.l1_loss(m_b_prime.float(), m_b.float()),
+    }
+    total = terms["image"] + REGULARISATION * sum(
+        value for name, value in terms.items() if name != "image"
+    )
+    return total, {name: value.detach() for name, value in terms.items()}
+
+
+def _image_loss(drawn: Tensor, target: Tensor) -> Tensor:
+    # Units of the paper: black -1, white 1.
+    return 2 * F.l1_loss(drawn.float(), target)
+
+
+def _colour_perturbation(like: Tensor, generator: torch.Generator):
+    """Gain and offset of each channel, the same for all frames of a sample; grey stays grey."""
+    count = len(like)
+    gain = 0.7 + 0.6 * torch.rand(count, 3, 1, 1, generator=generator)
+    offset = 0.2 * torch.rand(count, 3, 1, 1, generator=generator) - 0.1
+    gain, offset = gain.to(like.device), offset.to(like.device)
+    grey = (like == like[:, :1]).flatten(1).all(1).view(-1, 1, 1, 1)
+    gain = torch.where(grey, gain[:, :1], gain)
+    offset = torch.where(grey, offset[:, :1], offset)
+    return lambda frames: frames * gain + offset

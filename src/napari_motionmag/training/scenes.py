@@ -1,0 +1,342 @@
+"""Scenes of moving layers with exactly known sub-pixel motion (paper, Section 3.3).
+
+A layer is a band-limited picture kept as its Fourier transform, so that a shift by any fraction
+of a pixel is a phase factor and exact. Objects are layers with premultiplied alpha, composited in
+order over the background.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_motionmag.learned.difference import LUMA
+from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.sensor import Sensor, log_uniform
+
+PARTS = ("objects", "background", "blurred", "static", "still_background")
+_MARGIN = 40  # background beyond the frame: the largest motion, and what fades out at the border
+
+
+@dataclass
+class Scene:
+    """Layers of a batch of scenes.
+
+    Attributes
+    ----------
+    background : Tensor
+        complex (N, 3, P, P // 2 + 1), P = size + 2 * 40: spectrum of the background.
+    objects : Tensor
+        complex (M, 4, S, S // 2 + 1): spectra of premultiplied RGB and alpha.
+    owner : list of int
+        The sample that each object belongs to; objects of a sample are in drawing order.
+    position : Tensor
+        (M, 2): where the centre of each object rests, y and x in px.
+    grey : Tensor
+        bool (N,): samples without colour.
+    size : int
+        Height and width of the frames in px.
+    """
+
+    background: Tensor
+    objects: Tensor
+    owner: list
+    position: Tensor
+    grey: Tensor
+    size: int
+
+    def render(self, background_shift: Tensor, object_shift: Tensor) -> Tensor:
+        """The frame with every layer displaced.
+
+        Parameters
+        ----------
+        background_shift : Tensor
+            (N, 2), displacement y, x in px, at most 36 px in each direction.
+        object_shift : Tensor
+            (M, 2), displacement of each object in px.
+
+        Returns
+        -------
+        Tensor
+            (N, 3, size, size), black 0, white 1, noise-free.
+        """
+        device = self.background.device
+        canvas = _shifted(self.background, background_shift.to(device))
+        frame = canvas[..., _MARGIN : _MARGIN + self.size, _MARGIN : _MARGIN + self.size].clone()
+        if len(self.owner):
+            place = self.position.double() + object_shift.double()
+            whole = place.round()
+            sprites = _shifted(self.objects, (place - whole).float().to(device))
+            for k, (y, x) in enumerate(whole.long().tolist()):
+                _paste(frame[self.owner[k]], sprites[k], y, x)
+        grey = self.grey.to(device).view(-1, 1, 1, 1)
+        return torch.where(grey, _luma(frame).expand_as(frame), frame)
+
+
+@dataclass
+class Batch:
+    """Training samples; frames (N, 3, H, W), black 0, white 1.
+
+    Attributes
+    ----------
+    a, b : Tensor
+        The two input frames with noise: reference, and frame with the input motion.
+    target : Tensor
+        Noise-free frame with the magnified motion.
+    variation : Tensor
+        (N, 1, H, W), T(luma) as a temporal operator gives it: b - a, b minus an average of
+        references, or band-passed with much less noise than b.
+    factor : Tensor
+        (N,), the factor m.
+    two_frame : Tensor
+        bool (N,): `variation` is the plain difference.
+    """
+
+    a: Tensor
+    b: Tensor
+    target: Tensor
+    variation: Tensor
+    factor: Tensor
+    two_frame: Tensor
+
+    def to(self, device) -> "Batch":
+        return Batch(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
+
+
+class SceneMaker:
+    """Draws scenes from a pool of pictures.
+
+    Parameters
+    ----------
+    pool : PicturePool
+        Pictures and cut-outs, on the device where scenes are rendered.
+    size : int
+        Height and width of the frames in px.
+    """
+
+    def __init__(self, pool: PicturePool, size: int = 128):
+        self.pool = pool
+        self.size = size
+        self.sprite = 112 if size <= 192 else 192
+
+    def scene(self, parts: list[str], generator: torch.Generator) -> Scene:
+        """One scene for every name in `parts` (see :data:`PARTS`)."""
+        count, device = len(parts), self.pool.pictures.device
+        padded = self.size + 2 * _MARGIN
+        grey = torch.rand(count, generator=generator) < 0.5
+        pictures = self.pool.sample_pictures(count, generator)
+        zoom = log_uniform(0.6, 1.6, count, generator)
+        canvas = _contrast(_resample(pictures, padded, zoom, generator), generator)
+        blur = 0.4 + 0.6 * torch.rand(count, generator=generator)
+        extra = log_uniform(1.5, 8.0, count, generator)
+        blurred = torch.tensor([p == "blurred" for p in parts])
+        if "static" in parts:  # half of the still scenes are low in contrast, too
+            still = torch.tensor([p == "static" for p in parts])
+            blurred |= still & (torch.rand(count, generator=generator) < 0.4)
+        blur = torch.where(blurred, extra, blur).to(device)
+        background = _spectrum(canvas, blur)
+
+        owner = []
+        for k, part in enumerate(parts):
+            with_objects = part in ("objects", "still_background")
+            if with_objects or (part == "static" and torch.rand((), generator=generator) < 0.5):
+                share = min(1.0, max(0.4, self.size / 384))
+                number = torch.randint(7, 16, (), generator=generator).item() * share
+                owner += [k] * max(1, round(number))
+        position = (torch.rand(len(owner), 2, generator=generator) * self.size).round()
+        objects = self._objects(len(owner), blur.cpu()[owner], generator)
+        return Scene(background, objects, owner, position, grey, self.size)
+
+    def _objects(self, count: int, blur: Tensor, generator: torch.Generator) -> Tensor:
+        side, device = self.sprite, self.pool.pictures.device
+        if count == 0:
+            return torch.zeros(0, 4, side, side // 2 + 1, dtype=torch.complex64, device=device)
+        cutouts, own = self.pool.sample_cutouts(count, generator)
+        zoom = log_uniform(0.9, 4.0, count, generator) * (112 / side)
+        sprites = _resample(cutouts, side, zoom, generator, whole=True)
+        fill = _resample(
+            self.pool.sample_pictures(count, generator, crop=round(1.6 * side)),
+            side,
+            log_uniform(0.6, 1.6, count, generator),
+            generator,
+        )
+        borrowed = ~own & (torch.rand(count, generator=generator) < 0.8).to(device)
+        colour = torch.where(borrowed.view(-1, 1, 1, 1), fill, sprites[:, :3])
+        flat = torch.rand(count, 3, 1, 1, generator=generator).to(device)
+        colour = torch.where((own | borrowed).view(-1, 1, 1, 1), colour, flat)
+        alpha = sprites[:, 3:]
+        colour = _contrast(colour, generator)
+        opacity = (0.3 + 0.7 * torch.rand(count, 1, 1, 1, generator=generator)).to(device)
+        see_through = (torch.rand(count, 1, 1, 1, generator=generator) < 0.15).to(device)
+        alpha = torch.where(see_through, alpha * opacity, alpha)
+        premultiplied = torch.cat([colour * alpha, alpha], 1)
+        return _spectrum(premultiplied, blur.clamp(max=1.2).to(device), fade=4)
+
+    def batch(self, count: int, generator: torch.Generator) -> Batch:
+        """`count` samples of random parts, motions, factors and cameras."""
+        order = torch.randint(len(PARTS), (count,), generator=generator).tolist()
+        parts = [PARTS[k] for k in order]
+        scene = self.scene(parts, generator)
+        factor, reach = _draw_factor(count, generator)
+
+        moves = torch.tensor([p not in ("static", "still_background") for p in parts])
+        background = _motion(reach, generator) * moves[:, None]
+        owner = torch.tensor(scene.owner, dtype=torch.long)
+        moving = torch.tensor([parts[k] != "static" for k in scene.owner], dtype=torch.bool)
+        objects = _motion(reach[owner], generator) * moving[:, None]
+        rest_b = torch.rand(count, 2, generator=generator) - 0.5
+        rest_o = torch.rand(len(owner), 2, generator=generator) - 0.5
+
+        def at(gain):
+            return scene.render(
+                rest_b + gain[:, None] * background, rest_o + gain[owner][:, None] * objects
+            )
+
+        clean_a, clean_b = at(torch.zeros(count)), at(torch.ones(count))
+        target = at(factor)
+        sensor = Sensor.random(count, scene.grey, generator)
+        pattern = sensor.fixed_pattern(clean_a, generator)
+        a = sensor.expose(clean_a, pattern, generator)
+        b = sensor.expose(clean_b, pattern, generator)
+        variation, two_frame = _variation(a, b, clean_a, clean_b, pattern, generator)
+        device = a.device
+        return Batch(a, b, target, variation, factor.to(device), two_frame.to(device))
+
+
+def _draw_factor(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Factors and the largest input motion of each sample in px.
+
+    Input motion is log-uniform from 0.005 to 10 px, output motion up to 30 px, |m| up to 1000.
+    """
+    u = torch.rand(count, generator=generator)
+    wide = 30 * torch.rand(count, generator=generator)
+    usual = 14 * torch.rand(count, generator=generator)
+    small = log_uniform(0.1, 30.0, count, generator)
+    output = torch.where(u < 0.5, usual, torch.where(u < 0.75, small, wide))
+    given = log_uniform(0.005, 10.0, count, generator)
+    factor = (output / given).clamp(max=1000.0)
+    # A tenth attenuates, removes or mirrors instead.
+    v = torch.rand(count, generator=generator)
+    less = 2 * torch.rand(count, generator=generator) - 0.5
+    factor = torch.where(v < 0.07, less, factor)
+    factor = torch.where((v > 0.07) & (v < 0.12), -factor, factor)
+    return factor, given.clamp(max=10.0)
+
+
+def _motion(reach: Tensor, generator: torch.Generator) -> Tensor:
+    """Random directions; lengths from a tenth of the reach to the whole of it."""
+    angle = 2 * torch.pi * torch.rand(len(reach), generator=generator)
+    length = reach * (0.1 + 0.9 * torch.rand(len(reach), generator=generator))
+    return torch.stack([length * angle.sin(), length * angle.cos()], 1)
+
+
+def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tensor]:
+    """T(luma) of three kinds of temporal operator.
+
+    A filter that passes a share r^2 of the noise's power gives noise of r times the frame's,
+    correlated with it by r: noise = r^2 n_b + sqrt(r^2 - r^4) n'.
+    """
+    count, device = len(a), a.device
+    noise_a, noise_b = _luma(a - clean_a - pattern), _luma(b - clean_b - pattern)
+    clean = _luma(clean_b - clean_a)
+    u = torch.rand(count, generator=generator)
+    share = log_uniform(0.01, 0.5, count, generator).view(-1, 1, 1, 1).to(device)
+    averaged = log_uniform(2, 50, count, generator).view(-1, 1, 1, 1).to(device)
+    band = clean + share * noise_b + (share - share**2).sqrt() * noise_a
+    mean = clean + noise_b - noise_a / averaged.sqrt()
+    plain = clean + noise_b - noise_a
+    kind = u.view(-1, 1, 1, 1).to(device)
+    variation = torch.where(kind < 0.4, band, torch.where(kind < 0.5, mean, plain))
+    return variation, u >= 0.5
+
+
+def _luma(frames: Tensor) -> Tensor:
+    weights = frames.new_tensor(LUMA).view(1, 3, 1, 1)
+    return (frames * weights).sum(1, keepdim=True)
+
+
+def _resample(pictures, side: int, zoom, generator, whole: bool = False) -> Tensor:
+    """Turned, mirrored and zoomed views, float (N, C, side, side) in [0, 1].
+
+    `zoom` is source pixels a destination pixel. Views keep inside the picture; with `whole` they
+    are centred on it.
+    """
+    count, _, size, _ = pictures.shape
+    angle = 2 * torch.pi * torch.rand(count, generator=generator)
+    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, 1.0, -1.0)
+    centre = 2 * torch.rand(count, 2, generator=generator) - 1
+    if whole:
+        half, offset = zoom * side / size, torch.zeros(count, 2)
+    else:  # quarter turns, so that the view can fill the picture
+        angle = (angle / (torch.pi / 2)).floor() * (torch.pi / 2)
+        half = (zoom * side / size).clamp(max=1.0)
+        offset = centre * (1 - half)[:, None]
+    cos, sin = angle.cos() * half, angle.sin() * half
+    theta = torch.stack(
+        [
+            torch.stack([cos * mirror, -sin, offset[:, 0]], 1),
+            torch.stack([sin * mirror, cos, offset[:, 1]], 1),
+        ],
+        1,
+    ).to(pictures.device)
+    grid = F.affine_grid(theta, (count, 1, side, side), align_corners=False)
+    edge = "zeros" if whole else "reflection"
+    return F.grid_sample(
+        pictures.float().mul_(1 / 255), grid, padding_mode=edge, align_corners=False
+    )
+
+
+def _contrast(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Random contrast and brightness that keep pictures inside [0, 1]."""
+    count = len(pictures)
+    gain = 1 - 0.85 * torch.rand(count, generator=generator) ** 2.5
+    offset = torch.rand(count, generator=generator) * (1 - gain)
+    wide = (count, 1, 1, 1)
+    return pictures * gain.view(wide).to(pictures.device) + offset.view(wide).to(pictures.device)
+
+
+def _spectrum(pictures: Tensor, blur: Tensor, fade: int = 10) -> Tensor:
+    """Fourier transform, blurred by a Gaussian of `blur` px and cut off before Nyquist.
+
+    The borders fade into the mean, so that wrapping around makes no edge.
+    """
+    side, device = pictures.shape[-1], pictures.device
+    ramp = ((torch.arange(side, device=device) + 0.5) / fade).clamp(max=1)
+    window = 0.5 - 0.5 * torch.cos(torch.pi * torch.minimum(ramp, ramp.flip(0)))
+    window = window[:, None] * window[None, :]
+    mean = pictures.mean((-1, -2), keepdim=True) if pictures.shape[1] == 3 else 0.0
+    spectrum = torch.fft.rfft2((pictures - mean) * window + mean)
+    fy, fx = torch.fft.fftfreq(side, device=device), torch.fft.rfftfreq(side, device=device)
+
+    def axis(f):  # Gaussian, and a raised cosine from 3/4 of Nyquist to Nyquist
+        roll = torch.cos(torch.pi / 2 * ((f.abs() - 0.375) / 0.125).clamp(0, 1)) ** 2
+        return torch.exp(-2 * (torch.pi * f[None] * blur[:, None]) ** 2) * roll
+
+    return spectrum * (axis(fy)[:, None, :, None] * axis(fx)[:, None, None, :])
+
+
+def _shifted(spectrum: Tensor, shift: Tensor) -> Tensor:
+    """Pictures displaced by `shift` (N, 2), y and x in px, exactly."""
+    side, device = spectrum.shape[-2], spectrum.device
+    fy, fx = torch.fft.fftfreq(side, device=device), torch.fft.rfftfreq(side, device=device)
+
+    def phase(f, d):
+        angle = -2 * torch.pi * f[None] * d[:, None]
+        return torch.polar(torch.ones_like(angle), angle)
+
+    ramp = phase(fy, shift[:, 0])[:, None, :, None] * phase(fx, shift[:, 1])[:, None, None, :]
+    return torch.fft.irfft2(spectrum * ramp, s=(side, side))
+
+
+def _paste(frame: Tensor, sprite: Tensor, y: int, x: int) -> None:
+    """Draw a premultiplied sprite centred at (y, x) over a frame (3, H, W), in place."""
+    side, (height, width) = sprite.shape[-1], frame.shape[-2:]
+    top, left = y - side // 2, x - side // 2
+    y0, y1 = max(0, top), min(height, top + side)
+    x0, x1 = max(0, left), min(width, left + side)
+    if y0 >= y1 or x0 >= x1:
+        return
+    part = sprite[:, y0 - top : y1 - top, x0 - left : x1 - left]
+    under = frame[:, y0:y1, x0:x1]
+    under.mul_(1 - part[3:]).add_(part[:3])

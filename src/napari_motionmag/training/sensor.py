@@ -1,0 +1,110 @@
+"""What a camera makes of a clean frame: photon and read noise, a fixed pattern, quantisation."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def log_uniform(low, high, count: int, generator: torch.Generator) -> Tensor:
+    """`count` random numbers in [low, high], uniform in their logarithm."""
+    span = torch.log(torch.tensor([low, high], dtype=torch.float64))
+    u = torch.rand(count, generator=generator, dtype=torch.float64)
+    return torch.exp(span[0] + u * (span[1] - span[0])).float()
+
+
+@dataclass
+class Sensor:
+    """Cameras for a batch, one each sample; all tensors of shape (N,).
+
+    Attributes
+    ----------
+    photons : Tensor
+        Photo-electrons at white; infinite for none. The photon noise at intensity I (1 is white)
+        has the variance I / photons.
+    read : Tensor
+        Standard deviation of the read noise, 1 is white.
+    pattern : Tensor
+        Standard deviation of the fixed pattern, the same in every frame, 1 is white.
+    levels : Tensor
+        Grey levels up to white, as 255 for 8 bits; 0 for no quantisation.
+    clips : Tensor
+        bool: values outside [0, 1] are cut off.
+    grey : Tensor
+        bool: one sensor for all channels, so that grey stays grey.
+    """
+
+    photons: Tensor
+    read: Tensor
+    pattern: Tensor
+    levels: Tensor
+    clips: Tensor
+    grey: Tensor
+
+    @classmethod
+    def random(cls, count: int, grey: Tensor, generator: torch.Generator) -> "Sensor":
+        """Cameras from noise-free to a few photons a pixel.
+
+        A fifth has no noise, two fifths up to 3/255 at mid-grey as in the paper, two fifths up to
+        50/255. Quantisation as in the paper (8 bits), finer, or none.
+        """
+
+        def chance(p):
+            return torch.rand(count, generator=generator) < p
+
+        sigma = torch.where(
+            chance(0.5),
+            log_uniform(0.1 / 255, 3 / 255, count, generator),
+            log_uniform(1 / 255, 50 / 255, count, generator),
+        )
+        sigma = torch.where(chance(0.2), torch.zeros(count), sigma)
+        photon_share = torch.rand(count, generator=generator)
+        photon_share = torch.where(chance(0.4), torch.ones(count), photon_share)
+        pattern = log_uniform(0.1 / 255, 2 / 255, count, generator)
+        levels = torch.tensor([255.0, 255, 255, 1023, 4095, 0])
+        return cls(
+            photons=0.5 / (sigma**2 * photon_share),
+            read=sigma * (1 - photon_share).sqrt(),
+            pattern=torch.where(chance(0.15), pattern, torch.zeros(count)),
+            levels=levels[torch.randint(len(levels), (count,), generator=generator)],
+            clips=chance(0.5),
+            grey=grey.cpu(),
+        )
+
+    def fixed_pattern(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """The pattern that every frame of a sample shares, (N, C, H, W)."""
+        noise = _randn(like, generator) * _wide(self.pattern, like)
+        return self._grey(noise)
+
+    def expose(self, clean: Tensor, pattern: Tensor, generator: torch.Generator) -> Tensor:
+        """Frames (N, C, H, W), black 0, white 1, as the cameras give them.
+
+        Photon noise is Poisson below 300 electrons and its normal limit above. Quantisation is
+        floor(x levels + U(0, 1)) (paper, Section 3.3: sub-level motion survives on average).
+        """
+        signal = clean.clamp(min=0)
+        photons = _wide(self.photons, clean)
+        spread = torch.where(photons.isinf(), torch.zeros_like(photons), photons.reciprocal())
+        noisy = clean + _randn(clean, generator) * (signal * spread).sqrt()
+        for k in torch.nonzero(self.photons < 300)[:, 0].tolist():
+            counts = torch.poisson((signal[k] * self.photons[k].item()).cpu(), generator=generator)
+            noisy[k] = (counts / self.photons[k]).to(clean.device)
+        noisy = noisy + _randn(clean, generator) * _wide(self.read, clean)
+        noisy = self._grey(noisy + pattern)
+        noisy = torch.where(_wide(self.clips, clean), noisy.clamp(0, 1), noisy)
+        levels = _wide(self.levels, clean)
+        dither = self._grey(torch.rand(clean.shape, generator=generator).to(clean.device))
+        quantised = torch.floor(noisy * levels + dither) / levels.clamp(min=1)
+        return torch.where(levels > 0, quantised, noisy)
+
+    def _grey(self, frames: Tensor) -> Tensor:
+        grey = _wide(self.grey, frames)
+        return torch.where(grey, frames[:, :1].expand_as(frames), frames)
+
+
+def _wide(values: Tensor, like: Tensor) -> Tensor:
+    return values.to(like.device).view(-1, 1, 1, 1)
+
+
+def _randn(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator).to(like.device)

@@ -1,0 +1,341 @@
+"""The training loop: resumable to the step, on whatever device there is."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_motionmag.learned.difference import DifferenceNet
+from napari_motionmag.learned.network import Oh2018Net
+from napari_motionmag.learned.weights import build, load, save
+from napari_motionmag.training import losses
+from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.scenes import Batch, SceneMaker
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the course of a training; kept in its checkpoint."""
+
+    model: str = "difference"
+    config: dict | None = None
+    size: int = 128
+    batch: int = 8
+    rate: float = 8e-4
+    warmup: int = 500
+    decay: float = 0.999
+    steps: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    refresh_every: int = 4
+
+
+class Trainer:
+    """One training run in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where checkpoint, log, weights and pictures go. A checkpoint found there is resumed.
+    settings : Settings
+        Used for a new run; a resumed one keeps its own, but for its length.
+    images : Path, optional
+        Folder of pictures; procedural scenes alone without.
+    device : str
+        torch device.
+    init : str, optional
+        Weights to start from: a name or a path to ``.safetensors``.
+    precision : torch.dtype
+        Of the convolutions: float32 or bfloat16.
+    """
+
+    def __init__(
+        self, folder, settings, *, images=None, device="cpu", init=None, precision=torch.float32
+    ):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.device = torch.device(device)
+        self.precision = precision
+        state = None
+        if self.checkpoint.exists():
+            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            kept = {**state["settings"], "steps": settings.steps, "minutes": settings.minutes}
+            settings = Settings(**kept)
+        self.settings = settings
+        if init is not None and state is None:
+            network, card = load(init)
+            if card["model"] != settings.model:
+                raise ValueError(
+                    f"init must hold weights of {settings.model!r}, got {card['model']!r}"
+                )
+        else:
+            torch.manual_seed(settings.seed)
+            network = build(settings.model, settings.config)
+        self.network = network.to(self.device, memory_format=torch.channels_last).train()
+        self.average = build(settings.model, network.config.to_dict()).to(self.device)
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), lr=settings.rate, betas=(0.9, 0.999)
+        )
+        self.step, self.elapsed = 0, 0.0
+        if state is not None:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.elapsed = state["step"], state["elapsed"]
+        pool = PicturePool(
+            images,
+            seed=settings.seed,
+            refreshes=self.step // settings.refresh_every,
+            cache=self.folder / "pictures.npz" if images is not None else None,
+        )
+        self.pool = pool.to(self.device)
+        self.maker = SceneMaker(self.pool, settings.size)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / f"{self.settings.model}.safetensors"
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, by steps or by minutes, whichever is further."""
+        done = [0.0]
+        if self.settings.steps:
+            done.append(self.step / self.settings.steps)
+        if self.settings.minutes:
+            done.append(self.elapsed / (60 * self.settings.minutes))
+        return max(done)
+
+    def rate(self) -> float:
+        """Learning rate of the coming step: linear warm-up, then a cosine down to 1 %."""
+        warm = min(1.0, (self.step + 1) / self.settings.warmup)
+        cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.progress)))
+        return self.settings.rate * warm * (0.01 + 0.99 * cosine)
+
+    def batch(self, number: int) -> tuple[Batch, torch.Generator]:
+        """The samples of a step: a function of the seed and the step alone."""
+        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
+        return self.maker.batch(self.settings.batch, generator), generator
+
+    def train_step(self) -> dict:
+        """One optimisation step; returns the terms of the loss."""
+        started = time.perf_counter()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        batch, generator = self.batch(self.step)
+        with torch.autocast(
+            self.device.type, self.precision, enabled=self.precision != torch.float32
+        ):
+            if isinstance(self.network, DifferenceNet):
+                total, terms = losses.difference_losses(self.network, batch)
+            else:
+                total, terms = losses.oh2018_losses(self.network, batch, generator)
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self._average()
+        self.step += 1
+        if self.step % self.settings.refresh_every == 0:
+            self.pool.refresh()
+        self.elapsed += time.perf_counter() - started
+        return {name: value.item() for name, value in terms.items()}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.settings.decay, (1 + self.step) / (10 + self.step))
+        ours, theirs = list(self.average.parameters()), list(self.network.parameters())
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
+
+    def save(self) -> None:
+        """Write checkpoint and weights, each beside and then renamed."""
+        state = {
+            "settings": asdict(self.settings),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+        }
+        beside = self.checkpoint.with_suffix(".part")
+        torch.save(state, beside)
+        beside.replace(self.checkpoint)
+        save(
+            self.weights,
+            self.average,
+            {
+                "model": self.settings.model,
+                "steps": self.step,
+                "batch": self.settings.batch,
+                "crop": self.settings.size,
+                "training_minutes": round(self.elapsed / 60, 1),
+                "hardware": _hardware(self.device),
+            },
+        )
+
+    @torch.no_grad()
+    def panel(self) -> None:
+        """Write a PNG: reference, frame, drawn, truth, from top to bottom, the same samples
+        always."""
+        from PIL import Image
+
+        batch, _ = self.batch(2**40)
+        drawn = _draw(self.average, batch)
+        rows = [batch.a, batch.b, drawn, batch.target]
+        picture = torch.cat([torch.cat(list(r.clamp(0, 1)), 2) for r in rows], 1)
+        pixels = (picture.permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)
+        Image.fromarray(pixels).save(self.folder / "panel.png")
+
+
+def _draw(network, batch: Batch):
+    factor = batch.factor.view(-1, 1, 1, 1)
+    if isinstance(network, Oh2018Net):
+        return network(batch.a, batch.b, factor)
+    return network(batch.b, (factor - 1) * batch.variation)
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def fastest_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where it is the faster one in a trial, float32 elsewhere.
+
+    Processors differ: with matrix units bfloat16 is many times faster, without it is slower.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    spent = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        layer = torch.nn.Conv2d(64, 64, 3, padding=1).to(device, dtype)
+        x = torch.randn(4, 64, 32, 32, device=device, dtype=dtype)
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            layer(x)
+            trials = []
+            for _ in range(5):
+                started = time.perf_counter()
+                layer(x)
+                trials.append(time.perf_counter() - started)
+        spent[dtype] = min(trials)
+    return min(spent, key=spent.get)
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a name; ``auto`` takes CUDA, then MPS, then the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="napari-motionmag train",
+        description="Train or fine-tune a network on scenes with exactly known motion.",
+    )
+    p.add_argument("folder", type=Path, help="folder of the run; a run found there is resumed")
+    p.add_argument("--model", choices=("difference", "oh2018"), default="difference")
+    p.add_argument("--config", type=json.loads, help="JSON: fields of the network's configuration")
+    p.add_argument("--images", type=Path, help="folder of pictures; procedural scenes without")
+    p.add_argument("--init", help="weights to start from: a name or a .safetensors file")
+    p.add_argument("--steps", type=int, help="length of the run in steps")
+    p.add_argument("--minutes", type=float, help="length of the run in minutes of training")
+    p.add_argument("--size", type=int, default=128, help="crop in px (multiple of 4)")
+    p.add_argument("--batch", type=int, default=8)
+    p.add_argument("--rate", type=float, default=8e-4, help="learning rate")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--device", default="auto")
+    p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    p.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints")
+    p.add_argument("--threads", type=int, help="CPU threads")
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run ``napari-motionmag train``."""
+    args = parser().parse_args(argv)
+    if not args.steps and not args.minutes:
+        raise ValueError("train: give the length of the run as --steps or --minutes")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    device = pick_device(args.device)
+    precision = (
+        fastest_precision(device) if args.precision == "auto" else getattr(torch, args.precision)
+    )
+    settings = Settings(
+        model=args.model,
+        config=args.config,
+        size=args.size,
+        batch=args.batch,
+        rate=args.rate,
+        steps=args.steps,
+        minutes=args.minutes,
+        seed=args.seed,
+    )
+    trainer = Trainer(
+        args.folder,
+        settings,
+        images=args.images,
+        device=device,
+        init=args.init,
+        precision=precision,
+    )
+    run(trainer, save_every=args.save_every)
+    return 0
+
+
+def run(trainer: Trainer, *, save_every: float = 60, log_every: int = 50) -> None:
+    """Train until the run is done, logging a line of JSON every `log_every` steps."""
+    recent: list[dict] = []
+    saved = time.monotonic()
+    with (trainer.folder / "log.jsonl").open("a") as log:
+        while trainer.progress < 1:
+            recent.append(trainer.train_step())
+            if trainer.step % log_every == 0:
+                line = {"step": trainer.step, "minutes": round(trainer.elapsed / 60, 3)}
+                line["rate"] = trainer.rate()
+                for name in recent[0]:
+                    line[name] = float(np.mean([terms[name] for terms in recent]))
+                recent.clear()
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                _report(trainer, line)
+            if time.monotonic() - saved > save_every:
+                trainer.save()
+                trainer.panel()
+                saved = time.monotonic()
+    trainer.save()
+    trainer.panel()
+
+
+def _report(trainer: Trainer, line: dict) -> None:
+    done = trainer.progress
+    left = trainer.elapsed * (1 - done) / max(done, 1e-9)
+    rate = trainer.step / max(trainer.elapsed, 1e-9)
+    end = "\r" if sys.stderr.isatty() else "\n"
+    print(
+        f"{100 * done:5.1f} %  step {line['step']}  loss {line['image']:.4f}  "
+        f"{rate:.2f} steps/s  {left / 60:.0f} min left",
+        end=end,
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
