@@ -115,7 +115,7 @@ def read_card(path: Path) -> dict:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "pt") as opened:
+        with safe_open(path, "np") as opened:
             card = json.loads((opened.metadata() or {}).get("card", "null"))
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise ValueError(f"model: cannot read weights from {str(path)!r}: {error}") from None

@@ -1,0 +1,311 @@
+"""magnify(): from a movie to a lazy magnified one.
+
+Every output frame is one block of a dask array. A block's task reads the source frames that the
+temporal operator names for it, and no others, and runs the method.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_motionmag.cache import ByteBoundedCache
+from napari_motionmag.movie import Movie
+from napari_motionmag.temporal import TemporalOperator, make_operator
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+FRAME_BYTES = 512 * 2**20
+_FRAMES = ByteBoundedCache(FRAME_BYTES, lambda frame: frame.nbytes)
+
+
+def _learned(model, device, precision, tile):
+    from napari_motionmag.learned.method import LearnedMagnifier
+
+    return LearnedMagnifier(model=model, device=device, precision=precision, tile=tile)
+
+
+# name -> what makes the method of (model, device, precision, tile)
+METHODS: dict[str, Callable[..., Any]] = {"learned": _learned}
+
+
+class Frames(Sequence):
+    """The frames of one series of a movie on the unit scale, read when asked for.
+
+    Attributes
+    ----------
+    identity : tuple
+        The same for the same frames, in all threads.
+    """
+
+    def __init__(self, movie: Movie, token: str, other: tuple[int, ...]):
+        self.movie = movie
+        self.other = other
+        self.identity = (token, other)
+
+    def __len__(self) -> int:
+        return self.movie.n_frames
+
+    def __getitem__(self, t: int) -> np.ndarray:
+        return _FRAMES.get(
+            (self.identity, t), lambda: self.movie.to_unit(self.movie.read(t, self.other))
+        )
+
+
+@dataclass(frozen=True)
+class Magnification:
+    """What makes each magnified frame: a movie, a method, an operator and a factor.
+
+    It holds no array but the movie's and can be pickled when that can.
+
+    Parameters
+    ----------
+    movie : Movie
+        The source.
+    method : object
+        Has ``name`` and ``magnify(frames, operator, times, factor)``.
+    operator : TemporalOperator
+        Bound to the frame rate when it needs one.
+    factor : float
+        m, total gain.
+    recipe : dict
+        The arguments of :func:`magnify`, as plain values.
+    """
+
+    movie: Movie
+    method: Any
+    operator: TemporalOperator
+    factor: float
+    recipe: dict = field(default_factory=dict)
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
+        """Magnified frames in the movie's dtype.
+
+        Parameters
+        ----------
+        times : sequence of int
+            Frame numbers; neighbours share work.
+        other : tuple of int
+            Index along the axes other than T, Y, X and S.
+
+        Returns
+        -------
+        list of ndarray
+            Each (Y, X) or (Y, X, S).
+        """
+        if self.factor == 1:  # the identity, to the last bit
+            return [self.movie.read(t, other) for t in times]
+        frames = Frames(self.movie, self.token, other)
+        drawn = self.method.magnify(frames, self.operator, times, self.factor)
+        sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
+        return [
+            self.movie.from_unit(frame, source)
+            for frame, source in zip(drawn, sources, strict=True)
+        ]
+
+    def block(self, location: tuple[int, ...]) -> np.ndarray:
+        """The block at a position of the dask array's grid."""
+        at = dict(zip(self.movie.axes, location, strict=True))
+        other = tuple(at[axis] for axis in self.movie.other_axes)
+        return self.movie.expand(self.frames([at["T"]], other)[0])
+
+    def dask(self) -> da.Array:
+        """The lazy result: shape and dtype of the movie, one output frame a block."""
+        import dask.array as da
+
+        movie = self.movie
+        chunks = tuple(
+            (size,) if axis in "YXS" else (1,) * size
+            for axis, size in zip(movie.axes, movie.shape, strict=True)
+        )
+        return da.map_blocks(
+            _block,
+            chunks=chunks,
+            dtype=movie.dtype,
+            meta=np.empty((0,) * movie.ndim, movie.dtype),
+            name=f"magnify-{self.token}",
+            magnification=self,
+        )
+
+
+def _block(magnification: Magnification, block_id=None) -> np.ndarray:
+    return magnification.block(block_id)
+
+
+def plan(
+    movie,
+    factor: float,
+    *,
+    method: str = "learned",
+    mode: str | TemporalOperator = "static",
+    reference: int | slice | Sequence[int] = 0,
+    band: tuple[float, float] | None = None,
+    fps: float | None = None,
+    filter: str = "fir",
+    axes: str | None = None,
+    model: str = "default",
+    device: str | None = None,
+    precision: str | None = None,
+    tile: int | None = None,
+    intensity_range: tuple[float, float] | None = None,
+) -> Magnification:
+    """Check the arguments of :func:`magnify` and return what makes the frames."""
+    movie = Movie.from_any(movie, axes=axes, fps=fps, intensity_range=intensity_range)
+    factor = _checked_factor(factor)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
+    operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
+    operator.row(0, movie.n_frames)  # refuses what does not fit the movie
+    magnifier = METHODS[method](model=model, device=device, precision=precision, tile=tile)
+    smallest = getattr(magnifier, "smallest_frame", 2)
+    if min(movie.frame_shape[:2]) < smallest:
+        raise ValueError(
+            f"movie: frames must be at least {smallest} x {smallest} px for method {method!r}, "
+            f"got {movie.frame_shape[0]} x {movie.frame_shape[1]} (Y x X)"
+        )
+    recipe = {
+        "factor": factor,
+        "method": method,
+        "operator": operator.to_dict(),
+        "axes": movie.axes,
+        "fps": movie.fps,
+        "model": str(model),
+        "device": None if device is None else str(device),
+        "precision": precision,
+        "tile": tile,
+        "intensity_range": None if intensity_range is None else tuple(intensity_range),
+    }
+    return Magnification(movie, magnifier, operator, factor, recipe)
+
+
+def magnify(
+    movie,
+    factor: float,
+    *,
+    method: str = "learned",
+    mode: str | TemporalOperator = "static",
+    reference: int | slice | Sequence[int] = 0,
+    band: tuple[float, float] | None = None,
+    fps: float | None = None,
+    filter: str = "fir",
+    axes: str | None = None,
+    model: str = "default",
+    device: str | None = None,
+    precision: str | None = None,
+    tile: int | None = None,
+    intensity_range: tuple[float, float] | None = None,
+) -> da.Array:
+    """Magnify the motion in a movie, lazily.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+        numpy, dask or zarr array of real numbers with a time axis; see `axes`.
+    factor : float
+        m, the total gain of the selected motion: output displacement is m times the input
+        displacement. 1 leaves the movie as it is, 0 removes the motion, negative mirrors it.
+    method : {"learned"}
+        How motion is magnified.
+    mode : {"static", "dynamic", "temporal"} or TemporalOperator
+        Which variation is motion: against a reference, against the frame before, in a band of
+        frequencies, or what an operator of :mod:`napari_motionmag.temporal` selects.
+    reference : int, slice or list of int
+        Static mode: the frame at rest, or frames to average.
+    band : (float, float), optional
+        Temporal mode: lowest and highest frequency in Hz.
+    fps : float, optional
+        Frames a second. Taken from the layer or the Movie when they know it.
+    filter : {"fir", "butterworth", "iir", "acceleration"}
+        Temporal mode: kind of filter; acceleration is tuned to the centre of the band.
+    axes : str, optional
+        One letter an axis of T, Z, C, Y, X, S (S: RGB samples), as ``"TYX"`` or ``"TYXS"``.
+        Guessed when unambiguous.
+    model : str or Path
+        Learned method: ``"default"``, ``"difference"``, ``"oh2018"`` or a ``.safetensors`` file.
+    device : str, optional
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``; the best there is when None.
+    precision : {"float32", "float16", "bfloat16"}, optional
+        Number type of the convolutions; float16 on CUDA and float32 elsewhere when None.
+    tile : int, optional
+        Side of the tiles in px that large frames are cut into; results do not depend on it.
+    intensity_range : (float, float), optional
+        Intensities of black and white. Estimated from few frames, when first needed, if None.
+
+    Returns
+    -------
+    dask.array.Array
+        Shape and dtype of the movie, one frame a block; nothing is computed yet. Computing frame
+        t reads what the temporal operator needs for it and no more. Integers are rounded and
+        clipped to their type's limits.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range; the message names it, what came and what is allowed.
+
+    References
+    ----------
+    Oh et al., "Learning-based Video Motion Magnification", ECCV 2018.
+
+    Examples
+    --------
+    >>> from napari_motionmag import magnify, samples
+    >>> movie, about = samples.load("beating_cell")
+    >>> magnified = magnify(movie, 10, fps=about["fps"])
+    >>> frame = magnified[12].compute()
+    """
+    return plan(
+        movie,
+        factor,
+        method=method,
+        mode=mode,
+        reference=reference,
+        band=band,
+        fps=fps,
+        filter=filter,
+        axes=axes,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        intensity_range=intensity_range,
+    ).dask()
+
+
+def magnify_layer(layer, factor: float, **options):
+    """Magnify the motion in a napari Image layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source; a time axis as for :func:`magnify`.
+    factor : float
+        m, total gain of the selected motion.
+    **options
+        As for :func:`magnify`.
+
+    Returns
+    -------
+    napari.layers.Image
+        A lazy layer with the source's calibration and look, not added to a viewer. Its
+        ``metadata["napari_motionmag"]`` says how it was made.
+    """
+    from napari_motionmag.layers import magnified_layer
+
+    return magnified_layer(layer, plan(layer, factor, **options))
+
+
+def _checked_factor(factor) -> float:
+    if isinstance(factor, bool) or not isinstance(factor, (numbers.Real, np.number)):
+        raise TypeError(f"factor must be a number, got {factor!r}")
+    if not math.isfinite(factor):
+        raise ValueError(f"factor must be finite, got {factor}")
+    return float(factor)
