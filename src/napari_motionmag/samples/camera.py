@@ -1,0 +1,59 @@
+"""What a camera makes of an intensity: electrons, read noise, offset, whole numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A linear camera with photon and read noise.
+
+    Attributes
+    ----------
+    photons : float
+        Mean number of detected photons (electrons) in a pixel at intensity 1.
+    white : float
+        Grey levels above `offset` at intensity 1. It does not change with `photons`: fewer
+        photons are amplified more, so that the picture is as bright and noisier.
+    offset : float
+        Grey levels in the dark.
+    read_noise : float
+        Standard deviation of the read noise, electrons.
+    dtype : str
+        Integer type of the frames.
+    """
+
+    photons: float
+    white: float
+    offset: float
+    read_noise: float
+    dtype: str
+
+    @property
+    def gain(self) -> float:
+        """Grey levels per electron: the slope of variance against mean."""
+        return self.white / self.photons
+
+    def mean(self, intensity: np.ndarray) -> np.ndarray:
+        """Expected grey levels of an intensity (float64, not rounded)."""
+        return self.offset + self.white * intensity
+
+    def expose(self, intensity: np.ndarray, rng: np.random.Generator | None, dtype=None):
+        """One exposure in grey levels; without noise when `rng` is None.
+
+        Integers are rounded and clipped to the type's range; floats are neither.
+        """
+        dtype = np.dtype(self.dtype if dtype is None else dtype)
+        if rng is None:
+            levels = self.mean(intensity)
+        else:
+            levels = self.gain * rng.poisson(self.photons * np.maximum(intensity, 0.0))
+            levels += self.offset
+            levels += self.gain * self.read_noise * rng.standard_normal(levels.shape)
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            levels = np.clip(np.rint(levels), limits.min, limits.max)
+        return levels.astype(dtype)

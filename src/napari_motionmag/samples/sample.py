@@ -1,0 +1,128 @@
+"""A sample movie: its recipe, and how it is rendered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .camera import Camera
+from .motion import Motion, combine
+from .scene import Points
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is seen and how it moves.
+
+    Attributes
+    ----------
+    paint : function
+        Points -> intensity at their current coordinates, shape (N,) or (N, channels).
+    motion : Motion
+    details : mapping
+        More about this scene for the user, by name.
+    """
+
+    paint: Callable[[Points], np.ndarray]
+    motion: Motion
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Recipe of a sample movie.
+
+    Attributes
+    ----------
+    title, description, rest : str
+        For the user; `rest` says what displacement 0 is.
+    axes : str
+        Letters of T, C, Y, X, S in the order of the array's axes.
+    n_frames, size, fps, camera
+        Defaults; `size` is (Y, X) px.
+    pixel : float
+        Size of a pixel, um.
+    frequencies : tuple of float
+        Frequencies of the motion, Hz: the frame rate must be more than twice each.
+    colormap : str
+    suggestion : mapping
+        Arguments for ``magnify`` that show the sample well.
+    options : mapping
+        The sample's own overrides and their defaults, given to `build` by name; `amplitude`,
+        the peak displacement in px, is one of them for every sample that moves.
+    build : function
+        (shape, fps, rng, **options) -> Scene
+    """
+
+    title: str
+    description: str
+    rest: str
+    axes: str
+    n_frames: int
+    size: tuple[int, int]
+    fps: float
+    pixel: float
+    frequencies: tuple[float, ...]
+    camera: Camera
+    colormap: str
+    suggestion: Mapping[str, Any]
+    options: Mapping[str, Any]
+    build: Callable[..., Scene] = field(repr=False)
+
+
+def frames(scene: Scene, n_frames: int):
+    """Yield the noise-free intensity of each frame.
+
+    Only pixels that ever move are evaluated anew, and frames that repeat (the motions are
+    periodic) are evaluated once.
+
+    Yields
+    ------
+    ndarray of float64, shape (Y, X) or (Y, X, channels)
+        Intensity, 1 where the camera is at its white level. Not to be written to.
+    """
+    motion = scene.motion
+    shape = motion.patterns.shape[2:]
+    courses = np.array([motion.course(t) for t in range(n_frames)])
+    keys = [tuple(row) for row in courses.round(12) + 0.0]  # + 0.0 makes -0.0 equal to 0.0
+    left = Counter(keys)
+    reach = np.abs(courses).max(axis=0) @ np.hypot(*motion.patterns.swapaxes(0, 1)).max((1, 2))
+
+    everywhere = Points.grid(shape, 0.0)
+    rest = scene.paint(everywhere)
+    moving = np.flatnonzero(np.any(motion.patterns != 0, axis=(0, 1)))
+    points = Points(everywhere.y[moving], everywhere.x[moving], reach)
+    patterns = motion.patterns.reshape(len(courses[0]), 2, -1)[:, :, moving]
+
+    known: dict[tuple, np.ndarray] = {}
+    for key, course in zip(keys, courses, strict=True):
+        frame = known.get(key)
+        if frame is None:
+            frame = rest.copy()
+            if np.any(course) and len(moving):
+                points.show(combine(course, patterns))
+                frame[moving] = scene.paint(points)
+            frame = frame.reshape(*shape, *rest.shape[1:])
+        left[key] -= 1
+        if left[key]:
+            known[key] = frame
+        else:
+            known.pop(key, None)
+        yield frame
+
+
+def render(scene: Scene, axes: str, n_frames: int, camera: Camera, rng, dtype=None):
+    """Render all frames as an array with `axes`; without noise when `rng` is None."""
+    movie = None
+    for t, intensity in enumerate(frames(scene, n_frames)):
+        if axes[1] == "C":
+            intensity = np.moveaxis(intensity, -1, 0)
+        levels = camera.expose(intensity, rng, dtype)
+        if movie is None:
+            movie = np.empty((n_frames, *levels.shape), levels.dtype)
+        movie[t] = levels
+    return movie
