@@ -1,0 +1,40 @@
+"""Temporal operators: which variation in time is to be magnified.
+
+Static, dynamic and band-pass magnification are one idea: a linear operator ``T`` along time,
+
+    (T s)(t) = sum over k of weights[k] * s[indices[k]],
+
+that selects the variation to change. Every operator here sums to zero, so a still scene gives
+nothing, and has gain 1 for the motion it selects, so that a factor m means the same everywhere
+(:class:`DifferenceOfIIR` is the exception; see there).
+
+=============================  ==========================================================
+:class:`Static`                difference to a reference frame, or to the mean of several
+:class:`Dynamic`               difference to the frame ``lag`` frames ago
+:class:`FIR`                   band of frequencies, centred (no delay), finite
+:class:`Butterworth`           band of frequencies, recursive, causal or zero-phase
+:class:`DifferenceOfIIR`       band of frequencies, two first-order low-passes subtracted
+:class:`Acceleration`          deviation from linear motion, tuned to a frequency
+=============================  ==========================================================
+
+:func:`make_operator` builds one from the arguments of ``magnify``.
+"""
+
+from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.differences import Dynamic, Static
+from napari_motionmag.temporal.factory import FILTERS, MODES, make_operator
+from napari_motionmag.temporal.kernels import FIR, Acceleration
+from napari_motionmag.temporal.recursive import Butterworth, DifferenceOfIIR
+
+__all__ = [
+    "FILTERS",
+    "FIR",
+    "MODES",
+    "Acceleration",
+    "Butterworth",
+    "DifferenceOfIIR",
+    "Dynamic",
+    "Static",
+    "TemporalOperator",
+    "make_operator",
+]

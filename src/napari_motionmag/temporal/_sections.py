@@ -1,0 +1,106 @@
+"""Second-order sections as rows of weights: impulse responses, and the filter run both ways.
+
+Every function takes a recursive operator (frozen, hashable, with the attribute `sos`), so that
+what is costly is computed once for each.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from scipy import signal
+
+# Rows drop the past (and future) whose weights sum to less than this part of all weights.
+_NEGLIGIBLE = 1e-6
+# Longest impulse response that is computed whatever the length of the movie, in frames.
+_LONG = 2**17
+
+
+def slowest_pole(op) -> float:
+    """Largest magnitude of a pole: the factor by which the slowest response fades in a frame."""
+    return max(np.abs(np.roots(section[3:])).max() for section in op.sos)
+
+
+@lru_cache(maxsize=64)
+def fading(op) -> int:
+    """Number of frames after which the slowest pole has faded to 1e-12."""
+    return math.ceil(math.log(1e-12) / math.log(slowest_pole(op))) + 16
+
+
+def impulse(op, n: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Impulse response for movies of `n` frames. See `_impulse_of_length`."""
+    # rounded up, so that movies of different lengths share it
+    longest = max(_LONG, 1 << (n - 1).bit_length())
+    return _impulse_of_length(op, min(fading(op), longest))
+
+
+@lru_cache(maxsize=16)
+def _impulse_of_length(op, length: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Impulse response h of `length` frames. Do not write to the result.
+
+    Returns
+    -------
+    newest_last : ndarray, shape (memory,)
+        h reversed, without the part that is negligible.
+    rest : ndarray, shape (memory,)
+        ``rest[k] = -sum(h[:k])``, the weight of all frames from k frames ago backwards.
+    memory : int
+        Number of frames that are not negligible.
+    """
+    impulse = np.zeros(length)
+    impulse[0] = 1
+    h = signal.sosfilt(op.sos, impulse)
+    memory = length
+    if length == fading(op):
+        after = np.cumsum(np.abs(h)[::-1])[::-1]
+        memory = int(np.count_nonzero(after >= _NEGLIGIBLE * after[0]))
+    rest = -np.concatenate([[0.0], np.cumsum(h[: memory - 1])])
+    return h[:memory][::-1].copy(), rest, memory
+
+
+def pad_length(sos: np.ndarray, n: int) -> int:
+    """Frames of odd extension at each end: the default of `sosfiltfilt`, if the movie has them."""
+    taps = 2 * len(sos) + 1 - min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())
+    return min(3 * int(taps), n - 1)
+
+
+@lru_cache(maxsize=64)
+def both_ways_reach(op) -> int | None:
+    """How far, in frames, the filter run both ways reaches before it is negligible."""
+    length = fading(op)
+    if length > _LONG:
+        return None
+    impulse = np.zeros(length)
+    impulse[0] = 1
+    # the response of the second pass to the first is the autocorrelation of h
+    once = signal.sosfilt(op.sos, impulse)
+    g = np.abs(signal.sosfilt(op.sos, once[::-1])[::-1])
+    after = 2 * np.cumsum(g[::-1])[::-1]
+    return int(np.count_nonzero(after >= _NEGLIGIBLE * (after[0] - g[0])))
+
+
+@lru_cache(maxsize=64)
+def both_ways_row(op, t: int, n: int) -> np.ndarray:
+    """Row `t` of the matrix that is `sosfiltfilt` on `n` frames. Do not write to the result.
+
+    The matrix is a product: odd extension, filter, reverse, filter, reverse, crop. Its row is
+    what the transposed steps make, in opposite order, of a one at frame `t`.
+    """
+    sos = op.sos
+    pad = pad_length(sos, n)
+    weights = np.zeros(n + 2 * pad)
+    weights[pad + t] = 1
+    for _ in range(2):
+        # transpose of "reverse, then filter from the steady state of the first frame": the
+        # filter run backwards, then (as a constant gives nothing) the sum taken off that frame
+        weights = signal.sosfilt(sos, weights)
+        weights[-1] -= weights.sum()
+        weights = weights[::-1]
+    row = weights[pad : pad + n].copy()
+    # transpose of the odd extension 2 s(0) - s(k), and of that at the end
+    left, right = weights[:pad], weights[pad + n :]
+    row[0] += 2 * left.sum()
+    row[1 : pad + 1] -= left[::-1]
+    row[-1] += 2 * right.sum()
+    row[n - 1 - pad : n - 1] -= right[::-1]
+    return row

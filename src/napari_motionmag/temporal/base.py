@@ -1,0 +1,217 @@
+"""The interface of every temporal operator."""
+
+from abc import ABC, abstractmethod
+from dataclasses import fields, replace
+from typing import ClassVar
+
+import numpy as np
+
+from napari_motionmag.temporal import _engine
+from napari_motionmag.temporal._checks import check_fps, check_frame
+
+
+class TemporalOperator(ABC):
+    """A linear operator along time, ``(T s)(t) = sum_k weights[k] * s[indices[k]]``.
+
+    The operators are frozen dataclasses: hashable, comparable, safe to share between threads.
+    Weights always sum to zero: what does not change is never selected.
+    """
+
+    name: ClassVar[str]
+    """Short name, as used in recipes and for the argument ``filter`` of ``magnify``."""
+
+    in_hz: ClassVar[bool] = True
+    """Whether the operator is defined in Hz, and so needs `fps` before it can be used."""
+
+    _registry: ClassVar[dict[str, type["TemporalOperator"]]] = {}
+
+    fps: float | None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__:
+            TemporalOperator._registry[cls.name] = cls
+
+    def bind(self, fps: float) -> "TemporalOperator":
+        """Return a copy for movies of `fps` frames per second; an earlier `fps` is replaced.
+
+        Raises
+        ------
+        ValueError, TypeError
+            `fps` is missing, not a positive finite number, or too low for the band.
+        """
+        return replace(self, fps=check_fps(fps))
+
+    def row(self, t: int, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """Frames and weights that make output frame `t`.
+
+        Parameters
+        ----------
+        t : int
+            Output frame, 0 to ``n_frames - 1``.
+        n_frames : int
+            Number of frames of the movie, at least 2.
+
+        Returns
+        -------
+        indices : ndarray of int64, shape (k,)
+            The frames that output `t` needs, distinct and increasing.
+        weights : ndarray of float64, shape (k,)
+            Their weights; they sum to zero. Where the operator gives exactly nothing (at the
+            reference frame itself) the row is frame `t` with weight 0, so it is never empty.
+
+        Raises
+        ------
+        ValueError, TypeError
+            `t` is outside the movie, the movie is shorter than two frames, or `fps` is missing.
+        """
+        t, n_frames = check_frame(t, n_frames)
+        self._require_fps()
+        return self._row(t, n_frames)
+
+    def needs(self, t: int, n_frames: int) -> np.ndarray:
+        """Frames that output `t` needs: the indices of :meth:`row`."""
+        return self.row(t, n_frames)[0]
+
+    @property
+    def support(self) -> tuple[int, int] | None:
+        """Number of frames needed (before, after) the output frame, away from the ends.
+
+        None where no fixed number is enough: the reference of `Static` may be anywhere, and
+        recursive filters remember everything (their rows drop what weighs less than 1e-6).
+        """
+        return None
+
+    def apply(self, x, axis: int = 0):
+        """Filter an array along time.
+
+        Parameters
+        ----------
+        x : array_like or dask array
+            Real numbers, at least 2 frames along `axis`.
+        axis : int
+            The axis of time.
+
+        Returns
+        -------
+        ndarray or dask array
+            Same shape. Computed in float64 and returned as float32 for float32, float16 and
+            integers up to 16 bit, otherwise as float64. For a dask array: lazy, same chunks; a
+            chunk reads only the chunks of time that it needs, never the whole movie unless the
+            operator itself reaches that far (recursive filters read the past, chunk by chunk).
+
+        Raises
+        ------
+        ValueError, TypeError
+            Complex or non-numeric `x`, fewer than 2 frames, an axis outside `x`, unknown chunk
+            sizes, or `fps` is missing.
+
+        Warns
+        -----
+        UserWarning
+            `x` holds NaN or infinity: the time courses of these pixels are lost, others are not.
+        """
+        self._require_fps()
+        if not isinstance(x, np.ndarray):
+            import dask.array as da
+
+            x = x if isinstance(x, da.Array) else np.asarray(x)
+        axis = _engine.check_array(x, axis)
+        return (
+            self._apply_numpy(x, axis) if isinstance(x, np.ndarray) else self._apply_dask(x, axis)
+        )
+
+    def response(self, frequencies, fps: float | None = None) -> np.ndarray:
+        """Complex gain for sinusoids, in the middle of a long movie.
+
+        Parameters
+        ----------
+        frequencies : array_like of float
+            In Hz.
+        fps : float, optional
+            Frames per second; needed when the operator is not bound, otherwise it takes the place
+            of the operator's own.
+
+        Returns
+        -------
+        ndarray of complex128
+            Same shape as `frequencies`. ``exp(2j pi f t)`` comes out multiplied by it.
+        """
+        bound = self if fps is None else self.bind(fps)
+        bound._require_fps()
+        frequencies = np.asarray(frequencies)
+        if frequencies.dtype.kind not in "iuf" or not np.isfinite(frequencies).all():
+            raise ValueError(f"frequencies must be finite real numbers in Hz; got {frequencies!r}")
+        return np.asarray(bound._response(frequencies.astype(np.float64)), dtype=np.complex128)
+
+    def describe(self) -> str:
+        """One line for people: layer names, logs, metadata."""
+        return self._describe() + (f" at {self.fps:g} fps" if self.in_hz and self.fps else "")
+
+    def to_dict(self) -> dict:
+        """Recipe of plain JSON types, from which :meth:`from_dict` makes the operator again."""
+        recipe = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"operator": self.name, **recipe}
+
+    @staticmethod
+    def from_dict(recipe: dict) -> "TemporalOperator":
+        """Make an operator from a recipe written by :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError
+            Unknown operator, or arguments that this operator does not have.
+        """
+        arguments = dict(recipe)
+        name = arguments.pop("operator", None)
+        cls = TemporalOperator._registry.get(name)
+        if cls is None:
+            known = ", ".join(sorted(TemporalOperator._registry))
+            raise ValueError(f"recipe['operator'] must be one of {known}; got {name!r}")
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(arguments) - set(known)):
+            raise ValueError(f"recipe of {name!r} has unknown entries {unknown}; allowed: {known}")
+        return cls._from_recipe(arguments)
+
+    # ---- what an operator defines -------------------------------------------------------------
+
+    @classmethod
+    def _from_recipe(cls, arguments: dict) -> "TemporalOperator":
+        return cls(**arguments)
+
+    @abstractmethod
+    def _row(self, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`row` without the checks; the arrays are the caller's own."""
+
+    @abstractmethod
+    def _response(self, frequencies: np.ndarray) -> np.ndarray:
+        """:meth:`response` of the bound operator."""
+
+    @abstractmethod
+    def _describe(self) -> str:
+        """:meth:`describe` without the frame rate."""
+
+    def _window(self, start: int, stop: int, n: int) -> tuple[int, int]:
+        """Range of frames that outputs ``start..stop-1`` of a movie of `n` frames need."""
+        return 0, n
+
+    @abstractmethod
+    def _filter(self, frames: np.ndarray, first: int, start: int, stop: int, n: int) -> np.ndarray:
+        """Outputs ``start..stop-1`` from `frames`, the float64 frames `first`, ... (time first).
+
+        `frames` is a private copy and may be overwritten. It holds at least :meth:`_window`.
+        """
+
+    def _apply_numpy(self, x: np.ndarray, axis: int) -> np.ndarray:
+        n = x.shape[axis]
+        return _engine.filter_array(self, x, axis, 0, 0, n, n)
+
+    def _apply_dask(self, x, axis: int):
+        return _engine.filter_dask(self, x, axis)
+
+    def _require_fps(self) -> None:
+        if self.in_hz and self.fps is None:
+            raise ValueError(
+                f"fps is missing: {self.describe()} is defined in Hz; "
+                "give fps=... or use .bind(fps) first"
+            )

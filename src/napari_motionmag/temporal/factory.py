@@ -1,0 +1,118 @@
+"""From the arguments of ``magnify`` to a temporal operator."""
+
+import math
+import warnings
+
+import numpy as np
+
+from napari_motionmag.temporal._checks import check_fps, check_number
+from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.differences import Dynamic, Static
+from napari_motionmag.temporal.kernels import FIR, Acceleration
+from napari_motionmag.temporal.recursive import Butterworth, DifferenceOfIIR
+
+MODES = ("static", "dynamic", "temporal")
+"""Names allowed for the argument ``mode``; a :class:`TemporalOperator` is allowed too."""
+
+FILTERS = ("fir", "butterworth", "iir", "acceleration")
+"""Names allowed for the argument ``filter`` of mode "temporal"."""
+
+
+def make_operator(
+    mode,
+    *,
+    reference=0,
+    band=None,
+    fps: float | None = None,
+    filter: str = "fir",
+) -> TemporalOperator:
+    """Make the temporal operator that the arguments of ``magnify`` ask for.
+
+    Parameters
+    ----------
+    mode : {"static", "dynamic", "temporal"} or TemporalOperator
+        "static" compares with `reference`, "dynamic" with the frame before, "temporal" selects
+        `band`. An operator is returned as it is, bound to `fps` if it has none.
+    reference : int, slice or sequence of int
+        For "static": see :class:`Static`.
+    band : (float, float), optional
+        For "temporal": the band (low, high) in Hz, ``0 < low < high <= fps / 2``.
+    fps : float, optional
+        Frames per second; needed for "temporal".
+    filter : {"fir", "butterworth", "iir", "acceleration"}
+        For "temporal". "butterworth" is causal and of order 2; "acceleration" is tuned to the
+        centre of `band`. For other choices pass an operator as `mode`.
+
+    Returns
+    -------
+    TemporalOperator
+        Ready for use.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Unknown names, `band` or `fps` missing or wrong, or an operator that was made for another
+        frame rate than `fps`.
+
+    Warns
+    -----
+    UserWarning
+        `band` was given with a mode that has none.
+    """
+    if isinstance(mode, TemporalOperator):
+        return _bound(mode, fps)
+    if not isinstance(mode, str) or mode not in MODES:
+        raise (ValueError if isinstance(mode, str) else TypeError)(
+            f"mode must be one of {', '.join(MODES)}, or a temporal operator; got {mode!r}"
+        )
+    if not isinstance(filter, str) or filter not in FILTERS:
+        raise (ValueError if isinstance(filter, str) else TypeError)(
+            f"filter must be one of {', '.join(FILTERS)}; got {filter!r}"
+        )
+    if mode != "temporal":
+        if band is not None:
+            warnings.warn(
+                f"band={band!r} is not used with mode={mode!r}; it selects frequencies with "
+                "mode='temporal'",
+                stacklevel=2,
+            )
+        return Static(reference, fps=fps) if mode == "static" else Dynamic(fps=fps)
+
+    low, high = _check_pair(band)
+    if fps is None:
+        raise ValueError("fps is missing: mode='temporal' needs the frames per second of the movie")
+    if filter == "acceleration":
+        FIR(low, high, fps)  # the band must be a band here too
+        return Acceleration((low + high) / 2, fps)
+    return {"fir": FIR, "butterworth": Butterworth, "iir": DifferenceOfIIR}[filter](low, high, fps)
+
+
+def _bound(operator: TemporalOperator, fps: float | None) -> TemporalOperator:
+    """The operator, bound to `fps` unless it has a frame rate, which must then be the same."""
+    if fps is None:
+        operator._require_fps()
+        return operator
+    fps = check_fps(fps)
+    if operator.fps is None:
+        return operator.bind(fps)
+    # 29.97 and 30000 / 1001 are the same
+    if not math.isclose(operator.fps, fps, rel_tol=1e-4):
+        raise ValueError(
+            f"fps={fps:g} does not agree with mode, which was made for {operator.fps:g} fps: "
+            f"{operator.describe()}; leave one out, or use mode.bind({fps:g})"
+        )
+    return operator
+
+
+def _check_pair(band) -> tuple[float, float]:
+    wanted = "band must be two increasing frequencies (low, high) in Hz"
+    if band is None:
+        raise ValueError(f"{wanted}; mode='temporal' needs it; got None")
+    if isinstance(band, (str, bytes)) or not isinstance(band, (tuple, list, np.ndarray)):
+        raise TypeError(f"{wanted}; got {band!r}")
+    if np.shape(band) != (2,):
+        raise ValueError(f"{wanted}; got {band!r}")
+    low, high = (check_number("band", edge) for edge in band)
+    if not 0 < low < high:
+        raise ValueError(f"{wanted}, above 0; got ({low:g}, {high:g})")
+    return low, high
