@@ -27,7 +27,7 @@ from napari_motionmag.axes import (
     positive,
 )
 from napari_motionmag.intensity import estimate_range
-from napari_motionmag.layers import is_image_layer, layer_arguments
+from napari_motionmag.layer_source import is_image_layer, layer_arguments
 
 SAMPLED_FRAMES = 5  # at most so many frames are read to estimate the intensity range
 EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximately

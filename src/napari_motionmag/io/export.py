@@ -1,0 +1,102 @@
+"""Saving a movie by the extension of the file, a few frames in memory at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from napari_motionmag.io.atomic import appearing_whole, check_target
+from napari_motionmag.io.formats import WRITABLE, format_of
+from napari_motionmag.io.frames import FrameStream, Progress
+from napari_motionmag.io.npy import write_npy
+from napari_motionmag.movie import Movie
+
+
+def save_movie(
+    path: str | os.PathLike,
+    data,
+    axes: str | None = None,
+    *,
+    fps: float | None = None,
+    scale: Sequence[float] | None = None,
+    units: Sequence[str] | None = None,
+    name: str | None = None,
+    intensity_range: tuple[float, float] | None = None,
+    playback_fps: float | None = None,
+    recipe: Mapping | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a movie; the file appears when it is whole.
+
+    It is written under a hidden name in the same folder and renamed in the end. When anything
+    fails, an interrupt or an exception of `progress` among it, the hidden file is removed and
+    an output that was there is untouched.
+
+    Parameters
+    ----------
+    path : path
+        By its extension: .tif and .tiff (OME-TIFF, BigTIFF when large), .zarr (OME-Zarr 0.5,
+        axes put in the order TCZYX), .npy (no calibration), .mp4 and .mov (H.264, 8 bit, to
+        look at), .avi (lossless PNG frames).
+    data : array, napari Image layer or Movie
+        Lazy arrays are computed a few frames at a time, in the order in which they are written.
+    axes, fps, scale, units, name
+        As in `Movie`, where `data` does not tell.
+    intensity_range : (float, float), optional
+        Video only: the intensities shown as black and white. Integers that fit are written as
+        they are when None.
+    playback_fps : float, optional
+        Video only: how fast it is to be shown; see `video_writer.write_video`.
+    recipe : mapping, optional
+        How the movie was made, of what JSON can hold; kept in TIFF and zarr files.
+    overwrite : bool
+        Whether to replace an output that is there.
+    resume : bool
+        Zarr only: keep what is written when the writing is interrupted, and go on from there
+        when called again with the same movie and `recipe`.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each frame.
+
+    Returns
+    -------
+    Path
+        Where the movie is.
+
+    Raises
+    ------
+    FileExistsError
+        When there is an output and `overwrite` is False.
+    OSError
+        When the file cannot be written.
+    ValueError
+        When the format cannot hold the movie, or an argument is out of range.
+    """
+    path = Path(path)
+    extension = path.suffix.lower()
+    if extension not in WRITABLE:
+        raise ValueError(f"{path}: cannot write {extension!r}; can be {', '.join(WRITABLE)}")
+    kind = format_of(path)
+    if resume and kind != "zarr":
+        raise ValueError(f"{path}: resume is for .zarr only")
+    check_target(path, overwrite, directory=kind == "zarr")
+    movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
+    stream = FrameStream(movie, progress)
+    with appearing_whole(path, overwrite, directory=kind == "zarr", kept=resume) as partial:
+        if kind == "npy":
+            write_npy(partial, stream)
+        elif kind == "tiff":
+            from napari_motionmag.io.tiff import write_tiff
+
+            write_tiff(partial, stream, recipe)
+        elif kind == "zarr":
+            from napari_motionmag.io.ome_zarr import write_zarr
+
+            write_zarr(partial, stream, recipe, resume)
+        else:
+            from napari_motionmag.io.video_writer import write_video
+
+            write_video(partial, stream, extension, playback_fps, intensity_range)
+    return path

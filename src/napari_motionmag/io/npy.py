@@ -1,0 +1,51 @@
+"""NumPy files: read through a memory map, written frame by frame. They hold no calibration."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+
+from napari_motionmag.io.formats import Found
+from napari_motionmag.io.frames import FrameStream
+
+
+def read_npy(path: Path) -> Found:
+    """Map a file; nothing but its header is read."""
+    try:
+        data = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: not a readable .npy file: {error}") from error
+    return Found(data)
+
+
+def write_npy(path: Path, stream: FrameStream) -> None:
+    """Write the frames where they belong, with the axes in the order of the movie."""
+    movie = stream.movie
+    order = "".join(letter for letter in movie.axes if letter not in "YXS")
+    target = np.lib.format.open_memmap(path, mode="w+", dtype=movie.dtype, shape=movie.shape)
+    try:
+        _reserve(path)
+        for index, frame in stream.frames(order):
+            where = dict(zip(order, index, strict=True))
+            region = tuple(
+                slice(where[x], where[x] + 1) if x in where else slice(None) for x in movie.axes
+            )
+            target[region] = movie.expand(frame)
+        target.flush()
+    finally:
+        del target  # the map must be closed before the file is renamed
+
+
+def _reserve(path: Path) -> None:
+    # on a full disk a mapped page that has no block yet kills the process; an error is better
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with open(path, "r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # the file system cannot
+                raise

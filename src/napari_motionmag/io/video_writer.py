@@ -1,0 +1,157 @@
+"""Videos to look at and to show: H.264 (.mp4, .mov), and lossless PNG frames (.avi)."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from napari_motionmag.axes import checked_range
+from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.video import COMMENT, import_av
+from napari_motionmag.movie import Movie
+
+FASTEST = 120.0  # frames per second; players drop frames beyond
+SLOW = 30.0  # what faster movies are shown at
+
+
+def write_video(
+    path: Path,
+    stream: FrameStream,
+    extension: str,
+    playback_fps: float | None = None,
+    intensity_range: tuple[float, float] | None = None,
+) -> None:
+    """Write a video file.
+
+    Parameters
+    ----------
+    path : Path
+        File to make.
+    stream : FrameStream
+        Movie to write, of axes T, Y, X and perhaps S.
+    extension : str
+        ``".mp4"`` or ``".mov"`` for H.264, which loses a little and has 8 bits; ``".avi"`` for
+        PNG frames, which keep 8- and 16-bit integers as they are and open in ImageJ.
+    playback_fps : float, optional
+        How fast the video is to be shown. When None, as fast as the movie was taken, or at 30
+        frames per second when that is faster than players can. The true rate is kept in the
+        comment and read back from there.
+    intensity_range : (float, float), optional
+        Intensities shown as black and white where 8 bits cannot hold them.
+
+    Raises
+    ------
+    ValueError
+        When the movie has other axes or neither rate is known.
+    """
+    av = import_av()
+    movie = stream.movie
+    if movie.other_axes:
+        raise ValueError(
+            f"a video holds one series; the movie has axes {movie.axes!r}: choose one index along "
+            f"{', '.join(movie.other_axes)}, or write .tif or .zarr"
+        )
+    rate = _rate(movie, playback_fps)
+    shown = _Shown(movie, intensity_range, lossless=extension == ".avi")
+    if extension == ".avi":
+        container_format, codec, pixel_format, options = "avi", "png", shown.format, {}
+    else:
+        container_format = extension.removeprefix(".")
+        codec, pixel_format = _h264(av), "yuv420p"
+        options = {"crf": "16", "preset": "medium"} if codec != "mpeg4" else {"q": "2"}
+    height, width = movie.frame_shape[:2]
+    padded = (height % 2, width % 2) if pixel_format == "yuv420p" else (0, 0)
+    if any(padded):
+        warnings.warn(
+            f"{extension} video has even sizes only; the last row or column of "
+            f"{height} x {width} is repeated",
+            stacklevel=4,
+        )
+    with av.open(str(path), "w", format=container_format) as container:
+        container.metadata["comment"] = COMMENT + json.dumps(_own(movie))
+        track = container.add_stream(codec, rate=rate, options=options)
+        track.height, track.width = height + padded[0], width + padded[1]
+        track.pix_fmt = pixel_format
+        if pixel_format == "yuv420p":
+            # say which matrix was used, or players guess by the size of the frame
+            context = track.codec_context
+            context.color_range, context.colorspace = 1, 1
+            context.color_primaries, context.color_trc = 1, 1
+        for number, (_, frame) in enumerate(stream.frames("T")):
+            pixels = np.pad(shown(frame), (*((0, n) for n in padded), *shown.no_samples), "edge")
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), shown.format)
+            if pixel_format == "yuv420p":
+                picture = picture.reformat(
+                    format=pixel_format, dst_colorspace="ITU709", dst_color_range="MPEG"
+                )
+            picture.pts = number
+            picture.time_base = 1 / rate
+            container.mux(track.encode(picture))
+        container.mux(track.encode(None))
+
+
+class _Shown:
+    """Turns frames into the pixels that a video can hold."""
+
+    def __init__(self, movie: Movie, intensity_range, lossless: bool):
+        deep = lossless and movie.dtype == np.uint16
+        self.dtype = np.dtype(np.uint16 if deep else np.uint8)
+        names = {("u1", False): "gray", ("u1", True): "rgb24"}
+        names |= {("u2", False): "gray16be", ("u2", True): "rgb48be"}
+        self.format = names[self.dtype.str[1:], movie.is_rgb]
+        self.no_samples = [(0, 0)] if movie.is_rgb else []
+        self.as_it_is = movie.dtype == self.dtype and intensity_range is None
+        if movie.has_alpha:
+            warnings.warn("video has no alpha; it is left out", stacklevel=5)
+        if not self.as_it_is:
+            self.black, self.white = checked_range(intensity_range or movie.intensity_range)
+            if intensity_range is None:
+                warnings.warn(
+                    f"{movie.dtype} intensities {self.black:g}..{self.white:g} are shown as "
+                    "0..255; what is darker or brighter is clipped",
+                    stacklevel=5,
+                )
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        frame = frame[..., :3] if frame.ndim == 3 else frame
+        if self.as_it_is:
+            return frame
+        top = np.iinfo(self.dtype).max
+        unit = (frame.astype(np.float64) - self.black) / (self.white - self.black)
+        return np.rint(np.clip(unit, 0, 1) * top).astype(self.dtype)
+
+
+def _h264(av) -> str:
+    for name in ("libx264", "libopenh264", "h264_videotoolbox", "mpeg4"):
+        if name in av.codecs_available:
+            return name
+    raise ImportError("this build of av can write neither H.264 nor MPEG-4 video")
+
+
+def _rate(movie: Movie, playback_fps: float | None) -> Fraction:
+    rate = movie.fps if playback_fps is None else playback_fps
+    if rate is None:
+        raise ValueError("fps is needed to write a video: say it, or playback_fps")
+    if playback_fps is None and rate > FASTEST:
+        warnings.warn(
+            f"the video is to be shown at {SLOW:g} frames per second, slower than the "
+            f"{rate:g} it was taken at",
+            stacklevel=5,
+        )
+        rate = SLOW
+    return Fraction(rate).limit_denominator(1001)
+
+
+def _own(movie: Movie) -> dict:
+    """Return the calibration that the comment of the video keeps."""
+    steps = {}
+    if movie.scale is not None and movie.units is not None:
+        calibrated = movie.axes.replace("S", "")
+        for letter, step, unit in zip(calibrated, movie.scale, movie.units, strict=True):
+            if letter != "T":
+                steps[letter] = (step, unit)
+    return ({} if movie.fps is None else {"fps": movie.fps}) | {"steps": steps}
