@@ -120,24 +120,27 @@ class Magnification:
     def dask(self) -> da.Array:
         """The lazy result: shape and dtype of the movie, one output frame a block."""
         import dask.array as da
+        from dask.blockwise import blockwise
+        from dask.highlevelgraph import HighLevelGraph
+        from dask.layers import ArrayBlockIdDep
 
         movie = self.movie
         chunks = tuple(
             (size,) if axis in "YXS" else (1,) * size
             for axis, size in zip(movie.axes, movie.shape, strict=True)
         )
-        return da.map_blocks(
-            _block,
-            chunks=chunks,
-            dtype=movie.dtype,
-            meta=np.empty((0,) * movie.ndim, movie.dtype),
-            name=f"magnify-{self.token}",
-            magnification=self,
+        name = f"magnify-{self.token}"
+        index = tuple(range(movie.ndim))
+        # One symbolic layer, as map_blocks makes it, without its passes over all the chunks.
+        layer = blockwise(
+            _block, name, index, ArrayBlockIdDep(chunks), index, numblocks={}, magnification=self
         )
+        graph = HighLevelGraph.from_collections(name, layer)
+        return da.Array(graph, name, chunks, meta=np.empty((0,) * movie.ndim, movie.dtype))
 
 
-def _block(magnification: Magnification, block_id=None) -> np.ndarray:
-    return magnification.block(block_id)
+def _block(location: tuple[int, ...], magnification: Magnification) -> np.ndarray:
+    return magnification.block(location)
 
 
 def plan(

@@ -79,7 +79,7 @@ class DifferenceNet(nn.Module):
     """
 
     stride = 4
-    halo = 96  # 84 by the convolutions and the gate, to the next multiple of 32
+    halo = 80  # 78 px are within reach of the convolutions, 72 of the gate
 
     def __init__(self, config: DifferenceConfig | None = None):
         super().__init__()

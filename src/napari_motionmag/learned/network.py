@@ -132,7 +132,7 @@ class Oh2018Net(nn.Module):
     """
 
     stride = 4
-    halo = 96  # 91 by the convolutions, to the next multiple of 32
+    halo = 80  # 79 px are within reach of the convolutions
 
     def __init__(self, config: Oh2018Config | None = None):
         super().__init__()

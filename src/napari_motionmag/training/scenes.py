@@ -173,12 +173,16 @@ class SceneMaker:
         premultiplied = torch.cat([colour * alpha, alpha], 1)
         return _spectrum(premultiplied, blur.clamp(max=1.2).to(device), fade=4)
 
-    def batch(self, count: int, generator: torch.Generator) -> Batch:
-        """`count` samples of random parts, motions, factors and cameras."""
+    def batch(self, count: int, generator: torch.Generator, difficulty: float = 1.0) -> Batch:
+        """`count` samples of random parts, motions, factors and cameras.
+
+        `difficulty` in [0, 1] scales how far things move in the output (3 px at 0, 30 px at 1)
+        and how often the noise is strong.
+        """
         order = torch.randint(len(PARTS), (count,), generator=generator).tolist()
         parts = [PARTS[k] for k in order]
         scene = self.scene(parts, generator)
-        factor, reach = _draw_factor(count, generator)
+        factor, reach = _draw_factor(count, generator, difficulty)
 
         moves = torch.tensor([p not in ("static", "still_background") for p in parts])
         background = _motion(reach, generator) * moves[:, None]
@@ -195,7 +199,7 @@ class SceneMaker:
 
         clean_a, clean_b = at(torch.zeros(count)), at(torch.ones(count))
         target = at(factor)
-        sensor = Sensor.random(count, scene.grey, generator)
+        sensor = Sensor.random(count, scene.grey, generator, 0.1 + 0.3 * difficulty)
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)
@@ -204,7 +208,9 @@ class SceneMaker:
         return Batch(a, b, target, variation, factor.to(device), two_frame.to(device))
 
 
-def _draw_factor(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _draw_factor(
+    count: int, generator: torch.Generator, difficulty: float
+) -> tuple[Tensor, Tensor]:
     """Factors and the largest input motion of each sample in px.
 
     Input motion is log-uniform from 0.005 to 10 px, output motion up to 30 px, |m| up to 1000.
@@ -214,6 +220,7 @@ def _draw_factor(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor
     usual = 14 * torch.rand(count, generator=generator)
     small = log_uniform(0.1, 30.0, count, generator)
     output = torch.where(u < 0.5, usual, torch.where(u < 0.75, small, wide))
+    output = output * (0.1 + 0.9 * difficulty)
     given = log_uniform(0.005, 10.0, count, generator)
     factor = (output / given).clamp(max=1000.0)
     # A tenth attenuates, removes or mirrors instead.

@@ -42,20 +42,22 @@ class Sensor:
     grey: Tensor
 
     @classmethod
-    def random(cls, count: int, grey: Tensor, generator: torch.Generator) -> "Sensor":
+    def random(
+        cls, count: int, grey: Tensor, generator: torch.Generator, strong: float = 0.4
+    ) -> "Sensor":
         """Cameras from noise-free to a few photons a pixel.
 
-        A fifth has no noise, two fifths up to 3/255 at mid-grey as in the paper, two fifths up to
-        50/255. Quantisation as in the paper (8 bits), finer, or none.
+        A fifth has no noise, a share of `strong` up to 50/255 at mid-grey, the others up to 3/255
+        as in the paper. Quantisation as in the paper (8 bits), finer, or none.
         """
 
         def chance(p):
             return torch.rand(count, generator=generator) < p
 
         sigma = torch.where(
-            chance(0.5),
-            log_uniform(0.1 / 255, 3 / 255, count, generator),
+            chance(strong / 0.8),
             log_uniform(1 / 255, 50 / 255, count, generator),
+            log_uniform(0.1 / 255, 3 / 255, count, generator),
         )
         sigma = torch.where(chance(0.2), torch.zeros(count), sigma)
         photon_share = torch.rand(count, generator=generator)

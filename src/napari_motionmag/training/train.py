@@ -33,6 +33,7 @@ class Settings:
     minutes: float | None = None
     seed: int = 0
     refresh_every: int = 4
+    curriculum: int = 4000
 
 
 class Trainer:
@@ -124,7 +125,8 @@ class Trainer:
     def batch(self, number: int) -> tuple[Batch, torch.Generator]:
         """The samples of a step: a function of the seed and the step alone."""
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
-        return self.maker.batch(self.settings.batch, generator), generator
+        difficulty = min(1.0, number / max(1, self.settings.curriculum))
+        return self.maker.batch(self.settings.batch, generator, difficulty), generator
 
     def train_step(self) -> dict:
         """One optimisation step; returns the terms of the loss."""

@@ -1,0 +1,61 @@
+"""Small movies and networks that tests share."""
+
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_threads():
+    # Tests use small frames: threads cost more than they bring, and other processes run beside.
+    torch.set_num_threads(1)
+
+
+def smooth_texture(size: int, seed: int = 0, *, cutoff: float = 0.15) -> np.ndarray:
+    """Periodic band-limited texture in [0.1, 0.9], float64 (size, size)."""
+    rng = np.random.default_rng(seed)
+    f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+    white = np.fft.rfft2(rng.standard_normal((size, size)))
+    field = np.fft.irfft2(white * np.exp(-((f / cutoff) ** 2)) / (f + 0.02), s=(size, size))
+    low, high = field.min(), field.max()
+    return 0.1 + 0.8 * (field - low) / (high - low)
+
+
+def fourier_shift(picture: np.ndarray, dy: float, dx: float) -> np.ndarray:
+    """The periodic picture moved by (dy, dx) px, exactly."""
+    fy = np.fft.fftfreq(picture.shape[0])[:, None]
+    fx = np.fft.rfftfreq(picture.shape[1])[None]
+    ramp = np.exp(-2j * np.pi * (fy * dy + fx * dx))
+    return np.fft.irfft2(np.fft.rfft2(picture) * ramp, s=picture.shape)
+
+
+def measured_shift(reference: np.ndarray, moved: np.ndarray, border: int = 16) -> np.ndarray:
+    """Displacement (dy, dx) in px by phase correlation, an implementation not our own."""
+    from skimage.registration import phase_cross_correlation
+
+    inner = (slice(border, -border),) * 2
+    window = np.outer(*(np.hanning(n - 2 * border) for n in reference.shape))
+    a, b = ((x[inner] - x[inner].mean()) * window for x in (reference, moved))
+    shift, _, _ = phase_cross_correlation(a, b, upsample_factor=200, normalization=None)
+    return -shift
+
+
+@pytest.fixture
+def counting_source():
+    """Make a dask movie that writes down which frames are read."""
+    import dask.array as da
+
+    def make(frames: np.ndarray):
+        reads: list[int] = []
+
+        def block(block_id=None):
+            reads.append(block_id[0])
+            return frames[block_id[0]][None]
+
+        chunks = ((1,) * len(frames), *((n,) for n in frames.shape[1:]))
+        movie = da.map_blocks(
+            block, chunks=chunks, dtype=frames.dtype, meta=frames[:0], name=f"counted-{id(reads)}"
+        )
+        return movie, reads
+
+    return make

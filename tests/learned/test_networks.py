@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_motionmag.learned.difference import DifferenceConfig, DifferenceNet
+from napari_motionmag.learned.network import Manipulator, Oh2018Config, Oh2018Net
+
+
+@pytest.fixture
+def difference():
+    torch.manual_seed(0)
+    network = DifferenceNet().eval()
+    torch.nn.init.normal_(network.tail.weight, 0, 0.05)
+    return network.requires_grad_(False)
+
+
+@pytest.fixture
+def oh2018():
+    torch.manual_seed(0)
+    return Oh2018Net().eval().requires_grad_(False)
+
+
+def _noise(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _macs_a_pixel(network, *inputs):
+    """Multiply-adds of all convolutions, by hooks on what really ran."""
+    total = 0
+
+    def count(module, _, out):
+        nonlocal total
+        total += out[0].numel() * module.weight[0].numel()
+
+    hooks = [
+        m.register_forward_hook(count) for m in network.modules() if isinstance(m, torch.nn.Conv2d)
+    ]
+    network(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return total / inputs[0][0, 0].numel()
+
+
+def test_difference_costs_at_most_110_gmac_a_full_hd_frame(difference):
+    macs = _macs_a_pixel(difference, _noise(1, 3, 64, 64), _noise(1, 1, 64, 64))
+    assert macs * 1920 * 1080 <= 110e9
+
+
+def test_oh2018_is_the_papers_size(oh2018):
+    assert 0.85e6 < sum(p.numel() for p in oh2018.parameters()) < 1.0e6
+    frame = _noise(1, 3, 64, 64)
+    texture, shape = oh2018.encoder(frame)
+    assert texture.shape == (1, 32, 16, 16)
+    assert shape.shape == (1, 32, 32, 32)
+
+
+def test_still_scene_stays_still_at_any_factor(difference):
+    frame = _noise(1, 3, 64, 64)
+    still = torch.zeros(1, 1, 64, 64)
+    assert torch.equal(difference(frame, still), frame)
+
+
+def test_rounding_noise_of_a_temporal_filter_is_not_motion(difference):
+    frame = _noise(1, 3, 64, 64)
+    rounding = 1000 * 1e-8 * (_noise(1, 1, 64, 64, seed=1) - 0.5)
+    assert (difference(frame, rounding) - frame).abs().max() < 1 / 255
+
+
+@pytest.mark.parametrize("kind", ["difference", "oh2018"])
+def test_grey_network_equals_three_equal_channels(kind, request):
+    network = request.getfixturevalue(kind)
+    frame, change = _noise(1, 1, 64, 64), _noise(1, 1, 64, 64, seed=1) - 0.5
+    rgb = frame.expand(-1, 3, -1, -1)
+    if kind == "difference":
+        colour, grey = network(rgb, change), network.to_grey()(frame, change)
+    else:
+        other = (frame + 0.1 * change).clamp(0, 1)
+        colour = network(other.expand(-1, 3, -1, -1), rgb, 4.0)
+        grey = network.to_grey()(other, frame, 4.0)
+    assert torch.allclose(colour.mean(1, keepdim=True), grey, atol=1e-5)
+
+
+def test_bias_free_manipulator_depends_on_factor_times_delta_alone():
+    torch.manual_seed(0)
+    manipulator = Manipulator(Oh2018Config()).requires_grad_(False)
+    delta = _noise(1, 32, 8, 8) - 0.5
+    assert torch.allclose(
+        manipulator.response(delta / 100, 100.0), manipulator.response(delta, 1.0), atol=1e-5
+    )
+    assert not manipulator.response(torch.zeros_like(delta), 1000.0).any()
+
+
+def test_linear_manipulator_is_equation_2():
+    manipulator = Manipulator(Oh2018Config(manipulator="linear"))
+    a, b = _noise(1, 32, 8, 8), _noise(1, 32, 8, 8, seed=1)
+    assert torch.allclose(manipulator(a, b - a, 3.0), a + 3 * (b - a))
+
+
+def test_unknown_manipulator_is_refused():
+    with pytest.raises(ValueError, match="manipulator must be 'nonlinear' or 'linear', got 'x'"):
+        Oh2018Config(manipulator="x")
+
+
+@pytest.mark.parametrize("kind", ["difference", "oh2018"])
+def test_halo_covers_the_receptive_field(kind, request):
+    """Beyond the halo nothing may reach a pixel: measured by what gradients touch."""
+    network = request.getfixturevalue(kind)
+    size = 4 * network.halo
+    middle = size // 2
+    reach = []
+    for place in (middle, middle + 1, middle + 2, middle + 3):
+        frame = _noise(1, 3, size, 16).requires_grad_(True)
+        change = (_noise(1, 1, size, 16, seed=1) - 0.5).requires_grad_(True)
+        if kind == "difference":
+            out = network(frame, change)
+        else:
+            out = network(frame.detach() + change, frame, 2.0)
+        out[..., place, :].sum().backward()
+        for x in (frame, change):
+            touched = np.nonzero(x.grad.abs().sum((0, 1, 3)).numpy())[0]
+            reach += [place - touched.min(), touched.max() - place]
+    assert max(reach) <= network.halo
+    assert max(reach) > network.halo / 2  # the measurement sees far
+
+
+def test_config_round_trip():
+    config = DifferenceConfig(width=32, blocks=2)
+    assert DifferenceConfig(**config.to_dict()) == config
