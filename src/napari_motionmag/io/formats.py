@@ -36,7 +36,7 @@ class Found:
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Distance between neighbours and its unit, by the letter of the axis."""
     hint: str = ""
-    """What to say when `axes` is None and the shape alone does not tell."""
+    """What to say when the file names axes of which none can be time; `axes` is None then."""
 
 
 def format_of(path: str | os.PathLike) -> str:

@@ -56,10 +56,12 @@ def open_movie(
     found = _read(kind, path)
     axes = axes or found.axes
     if axes is None:
+        if found.hint:
+            raise ValueError(f"{path}: {found.hint}")
         try:
             axes = guess_axes(tuple(found.data.shape), found.data.dtype)
         except ValueError as error:
-            raise ValueError(f"{path}: {found.hint or error}") from error
+            raise ValueError(f"{path}: {error}") from error
     letters = axes.upper().replace("S", "")
     steps = dict(found.steps)
     fps = found.fps if fps is None else positive("fps", fps)

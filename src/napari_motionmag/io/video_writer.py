@@ -82,12 +82,15 @@ def write_video(
             context.color_range, context.colorspace = 1, 1
             context.color_primaries, context.color_trc = 1, 1
         for number, (_, frame) in enumerate(stream.frames("T")):
-            pixels = np.pad(shown(frame), (*((0, n) for n in padded), *shown.no_samples), "edge")
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), shown.format)
+            pixels = np.ascontiguousarray(_padded(shown(frame), padded))
             if pixel_format == "yuv420p":
-                picture = picture.reformat(
+                # from grey itself the conversion would truncate
+                colours = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
+                picture = av.VideoFrame.from_ndarray(colours, "rgb24").reformat(
                     format=pixel_format, dst_colorspace="ITU709", dst_color_range="MPEG"
                 )
+            else:
+                picture = av.VideoFrame.from_ndarray(pixels, shown.format)
             picture.pts = number
             picture.time_base = 1 / rate
             container.mux(track.encode(picture))
@@ -103,7 +106,6 @@ class _Shown:
         names = {("u1", False): "gray", ("u1", True): "rgb24"}
         names |= {("u2", False): "gray16be", ("u2", True): "rgb48be"}
         self.format = names[self.dtype.str[1:], movie.is_rgb]
-        self.no_samples = [(0, 0)] if movie.is_rgb else []
         self.as_it_is = movie.dtype == self.dtype and intensity_range is None
         if movie.has_alpha:
             warnings.warn("video has no alpha; it is left out", stacklevel=5)
@@ -123,6 +125,12 @@ class _Shown:
         top = np.iinfo(self.dtype).max
         unit = (frame.astype(np.float64) - self.black) / (self.white - self.black)
         return np.rint(np.clip(unit, 0, 1) * top).astype(self.dtype)
+
+
+def _padded(frame: np.ndarray, rows_and_columns: tuple[int, int]) -> np.ndarray:
+    """Repeat the last row or column."""
+    widths = [(0, n) for n in rows_and_columns] + [(0, 0)] * (frame.ndim - 2)
+    return np.pad(frame, widths, "edge") if any(rows_and_columns) else frame
 
 
 def _h264(av) -> str:

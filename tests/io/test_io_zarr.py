@@ -1,0 +1,199 @@
+"""Zarr stores of others, OME-Zarr metadata, and writing that goes on where it stopped."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from napari_motionmag import Movie
+from napari_motionmag.io import open_movie, save_movie
+
+zarr = pytest.importorskip("zarr")
+
+
+def noise(shape, dtype="u2"):
+    return np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
+
+
+def test_a_bare_array_with_named_axes(tmp_path):
+    data = noise((4, 2, 5, 6))
+    names = ["channel", "time", "y", "x"]
+    array = zarr.create_array(
+        tmp_path / "film.zarr", shape=data.shape, dtype=data.dtype, dimension_names=names
+    )
+    array[:] = data
+    movie = open_movie(tmp_path / "film.zarr")
+    assert movie.axes == "CTYX"
+    assert isinstance(movie.data, zarr.Array)
+    np.testing.assert_array_equal(movie.read(1, {"C": 3}), data[3, 1])
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_bare_array_without_names(tmp_path, zarr_format):
+    path = tmp_path / "film.zarr"
+    for shape in ((4, 5, 6), (4, 2, 5, 6)):
+        zarr.save_array(path, noise(shape), zarr_format=zarr_format, mode="w")
+        if len(shape) == 3:
+            assert open_movie(path).axes == "TYX"
+        else:
+            with pytest.raises(ValueError, match="axes cannot be guessed"):
+                open_movie(path)
+            assert open_movie(path, axes="TCYX").n_frames == 4
+
+
+def ome_04(path, data, **multiscale):
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("fine", shape=data.shape, dtype=data.dtype, chunks=data.shape)[:] = data
+    group.attrs["multiscales"] = [{"version": "0.4"} | multiscale]
+    return group
+
+
+def test_ome_zarr_04_with_scales_of_level_and_image(tmp_path):
+    data = noise((4, 3, 5, 6))
+    ome_04(
+        tmp_path / "film.zarr",
+        data,
+        axes=[
+            {"name": "t", "type": "time", "unit": "millisecond"},
+            {"name": "z", "type": "space", "unit": "micrometer"},
+            {"name": "y", "type": "space", "unit": "micrometer"},
+            {"name": "x", "type": "space", "unit": "micrometer"},
+        ],
+        datasets=[
+            {
+                "path": "fine",
+                "coordinateTransformations": [{"type": "scale", "scale": [1, 2, 0.5, 0.25]}],
+            },
+            {"path": "coarse"},
+        ],
+        coordinateTransformations=[{"type": "scale", "scale": [20, 1, 1, 1]}],
+    )
+    movie = open_movie(tmp_path / "film.zarr")
+    assert (movie.axes, movie.fps) == ("TZYX", pytest.approx(50))
+    assert movie.scale == pytest.approx((0.02, 2, 0.5, 0.25))
+    np.testing.assert_array_equal(movie.read(3, {"Z": 2}), data[3, 2])
+    inner = open_movie(tmp_path / "film.zarr" / "fine", axes="TZYX")
+    assert inner.shape == data.shape
+
+
+def test_ome_zarr_without_time_asks(tmp_path):
+    ome_04(
+        tmp_path / "film.zarr",
+        noise((4, 5, 6)),
+        axes=[{"name": name, "type": "space"} for name in "zyx"],
+        datasets=[{"path": "fine"}],
+    )
+    with pytest.raises(ValueError, match="'ZYX'"):
+        open_movie(tmp_path / "film.zarr")
+    assert open_movie(tmp_path / "film.zarr", axes="TYX").n_frames == 4
+
+
+def test_a_group_that_is_no_image_tells_what_is_inside(tmp_path):
+    group = zarr.open_group(tmp_path / "plate.zarr", mode="w")
+    group.create_group("0")
+    group.create_group("OME")
+    with pytest.raises(ValueError, match=r"no OME-Zarr image.*plate\.zarr/0"):
+        open_movie(tmp_path / "plate.zarr")
+
+
+def test_an_empty_folder_is_no_store(tmp_path):
+    (tmp_path / "film.zarr").mkdir()
+    with pytest.raises(ValueError, match="not a readable zarr store"):
+        open_movie(tmp_path / "film.zarr")
+
+
+def test_what_is_written_keeps_to_the_specification(tmp_path):
+    models = pytest.importorskip("ome_zarr_models.v05")
+    path = tmp_path / "film.zarr"
+    movie = Movie(
+        noise((3, 2, 4, 5, 6)),
+        "TZCYX",
+        fps=50,
+        scale=(1, 2, 1, 0.5, 0.25),
+        units=("pixel", "um", "pixel", "um", "um"),
+    )
+    save_movie(path, movie, recipe={"factor": 10})
+    group = zarr.open_group(path, mode="r")
+    image = models.Image.from_zarr(group)
+    multiscale = image.ome_attributes.multiscales[0]
+    assert [axis.name for axis in multiscale.axes] == list("tczyx")
+    assert [axis.unit for axis in multiscale.axes] == ["second", None, *["micrometer"] * 3]
+    scale = multiscale.datasets[0].coordinateTransformations[0].scale
+    assert scale == pytest.approx([0.02, 1, 2, 0.5, 0.25])
+    assert group["0"].metadata.dimension_names == ("t", "c", "z", "y", "x")
+    assert group["0"].chunks == (1, 1, 1, 5, 6)
+    assert group.attrs["napari_motionmag"]["recipe"] == {"factor": 10}
+
+
+def test_colours_are_a_channel_axis_to_others(tmp_path):
+    path, data = tmp_path / "film.zarr", noise((3, 2, 8, 9, 3), "u1")
+    save_movie(path, data, "TZYXS")
+    assert zarr.open_group(path)["0"].shape == (3, 3, 2, 8, 9)
+    movie = open_movie(path)
+    assert movie.axes == "TZYXS"
+    np.testing.assert_array_equal(movie.as_dask().compute(), data)
+
+
+def test_colours_and_channels_do_not_go_together(tmp_path):
+    with pytest.raises(ValueError, match="one channel axis"):
+        save_movie(tmp_path / "film.zarr", noise((3, 2, 8, 9, 3)), "TCYXS")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after(n):
+    def progress(done, total):
+        if done == n:
+            raise Stop
+
+    return progress
+
+
+def test_interrupted_writing_goes_on(tmp_path, counting_source, monkeypatch):
+    monkeypatch.setattr("napari_motionmag.io.frames.os.cpu_count", lambda: 1)
+    path, data = tmp_path / "film.zarr", noise((9, 5, 6))
+    movie, computed = counting_source(data)
+    recipe = {"factor": 3, "band": (1.0, 2.0)}
+    with pytest.raises(Stop):
+        save_movie(path, movie, recipe=recipe, resume=True, progress=stop_after(4))
+    assert not path.exists()
+    assert [item.name for item in tmp_path.iterdir()] == [".film.zarr.partial"]
+    computed.clear()
+    seen = []
+    save_movie(
+        path, movie, recipe=recipe, resume=True, progress=lambda done, total: seen.append(done)
+    )
+    # the last frame before the interrupt may have been written in part only
+    assert computed == [3, 4, 5, 6, 7, 8]
+    assert seen == [4, 5, 6, 7, 8, 9]
+    np.testing.assert_array_equal(open_movie(path).as_dask().compute(), data)
+    assert [item.name for item in tmp_path.iterdir()] == ["film.zarr"]
+    assert not list(path.glob(".unfinished*"))
+
+
+def test_writing_does_not_go_on_with_something_else(tmp_path):
+    path, data = tmp_path / "film.zarr", noise((9, 5, 6))
+    with pytest.raises(Stop):
+        save_movie(path, data, recipe={"factor": 3}, resume=True, progress=stop_after(4))
+    for changed in ({"recipe": {"factor": 4}}, {"recipe": {"factor": 3}, "axes": "YTX"}):
+        with pytest.raises(ValueError, match="other settings"):
+            save_movie(path, data, resume=True, **changed)
+    save_movie(path, data, recipe={"factor": 4})  # from the beginning, beside the unfinished one
+    assert path.exists()
+
+
+def test_only_zarr_resumes(tmp_path):
+    with pytest.raises(ValueError, match=r"resume is for \.zarr"):
+        save_movie(tmp_path / "film.tif", noise((3, 4, 5)), resume=True)
+
+
+def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
+    zarr.save_array(tmp_path / "film.zarr", noise((4, 5, 6)))
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(ImportError, match=r"napari-motionmag\[zarr\]"):
+        open_movie(tmp_path / "film.zarr")
+    with pytest.raises(ImportError, match=r"napari-motionmag\[zarr\]"):
+        save_movie(tmp_path / "other.zarr", noise((4, 5, 6)))
