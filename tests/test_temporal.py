@@ -1,6 +1,7 @@
 """What each temporal operator selects, against independent calculations."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -265,6 +266,13 @@ def test_zero_phase_operators_delay_nothing(op):
     impulse[300] = 1
     out = op.apply(impulse)
     np.testing.assert_allclose(out, out[::-1], atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:taps=.* are too few")
+def test_kernels_sum_to_zero_to_the_last_bit():
+    ops = [FIR(1, 3, FPS, taps=taps) for taps in (5, 9, 15, 31, 99, 501)]
+    for op in [*ops, FIR(0.2, 0.25, 24), *(Acceleration(f, FPS) for f in (0.3, 1, 4, 9, 14))]:
+        assert abs(math.fsum(op.kernel)) <= np.spacing(op.kernel.max()) / 2
 
 
 def test_the_kernel_of_a_fir_filter_grows_with_frame_rate_and_narrowness():

@@ -205,7 +205,8 @@ def scan_dask(op, x, axis: int, sos: np.ndarray):
 
 
 def _subtract_block(x, reference):
-    out = np.subtract(x, reference, dtype=np.float64).astype(float_dtype(x.dtype))
+    with np.errstate(invalid="ignore", over="ignore"):  # reported below
+        out = np.subtract(x, reference, dtype=np.float64).astype(float_dtype(x.dtype))
     if not np.isfinite(out).all():
         _warn_not_finite()
     return out

@@ -180,7 +180,7 @@ def _check_reference(reference) -> int | slice | tuple[int, ...]:
 
 
 def _index(value) -> int:
-    if isinstance(value, bool):  # a mask is no list of frames
+    if isinstance(value, (bool, np.bool_)):  # a mask is no list of frames
         raise TypeError
     return operator.index(value)
 

@@ -187,8 +187,8 @@ class Acceleration(_Centred):
 
     Sign and scale are such that a sinusoid of `frequency` has gain exactly +1: the second
     derivative is turned over and a factor m means what it means for the other operators. It is no
-    band-pass: the gain goes on rising to between 1.4 and 2.6 at about twice `frequency`, and is
-    as low as -0.4 above four times.
+    band-pass: where fps leaves room the gain goes on rising, to between 1.4 and 2.6 at about twice
+    `frequency`, and above four times it swings down to as low as -0.4.
 
     References
     ----------
