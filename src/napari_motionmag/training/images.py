@@ -1,4 +1,4 @@
-"""The pictures that scenes are cut from: photographs, micrographs, cut-outs, and procedural ones."""
+"""The pictures that scenes are cut from: photographs, micrographs, cut-outs, procedural ones."""
 
 from pathlib import Path
 

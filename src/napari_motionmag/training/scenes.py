@@ -62,16 +62,16 @@ class Scene:
             (N, 3, size, size), black 0, white 1, noise-free.
         """
         device = self.background.device
-        canvas = _shifted(self.background, background_shift.to(device))
+        canvas = shifted(self.background, background_shift.to(device))
         frame = canvas[..., _MARGIN : _MARGIN + self.size, _MARGIN : _MARGIN + self.size].clone()
         if len(self.owner):
             place = self.position.double() + object_shift.double()
             whole = place.round()
-            sprites = _shifted(self.objects, (place - whole).float().to(device))
+            sprites = shifted(self.objects, (place - whole).float().to(device))
             for k, (y, x) in enumerate(whole.long().tolist()):
                 _paste(frame[self.owner[k]], sprites[k], y, x)
         grey = self.grey.to(device).view(-1, 1, 1, 1)
-        return torch.where(grey, _luma(frame).expand_as(frame), frame)
+        return torch.where(grey, luma_of(frame).expand_as(frame), frame)
 
 
 @dataclass
@@ -135,7 +135,7 @@ class SceneMaker:
             still = torch.tensor([p == "static" for p in parts])
             blurred |= still & (torch.rand(count, generator=generator) < 0.4)
         blur = torch.where(blurred, extra, blur).to(device)
-        background = _spectrum(canvas, blur)
+        background = spectrum(canvas, blur)
 
         owner = []
         for k, part in enumerate(parts):
@@ -171,7 +171,7 @@ class SceneMaker:
         see_through = (torch.rand(count, 1, 1, 1, generator=generator) < 0.15).to(device)
         alpha = torch.where(see_through, alpha * opacity, alpha)
         premultiplied = torch.cat([colour * alpha, alpha], 1)
-        return _spectrum(premultiplied, blur.clamp(max=1.2).to(device), fade=4)
+        return spectrum(premultiplied, blur.clamp(max=1.2).to(device), fade=4)
 
     def batch(self, count: int, generator: torch.Generator, difficulty: float = 1.0) -> Batch:
         """`count` samples of random parts, motions, factors and cameras.
@@ -245,8 +245,8 @@ def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tens
     correlated with it by r: noise = r^2 n_b + sqrt(r^2 - r^4) n'.
     """
     count, device = len(a), a.device
-    noise_a, noise_b = _luma(a - clean_a - pattern), _luma(b - clean_b - pattern)
-    clean = _luma(clean_b - clean_a)
+    noise_a, noise_b = luma_of(a - clean_a - pattern), luma_of(b - clean_b - pattern)
+    clean = luma_of(clean_b - clean_a)
     u = torch.rand(count, generator=generator)
     share = log_uniform(0.01, 0.5, count, generator).view(-1, 1, 1, 1).to(device)
     averaged = log_uniform(2, 50, count, generator).view(-1, 1, 1, 1).to(device)
@@ -258,7 +258,7 @@ def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tens
     return variation, u >= 0.5
 
 
-def _luma(frames: Tensor) -> Tensor:
+def luma_of(frames: Tensor) -> Tensor:
     weights = frames.new_tensor(LUMA).view(1, 3, 1, 1)
     return (frames * weights).sum(1, keepdim=True)
 
@@ -303,7 +303,7 @@ def _contrast(pictures: Tensor, generator: torch.Generator) -> Tensor:
     return pictures * gain.view(wide).to(pictures.device) + offset.view(wide).to(pictures.device)
 
 
-def _spectrum(pictures: Tensor, blur: Tensor, fade: int = 10) -> Tensor:
+def spectrum(pictures: Tensor, blur: Tensor, fade: int = 10) -> Tensor:
     """Fourier transform, blurred by a Gaussian of `blur` px and cut off before Nyquist.
 
     The borders fade into the mean, so that wrapping around makes no edge.
@@ -323,7 +323,7 @@ def _spectrum(pictures: Tensor, blur: Tensor, fade: int = 10) -> Tensor:
     return spectrum * (axis(fy)[:, None, :, None] * axis(fx)[:, None, None, :])
 
 
-def _shifted(spectrum: Tensor, shift: Tensor) -> Tensor:
+def shifted(spectrum: Tensor, shift: Tensor) -> Tensor:
     """Pictures displaced by `shift` (N, 2), y and x in px, exactly."""
     side, device = spectrum.shape[-2], spectrum.device
     fy, fx = torch.fft.fftfreq(side, device=device), torch.fft.rfftfreq(side, device=device)

@@ -120,7 +120,7 @@ class Trainer:
         """Learning rate of the coming step: linear warm-up, then a cosine down to 1 %."""
         warm = min(1.0, (self.step + 1) / self.settings.warmup)
         cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.progress)))
-        return self.settings.rate * warm * (0.01 + 0.99 * cosine)
+        return float(self.settings.rate * warm * (0.01 + 0.99 * cosine))
 
     def batch(self, number: int) -> tuple[Batch, torch.Generator]:
         """The samples of a step: a function of the seed and the step alone."""

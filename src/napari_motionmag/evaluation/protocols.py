@@ -1,0 +1,235 @@
+"""The paper's protocols, and ours for temporal filters, gain, still scenes and colour.
+
+Each protocol is a generator of cases; a case is frames, an operator, a factor and the truth.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_motionmag.evaluation.scenes import Pair, add_noise
+from napari_motionmag.temporal import FIR, Static, TemporalOperator
+
+CROP = 12  # px at the border that are not scored
+FPS = 30.0
+N_FRAMES = 90
+
+
+@dataclass
+class Case:
+    """One scored frame.
+
+    Attributes
+    ----------
+    frames : list of ndarray
+        float32 (H, W, 3), the movie.
+    operator : TemporalOperator
+        Selects what is magnified.
+    time : int
+        The frame that is scored.
+    factor : float
+        m.
+    truth : ndarray
+        float32 (H, W, 3), what a perfect method gives.
+    """
+
+    frames: list
+    operator: TemporalOperator
+    time: int
+    factor: float
+    truth: np.ndarray
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Levels of a parameter and how a case is made of a level and a seed.
+
+    Attributes
+    ----------
+    name, title, xlabel : str
+        For tables and axes.
+    levels : tuple of float
+        All levels; `quick` are those of the quick variant.
+    make : callable
+        (level, seed) -> Case.
+    """
+
+    name: str
+    title: str
+    xlabel: str
+    levels: tuple
+    quick: tuple
+    make: Callable[[object, int], Case]
+
+    def cases(self, level, seeds: int) -> Iterator[Case]:
+        for seed in range(seeds):
+            yield self.make(level, seed)
+
+
+def _pair_case(seed, given, factor, noise=0.0, background=False) -> Case:
+    pair = Pair.make(seed)
+    rng = np.random.default_rng(1000 + seed)
+    moves = [0.0, given]
+    frames = [
+        add_noise(pair.at(d, d if background else 0.0), noise, rng)
+        if noise
+        else pair.at(d, d if background else 0.0)
+        for d in moves
+    ]
+    out = factor * given
+    return Case(frames, Static(0), 1, factor, pair.at(out, out if background else 0.0))
+
+
+def _subpixel(level, seed):
+    return _pair_case(seed, level, 10 / level, background=True)
+
+
+def _noise_small(level, seed):
+    return _pair_case(seed, 0.05, 200.0, noise=level)
+
+
+def _noise_large(level, seed):
+    return _pair_case(seed, 5.0, 2.0, noise=level)
+
+
+def _factor_sweep(level, seed):
+    return _pair_case(seed, min(5.0, 10 / level), level, background=True)
+
+
+def _input_motion(level, seed):
+    return _pair_case(seed, level, 10 / level, background=True)
+
+
+def _output_motion(level, seed):
+    given = min(5.0, level / 4)
+    return _pair_case(seed, given, level / given, background=True)
+
+
+def _temporal(level, seed) -> Case:
+    """3 Hz motion of the objects on 0.5 Hz drift of 1 px and noise; band 2-4 Hz at 30 fps.
+
+    Scored at a crest of the motion, in the middle of the movie.
+    """
+    amplitude, factor = level
+    pair = Pair.make(seed)
+    rng = np.random.default_rng(1000 + seed)
+    phase = rng.uniform(0, 2 * np.pi)
+    operator = FIR(2, 4, fps=FPS)
+    time = min(range(N_FRAMES // 2 - 5, N_FRAMES // 2 + 6), key=lambda t: -_vibration(t, 0.3))
+    indices, _ = operator.row(time, N_FRAMES)
+    frames: list = [None] * N_FRAMES
+
+    def drift(t):
+        return (np.sin(np.pi * t / FPS + phase), np.cos(np.pi * t / FPS + phase))
+
+    for t in sorted({*indices.tolist(), time}):
+        clean = pair.at(amplitude * _vibration(t, 0.3), drift=drift(t))
+        frames[t] = add_noise(clean, 1.0, rng)
+    out = factor * amplitude * _vibration(time, 0.3)
+    return Case(frames, operator, time, factor, pair.at(out, drift=drift(time)))
+
+
+def _vibration(t: int, phase: float) -> float:
+    return float(np.sin(2 * np.pi * 3 * t / FPS + phase))
+
+
+PROTOCOLS = (
+    Protocol(
+        "subpixel",
+        "Sub-pixel motion, output 10 px",
+        "input motion [px]",
+        (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+        (0.01, 0.1, 1.0),
+        _subpixel,
+    ),
+    Protocol(
+        "noise_small",
+        "Noise, motion 0.05 px",
+        "noise factor",
+        (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+        (1.0, 10.0),
+        _noise_small,
+    ),
+    Protocol(
+        "noise_large",
+        "Noise, motion 5 px",
+        "noise factor",
+        (0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 100.0),
+        (1.0, 10.0, 50.0),
+        _noise_large,
+    ),
+    Protocol(
+        "factor",
+        "Factor",
+        "factor",
+        (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0),
+        (10.0, 100.0),
+        _factor_sweep,
+    ),
+    Protocol(
+        "input_motion",
+        "Input motion, output 10 px",
+        "input motion [px]",
+        (1.0, 2.0, 4.0, 6.0, 8.0, 10.0),
+        (5.0,),
+        _input_motion,
+    ),
+    Protocol(
+        "output_motion",
+        "Output motion",
+        "output motion [px]",
+        (1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0),
+        (3.0, 20.0),
+        _output_motion,
+    ),
+    Protocol(
+        "temporal",
+        "Band 2-4 Hz, drift 1 px at 0.5 Hz, noise",
+        "motion [px] x factor",
+        ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
+        ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
+        _temporal,
+    ),
+)
+
+
+def similarity(frame: np.ndarray, truth: np.ndarray) -> float:
+    """SSIM over the frame without its border, colours averaged, intensities clipped to [0, 1]."""
+    from skimage.metrics import structural_similarity
+
+    inner = (slice(CROP, -CROP), slice(CROP, -CROP))
+    a, b = (np.clip(x[inner], 0, 1).astype(np.float64) for x in (frame, truth))
+    return float(structural_similarity(a, b, channel_axis=-1, data_range=1.0))
+
+
+def gain(method, factor: float, delta: float, seed: int) -> float:
+    """Measured over asked displacement of the whole picture, m x delta px asked.
+
+    The displacement is measured by phase correlation (scikit-image), against the still picture.
+    """
+    from skimage.registration import phase_cross_correlation
+
+    pair = Pair.make(seed, grey=True)
+    direction = np.array([0.6, 0.8])
+    still, moved = pair.at(0.0), pair.at(0.0, drift=tuple(delta * direction))
+    drawn = method.magnify([still, moved], Static(0), [1], factor)[0]
+    inner = (slice(16, -16), slice(16, -16))
+    window = np.outer(*(np.hanning(n - 32) for n in still.shape[:2]))
+    a, b = ((x[inner][..., 0] - x[inner][..., 0].mean()) * window for x in (still, drawn))
+    shift, _, _ = phase_cross_correlation(a, b, upsample_factor=500, normalization=None)
+    return float(-shift @ direction / (factor * delta))
+
+
+def still_change(method, factor: float, seed: int) -> float:
+    """Largest change of a noise-free still scene, in 1/255."""
+    frame = Pair.make(seed).at(0.0)
+    drawn = method.magnify([frame, frame.copy()], Static(0), [1], factor)[0]
+    return float(np.abs(drawn - frame).max() * 255)
+
+
+def spurious_colour(method, seed: int) -> float:
+    """Largest difference between channels of a magnified scene that is grey, in 1/255."""
+    pair = Pair.make(seed, grey=True)
+    drawn = method.magnify([pair.at(0.0), pair.at(0.1)], Static(0), [1], 100.0)[0]
+    return float((drawn.max(-1) - drawn.min(-1)).max() * 255)

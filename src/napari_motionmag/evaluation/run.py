@@ -1,0 +1,197 @@
+"""Evaluate methods side by side: a table, a JSON file and a figure."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from napari_motionmag.evaluation import protocols
+from napari_motionmag.magnify import METHODS
+
+GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta
+
+
+def make_method(text: str, device: str | None = None):
+    """A method of ``"phase"``, ``"learned"``, ``"learned:oh2018"`` or ``"learned:FILE"``."""
+    name, _, model = text.partition(":")
+    if name not in METHODS:
+        raise ValueError(f"methods must be of {sorted(METHODS)}, optionally ':MODEL', got {text!r}")
+    return METHODS[name](model=model or "default", device=device, precision=None, tile=None)
+
+
+def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None) -> dict:
+    """Scores of methods.
+
+    Parameters
+    ----------
+    names : sequence of str
+        See :func:`make_method`.
+    seeds : int
+        Scenes a level.
+    quick : bool
+        The few levels of the quick variant.
+    device : str, optional
+        Device of the learned methods.
+    only : sequence of str, optional
+        Names of protocols; all when None.
+    report : callable, optional
+        Called with a line of text after each level.
+
+    Returns
+    -------
+    dict
+        ``protocols``: by protocol, level and method: mean and standard deviation of SSIM and of
+        the share of the gap closed, (SSIM - floor) / (1 - floor), floor = SSIM(input, truth).
+        ``gain``, ``still``, ``colour``: by method.
+    """
+    methods = {name: make_method(name, device) for name in names}
+    result: dict = {"methods": list(names), "seeds": seeds, "protocols": {}}
+    for protocol in protocols.PROTOCOLS:
+        if only and protocol.name not in only:
+            continue
+        rows = []
+        for level in protocol.quick if quick else protocol.levels:
+            rows.append(_level(protocol, level, methods, seeds))
+            if report:
+                report(_line(protocol.name, rows[-1]))
+        result["protocols"][protocol.name] = rows
+    if only is None or "gain" in only:
+        result["gain"] = _gains(methods, seeds)
+        result["still"] = {
+            k: max(protocols.still_change(m, 1000.0, s) for s in range(seeds))
+            for k, m in methods.items()
+        }
+        result["colour"] = {
+            k: max(protocols.spurious_colour(m, s) for s in range(seeds))
+            for k, m in methods.items()
+        }
+    return result
+
+
+def _level(protocol, level, methods, seeds) -> dict:
+    floors, scores = [], {name: [] for name in methods}
+    for case in protocol.cases(level, seeds):
+        floors.append(protocols.similarity(case.frames[case.time], case.truth))
+        for name, method in methods.items():
+            drawn = method.magnify(case.frames, case.operator, [case.time], case.factor)[0]
+            scores[name].append(protocols.similarity(drawn, case.truth))
+    floor = np.array(floors)
+    row = {"level": level, "floor": float(floor.mean()), "ssim": {}, "closed": {}}
+    for name, values in scores.items():
+        values = np.array(values)
+        closed = (values - floor) / (1 - floor).clip(min=1e-6)
+        row["ssim"][name] = [float(values.mean()), float(values.std())]
+        row["closed"][name] = [float(closed.mean()), float(closed.std())]
+    return row
+
+
+def _gains(methods, seeds) -> dict:
+    out = {}
+    for name, method in methods.items():
+        out[name] = {}
+        for moved, delta in GAINS:
+            values = [protocols.gain(method, moved / delta, delta, s) for s in range(seeds)]
+            out[name][f"{moved:g} px from {delta:g}"] = [
+                float(np.mean(values)),
+                float(np.std(values)),
+            ]
+    return out
+
+
+def _line(name: str, row: dict) -> str:
+    level = "x".join(f"{v:g}" for v in np.atleast_1d(row["level"]))
+    closed = "  ".join(f"{k} {v[0]:.2f} ±{v[1]:.2f}" for k, v in row["closed"].items())
+    return f"{name:14s}{level:>9s}  floor {row['floor']:.3f}  {closed}"
+
+
+def table(result: dict) -> str:
+    """The scores as text: share of the gap closed, mean and spread."""
+    lines = ["share of the gap closed: (SSIM - floor) / (1 - floor)"]
+    for name, rows in result["protocols"].items():
+        lines += [_line(name, row) for row in rows]
+    for name, gains in result.get("gain", {}).items():
+        values = "  ".join(f"{k}: {v[0]:.2f} ±{v[1]:.2f}" for k, v in gains.items())
+        lines.append(f"gain          {name}  {values}")
+    for name in result["methods"] if "still" in result else ():
+        lines.append(
+            f"still x1000   {name}  {result['still'][name]:.2f}/255   spurious colour "
+            f"{result['colour'][name]:.2f}/255"
+        )
+    return "\n".join(lines)
+
+
+def figure(result: dict, path: Path) -> None:
+    """Draw the curves as in the paper's Figs. 8 and A.5: SSIM against level, with spread."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [p for p in protocols.PROTOCOLS if p.name in result["protocols"]]
+    columns = min(4, len(shown))
+    rows = -(-len(shown) // columns)
+    canvas = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
+    FigureCanvasAgg(canvas)
+    for k, protocol in enumerate(shown):
+        axes = canvas.add_subplot(rows, columns, k + 1)
+        data = result["protocols"][protocol.name]
+        categories = isinstance(data[0]["level"], (tuple, list))
+        x = range(len(data)) if categories else [row["level"] for row in data]
+        axes.plot(x, [row["floor"] for row in data], "k--", label="input")
+        for name in result["methods"]:
+            mean, spread = np.array([row["ssim"][name] for row in data]).T
+            axes.errorbar(x, mean, spread, label=name, capsize=2, marker="o", markersize=3)
+        if categories:
+            axes.set_xticks(list(x), [f"{a:g} x {b:g}" for a, b in (r["level"] for r in data)])
+        else:
+            axes.set_xscale("log")
+        axes.set(title=protocol.title, xlabel=protocol.xlabel, ylabel="SSIM")
+        axes.grid(alpha=0.3)
+    canvas.axes[0].legend(fontsize=8)
+    canvas.savefig(path, dpi=110)
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        prog="napari-motionmag evaluate",
+        description="Score methods by the paper's protocols, on pictures never trained on.",
+    )
+    p.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="METHOD[:MODEL]",
+        help="as 'learned:oh2018', 'learned:my.safetensors', 'phase'; default: all of them",
+    )
+    p.add_argument("--full", action="store_true", help="all levels and more scenes")
+    p.add_argument("--only", nargs="+", choices=[p.name for p in protocols.PROTOCOLS] + ["gain"])
+    p.add_argument("--seeds", type=int, help="scenes a level: 2 when quick, 10 in full")
+    p.add_argument("--device")
+    p.add_argument("--out", type=Path, help="folder for evaluation.json and evaluation.png")
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run ``napari-motionmag evaluate``."""
+    args = parser().parse_args(argv)
+    names = args.methods or [
+        "learned:difference",
+        "learned:oh2018",
+        *(name for name in ("phase",) if name in METHODS),
+    ]
+    started = time.monotonic()
+    result = evaluate(
+        names,
+        seeds=args.seeds or (10 if args.full else 2),
+        quick=not args.full,
+        device=args.device,
+        only=args.only,
+        report=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(table(result))
+    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "evaluation.json").write_text(json.dumps(result, indent=1))
+        figure(result, args.out / "evaluation.png")
+    return 0

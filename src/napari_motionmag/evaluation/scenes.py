@@ -1,0 +1,122 @@
+"""Held-out scenes: ellipses of one photograph over another, moved by exact Fourier shifts.
+
+The photographs are those inside scikit-image's wheel; nothing was ever trained on them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_motionmag.training.scenes import Scene, spectrum
+
+PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "camera")
+SIZE = 192
+_MARGIN = 40
+_SPRITE = 112
+_OBJECTS = 5
+
+
+def photographs() -> dict[str, np.ndarray]:
+    """The pictures by name, float64 (H, W, 3) in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If scikit-image is not installed.
+    """
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise ValueError(
+            "evaluate: needs scikit-image; pip install 'napari-motionmag[registration]'"
+        ) from error
+    pictures = {}
+    for name in PHOTOGRAPHS:
+        picture = getattr(data, name)() / 255.0
+        pictures[name] = picture if picture.ndim == 3 else np.stack([picture] * 3, -1)
+    return pictures
+
+
+@dataclass
+class Pair:
+    """A background and objects, each with a direction of its own.
+
+    Attributes
+    ----------
+    scene : Scene
+        One scene of 192 x 192 px.
+    background_direction : Tensor
+        (1, 2) unit vector.
+    object_directions : Tensor
+        (5, 2) unit vectors.
+    """
+
+    scene: Scene
+    background_direction: torch.Tensor
+    object_directions: torch.Tensor
+
+    @classmethod
+    def make(cls, seed: int, grey: bool = False) -> "Pair":
+        """The scene of a seed."""
+        rng = np.random.default_rng(seed)
+        pictures = list(photographs().values())
+        order = rng.permutation(len(pictures))
+        side = SIZE + 2 * _MARGIN
+        canvas = _crop(pictures[order[0]], side, rng)
+        background = spectrum(canvas[None], torch.tensor([0.7]))
+        y, x = np.mgrid[:_SPRITE, :_SPRITE] - (_SPRITE - 1) / 2
+        sprites = []
+        for k in range(_OBJECTS):
+            a, b = rng.uniform(14, 42, 2)
+            turn = rng.uniform(0, np.pi)
+            u, v = x * np.cos(turn) + y * np.sin(turn), -x * np.sin(turn) + y * np.cos(turn)
+            distance = (np.hypot(u / a, v / b) - 1) * min(a, b)
+            alpha = torch.from_numpy(np.clip(0.5 - distance, 0, 1)).float()[None]
+            fill = _crop(pictures[order[1 + k % (len(order) - 1)]], _SPRITE, rng)
+            sprites.append(torch.cat([fill * alpha, alpha]))
+        objects = spectrum(torch.stack(sprites), torch.full((_OBJECTS,), 0.7), fade=4)
+        position = torch.from_numpy(rng.integers(30, SIZE - 30, (_OBJECTS, 2))).float()
+        scene = Scene(background, objects, [0] * _OBJECTS, position, torch.tensor([grey]), SIZE)
+        angle = torch.from_numpy(rng.uniform(0, 2 * np.pi, _OBJECTS + 1)).float()
+        directions = torch.stack([angle.sin(), angle.cos()], 1)
+        return cls(scene, directions[:1], directions[1:])
+
+    def at(self, objects: float, background: float = 0.0, drift=(0.0, 0.0)) -> np.ndarray:
+        """The frame with objects and background displaced along their directions.
+
+        Parameters
+        ----------
+        objects, background : float
+            Displacement in px.
+        drift : (float, float)
+            Displacement y, x in px that everything shares.
+
+        Returns
+        -------
+        ndarray
+            float32 (192, 192, 3), noise-free.
+        """
+        drift = torch.tensor(drift, dtype=torch.float32)
+        frame = self.scene.render(
+            background * self.background_direction + drift,
+            objects * self.object_directions + drift,
+        )
+        return frame[0].permute(1, 2, 0).numpy().copy()
+
+
+def _crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> torch.Tensor:
+    pad = [(0, max(0, side - n)) for n in picture.shape[:2]] + [(0, 0)]
+    picture = np.pad(picture, pad, mode="symmetric")
+    y, x = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
+    return torch.from_numpy(picture[y : y + side, x : x + side].transpose(2, 0, 1).copy()).float()
+
+
+def add_noise(frame: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
+    """Photon-like noise of the paper: variance proportional to intensity.
+
+    The standard deviation is factor x sqrt(I) / 255 with I in [0, 1] (paper, Section 4.1).
+    """
+    sigma = factor * np.sqrt(np.clip(frame, 0, 1)) / 255
+    noise = rng.standard_normal(frame.shape).astype(np.float32)
+    return (frame + sigma * noise).astype(np.float32)
