@@ -119,7 +119,7 @@ class Epithelium:
         granules = Spots.relief(gy, gx, rng.uniform(1.1, 1.9, n), rng.uniform(0.03, 0.15, n))
         n = int(np.prod(shape) / 6000)
         particles = Spots.relief(
-            rng.uniform(0, floor - 1.3 * LENGTH, n),
+            rng.uniform(-5, max(floor - 1.3 * LENGTH, 0), n),
             rng.uniform(0, width, n),
             rng.uniform(1.6, 4.5, n),
             rng.uniform(0.02, 0.07, n),
@@ -127,8 +127,8 @@ class Epithelium:
         return cls(
             floor,
             undulation=Waves.random(rng, 5, (40, 200), 0.8),
-            cilia=filaments(4.6, 1.1, 0.17),
-            behind=filaments(6.5, 2.3, 0.07),
+            cilia=filaments(5.0, 1.35, 0.14),
+            behind=filaments(6.5, 2.4, 0.05),
             borders=borders,
             border_shape=Waves.random(rng, 4, (30, 120), 0.8),
             cytoplasm=Waves.random(rng, 60, (5, 36), 0.4),
@@ -145,8 +145,9 @@ class Epithelium:
     def paint(self, points: Points) -> np.ndarray:
         """Intensity at the points' coordinates."""
         depth = points.y - self.surface(points.x)
-        value = 0.48 + 0.012 * self.fluid(points) + self.particles(points)
-        value += self.cilia(points, self.surface) + self.behind(points, self.surface)
+        value = 0.50 + 0.012 * self.fluid(points) + self.particles(points)
+        relief = self.cilia(points, self.surface) + self.behind(points, self.surface)
+        value += 0.46 * np.tanh(relief / 0.46)
         low = np.flatnonzero(depth > -12)  # higher up the tissue is below 1e-8
         y, x, deep = points.y[low], points.x[low], depth[low]
         inner = 0.46 + 0.024 * self.cytoplasm.at(y, x) + self.granules(points)[low]

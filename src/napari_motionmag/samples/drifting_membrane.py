@@ -59,7 +59,7 @@ class Membrane:
         sizes = [len(x1), len(x2), len(x3)]
         y, x = np.concatenate([y1, y2, y3]), np.concatenate([x1, x2, x3])
         total = sum(sizes)
-        sigma = np.repeat([2.5, 1.5, 1.5], sizes) * rng.uniform(0.9, 1.15, total)
+        sigma = np.repeat([2.6, 1.7, 1.7], sizes) * rng.uniform(0.9, 1.15, total)
         elongation = np.repeat([1.45, 2.7, 3.0], sizes) * rng.uniform(0.8, 1.2, total)
         angle = np.repeat([np.pi / 2, 0.0, 0.0], sizes) + rng.normal(0, 0.16, total)
         nuclei = Spots.make(
@@ -69,7 +69,7 @@ class Membrane:
         chromatin = Spots.make(
             y[grains] + rng.normal(0, 1, len(grains)) * sigma[grains],
             x[grains] + rng.normal(0, 1, len(grains)) * sigma[grains],
-            rng.uniform(0.9, 1.2, len(grains)),
+            rng.uniform(1.2, 1.5, len(grains)),
             rng.uniform(-0.25, 0.5, len(grains)),
         )
         return cls(
@@ -78,10 +78,10 @@ class Membrane:
             bend,
             upper,
             lower,
-            warp=Waves.random(rng, 6, (30, 110), 0.8),
-            bundles=Waves.random(rng, 7, (5, 15), 0.2, np.pi / 2, 0.25),
+            warp=Waves.random(rng, 6, (40, 120), 0.8, 0.0, 0.5),
+            bundles=Waves.random(rng, 7, (9, 22), 0.2, np.pi / 2, 0.25),
             density=Waves.random(rng, 5, (30, 120), 0.6),
-            grain=Waves.random(rng, 16, (4.5, 14), 0.2),
+            grain=Waves.random(rng, 16, (5, 14), 0.2),
             nuclei=nuclei,
             chromatin=chromatin,
         )
@@ -92,17 +92,17 @@ class Membrane:
         across = points.y - self.middle - 4.0 * self.bend.at(0.0, x)
         above = across + self.half - 2.2 * self.upper.at(0.0, x)  # depth from the upper edge
         below = self.half + 1.5 * self.lower.at(0.0, x) - across
-        body = inside(above, 1.0) * inside(below, 1.0)
+        body = inside(above, 1.2) * inside(below, 1.2)
         epithelium = inside(22 - above, 1.6)
         stroma = 1 - epithelium
 
         warp = self.warp(points)
         fibres = self.bundles.at(across + 3.0 * warp, x)
-        curls = cosine((across + 4.0 * warp) / 9.5 + 0.2 * fibres)
+        curls = cosine((across + 4.0 * warp) / 10.5 + 0.15 * fibres)
         density = 1 + 0.18 * self.density(points)
         grain = self.grain(points)
-        collagen = 0.36 + 0.13 * np.tanh(1.3 * fibres) + 0.07 * curls + 0.02 * grain
-        cleft = ramp((fibres * 0.6 + 0.5 * warp - 0.75) / 0.9)  # pale gaps between bundles
+        collagen = 0.36 + 0.13 * np.tanh(fibres) + 0.07 * curls + 0.02 * grain
+        cleft = ramp((fibres * 0.6 + 0.5 * warp - 0.55) / 1.7)  # pale gaps between bundles
         eosin = stroma * collagen * (1 - 0.75 * cleft)
         eosin += epithelium * (0.30 + 0.04 * grain)
         eosin += 0.22 * bump(above - 22, 1.5) + 0.16 * bump(above - 1.5, 1.4)

@@ -47,7 +47,7 @@ class Sheet:
         which = np.repeat(np.arange(n), 7)
         place = middle[which] + rng.normal(0, 0.85, (len(which), 2)) * sigma[which, None]
         chromatin = Spots.make(
-            *place.T, rng.uniform(0.95, 1.3, len(which)), rng.uniform(-0.14, 0.24, len(which))
+            *place.T, rng.uniform(1.15, 1.45, len(which)), rng.uniform(-0.14, 0.24, len(which))
         )
         return cls(
             cKDTree(centres),
@@ -61,11 +61,16 @@ class Sheet:
     def paint(self, points: Points) -> np.ndarray:
         """Membranes and nuclei at the points' coordinates, (N, 2)."""
         warp = self.membrane(points)
-        # A wall is where two centres are equally near; a third one makes a bright corner.
-        near = self.centres.query(np.stack([points.y, points.x], axis=1), k=4)[0]
-        gap = near[:, 1:] - near[:, :1]
-        wall = 1 - np.exp(-np.sum(np.exp(-0.5 * (gap / 2.3) ** 2), axis=1))
-        halo = np.sum(np.exp(-0.5 * (gap / 7.0) ** 2), axis=1)
+        # Each point belongs to near centres by shares that sum to 1; where they are mixed is a
+        # wall, of half-width `blur` or so.
+        near = self.centres.query(np.stack([points.y, points.x], axis=1), k=6)[0]
+        near -= near[:, :1]
+
+        def mixed(blur):
+            share = np.exp(-near / blur)
+            return 2 - 2 * np.sum(share**2, axis=1) / np.sum(share, axis=1) ** 2
+
+        wall, halo = mixed(2.0), mixed(4.5)
         light = 1 + 0.18 * self.glow(points)
         membrane = 0.04 + light * (
             (0.75 + 0.2 * warp) * wall + 0.045 * halo + 0.05 + 0.018 * self.cortex(points)

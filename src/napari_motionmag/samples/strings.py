@@ -12,9 +12,10 @@ from .sample import Sample, Scene
 from .scene import Points, Spots, Waves, bump, inside, ramp
 
 FREQUENCIES = (80.0, 110.0, 147.0, 196.0)  # Hz
-HALF_WIDTHS = (3.6, 3.0, 2.5, 2.0)  # px of the strings, thick ones lower in pitch
-EVEN = 5.0  # px from its walls a trench's floor is even
-CORNER = 8.0  # px: radius of its corners; the strings are pinned so far from its ends
+# px, in frames of 144 rows or more; less in proportion in smaller ones
+HALF_WIDTHS = (4.2, 3.6, 3.1, 2.6)  # of the strings, thick ones lower in pitch
+EVEN = 5.0  # from its walls a trench's floor is even
+CORNER = 8.0  # radius of its corners; the strings are pinned so far from its ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,9 @@ class Plate:
     left: float  # x of the trenches' ends
     right: float
     trench: float  # half-width, px
+    halves: np.ndarray  # half-widths of the strings, px
+    even: float
+    corner: float
     brushed: Waves
     uneven: Waves
     wound: Waves
@@ -42,11 +46,12 @@ class Plate:
         rows = height * (np.arange(n) + 0.5) / n + rng.uniform(-1.0, 1.0, n)
         left, right = 0.09 * width, 0.91 * width
         trench = 0.39 * height / n
+        small = min(1.0, height / 144)
         count = int(np.prod(shape) / 700)
         dirt = Spots.make(
             rng.uniform(0, height, count),
             rng.uniform(0, width, count),
-            rng.uniform(0.9, 2.2, count),
+            rng.uniform(1.1, 2.2, count),
             rng.choice([-1.0, 1.0], count, p=[0.75, 0.25]) * rng.uniform(0.04, 0.22, count),
             elongation=rng.uniform(1, 1.8, count),
             angle=rng.uniform(0, np.pi, count),
@@ -56,14 +61,17 @@ class Plate:
         beads = Spots.make(
             rows[string] + rng.uniform(-1, 1, count),
             rng.uniform(left, right, count),
-            rng.uniform(0.9, 1.2, count),
-            rng.uniform(-0.3, -0.1, count),
+            rng.uniform(1.15, 1.5, count),
+            rng.uniform(-0.25, -0.08, count),
         )
         return cls(
             rows,
             left,
             right,
             trench,
+            halves=np.array(HALF_WIDTHS) * small,
+            even=EVEN * small,
+            corner=CORNER * small,
             brushed=Waves.random(rng, 70, (4, 30), 0.15, np.pi / 2 - 0.35, 0.16),
             uneven=Waves.random(rng, 10, (50, 300), 0.7),
             wound=Waves.random(rng, 12, (5, 30), 0.3, 0.0, 0.4),
@@ -77,22 +85,22 @@ class Plate:
         depth = np.full(len(points), -np.inf)
         for row in self.rows:
             # distance into the trench, whose corners are rounded
-            aside = np.maximum(np.abs(points.y - row) - self.trench + CORNER, 0)
-            beyond = np.maximum(CORNER - to_end, 0)
-            depth = np.maximum(depth, CORNER - np.hypot(beyond, aside))
+            aside = np.maximum(np.abs(points.y - row) - self.trench + self.corner, 0)
+            beyond = np.maximum(self.corner - to_end, 0)
+            depth = np.maximum(depth, self.corner - np.hypot(beyond, aside))
         value = np.full(len(points), 0.10)
-        edge = np.flatnonzero(depth < EVEN)
+        edge = np.flatnonzero(depth < self.even)
         value[edge] = self._plate_and_walls(points, edge, depth[edge])
 
         # past the trench the string lies on the plate
         over = np.flatnonzero(to_end > -18)
         beads = self.beads(points)
-        for row, half in zip(self.rows, HALF_WIDTHS, strict=True):
+        for row, half in zip(self.rows, self.halves, strict=True):
             on = over[np.abs(points.y[over] - row) < half + 8]
             off = points.y[on] - row
             wound = self.wound.at(points.y[on], points.x[on])
-            gloss = 0.34 + 0.46 * bump(off + 0.3 * half, 0.4 * half) + 0.03 * wound + beads[on]
-            string = inside(half - np.abs(off), 0.85) * inside(to_end[on] + 12, 1.5)
+            gloss = 0.34 + 0.46 * bump(off + 0.25 * half, 0.45 * half) + 0.03 * wound + beads[on]
+            string = inside(half - np.abs(off), 1.0) * inside(to_end[on] + 12, 1.5)
             value[on] += string * (gloss - value[on])
         return value
 
@@ -103,17 +111,17 @@ class Plate:
         plate += self.dirt(points)[some] - 0.12 * bump(depth + 1.5, 1.5)
         nearest = self.rows[np.argmin(np.abs(y - self.rows[:, None]), axis=0)]
         lit = (nearest - y) / self.trench  # the far wall catches the light
-        wall = (0.10 + 0.16 * lit) * bump(depth - 1.2, 1.0) + 0.09 * (1 - ramp(depth / EVEN))
-        return plate + inside(depth, 0.8) * (0.10 + wall - plate)
+        wall = (0.10 + 0.16 * lit) * bump(depth - 1.2, 1.1) + 0.09 * (1 - ramp(depth / self.even))
+        return plate + inside(depth, 1.0) * (0.10 + wall - plate)
 
     def shape(self, string: int, shape: tuple[int, int]) -> np.ndarray:
         """Displacement (dy, dx) of `string` in its first mode, 1 px at the middle, (2, Y, X)."""
         y, x = np.indices(shape, dtype=float)
-        start, stop = self.left + CORNER, self.right - CORNER
+        start, stop = self.left + self.corner, self.right - self.corner
         along = np.clip((x - start) / (stop - start), 0, 1)
-        fixed = self.trench - EVEN
+        fixed = self.trench - self.even
         off = np.abs(y - self.rows[string])
-        grip = 1 - ramp((off - 0.66 * fixed) / (0.34 * fixed))
+        grip = 1 - ramp((off - 0.7 * fixed) / (0.3 * fixed))
         return np.stack([np.sin(np.pi * along) * grip, 0 * along])
 
 

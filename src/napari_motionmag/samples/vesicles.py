@@ -57,7 +57,7 @@ class Field:
         vesicles = Spots.make(
             vy,
             vx,
-            rng.uniform(1.15, 1.75, n),
+            rng.uniform(1.25, 1.8, n),
             0.16 * rng.lognormal(0.0, 0.75, n),
             elongation=1 + rng.exponential(0.18, n),
             angle=rng.uniform(0, np.pi, n),
@@ -72,7 +72,7 @@ class Field:
             angle,
             outline,
             nucleus,
-            reticulum=Waves.random(rng, 20, (6, 16), 0.3),
+            reticulum=Waves.random(rng, 20, (7, 20), 0.3),
             glow=Waves.random(rng, 10, (30, 120), 0.8),
             vesicles=vesicles,
             haze=haze,
