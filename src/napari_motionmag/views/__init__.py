@@ -1,1 +1,28 @@
-"""Slice views, measurements and looks into the networks."""
+"""Slice views, measurements and looks into the networks.
+
+Everything here works in a plain script. The names are imported on first use, so that
+``import napari_motionmag.views`` needs neither torch nor Qt.
+"""
+
+from importlib import import_module
+
+_MODULES = {
+    "slices": ("compare_slices", "slice_calibration", "slice_view", "xt", "yt"),
+    "slice_export": ("save_slice",),
+    "shapes": ("line_from_shapes", "region_from_shapes"),
+}
+_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    try:
+        module = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,120 @@
+"""From lines and regions drawn in napari to pixels of a movie. By traits: napari is not needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_LINES = ("line", "path")
+_AREAS = ("rectangle", "polygon", "ellipse")
+
+
+def line_from_shapes(layer, image=None, index: int | None = None) -> np.ndarray:
+    """Return the path drawn in a napari Shapes layer, in pixels of an image.
+
+    Parameters
+    ----------
+    layer : napari.layers.Shapes
+        Has ``data``, ``shape_type``, ``selected_data`` and ``data_to_world``.
+    image : napari.layers.Image, optional
+        The layer whose pixels are meant: the path goes by world coordinates, through scale,
+        translation, rotation and shear of both layers. None takes the shapes' own coordinates.
+    index : int, optional
+        Which shape. By default the selected one, or else the last line or path that was drawn.
+
+    Returns
+    -------
+    ndarray, shape (N, 2)
+        Corners (y, x), px, for :func:`slice_view`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such shape, or it is neither a line nor a path.
+    """
+    corners, _kind = _chosen(layer, index, _LINES, "line or path")
+    return _pixels(corners, layer, image)
+
+
+def region_from_shapes(layer, image, index: int | None = None) -> np.ndarray:
+    """Return the area drawn in a napari Shapes layer as a mask of an image.
+
+    Parameters
+    ----------
+    layer : napari.layers.Shapes
+    image : napari.layers.Image
+        The layer whose pixels are meant.
+    index : int, optional
+        Which shape. By default the selected one, or else the last area that was drawn.
+
+    Returns
+    -------
+    ndarray of bool, shape (Y, X)
+        True where the centre of a pixel lies within.
+
+    Raises
+    ------
+    ValueError
+        If there is no such shape, it is no rectangle, polygon or ellipse, or no pixel is inside.
+    """
+    corners, kind = _chosen(layer, index, _AREAS, "rectangle, polygon or ellipse")
+    data = image.data[0] if image.multiscale else image.data
+    shape = data.shape[-3:-1] if image.rgb else data.shape[-2:]
+    corners = _pixels(corners, layer, image)
+    if kind == "ellipse":
+        # napari keeps the corners of the box around it
+        centre = corners.mean(axis=0)
+        first, second = (corners[1] - corners[0]) / 2, (corners[2] - corners[1]) / 2
+        turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)[:, np.newaxis]
+        corners = centre + np.cos(turn) * first + np.sin(turn) * second
+    mask = polygon_mask(corners, shape)
+    if not mask.any():
+        raise ValueError(f"the {kind} has no pixel of the image {shape[0]} x {shape[1]} inside")
+    return mask
+
+
+def polygon_mask(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the pixels of a frame whose centres lie within a polygon (even-odd rule).
+
+    Parameters
+    ----------
+    corners : ndarray, shape (N, 2)
+        (y, x), px.
+    shape : (int, int)
+    """
+    inside = np.zeros(shape, bool)
+    y, x = np.arange(shape[0])[:, np.newaxis], np.arange(shape[1])
+    for (y0, x0), (y1, x1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        crosses = (y0 > y) != (y1 > y)
+        inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    return inside
+
+
+def _chosen(layer, index, kinds: tuple[str, ...], wanted: str) -> tuple[np.ndarray, str]:
+    missing = [name for name in ("data", "shape_type") if not hasattr(layer, name)]
+    if missing:
+        raise TypeError(f"layer must be a napari Shapes layer; got {type(layer).__name__}")
+    types = [str(kind) for kind in layer.shape_type]
+    if index is None:
+        selected = sorted(i for i in getattr(layer, "selected_data", ()) if types[i] in kinds)
+        fitting = selected or [i for i, kind in enumerate(types) if kind in kinds]
+        if not fitting:
+            raise ValueError(
+                f"layer {getattr(layer, 'name', '')!r} has no {wanted}; it has "
+                f"{', '.join(types) or 'no shapes'}"
+            )
+        index = fitting[-1]
+    elif not -len(types) <= index < len(types):
+        raise ValueError(f"index must be one of the {len(types)} shapes; got {index}")
+    elif types[index] not in kinds:
+        raise ValueError(f"shape {index} is a {types[index]}; it must be a {wanted}")
+    return np.asarray(layer.data[index], float), types[index]
+
+
+def _pixels(corners: np.ndarray, layer, image) -> np.ndarray:
+    """Corners in data coordinates of the shapes to (y, x) px of the image."""
+    if image is None:
+        return corners[:, -2:].copy()
+    world = [layer.data_to_world(corner) for corner in corners]
+    return np.array([np.asarray(image.world_to_data(point), float)[-2:] for point in world])
