@@ -34,6 +34,7 @@ class Settings:
     seed: int = 0
     refresh_every: int = 4
     curriculum: int = 4000
+    pictures: int = 256
 
 
 class Trainer:
@@ -91,6 +92,7 @@ class Trainer:
             self.step, self.elapsed = state["step"], state["elapsed"]
         pool = PicturePool(
             images,
+            procedural_count=settings.pictures,
             seed=settings.seed,
             refreshes=self.step // settings.refresh_every,
             cache=self.folder / "pictures.npz" if images is not None else None,
@@ -264,6 +266,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--device", default="auto")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     p.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints")
+    p.add_argument("--pictures", type=int, default=256, help="procedural pictures kept at a time")
     p.add_argument("--threads", type=int, help="CPU threads")
     return p
 
@@ -288,6 +291,7 @@ def main(argv: list[str] | None = None) -> int:
         steps=args.steps,
         minutes=args.minutes,
         seed=args.seed,
+        pictures=args.pictures,
     )
     trainer = Trainer(
         args.folder,

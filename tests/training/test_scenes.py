@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+import torch
+from conftest import measured_shift
+
+from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.scenes import PARTS, SceneMaker
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return PicturePool(procedural_count=6, seed=3)
+
+
+@pytest.fixture(scope="module")
+def maker(pool):
+    return SceneMaker(pool, size=128)
+
+
+def _generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def _solve_shift(reference, moved, border=20):
+    """Displacement by least squares on spline-interpolated frames: independent of Fourier."""
+    from scipy.ndimage import shift as spline_shift
+    from scipy.optimize import least_squares
+
+    inner = (slice(border, -border),) * 2
+    start = measured_shift(reference, moved, border)
+
+    def misfit(d):
+        return (spline_shift(reference, d, order=5, mode="reflect") - moved)[inner].ravel()
+
+    return least_squares(misfit, start, diff_step=1e-3).x
+
+
+@pytest.mark.parametrize("distance", [0.01, 0.05, 0.3, 1.7, 10.0])
+def test_rendered_displacement_is_the_asked_one(maker, distance):
+    scene = maker.scene(["blurred"], _generator(1))
+    move = torch.tensor([[0.6 * distance, -0.8 * distance]])
+    still = scene.render(torch.zeros(1, 2), torch.zeros(0, 2))[0, 1].double().numpy()
+    moved = scene.render(move, torch.zeros(0, 2))[0, 1].double().numpy()
+    measured = _solve_shift(still, moved)
+    assert np.abs(measured - move[0].numpy()).max() < 0.002
+
+
+def test_objects_move_and_the_background_does_not(maker):
+    scene = maker.scene(["still_background"], _generator(2))
+    none = torch.zeros(1, 2)
+    still = scene.render(none, torch.zeros(len(scene.owner), 2))
+    moved = scene.render(none, torch.full((len(scene.owner), 2), 1.5))
+    change = (moved - still).abs().amax((0, 1))
+    near = torch.zeros(128, 128, dtype=torch.bool)
+    y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    for py, px in scene.position.tolist():
+        near |= torch.maximum((y - py).abs(), (x - px).abs()) < 60
+    assert change[near].max() > 0.02
+    if (~near).any():
+        assert change[~near].max() < 1e-5
+
+
+def test_whole_and_fractional_shifts_agree(maker):
+    """A shift by whole pixels must equal moving the array: no resampling in between."""
+    scene = maker.scene(["background"], _generator(5))
+    still = scene.render(torch.zeros(1, 2), torch.zeros(0, 2))
+    moved = scene.render(torch.tensor([[3.0, -2.0]]), torch.zeros(0, 2))
+    assert (moved[..., 3:, :-2] - still[..., :-3, 2:]).abs().max() < 1e-4
+
+
+def test_same_seed_same_bytes(pool):
+    one = SceneMaker(pool, 64).batch(3, _generator(7))
+    two = SceneMaker(pool, 64).batch(3, _generator(7))
+    other = SceneMaker(pool, 64).batch(3, _generator(8))
+    for name, value in vars(one).items():
+        assert torch.equal(value, getattr(two, name)), name
+    assert not torch.equal(one.b, other.b)
+
+
+def test_batches_hold_what_they_promise(maker):
+    batch = maker.batch(24, _generator(11))
+    assert batch.a.shape == batch.b.shape == batch.target.shape == (24, 3, 128, 128)
+    assert batch.variation.shape == (24, 1, 128, 128)
+    assert torch.isfinite(batch.variation).all()
+    assert batch.factor.abs().max() <= 1000
+    assert (batch.factor < 1).any()
+    plain = batch.two_frame
+    assert plain.any()
+    assert (~plain).any()
+    from napari_motionmag.learned.difference import luma
+
+    quantised = luma(batch.b - batch.a)[plain]
+    assert (quantised - batch.variation[plain]).abs().max() < 1e-5
+
+
+def test_grey_samples_are_grey_in_every_frame(maker):
+    batch = maker.batch(16, _generator(3))
+
+    def grey(frames):
+        return (frames == frames[:, :1]).flatten(1).all(1)
+
+    assert grey(batch.b).any()
+    assert not grey(batch.b).all()
+    assert torch.equal(grey(batch.a), grey(batch.b))
+    assert grey(batch.target)[grey(batch.b)].all()
+
+
+def test_easy_scenes_move_less(maker):
+    def reach(difficulty):
+        from napari_motionmag.training.scenes import _draw_factor
+
+        factor, given = _draw_factor(2000, _generator(0), difficulty)
+        return (factor.abs() * given).quantile(0.95).item()
+
+    assert reach(0.0) < 5
+    assert reach(1.0) > 15
+
+
+def test_every_part_renders(maker):
+    scene = maker.scene(list(PARTS), _generator(4))
+    frames = scene.render(torch.zeros(len(PARTS), 2), torch.zeros(len(scene.owner), 2))
+    assert frames.shape == (len(PARTS), 3, 128, 128)
+    assert frames.min() > -0.3
+    assert frames.max() < 1.3
+    assert frames.std((1, 2, 3)).min() > 1e-3
+
+
+def test_pool_resumes_exactly():
+    pool = PicturePool(procedural_count=3, seed=5)
+    for _ in range(4):
+        pool.refresh()
+    again = PicturePool(procedural_count=3, seed=5, refreshes=4)
+    assert torch.equal(pool.pictures, again.pictures)
+    assert torch.equal(pool.cutouts, again.cutouts)
+
+
+def test_pool_takes_a_folder(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    (tmp_path / "foregrounds").mkdir()
+    (tmp_path / "masks_x").mkdir()
+    Image.fromarray(rng.integers(0, 255, (60, 80, 3), dtype=np.uint8)).save(tmp_path / "a.png")
+    cut = rng.integers(0, 255, (40, 40, 4), dtype=np.uint8)
+    Image.fromarray(cut).save(tmp_path / "foregrounds" / "b.png")
+    labels = np.zeros((60, 60), np.uint16)
+    labels[10:30, 10:40] = 1
+    Image.fromarray(labels).save(tmp_path / "masks_x" / "c.png")
+    pool = PicturePool(tmp_path, procedural_count=2)
+    assert len(pool.pictures) == 3
+    assert len(pool.cutouts) == 4
+    assert pool.has_colour.tolist() == [False, False, False, True]
+
+
+def test_missing_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="images must be a folder"):
+        PicturePool(tmp_path / "nowhere", procedural_count=1)
+    with pytest.raises(ValueError, match="no pictures found"):
+        PicturePool(tmp_path, procedural_count=1)

@@ -1,0 +1,139 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from napari_motionmag.learned import weights
+from napari_motionmag.training import losses
+from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.scenes import SceneMaker
+from napari_motionmag.training.train import Settings, Trainer, main, pick_device, run
+
+SMALL = {"half_width": 8, "width": 8, "blocks": 1}
+
+
+def _settings(**changes):
+    values = {
+        "config": SMALL,
+        "size": 32,
+        "batch": 2,
+        "steps": 6,
+        "seed": 1,
+        "warmup": 2,
+        "pictures": 4,
+    }
+    return Settings(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("model", "config"), [("difference", SMALL), ("oh2018", {"decoder_blocks": 1})]
+)
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config):
+    settings = _settings(model=model, config=config)
+    whole = Trainer(tmp_path / "whole", settings)
+    run(whole)
+    first = Trainer(tmp_path / "parts", settings)
+    for _ in range(3):
+        first.train_step()
+    first.save()
+    first.train_step()  # lost
+    second = Trainer(tmp_path / "parts", settings)
+    assert second.step == 3
+    run(second)
+    for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_lowers_the_loss(tmp_path):
+    config = {"half_width": 16, "width": 16, "blocks": 1}
+    trainer = Trainer(tmp_path, _settings(config=config, steps=80, size=48, batch=4, rate=3e-3))
+    held_out = [trainer.batch(k)[0] for k in range(1000, 1006)]
+
+    def loss():
+        with torch.no_grad():
+            return sum(losses.difference_losses(trainer.network, b)[0].item() for b in held_out)
+
+    before = loss()
+    for _ in range(80):
+        trainer.train_step()
+    assert loss() < 0.97 * before
+
+
+def test_files_of_a_run(tmp_path):
+    from PIL import Image
+
+    trainer = Trainer(tmp_path, _settings(steps=4))
+    run(trainer, log_every=2)
+    network, card = weights.load(tmp_path / "difference.safetensors")
+    assert card["steps"] == 4
+    assert network.config.width == 8
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4]
+    with Image.open(tmp_path / "panel.png") as panel:
+        assert panel.size == (2 * 32, 4 * 32)
+
+
+def test_oh2018_loss_has_the_papers_four_terms():
+    pool = PicturePool(procedural_count=4, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    batch = SceneMaker(pool, 32).batch(2, generator)
+    network = weights.build("oh2018", {"decoder_blocks": 1})
+    total, terms = losses.oh2018_losses(network, batch, generator)
+    assert set(terms) == {"image", "texture", "texture_perturbed", "shape_perturbed"}
+    rest = sum(v for k, v in terms.items() if k != "image")
+    assert torch.isclose(total, terms["image"] + 0.1 * rest)
+    assert all(value > 0 for value in terms.values())
+
+
+def test_colour_perturbation_keeps_grey_grey():
+    frames = torch.rand(2, 1, 8, 8).expand(-1, 3, -1, -1)
+    perturb = losses._colour_perturbation(frames, torch.Generator().manual_seed(0))
+    out = perturb(frames)
+    assert torch.equal(out, out[:, :1].expand_as(out))
+    assert not torch.allclose(out, frames)
+
+
+def test_init_takes_weights_and_refuses_the_wrong_network(tmp_path):
+    network = weights.build("difference", SMALL)
+    path = tmp_path / "start.safetensors"
+    weights.save(path, network, {"model": "difference"})
+    trainer = Trainer(tmp_path / "run", _settings(), init=path)
+    for a, b in zip(network.parameters(), trainer.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(ValueError, match="init must hold weights of 'oh2018'"):
+        Trainer(tmp_path / "other", _settings(model="oh2018", config=None), init=path)
+
+
+def test_length_must_be_given(tmp_path):
+    with pytest.raises(ValueError, match="--steps or --minutes"):
+        main([str(tmp_path)])
+
+
+def test_auto_device_exists():
+    torch.zeros(1, device=pick_device("auto"))
+
+
+def test_killed_at_any_moment_it_resumes(tmp_path):
+    """kill -9 while it writes checkpoint after checkpoint; the one that is found is whole."""
+    command = [
+        sys.executable, "-m", "napari_motionmag.training.train", str(tmp_path), "--steps", "40",
+        "--size", "32", "--batch", "1", "--threads", "1", "--save-every", "0",
+        "--config", json.dumps(SMALL), "--precision", "float32", "--pictures", "4",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 100
+    while not (tmp_path / "checkpoint.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    killed_at = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
+    assert killed_at >= 1
+    subprocess.run(command, check=True, stderr=subprocess.PIPE, timeout=120)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 40
