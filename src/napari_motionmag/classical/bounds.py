@@ -1,0 +1,81 @@
+"""How much of a picture is asked to move further than phase can carry it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+__all__ = ["BoundCheck"]
+
+#: Share of the gradient energy that may pass the bound before it is worth a warning.
+_TOLERATED_SHARE = 0.1
+
+
+class BoundCheck:
+    """Collects the turns asked of the subbands of one call.
+
+    Parameters
+    ----------
+    who : str
+        What to call the representation in the warning.
+    fraction : float
+        Largest shift, as a fraction of the wavelength.
+    gain : float
+        factor - 1.
+    """
+
+    def __init__(self, who: str, fraction: float, gain: float):
+        self._who = who
+        self._bound = 2 * math.pi * fraction
+        self._gain = gain
+        self._all = 0.0
+        self._beyond = 0.0
+        self._worst = (0.0, 0.0, 1.0)
+
+    def add(
+        self,
+        wavelength: float,
+        angle: torch.Tensor,
+        amplitude: torch.Tensor,
+        frequency: Callable[[], float],
+    ) -> None:
+        """Take in one subband.
+
+        Parameters
+        ----------
+        wavelength : float
+            Nominal wavelength, px of the frame; weighs subbands by the energy of the gradient,
+            by which motion is seen.
+        angle : torch.Tensor
+            Turn asked for, radians.
+        amplitude : torch.Tensor
+            Local amplitude, same shape.
+        frequency : callable
+            Gives the mean spatial frequency of the content, radians/px; called when needed.
+        """
+        power = amplitude.square()
+        size = angle.abs()
+        beyond = power * (size > self._bound)
+        total, over, turned = torch.stack(
+            [power.sum(), beyond.sum(), (beyond * size).sum()]
+        ).tolist()
+        weight = wavelength**-2
+        self._all += weight * total
+        self._beyond += weight * over
+        if weight * over > self._worst[0]:
+            self._worst = (weight * over, turned / over, frequency())
+
+    def report(self) -> str | None:
+        """The warning to give, None when the motion asked for is within the bound."""
+        if self._beyond <= _TOLERATED_SHARE * self._all:
+            return None
+        _, angle, frequency = self._worst
+        return (
+            f"(factor - 1) x motion is about {angle / frequency:.3g} px where structures have a "
+            f"wavelength of {2 * math.pi / frequency:.3g} px, of which the {self._who} carries "
+            f"{self._bound / frequency:.3g} px: {self._beyond / self._all:.0%} of the detail is "
+            f"past that bound and will break up. There it holds up to a factor of about "
+            f"{1 + self._gain * self._bound / angle:.3g}"
+        )

@@ -1,0 +1,302 @@
+"""What the methods that magnify a local phase share: options, memory, order of work."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_motionmag.classical.arguments import checked_factor, checked_times, untouched
+from napari_motionmag.classical.device import choose_device, choose_dtype, device_lock
+from napari_motionmag.classical.increments import Accumulator, Plan, split
+from napari_motionmag.classical.reading import Reader
+
+__all__ = ["Decomposition", "LocalPhaseMethod"]
+
+
+class Decomposition(ABC):
+    """How a method takes images of one size apart into subbands and puts a change together.
+
+    Attributes
+    ----------
+    groups : sequence of sequences of hashable
+        Names of the subbands; those of a group share work.
+    frame_bytes : int
+        Bytes kept of one plane of a frame while it is needed.
+    band_bytes : int
+        Bytes of the temporaries of the largest subband, for one plane of a frame.
+    """
+
+    groups: Sequence[Sequence[Hashable]]
+    frame_bytes: int
+    band_bytes: int
+
+    @abstractmethod
+    def transform(self, planes: torch.Tensor) -> Any:
+        """What is kept of a frame, from its planes (C, Y, X)."""
+
+    @abstractmethod
+    def coefficients(self, kept: list[Any], band: Hashable) -> torch.Tensor:
+        """Coefficients of a subband in B frames, (B, ..., y, x)."""
+
+    @abstractmethod
+    def values(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """The quantity whose increments are added up, (B, ..., y, x)."""
+
+    @abstractmethod
+    def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
+        """Increments from one stack of values to another."""
+
+    @abstractmethod
+    def start(self, count: int) -> Any:
+        """An empty change of `count` frames."""
+
+    @abstractmethod
+    def change(
+        self,
+        total: Any,
+        rows: slice,
+        band: Hashable,
+        coefficients: torch.Tensor,
+        delta: torch.Tensor,
+        gain: float,
+    ) -> None:
+        """Add to `rows` of `total` what a subband changes when `gain` x `delta` is added to it."""
+
+    @abstractmethod
+    def collapse(self, total: Any) -> torch.Tensor:
+        """The change of the planes, (T, C, Y, X)."""
+
+    @abstractmethod
+    def report(self) -> str | None:
+        """A warning about what the measured phases do not allow, if there is one."""
+
+
+class LocalPhaseMethod(ABC):
+    """Base of the methods that magnify the variation of a local phase.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of the amplitude-weighted smoothing, px of each subband.
+    chroma : {"pass", "magnify"}
+        What happens to the chroma of RGB frames.
+    device : str, torch.device or None
+        Where to compute; a CUDA GPU if there is one when None.
+    dtype : {"float32", "float64"} or torch.dtype
+        Precision of the computation.
+    max_bytes : int
+        Memory for decomposed frames, and again for subbands. More frames than fit are gone
+        through in chunks.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        *,
+        sigma: float,
+        chroma: str,
+        device: str | torch.device | None,
+        dtype: str | torch.dtype,
+        max_bytes: int,
+    ):
+        if not (np.isfinite(sigma) and sigma >= 0):
+            raise ValueError(f"sigma must be a number >= 0 (px), got {sigma!r}")
+        if chroma not in ("pass", "magnify"):
+            raise ValueError(f"chroma must be 'pass' or 'magnify', got {chroma!r}")
+        if max_bytes <= 0:
+            raise ValueError(f"max_bytes must be > 0, got {max_bytes!r}")
+        self.sigma = float(sigma)
+        self.chroma = chroma
+        self.device = choose_device(device)
+        self.dtype = choose_dtype(dtype)
+        self.max_bytes = int(max_bytes)
+
+    @abstractmethod
+    def _decomposition(
+        self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
+    ) -> Decomposition:
+        """The decomposition for frames of (Y, X) = `shape`."""
+
+    def magnify(
+        self,
+        frames: Sequence[np.ndarray],
+        operator: Any,
+        times: Iterable[int],
+        factor: float,
+    ) -> np.ndarray:
+        """Multiply the motion that a temporal operator selects.
+
+        Parameters
+        ----------
+        frames : sequence of numpy.ndarray
+            ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Each frame that
+            is needed is read once.
+        operator : TemporalOperator
+            Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
+        times : iterable of int
+            Output frames.
+        factor : float
+            Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, (len(times), Y, X) or (len(times), Y, X, 3).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `factor` is not a finite number, `times` is out of range, or frames
+            differ in shape or are too small.
+
+        Warns
+        -----
+        UserWarning
+            If frames hold values that are not finite, if the motion asked for is more than the
+            method can carry, or if a GPU runs out of memory and the work goes on with less.
+        """
+        times = checked_times(times, len(frames))
+        factor = checked_factor(factor)
+        if factor == 1:
+            return untouched(frames, times)
+        order = sorted(set(times))
+        out, said = self._with_less_memory(frames, operator, order, factor - 1)
+        if said:
+            warnings.warn(f"{self.name}: {said}", UserWarning, stacklevel=2)
+        return out if times == order else out[np.searchsorted(order, times)]
+
+    def _with_less_memory(
+        self, frames: Sequence[np.ndarray], operator: Any, times: list[int], gain: float
+    ) -> tuple[np.ndarray, str | None]:
+        """Compute; when a GPU is out of memory, again in smaller chunks, at last on the CPU."""
+        device, budget = self.device, self.max_bytes
+        while True:
+            try:
+                return _Run(self, frames, operator, times, gain, device, budget).result()
+            except torch.cuda.OutOfMemoryError:
+                if device.type == "cpu":
+                    raise
+                torch.cuda.empty_cache()
+                budget //= 4
+                said = f"going on in chunks of {budget >> 20} MiB"
+                if budget < self.max_bytes >> 6:
+                    device, budget = torch.device("cpu"), self.max_bytes
+                    said = "going on with the CPU"
+                warnings.warn(
+                    f"{self.name}: out of memory on {self.device}, {said}",
+                    UserWarning,
+                    stacklevel=3,
+                )
+
+
+class _Run:
+    """One call: which frames are held when, and in which order subbands are worked on."""
+
+    def __init__(
+        self,
+        method: LocalPhaseMethod,
+        frames: Sequence[np.ndarray],
+        operator: Any,
+        times: list[int],
+        gain: float,
+        device: torch.device,
+        budget: int,
+    ):
+        self.reader = Reader(frames, method.chroma)
+        shape = self.reader.read(times[0]).shape
+        planes = 3 if len(shape) == 3 and method.chroma == "magnify" else 1
+        self.parts = method._decomposition(shape[:2], planes, gain, device)
+        self.gain = gain
+        self.times = times
+        self.outputs = set(times)
+        self.lock = device_lock(device)
+        self.max_frames = max(2, budget // (self.parts.frame_bytes * planes))
+        max_times = max(1, budget // (self.parts.band_bytes * planes))
+        # blocks only save overhead: beyond some size they would waste memory
+        self.block = max(1, min(budget, 2**28) // (self.parts.band_bytes * planes))
+        self.plans = split(operator, times, len(frames), self.max_frames, max_times)
+        self.kept: dict[int, Any] = {}
+
+    def result(self) -> tuple[np.ndarray, str | None]:
+        """Output frames, (T, Y, X[, 3]) float32, and a warning to give."""
+        out = np.empty((len(self.times), *self.reader.shape), dtype=np.float32)
+        done = 0
+        for number, plan in enumerate(self.plans):
+            coming: set[int] = set()
+            for other in self.plans[number + 1 :]:
+                coming.update(other.frames.tolist())
+            change = self._run(plan, coming)
+            for t, planes in zip(plan.times.tolist(), change, strict=True):
+                out[done] = self.reader.finish(t, planes)
+                done += 1
+            self.kept = {f: k for f, k in self.kept.items() if f in coming}
+        with self.lock:
+            return out, self.parts.report()
+
+    def _load(self, chunk: np.ndarray) -> None:
+        for f in chunk.tolist():
+            if f not in self.kept:
+                # reading may compute a lazy array: not under the lock
+                planes = torch.from_numpy(self.reader.planes(f, hold=f in self.outputs))
+                with self.lock:
+                    self.kept[f] = self.parts.transform(planes)
+
+    def _run(self, plan: Plan, coming: set[int]) -> np.ndarray:
+        """Change of the planes of the output frames of a plan, (T, C, Y, X)."""
+        *earlier, last = plan.chunks(self.max_frames)
+        later_use = coming.union(plan.times.tolist())
+        states: dict[Hashable, Accumulator] = {}
+        for chunk in earlier:
+            self._load(chunk)
+            with self.lock:
+                for group in self.parts.groups:
+                    for band in group:
+                        if band not in states:
+                            states[band] = Accumulator(plan, self.parts.difference)
+                        self._accumulate(states[band], chunk, band)
+            self.kept = {f: k for f, k in self.kept.items() if f in later_use}
+        self._load(last)
+        with self.lock:
+            total = self.parts.start(len(plan.times))
+            for group in self.parts.groups:
+                for band in group:
+                    state = states.pop(band, None) or Accumulator(plan, self.parts.difference)
+                    block = self._accumulate(state, last, band)
+                    if state.delta is not None:
+                        self._change(total, plan, band, state.delta, block)
+            return self.parts.collapse(total).cpu().numpy()
+
+    def _accumulate(
+        self, state: Accumulator, chunk: np.ndarray, band: Hashable
+    ) -> tuple[list[int], torch.Tensor]:
+        """Take the frames of a chunk in; returns the last block of them and its coefficients."""
+        for start in range(0, len(chunk), self.block):
+            frames = chunk[start : start + self.block].tolist()
+            coefficients = self.parts.coefficients([self.kept[f] for f in frames], band)
+            state.add(frames, self.parts.values(coefficients))
+        return frames, coefficients
+
+    def _change(
+        self,
+        total: Any,
+        plan: Plan,
+        band: Hashable,
+        delta: torch.Tensor,
+        block: tuple[list[int], torch.Tensor],
+    ) -> None:
+        frames, coefficients = block
+        place = {f: n for n, f in enumerate(frames)}
+        for start in range(0, len(plan.times), self.block):
+            rows = slice(start, min(start + self.block, len(plan.times)))
+            times = plan.times[rows].tolist()
+            if all(t in place for t in times):
+                current = coefficients[[place[t] for t in times]]
+            else:
+                current = self.parts.coefficients([self.kept[t] for t in times], band)
+            self.parts.change(total, rows, band, current, delta[rows], self.gain)

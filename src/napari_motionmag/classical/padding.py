@@ -1,0 +1,82 @@
+"""Borders for methods that work in the frequency domain, where the picture wraps around."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["Border", "fast_size", "reflected"]
+
+
+def fast_size(n: int) -> int:
+    """Smallest even size >= `n` whose only prime factors are 2, 3 and 5."""
+    size = max(2, n + n % 2)
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2
+
+
+def reflected(positions: torch.Tensor, n: int) -> torch.Tensor:
+    """Indices in 0..n-1 of positions beyond the ends, mirrored about the first and last pixel."""
+    if n == 1:
+        return torch.zeros_like(positions)
+    period = 2 * (n - 1)
+    folded = positions.remainder(period)
+    return torch.minimum(folded, period - folded)
+
+
+class Border:
+    """Mirrored borders that meet without a step where the padded picture wraps around.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X) of the frames.
+    width : int
+        Border on each side, px; sizes are then rounded up to ones fast to transform.
+    device, dtype
+        Of the frames to be padded.
+
+    Attributes
+    ----------
+    padded : tuple of int
+        (Y, X) with borders.
+
+    Notes
+    -----
+    Between the last pixel and, one turn further, the first, the mirror image of the end fades
+    into the mirror image of the start. A plain mirrored border has a step in the middle, which
+    coarse subbands feel far inside the frame.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], width: int, device: torch.device, dtype: torch.dtype
+    ):
+        self.shape = shape
+        self.padded = tuple(fast_size(n + 2 * width) for n in shape)
+        self._axes = []
+        for n, total in zip(shape, self.padded, strict=True):
+            gap = total - n
+            after = torch.arange(gap)
+            end = reflected(n + after, n)
+            start = reflected(after - gap, n)
+            fade = (after + 1.0).to(torch.float64) / (gap + 1)
+            weight = fade.square() * (3 - 2 * fade)
+            self._axes.append((end.to(device), start.to(device), weight.to(device, dtype)))
+
+    def pad(self, planes: torch.Tensor) -> torch.Tensor:
+        """Add borders after the last row and column, (..., Y, X) to (..., *padded)."""
+        (end, start, weight), (end_x, start_x, weight_x) = self._axes
+        weight = weight[:, None]
+        gap = planes[..., end, :] * (1 - weight) + planes[..., start, :] * weight
+        planes = torch.cat([planes, gap], -2)
+        gap = planes[..., end_x] * (1 - weight_x) + planes[..., start_x] * weight_x
+        return torch.cat([planes, gap], -1)
+
+    def crop(self, planes: torch.Tensor) -> torch.Tensor:
+        """Take the borders off again."""
+        return planes[..., : self.shape[0], : self.shape[1]]
