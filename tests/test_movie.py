@@ -242,6 +242,18 @@ def test_a_huge_movie_costs_nothing():
     assert best < 0.01
 
 
+def test_one_frame_of_very_many_is_read_at_once():
+    data = np.broadcast_to(np.arange(100_000, dtype="u4")[:, None, None], (100_000, 3, 4))
+    movie = Movie(Movie(data).as_dask())
+    assert movie.read(99_999).max() == 99_999
+    best = np.inf
+    for t in range(5):
+        start = time.perf_counter()
+        movie.read(t)
+        best = min(best, time.perf_counter() - start)
+    assert best < 0.05
+
+
 def test_the_dask_view_shares_the_memory_of_an_array():
     data = noise((4, 5, 6))
     block = Movie(data).as_dask().blocks[2]
@@ -447,6 +459,7 @@ def test_the_range_reaches_over_a_few_bright_beads():
     st.sampled_from([np.int8, np.uint16, np.int16, np.int32, np.uint64, np.float32, np.float64]),
     st.data(),
 )
+@pytest.mark.filterwarnings("ignore:intensities of this uint64")
 def test_the_range_is_never_degenerate(dtype, draw):
     dtype = np.dtype(dtype)
     if dtype.kind == "f":

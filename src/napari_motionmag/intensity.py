@@ -39,7 +39,7 @@ def estimate_range(frames: Iterable[np.ndarray], dtype: np.dtype) -> tuple[float
     and 5 % more on either side. Integer ranges are whole numbers within the limits of the dtype.
     Floats that lie within 0..1 and use at least a tenth of it have the range (0, 1).
     A constant movie gets the whole range of an 8- or 16-bit dtype, and otherwise (0, 1) when its
-    value lies there, or else a range of width 1 (floats) or 256 (integers) around its value.
+    value lies there, or else a range of at least 1 (floats) or 128 (integers) around its value.
     """
     low, high = np.inf, -np.inf
     least, most = np.inf, -np.inf
@@ -85,9 +85,9 @@ def _integer_range(low: float, high: float, limits: np.iinfo) -> tuple[float, fl
     if high <= low:
         if limits.bits <= 16:
             return float(limits.min), float(limits.max)
-        black = min(max(np.floor(low) - 128, limits.min), limits.max - 256)
-        return float(black), float(black) + 256
-    margin = max(1.0, MARGIN * (high - low))
+        margin = max(128.0, 1e-3 * abs(low))
+    else:
+        margin = max(1.0, MARGIN * (high - low))
     black = max(np.floor(low - margin), float(limits.min))
     white = min(np.ceil(high + margin), float(limits.max))
     return float(black), float(white)

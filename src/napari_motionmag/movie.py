@@ -28,6 +28,7 @@ from napari_motionmag.axes import (
 )
 from napari_motionmag.intensity import estimate_range
 from napari_motionmag.layer_source import is_image_layer, layer_arguments
+from napari_motionmag.lazy import frames_as_dask
 
 SAMPLED_FRAMES = 5  # at most so many frames are read to estimate the intensity range
 EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximately
@@ -130,9 +131,13 @@ class Movie:
         self.__dict__.update(state, _lock=threading.RLock())
 
     def __repr__(self):
-        rate = "fps unknown" if self.fps is None else f"{self.fps:g} fps"
         name = "" if self.name is None else f" {self.name!r}"
-        return f"<Movie{name} {self.axes} {self.shape} {self.dtype}, {rate}>"
+        return f"<Movie{name} {self.summary()}>"
+
+    def summary(self) -> str:
+        """Return axes, shape, dtype and frame rate in a few words."""
+        rate = "fps unknown" if self.fps is None else f"{self.fps:g} fps"
+        return f"{self.axes} {self.shape} {self.dtype}, {rate}"
 
     @classmethod
     def from_any(cls, obj, **changes) -> Movie:
@@ -402,19 +407,12 @@ class Movie:
         dask.array.Array
             Same shape, dtype and order of axes as the data.
         """
-        import dask.array as da
-
-        sizes = dict(zip(self.axes, self.shape, strict=True))
-        chunks = tuple(sizes[letter] if letter in "YXS" else 1 for letter in self.axes)
-        if isinstance(self.data, da.Array):
-            return self.data.rechunk(chunks)
-        return da.from_array(
-            _Blocks(self.data, self.dtype),
-            chunks=chunks,
-            name=f"movie-{self._token}",
-            asarray=False,
-            meta=np.empty((0,) * self.ndim, self.dtype),
-        )
+        if hasattr(self.data, "rechunk"):
+            sizes = dict(zip(self.axes, self.shape, strict=True))
+            return self.data.rechunk(
+                tuple(sizes[letter] if letter in "YXS" else 1 for letter in self.axes)
+            )
+        return frames_as_dask(self.data, self.axes, self.dtype, f"movie-{self._token}")
 
     @property
     def _working_dtype(self) -> type:
@@ -452,19 +450,6 @@ class Movie:
         if not 0 <= position < size:
             raise IndexError(f"{argument} must be within 0..{size - 1}, got {position}")
         return position
-
-
-class _Blocks:
-    """An array as dask is to see it: sliced when a block is computed, not before."""
-
-    def __init__(self, data, dtype: np.dtype):
-        self.data = data
-        self.dtype = dtype
-        self.shape = tuple(data.shape)
-        self.ndim = len(self.shape)
-
-    def __getitem__(self, index):
-        return np.asarray(self.data[index])
 
 
 def _refuse_non_finite(frame: np.ndarray, what: str) -> None:

@@ -170,6 +170,8 @@ def test_fast_movies_are_shown_slowly_and_know_their_rate(tmp_path):
 def test_a_rate_is_needed(tmp_path):
     with pytest.raises(ValueError, match="fps is needed"):
         save_movie(tmp_path / "film.mp4", steps(4))
+    with pytest.raises(ValueError, match="playback_fps must be"):
+        save_movie(tmp_path / "film.mp4", steps(4), playback_fps=-1)
     save_movie(tmp_path / "film.mp4", steps(4), playback_fps=10)
     assert list(tmp_path.iterdir()) == [tmp_path / "film.mp4"]
 

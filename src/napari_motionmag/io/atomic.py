@@ -29,7 +29,10 @@ def check_target(path: Path, overwrite: bool, directory: bool) -> None:
     if not path.exists():
         return
     if not overwrite:
-        raise FileExistsError(f"{path} exists already; allow to overwrite it, or choose another")
+        raise FileExistsError(
+            f"{path} exists already; choose another name, or replace it with overwrite=True "
+            "(--overwrite)"
+        )
     if directory and not (path.is_dir() and is_zarr_store(path)):
         raise FileExistsError(f"{path} exists and is no zarr store; it is left alone")
     if path.is_dir() and not directory:

@@ -75,14 +75,8 @@ def save_movie(
         When the format cannot hold the movie, or an argument is out of range.
     """
     path = Path(path)
-    extension = path.suffix.lower()
-    if extension not in WRITABLE:
-        raise ValueError(f"{path}: cannot write {extension!r}; can be {', '.join(WRITABLE)}")
-    kind = format_of(path)
-    if resume and kind != "zarr":
-        raise ValueError(f"{path}: resume is for .zarr only")
-    check_target(path, overwrite, directory=kind == "zarr")
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
+    kind = check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
     stream = FrameStream(movie, progress)
     with appearing_whole(path, overwrite, directory=kind == "zarr", kept=resume) as partial:
         if kind == "npy":
@@ -98,5 +92,55 @@ def save_movie(
         else:
             from napari_motionmag.io.video_writer import write_video
 
-            write_video(partial, stream, extension, playback_fps, intensity_range)
+            write_video(partial, stream, path.suffix.lower(), playback_fps, intensity_range)
     return path
+
+
+def check_output(
+    path: str | os.PathLike,
+    movie: Movie | None = None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    playback_fps: float | None = None,
+) -> str:
+    """Check whether a movie can be written, before anything is computed.
+
+    Parameters
+    ----------
+    path, overwrite, resume, playback_fps
+        As for `save_movie`.
+    movie : Movie, optional
+        Movie to write; without, only the path is checked.
+
+    Returns
+    -------
+    str
+        Name of the format.
+
+    Raises
+    ------
+    OSError, ValueError, ImportError
+        As `save_movie`.
+    """
+    path = Path(path)
+    extension = path.suffix.lower()
+    if extension not in WRITABLE:
+        raise ValueError(f"{path}: cannot write {extension!r}; can be {', '.join(WRITABLE)}")
+    kind = format_of(path)
+    if resume and kind != "zarr":
+        raise ValueError(f"{path}: resume is for .zarr only")
+    check_target(path, overwrite, directory=kind == "zarr")
+    if kind == "zarr":
+        from napari_motionmag.io.ome_zarr import check_zarr
+
+        check_zarr(movie)
+    elif kind == "tiff" and movie is not None:
+        from napari_motionmag.io.tiff import check_tiff
+
+        check_tiff(movie)
+    elif kind == "video":
+        from napari_motionmag.io.video_writer import check_video
+
+        check_video(movie, playback_fps)
+    return kind

@@ -100,6 +100,16 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> Found:
     return Found(data, axes, fps, steps, hint)
 
 
+def check_zarr(movie: Movie | None) -> None:
+    """Raise an error when a movie cannot be OME-Zarr, or zarr is not there."""
+    _zarr()
+    if movie is not None and movie.is_rgb and "C" in movie.axes:
+        raise ValueError(
+            f"OME-Zarr has one channel axis, the movie has axes {movie.axes!r}: write each "
+            "channel or use .tif"
+        )
+
+
 def write_zarr(
     path: Path, stream: FrameStream, recipe: Mapping | None = None, resume: bool = False
 ) -> None:
@@ -119,15 +129,10 @@ def write_zarr(
     Raises
     ------
     ValueError
-        When the movie has both channels and colours, or the record is of another movie.
+        When the record is of another movie.
     """
     zarr = _zarr()
     movie = stream.movie
-    if movie.is_rgb and "C" in movie.axes:
-        raise ValueError(
-            f"OME-Zarr has one channel axis, the movie has axes {movie.axes!r}: write each "
-            "channel or use .tif"
-        )
     sizes = dict(zip(movie.axes.replace("S", "C"), movie.shape, strict=True))
     axes = "".join(letter for letter in "TCZYX" if letter in sizes)
     order = "".join(letter for letter in "TCZ" if letter in movie.axes)

@@ -18,6 +18,8 @@ from dask.base import tokenize
 from napari_motionmag.io.formats import Found
 from napari_motionmag.io.frames import FrameStream
 from napari_motionmag.io.reader import axes_of
+from napari_motionmag.lazy import frames_as_dask
+from napari_motionmag.movie import Movie
 from napari_motionmag.units import metres, seconds, short_name
 
 BIG = 2**31 - 2**25  # bytes from which on a BigTIFF is written
@@ -123,19 +125,12 @@ def read_tiff(path: Path) -> Found:
                 )
             series = file.series[0]
             _check_codec(path, series.keyframe)
-            names, shape = series.axes, tuple(series.shape)
+            names = series.axes
             calibration = _calibration(file)
         pages = TiffPages(path)
     except (tifffile.TiffFileError, ElementTree.ParseError) as error:
         raise ValueError(f"{path}: not a readable TIFF file: {error}") from error
-    chunks = tuple(n if name in "YXS" else 1 for name, n in zip(names, shape, strict=True))
-    data = da.from_array(
-        pages,
-        chunks=chunks,
-        name=f"tiff-{tokenize(pages)}",
-        asarray=False,
-        meta=np.empty((0,) * len(shape), pages.dtype),
-    )
+    data = frames_as_dask(pages, names, pages.dtype, f"tiff-{tokenize(pages)}")
     if "S" in names and not names.endswith("S"):  # planes of samples one after another
         data = da.moveaxis(data, names.index("S"), -1)
         names = names.replace("S", "") + "S"
@@ -222,6 +217,14 @@ def _imagej_calibration(metadata: Mapping, page: tifffile.TiffPage) -> dict:
     return {"fps": float(fps), "steps": steps}
 
 
+def check_tiff(movie: Movie) -> None:
+    """Raise ValueError when a movie cannot be a TIFF."""
+    if movie.dtype.str[1:] not in _OME_TYPES:
+        raise ValueError(
+            f"TIFF cannot hold {movie.dtype} pixels; write .npy or .zarr, or convert the movie"
+        )
+
+
 def write_tiff(path: Path, stream: FrameStream, recipe: Mapping | None = None) -> None:
     """Write an OME-TIFF, a BigTIFF when it is large.
 
@@ -235,10 +238,6 @@ def write_tiff(path: Path, stream: FrameStream, recipe: Mapping | None = None) -
         How the movie was made; kept as the description of the image.
     """
     movie = stream.movie
-    if movie.dtype.str[1:] not in _OME_TYPES:
-        raise ValueError(
-            f"TIFF cannot hold {movie.dtype} pixels; write .npy or .zarr, or convert the movie"
-        )
     order = "".join(letter for letter in movie.axes if letter not in "YXS")
     spatial = "YXS" if movie.is_rgb else "YX"
     shape = tuple(movie.shape[movie.axes.index(letter)] for letter in order + spatial)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.io.formats import VIDEO, Found
+from napari_motionmag.lazy import frames_as_dask
 
 CACHE_BYTES = 1 << 26  # frames kept, so that going back a little need not decode anew
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
@@ -238,23 +239,17 @@ def read_video(path: Path) -> Found:
         cameras is mostly how fast they are to be shown; for videos written by `save_movie`, the
         one they were taken at.
     """
-    import dask.array as da
     from dask.base import tokenize
 
     frames = VideoFrames(path)
-    data = da.from_array(
-        frames,
-        chunks=(1, *frames.shape[1:]),
-        name=f"video-{tokenize(frames)}",
-        asarray=False,
-        meta=np.empty((0,) * frames.ndim, frames.dtype),
-    )
+    axes = "TYX" if frames.ndim == 3 else "TYXS"
+    data = frames_as_dask(frames, axes, frames.dtype, f"video-{tokenize(frames)}")
     fps, steps = frames.fps, {}
     if frames.comment.startswith(COMMENT):
         own = json.loads(frames.comment.removeprefix(COMMENT))
         fps = own.get("fps", fps)
         steps = {letter: (float(step), unit) for letter, (step, unit) in own["steps"].items()}
-    return Found(data, "TYX" if frames.ndim == 3 else "TYXS", fps, steps)
+    return Found(data, axes, fps, steps)
 
 
 def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:

@@ -9,13 +9,29 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.axes import checked_range
+from napari_motionmag.axes import checked_range, positive
 from napari_motionmag.io.frames import FrameStream
 from napari_motionmag.io.video import COMMENT, import_av
 from napari_motionmag.movie import Movie
 
 FASTEST = 120.0  # frames per second; players drop frames beyond
 SLOW = 30.0  # what faster movies are shown at
+
+
+def check_video(movie: Movie | None, playback_fps: float | None) -> None:
+    """Raise an error when a movie cannot be a video, or av is not there."""
+    import_av()
+    if playback_fps is not None:
+        positive("playback_fps", playback_fps)
+    if movie is None:
+        return
+    if movie.other_axes:
+        raise ValueError(
+            f"a video holds one series; the movie has axes {movie.axes!r}: choose one index along "
+            f"{', '.join(movie.other_axes)}, or write .tif or .zarr"
+        )
+    if movie.fps is None and playback_fps is None:
+        raise ValueError("fps is needed to write a video: say it, or playback_fps")
 
 
 def write_video(
@@ -42,19 +58,9 @@ def write_video(
         comment and read back from there.
     intensity_range : (float, float), optional
         Intensities shown as black and white where 8 bits cannot hold them.
-
-    Raises
-    ------
-    ValueError
-        When the movie has other axes or neither rate is known.
     """
     av = import_av()
     movie = stream.movie
-    if movie.other_axes:
-        raise ValueError(
-            f"a video holds one series; the movie has axes {movie.axes!r}: choose one index along "
-            f"{', '.join(movie.other_axes)}, or write .tif or .zarr"
-        )
     rate = _rate(movie, playback_fps)
     shown = _Shown(movie, intensity_range, lossless=extension == ".avi")
     if extension == ".avi":
@@ -142,8 +148,6 @@ def _h264(av) -> str:
 
 def _rate(movie: Movie, playback_fps: float | None) -> Fraction:
     rate = movie.fps if playback_fps is None else playback_fps
-    if rate is None:
-        raise ValueError("fps is needed to write a video: say it, or playback_fps")
     if playback_fps is None and rate > FASTEST:
         warnings.warn(
             f"the video is to be shown at {SLOW:g} frames per second, slower than the "

@@ -1,0 +1,58 @@
+"""Arrays that are read piece by piece, as dask arrays with one frame a block."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class _Source:
+    """Hides an array from dask, which would otherwise look into it or take it for a graph."""
+
+    def __init__(self, array):
+        self.array = array
+
+
+def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
+    """Return a dask array whose blocks are the frames of `source`, read when computed.
+
+    Unlike ``dask.array.from_array`` it takes a few milliseconds to compute one frame of a
+    hundred thousand, not a hundred.
+
+    Parameters
+    ----------
+    source : array
+        Anything with ``shape`` that slices give NumPy arrays of.
+    axes : str
+        A letter for each axis; blocks are whole along Y, X and S and of length 1 along the rest.
+    dtype : numpy.dtype
+        Type of the elements.
+    name : str
+        Name of the array in graphs: the same for the same data only.
+
+    Returns
+    -------
+    dask.array.Array
+    """
+    import dask.array as da
+
+    chunks = tuple(
+        (size,) if letter in "YXS" else (1,) * size
+        for letter, size in zip(axes, source.shape, strict=True)
+    )
+    return da.map_blocks(
+        _read,
+        chunks=chunks,
+        dtype=dtype,
+        meta=np.empty((0,) * len(axes), dtype),
+        name=name,
+        hidden=_Source(source),
+        axes=axes,
+    )
+
+
+def _read(hidden: _Source, axes: str, block_id: tuple[int, ...] | None = None) -> np.ndarray:
+    index = tuple(
+        slice(None) if letter in "YXS" else slice(place, place + 1)
+        for letter, place in zip(axes, block_id, strict=True)
+    )
+    return np.asarray(hidden.array[index])
