@@ -490,6 +490,12 @@ def test_float_ranges(low, high, expected):
     assert Movie(data).intensity_range == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_small_contrast_on_a_large_offset_is_seen():
+    data = np.full((3, 40, 50), 1e6)
+    data[:, :, 25:] += 0.5
+    assert Movie(data).intensity_range == pytest.approx((1e6 - 0.025, 1e6 + 0.525))
+
+
 def test_estimating_names_the_bad_frame():
     data = np.zeros((9, 4, 5), "f4")
     data[8, 0, 0] = np.nan

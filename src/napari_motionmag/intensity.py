@@ -48,7 +48,10 @@ def estimate_range(frames: Iterable[np.ndarray], dtype: np.dtype) -> tuple[float
         low, high = min(low, bottom), max(high, top)
         least, most = min(least, float(frame.min())), max(most, float(frame.max()))
     if dtype.kind == "f":
-        return _float_range(low, high, inside=least >= 0 and most <= 1)
+        # a span at the rounding of the dtype is rounding, not contrast
+        rounding = 8 * float(np.finfo(dtype).eps) * max(abs(low), abs(high))
+        constant = high - low <= rounding
+        return _float_range(low, high, inside=least >= 0 and most <= 1, constant=constant)
     return _integer_range(low, high, np.iinfo(dtype))
 
 
@@ -66,19 +69,12 @@ def _frame_range(frame: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _float_range(low: float, high: float, inside: bool) -> tuple[float, float]:
+def _float_range(low: float, high: float, inside: bool, constant: bool) -> tuple[float, float]:
     span = high - low
-    if inside and (span >= 0.1 or not _distinct(low, high)):
+    if inside and (span >= 0.1 or constant):
         return 0.0, 1.0
-    if not _distinct(low, high):
-        half = max(0.5, abs(low) * 1e-3)
-        return low - half, low + half
-    return low - MARGIN * span, high + MARGIN * span
-
-
-def _distinct(low: float, high: float) -> bool:
-    # a span at the rounding of single precision is rounding, not contrast
-    return high - low > 1e-6 * max(abs(low), abs(high))
+    margin = max(0.5, abs(low) * 1e-3) if constant else MARGIN * span
+    return low - margin, high + margin
 
 
 def _integer_range(low: float, high: float, limits: np.iinfo) -> tuple[float, float]:

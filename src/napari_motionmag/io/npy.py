@@ -25,6 +25,29 @@ def write_npy(path: Path, stream: FrameStream) -> None:
     """Write the frames where they belong, with the axes in the order of the movie."""
     movie = stream.movie
     order = "".join(letter for letter in movie.axes if letter not in "YXS")
+    if movie.axes.startswith(order) and movie.axes[len(order) :] in ("YX", "YXS"):
+        _write_in_a_row(path, stream, order)
+    else:
+        _write_scattered(path, stream, order)
+
+
+def _write_in_a_row(path: Path, stream: FrameStream, order: str) -> None:
+    """Write frames one after another, where each is a run of bytes in the file."""
+    movie = stream.movie
+    header = {
+        "descr": np.lib.format.dtype_to_descr(movie.dtype),
+        "fortran_order": False,
+        "shape": movie.shape,
+    }
+    with open(path, "xb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for _, frame in stream.frames(order):
+            file.write(np.ascontiguousarray(frame, movie.dtype).data)
+
+
+def _write_scattered(path: Path, stream: FrameStream, order: str) -> None:
+    """Write frames whose pixels lie apart in the file, through a memory map."""
+    movie = stream.movie
     target = np.lib.format.open_memmap(path, mode="w+", dtype=movie.dtype, shape=movie.shape)
     try:
         _reserve(path)
