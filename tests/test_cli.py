@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
@@ -448,14 +450,31 @@ def test_commands_with_parsers_of_their_own(capsys, monkeypatch, command, module
     assert (code, err) == (2, ["napari-motionmag: error: steps must be positive"])
 
 
-def test_demo_runs_what_is_asked_for(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("argv", "asked"),
+    [
+        ([], ("beating_cell", None, None)),
+        (["cilia", "--gui"], ("cilia", None, True)),
+        (["cilia", "--no-gui", "--out-dir", "there"], ("cilia", Path("there"), False)),
+    ],
+)
+def test_demo_runs_what_is_asked_for(capsys, monkeypatch, argv, asked):
+    from napari_motionmag import demo
+
     seen = []
-    fake = type(sys)("napari_motionmag.demo")
-    fake.run = lambda *argv: seen.append(argv)
-    monkeypatch.setitem(sys.modules, "napari_motionmag.demo", fake)
-    assert run(capsys, "demo")[0] == 0
-    assert run(capsys, "demo", "beating_cell")[0] == 0
-    assert seen == [(), ("beating_cell",)]
+    fake = create_autospec(
+        demo.run, side_effect=lambda s, out_dir, gui: seen.append((s, out_dir, gui))
+    )
+    monkeypatch.setattr(demo, "run", fake)
+    assert run(capsys, "demo", *argv)[0] == 0
+    assert seen == [asked]
+
+
+def test_demo_of_an_unknown_sample(capsys, tmp_path):
+    code, _, err = run(capsys, "demo", "unicorn", "--no-gui", "--out-dir", tmp_path)
+    assert (code, len(err)) == (2, 1)
+    assert "unicorn" in err[0]
+    assert "beating_cell" in err[0]
 
 
 def test_demo_lists_the_samples(capsys):

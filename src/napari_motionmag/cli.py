@@ -147,10 +147,22 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_demo(commands, common) -> None:
     demo = commands.add_parser(
-        "demo", parents=[common], help="open napari with a sample movie and its motion magnified"
+        "demo",
+        parents=[common],
+        help="show a sample movie and its motion magnified, in napari or in files",
     )
-    demo.add_argument("sample", nargs="?", metavar="SAMPLE", help="name of a sample movie")
+    demo.add_argument(
+        "sample",
+        nargs="?",
+        default="beating_cell",
+        metavar="SAMPLE",
+        help="name of a sample movie (default: beating_cell)",
+    )
     demo.add_argument("--list", action="store_true", help="list the samples and leave")
+    demo.add_argument("--out-dir", type=Path, metavar="DIR", help="where files go (default: here)")
+    where = demo.add_mutually_exclusive_group()
+    where.add_argument("--gui", action="store_true", default=None, help="in a window, or fail")
+    where.add_argument("--no-gui", dest="gui", action="store_false", help="in files")
     demo.set_defaults(run=_demo)
 
 
@@ -326,15 +338,15 @@ def _info(arguments: argparse.Namespace) -> None:
     print(json.dumps(facts, indent=2) if arguments.json else as_text(facts))
 
 
-def _demo(arguments: argparse.Namespace) -> int | None:
+def _demo(arguments: argparse.Namespace) -> None:
     if arguments.list:
         from napari_motionmag import samples
 
         print("\n".join(samples.NAMES))
-        return None
+        return
     from napari_motionmag import demo
 
-    return demo.run() if arguments.sample is None else demo.run(arguments.sample)
+    demo.run(arguments.sample, out_dir=arguments.out_dir, gui=arguments.gui)
 
 
 def _train(argv: list[str]) -> int | None:
