@@ -1,0 +1,50 @@
+"""From the fields to the arguments of `magnify` and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_motionmag.widgets.fields import OWN_FILE, Fields
+
+
+def arguments(fields: Fields) -> dict:
+    """Return the arguments of `magnify` that the fields say, besides the movie."""
+    said = {"factor": fields.factor.value, "method": fields.method.value}
+    said["mode"] = mode = fields.mode.value
+    if mode == "static":
+        first, count = fields.reference.value, fields.reference_frames.value
+        said["reference"] = first if count == 1 else slice(first, first + count)
+    if mode == "temporal":
+        said["band"] = (fields.band_low.value, fields.band_high.value)
+        said["filter"] = fields.filter.value
+    if fields.method.value == "learned":
+        own = fields.model.value == OWN_FILE
+        said["model"] = Path(fields.model_file.value) if own else fields.model.value
+    if fields.device.value != "auto":
+        said["device"] = fields.device.value
+    return said
+
+
+def fill(fields: Fields, said: dict) -> None:
+    """Set the fields to arguments of `magnify`, those that are there."""
+    for name in ("factor", "mode", "filter", "method", "model"):
+        if name in said:
+            getattr(fields, name).value = said[name]
+    if "reference" in said:
+        first, count = reference_of(said["reference"])
+        fields.reference.value, fields.reference_frames.value = first, count
+    if said.get("band"):
+        fields.band_low.value, fields.band_high.value = said["band"]
+
+
+def reference_of(said: int | slice) -> tuple[int, int]:
+    """Return first frame and number of frames of a reference."""
+    if isinstance(said, slice):
+        first = said.start or 0
+        return first, max(1, (said.stop or first + 1) - first)
+    return int(said), 1
+
+
+def band_to_start_from(fps: float) -> tuple[float, float]:
+    """Return a band well below half the frame rate; zeros when that is unknown, 0."""
+    return float(f"{fps / 20:.2g}"), float(f"{fps / 5:.2g}")

@@ -1,0 +1,173 @@
+"""The magnified layers that a widget made, each bound to its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+
+from napari_motionmag.layers import magnified_layer, magnified_metadata, magnified_name
+from napari_motionmag.widgets.drawing import Shown
+from napari_motionmag.widgets.position import time_is_drawn
+
+TIME_ACROSS = (
+    "Time runs across the picture, which needs all magnified frames: press “Compute all” first, "
+    "or put time back on a slider"
+)
+
+
+@dataclass
+class Result:
+    """A magnified layer.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image
+    shown : Shown
+        What draws it.
+    name : str
+        The name it was given last.
+    whole : bool
+        Whether all its frames are drawn.
+    hidden : str
+        Why it was hidden: ``"failed"``, ``"time"``, or nothing.
+    """
+
+    layer: object
+    shown: Shown
+    name: str
+    whole: bool = False
+    hidden: str = ""
+
+
+class _Relay(QObject):
+    """Takes failures from any thread to the main one, never while a layer is being sliced."""
+
+    failed = Signal(str, object)
+
+    def report(self, token: str, error: Exception) -> None:
+        self.failed.emit(token, error)
+
+
+class Results:
+    """Magnified layers in a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    failed : callable
+        Called on the main thread as ``failed(result, error)`` when a frame of a layer could not
+        be drawn; the layer is hidden then, since napari would report each frame anew.
+    """
+
+    def __init__(self, viewer, failed: Callable):
+        self._viewer = viewer
+        self._failed = failed
+        self._of: WeakKeyDictionary = WeakKeyDictionary()
+        self._relay = _Relay()
+        self._relay.failed.connect(self._hide_failed, Qt.ConnectionType.QueuedConnection)
+        for event in self._dims_events():
+            event.connect(self._mind_time)
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay."""
+        self._relay.failed.disconnect(self._hide_failed)
+        for event in self._dims_events():
+            event.disconnect(self._mind_time)
+        self._of.clear()
+
+    def of(self, source) -> Result | None:
+        """Return the layer of a source that is still to be changed, or None."""
+        result = None if source is None else self._of.get(source)
+        if result is None or result.whole or result.layer not in self._viewer.layers:
+            return None
+        return result
+
+    def latest(self, source) -> Result | None:
+        """Return the layer that was made last of a source, be it finished, or None."""
+        result = None if source is None else self._of.get(source)
+        return None if result is None or result.layer not in self._viewer.layers else result
+
+    def shown(self, magnification) -> Shown:
+        """Make a magnification ready to be shown."""
+        return Shown.of(magnification, self._relay.report)
+
+    def show(self, source, shown: Shown) -> Result:
+        """Add the layer of a source, or have its layer drawn by another magnification."""
+        result = self.of(source)
+        if result is not None and _fits(result, shown):
+            self._update(result, source, shown)
+            return result
+        # added while hidden, so that no frame but the one shown is drawn
+        layer = magnified_layer(source, shown, visible=False)
+        self._viewer.add_layer(layer)
+        layer.visible = True
+        result = Result(layer, shown, layer.name)
+        self._of[source] = result
+        return result
+
+    def finish(self, result: Result, data: np.ndarray) -> None:
+        """Give a layer all its frames; it is not changed any more."""
+        result.layer.data = data
+        result.whole = True
+        self._reveal(result)
+
+    def _update(self, result: Result, source, shown: Shown) -> None:
+        layer = result.layer
+        result.shown = shown
+        if layer.name == result.name:  # else the user gave it another
+            layer.name = magnified_name(source.name, shown.recipe)
+            result.name = layer.name
+        layer.metadata = {**layer.metadata, **magnified_metadata(source.name, shown.recipe)}
+        layer.data = shown.dask()
+        if result.hidden == "failed":
+            self._reveal(result)
+
+    def _reveal(self, result: Result) -> None:
+        if result.hidden:
+            result.hidden = ""
+            result.layer.visible = True
+
+    def _hide_failed(self, token: str, error: Exception) -> None:
+        for result in list(self._of.values()):
+            if result.shown.token == token and not result.whole and result.layer.visible:
+                result.layer.visible = False
+                result.hidden = "failed"
+                self._failed(result, error)
+
+    def _dims_events(self) -> list:
+        return [self._viewer.dims.events.order, self._viewer.dims.events.ndisplay]
+
+    def _mind_time(self, event=None) -> None:
+        """Hide lazy layers of which all frames would be needed at once."""
+        for result in list(self._of.values()):
+            layer = result.layer
+            if result.whole or layer not in self._viewer.layers:
+                continue
+            across = time_is_drawn(self._viewer, layer, result.shown.movie.axes)
+            if across and layer.visible:
+                layer.visible = False
+                result.hidden = "time"
+                show_warning(f"{TIME_ACROSS}. Layer {layer.name!r} is hidden meanwhile")
+            elif not across and result.hidden == "time":
+                # once the viewer has told the layer of its new axes
+                QTimer.singleShot(0, self._end_time_across)
+
+    def _end_time_across(self) -> None:
+        for result in list(self._of.values()):
+            layer = result.layer
+            if (
+                result.hidden == "time"
+                and layer in self._viewer.layers
+                and not time_is_drawn(self._viewer, layer, result.shown.movie.axes)
+            ):
+                self._reveal(result)
+
+
+def _fits(result: Result, shown: Shown) -> bool:
+    before, after = result.shown.movie, shown.movie
+    return (before.axes, before.shape, before.dtype) == (after.axes, after.shape, after.dtype)

@@ -1,0 +1,186 @@
+"""Work in the background: short pieces of which the last counts, and long ones with a progress bar.
+
+Errors come back as values, to be shown once: raised in a worker they would be shown twice or,
+RuntimeErrors among them, not at all.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+from napari.qt.threading import create_worker
+from superqt.utils import create_worker as create_quiet_worker
+
+
+class Latest:
+    """Runs functions one after another in the background; while one runs, only the last waits.
+
+    Parameters
+    ----------
+    done : callable
+        Called on the main thread as ``done(request, result, error)``; one of the last two is
+        None. Not called for requests that were overtaken.
+    """
+
+    def __init__(self, done: Callable):
+        self._done = done
+        self._running = None
+        self._waiting = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs."""
+        return self._running is not None
+
+    def request(self, request, function: Callable) -> None:
+        """Have ``function()`` run; `request` comes back with its result."""
+        self._waiting = (request, function)
+        if self._running is None:
+            self._start()
+
+    def stop(self) -> None:
+        """Forget what runs and what waits."""
+        self._waiting = None
+        self._done = None
+
+    def _start(self) -> None:
+        request, function = self._waiting
+        self._waiting = None
+
+        def work():
+            try:
+                return function(), None
+            except Exception as error:
+                return None, error
+
+        # napari's own workers are remembered until the window closes, with all they hold
+        self._running = create_quiet_worker(
+            work, _connect={"returned": lambda outcome: self._returned(request, *outcome)}
+        )
+
+    def _returned(self, request, result, error) -> None:
+        self._running = None
+        if self._done is None:
+            return
+        if self._waiting is not None:
+            self._start()
+        else:
+            self._done(request, result, error)
+
+
+class Job:
+    """A long piece of work with a progress bar in napari's activity dock.
+
+    Parameters
+    ----------
+    begin : callable
+        ``begin(cancelled)`` returns an iterator that does the work, a step at a time; it ends
+        early when it is closed, or by itself when the event `cancelled` is set.
+    total : int
+        Number of steps.
+    title : str
+        What the progress bar says.
+    done : callable
+        Called on the main thread as ``done(error, cancelled)`` when all is over.
+    stepped : callable, optional
+        Called on the main thread after each step with what the iterator gave.
+    """
+
+    def __init__(self, begin: Callable, total: int, title: str, done: Callable, stepped=None):
+        self._cancelled = threading.Event()
+        self._done = done
+        self._outcome = (None, True)  # when napari ends it, as it closes
+        self._worker = create_worker(
+            _until,
+            begin(self._cancelled),
+            self._cancelled,
+            _progress={"total": total, "desc": title},
+        )
+        self._worker.returned.connect(self._returned)
+        self._worker.finished.connect(self._finished)
+        if stepped is not None:
+            self._worker.yielded.connect(stepped)
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Stop after the step that is being done."""
+        self._cancelled.set()
+
+    def abandon(self) -> None:
+        """Cancel, and tell nobody."""
+        self._done = None
+        self.cancel()
+
+    def _returned(self, outcome) -> None:
+        self._outcome = outcome
+
+    def _finished(self) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(*self._outcome)
+
+
+def _until(steps: Iterator, cancelled: threading.Event):
+    try:
+        for step in steps:
+            yield step
+            if cancelled.is_set():
+                steps.close()
+                return None, True
+    except Exception as error:
+        return error, False
+    return None, False
+
+
+class Cancelled(Exception):
+    """Raised inside work that was cancelled."""
+
+
+def steps_of(function: Callable, cancelled: threading.Event) -> Iterator[int]:
+    """Make an iterator of a function that reports its progress.
+
+    Parameters
+    ----------
+    function : callable
+        Called in a thread of its own as ``function(progress)``; calls ``progress(done, total)``.
+    cancelled : threading.Event
+        Once it is set, which closing the iterator does, the next of these calls raises
+        `Cancelled`.
+
+    Yields
+    ------
+    int
+        `done` of each call.
+    """
+    steps: queue.Queue = queue.Queue()
+
+    def progress(done: int, total: int) -> None:
+        if cancelled.is_set():
+            raise Cancelled
+        steps.put((done, None))
+
+    def run() -> None:
+        try:
+            function(progress)
+        except Cancelled:
+            pass
+        except Exception as error:
+            steps.put((None, error))
+        finally:
+            steps.put((None, None))
+
+    thread = threading.Thread(target=run, name="napari-motionmag-job")
+    thread.start()
+    try:
+        while True:
+            done, error = steps.get()
+            if error is not None:
+                raise error
+            if done is None:
+                return
+            yield done
+    finally:
+        cancelled.set()
+        thread.join()
