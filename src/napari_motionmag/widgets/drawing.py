@@ -31,15 +31,19 @@ class Shown(Magnification):
     ----------
     failed : callable, optional
         Called as ``failed(token, error)``, in any thread, before the error is raised.
+    unwanted : callable, optional
+        ``unwanted(token)`` tells, in any thread, whether the viewer is about to hide the layer:
+        what it asks for until then is blank.
     """
 
     failed: Callable[[str, Exception], object] | None = None
+    unwanted: Callable[[str], bool] | None = None
 
     @classmethod
-    def of(cls, magnification: Magnification, failed=None) -> Shown:
+    def of(cls, magnification: Magnification, failed=None, unwanted=None) -> Shown:
         """Make one of a plain magnification; the token stays."""
         values = {f.name: getattr(magnification, f.name) for f in fields(Magnification)}
-        return cls(**values, failed=failed)
+        return cls(**values, failed=failed, unwanted=unwanted)
 
     def plain(self) -> Magnification:
         """The magnification without what it tells and keeps."""
@@ -47,10 +51,12 @@ class Shown(Magnification):
 
     def __getstate__(self) -> dict:
         # whom to tell lives in this process only
-        return {**self.__dict__, "failed": None}
+        return {**self.__dict__, "failed": None, "unwanted": None}
 
     def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
         """Frames as those of `Magnification`; a single one is kept for the next time."""
+        if self.unwanted is not None and _asked_by_napari() and self.unwanted(self.token):
+            return [np.zeros(self.movie.frame_shape, self.movie.dtype) for _ in times]
         try:
             if len(times) != 1:
                 return super().frames(times, other)
@@ -61,6 +67,13 @@ class Shown(Magnification):
             if self.failed is not None:
                 self.failed(self.token, error)
             raise
+
+
+def _asked_by_napari() -> bool:
+    """Whether napari is slicing a dask layer: it turns the fusion of tasks off meanwhile."""
+    import dask
+
+    return dask.config.get("optimization.fuse.active", None) is False
 
 
 def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

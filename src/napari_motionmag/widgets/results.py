@@ -78,7 +78,10 @@ class Results:
         self._relay.failed.disconnect(self._hide_failed)
         for event in self._dims_events():
             event.disconnect(self._mind_time)
+        for result in self._of.values():
+            result.layer.events.visible.disconnect(self._mind_time)
         self._of.clear()
+        self._viewer = None
 
     def of(self, source) -> Result | None:
         """Return the layer of a source that is still to be changed, or None."""
@@ -94,7 +97,7 @@ class Results:
 
     def shown(self, magnification) -> Shown:
         """Make a magnification ready to be shown."""
-        return Shown.of(magnification, self._relay.report)
+        return Shown.of(magnification, self._relay.report, self._unwanted)
 
     def show(self, source, shown: Shown) -> Result:
         """Add the layer of a source, or have its layer drawn by another magnification."""
@@ -106,6 +109,7 @@ class Results:
         layer = magnified_layer(source, shown, visible=False)
         self._viewer.add_layer(layer)
         layer.visible = True
+        layer.events.visible.connect(self._mind_time)
         result = Result(layer, shown, layer.name)
         self._of[source] = result
         return result
@@ -141,6 +145,16 @@ class Results:
 
     def _dims_events(self) -> list:
         return [self._viewer.dims.events.order, self._viewer.dims.events.ndisplay]
+
+    def _unwanted(self, token: str) -> bool:
+        """Whether a layer is going to be hidden: napari slices it before anybody else is told."""
+        return any(
+            result.shown.token == token
+            and result.layer.visible
+            and not result.whole
+            and time_is_drawn(self._viewer, result.layer, result.shown.movie.axes)
+            for result in list(self._of.values())
+        )
 
     def _mind_time(self, event=None) -> None:
         """Hide lazy layers of which all frames would be needed at once."""

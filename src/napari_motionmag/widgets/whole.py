@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_motionmag.widgets.drawing import draw_all, room_for, total_frames
 from napari_motionmag.widgets.messages import Messages
 from napari_motionmag.widgets.results import Result, Results
-from napari_motionmag.widgets.work import Job, steps_of
+from napari_motionmag.widgets.work import Job, steps_of, stoppable
 
 
 class WholeMovies:
@@ -51,7 +51,12 @@ class WholeMovies:
             )
 
         title = f"Magnifying {result.layer.name}"
-        self._begin(result, lambda cancelled: draw_all(magnification, out), title, finish)
+        self._begin(
+            result,
+            lambda cancelled: stoppable(draw_all(magnification, out), cancelled),
+            title,
+            finish,
+        )
 
     def save(self, result: Result, path: Path) -> None:
         """Write the layer to a file; what is there is replaced in the end."""

@@ -76,8 +76,8 @@ class Job:
     Parameters
     ----------
     begin : callable
-        ``begin(cancelled)`` returns an iterator that does the work, a step at a time; it ends
-        early when it is closed, or by itself when the event `cancelled` is set.
+        ``begin(cancelled)`` returns an iterator that does the work, a step at a time. It raises
+        `Cancelled` once the event `cancelled` is set.
     total : int
         Number of steps.
     title : str
@@ -93,10 +93,7 @@ class Job:
         self._done = done
         self._outcome = (None, True)  # when napari ends it, as it closes
         self._worker = create_worker(
-            _until,
-            begin(self._cancelled),
-            self._cancelled,
-            _progress={"total": total, "desc": title},
+            _outcome, begin(self._cancelled), _progress={"total": total, "desc": title}
         )
         self._worker.returned.connect(self._returned)
         self._worker.finished.connect(self._finished)
@@ -122,13 +119,12 @@ class Job:
             done(*self._outcome)
 
 
-def _until(steps: Iterator, cancelled: threading.Event):
+def _outcome(steps: Iterator):
+    """Take all steps; return the error, and whether it was cancelled."""
     try:
-        for step in steps:
-            yield step
-            if cancelled.is_set():
-                steps.close()
-                return None, True
+        yield from steps
+    except Cancelled:
+        return None, True
     except Exception as error:
         return error, False
     return None, False
@@ -136,6 +132,14 @@ def _until(steps: Iterator, cancelled: threading.Event):
 
 class Cancelled(Exception):
     """Raised inside work that was cancelled."""
+
+
+def stoppable(steps: Iterator, cancelled: threading.Event) -> Iterator:
+    """Yield from an iterator; raise `Cancelled` once the event is set."""
+    for step in steps:
+        if cancelled.is_set():
+            raise Cancelled
+        yield step
 
 
 def steps_of(function: Callable, cancelled: threading.Event) -> Iterator[int]:
@@ -146,8 +150,7 @@ def steps_of(function: Callable, cancelled: threading.Event) -> Iterator[int]:
     function : callable
         Called in a thread of its own as ``function(progress)``; calls ``progress(done, total)``.
     cancelled : threading.Event
-        Once it is set, which closing the iterator does, the next of these calls raises
-        `Cancelled`.
+        Once it is set, the next of these calls raises `Cancelled`. Closing the iterator sets it.
 
     Yields
     ------
@@ -164,8 +167,6 @@ def steps_of(function: Callable, cancelled: threading.Event) -> Iterator[int]:
     def run() -> None:
         try:
             function(progress)
-        except Cancelled:
-            pass
         except Exception as error:
             steps.put((None, error))
         finally:

@@ -1,0 +1,141 @@
+"""A viewer with a small movie, the widget docked, and a method that is quick and exact."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QAbstractButton
+
+from napari_motionmag.magnify import METHODS
+from napari_motionmag.widgets.magnify import MagnifyWidget
+
+SHAPE = (12, 20, 24)
+
+
+class PixelMethod:
+    """out = B + (m - 1) T(B) on pixels, with a gate, a trap and a note of what was drawn."""
+
+    name = "pixels"
+    smallest_frame = 8
+
+    def __init__(self):
+        self.drawn: list[int] = []
+        self.broken: set[int] = set()
+        self.seconds = 0.0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.threads: set[int] = set()
+
+    def magnify(self, frames, operator, times, factor):
+        return np.stack([self._one(frames, operator, t, factor) for t in times])
+
+    def _one(self, frames, operator, t, factor):
+        assert self.gate.wait(20), "the gate stayed shut"
+        time.sleep(self.seconds)
+        self.threads.add(threading.get_ident())
+        self.drawn.append(t)
+        if t in self.broken:
+            raise RuntimeError(f"frame {t} is broken")
+        indices, weights = operator.row(t, len(frames))
+        change = sum(w * frames[i] for i, w in zip(indices.tolist(), weights, strict=True))
+        return (frames[t] + (factor - 1) * change).astype(np.float32)
+
+
+@pytest.fixture
+def method(monkeypatch):
+    """The quick method, offered by the widget as ``"pixels"``, before all others."""
+    made = PixelMethod()
+    others = dict(METHODS)
+    for name in others:
+        monkeypatch.delitem(METHODS, name)
+    monkeypatch.setitem(METHODS, "pixels", lambda *_: made)
+    for name, make in others.items():
+        monkeypatch.setitem(METHODS, name, make)
+    yield made
+    made.gate.set()
+
+
+@pytest.fixture
+def frames():
+    """A movie of uint16 in which all frames differ."""
+    rng = np.random.default_rng(1)
+    still = rng.integers(500, 3000, SHAPE[1:])
+    return (still + rng.integers(0, 60, SHAPE)).astype(np.uint16)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    """A viewer with a real window."""
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def movie(viewer, frames):
+    """The movie as a calibrated layer, 10 frames a second."""
+    return viewer.add_image(
+        frames,
+        name="cell",
+        scale=(0.1, 0.5, 0.5),
+        units=("s", "um", "um"),
+        axis_labels=("t", "y", "x"),
+        contrast_limits=(400, 3100),
+    )
+
+
+@pytest.fixture
+def widget(viewer, movie, method):
+    """The widget, docked."""
+    made = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(made, name="Magnify motion")
+    return made
+
+
+@pytest.fixture
+def click(qtbot):
+    """Press a button of a widget by its object name."""
+    from qtpy.QtCore import Qt
+
+    def press(widget, name):
+        button = widget.native.findChild(QAbstractButton, name)
+        assert button is not None, f"no button {name!r}"
+        assert button.isEnabled(), f"button {name!r} is disabled"
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    return press
+
+
+@pytest.fixture
+def notifications():
+    """Messages that napari showed since, as (severity, text)."""
+    before = len(notification_manager.records)
+
+    def shown():
+        return [(str(n.severity), n.message) for n in notification_manager.records[before:]]
+
+    return shown
+
+
+@pytest.fixture
+def result(viewer):
+    """Return the layer that the widget made; there must be one at most."""
+
+    def find():
+        made = [layer for layer in viewer.layers if "napari_motionmag" in layer.metadata]
+        assert len(made) <= 1, made
+        return made[0] if made else None
+
+    return find
+
+
+@pytest.fixture
+def magnified(widget, click, qtbot, result):
+    """Press Magnify and wait for the layer."""
+
+    def press():
+        click(widget, "magnify")
+        qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=10_000)
+        return result()
+
+    return press

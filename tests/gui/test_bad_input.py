@@ -1,0 +1,211 @@
+"""Whatever is put in: a clear message, nothing changed, no crash."""
+
+import numpy as np
+import pytest
+
+from napari_motionmag.widgets.magnify import MagnifyWidget
+
+
+@pytest.fixture
+def attempt(viewer, method, click, qtbot, notifications):
+    """Magnify an array with the button; return what was shown."""
+
+    def make(data, prepare=None, **arguments):
+        layer = viewer.add_image(data, name="bad", **arguments)
+        widget = MagnifyWidget(viewer)
+        viewer.window.add_dock_widget(widget)
+        widget.layer.value = layer
+        if prepare is not None:
+            prepare(widget)
+        click(widget, "magnify")
+        qtbot.waitUntil(lambda: bool(notifications()), timeout=10_000)
+        qtbot.wait(50)
+        assert list(viewer.layers) == [layer], "nothing is added"
+        shown = notifications()
+        assert len(shown) == 1, shown
+        assert shown[0][0] == "error"
+        return shown[0][1]
+
+    return make
+
+
+def movie(*shape, dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
+
+
+def test_one_frame(attempt):
+    assert "at least 2 frames" in attempt(movie(1, 20, 20))
+
+
+def test_two_axes(attempt):
+    assert "axes" in attempt(movie(20, 20))
+
+
+def test_ambiguous_axes(attempt):
+    assert "axes" in attempt(movie(6, 3, 20, 20))
+
+
+def test_wrong_axes(attempt):
+    def prepare(widget):
+        widget.axes.value = "TQYX"
+
+    assert "TQYX" in attempt(movie(6, 3, 20, 20), prepare)
+
+
+def test_band_without_frame_rate(attempt):
+    def prepare(widget):
+        widget.mode.value = "temporal"
+        widget.band_low.value, widget.band_high.value = 1, 2
+
+    assert "fps" in attempt(movie(6, 20, 20), prepare)
+
+
+def test_band_beyond_nyquist(attempt):
+    def prepare(widget):
+        widget.mode.value = "temporal"
+        widget.fps.value = 10
+        widget.band_low.value, widget.band_high.value = 4, 6
+
+    assert "5" in attempt(movie(6, 20, 20), prepare)
+
+
+def test_band_upside_down(attempt):
+    def prepare(widget):
+        widget.mode.value = "temporal"
+        widget.fps.value = 10
+        widget.band_low.value, widget.band_high.value = 3, 2
+
+    assert "band" in attempt(movie(6, 20, 20), prepare)
+
+
+def test_nan(attempt):
+    data = movie(6, 20, 20, dtype=np.float32)
+    data[:, 3, 4] = np.nan
+    assert "NaN" in attempt(data, contrast_limits=(0, 255))
+
+
+def test_small_frames(attempt):
+    assert "at least 8 x 8" in attempt(movie(6, 5, 20))
+
+
+def test_file_that_is_no_weights(attempt, tmp_path):
+    path = tmp_path / "own.safetensors"
+    path.write_text("nothing of the kind")
+
+    def prepare(widget):
+        widget.method.value = "learned"
+        widget.model.value = "file"
+        widget.model_file.value = path
+
+    assert "own.safetensors" in attempt(movie(6, 20, 20), prepare)
+
+
+def test_device_that_is_not_there(attempt):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+
+    def prepare(widget):
+        widget.method.value = "learned"
+        widget.device.choices = ["auto", "cuda"]
+        widget.device.value = "cuda"
+
+    assert "cuda" in attempt(movie(6, 20, 20), prepare)
+
+
+def test_no_movie(viewer, method, click, notifications):
+    widget = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    for name in ("magnify", "compute_all", "save", "reference_current"):
+        before = len(notifications())
+        click(widget, name)
+        assert notifications()[before:] in ([("error", widget.status.value)], []), name
+    assert notifications()[0] == (
+        "error",
+        "There is no movie: open one as an Image layer first",
+    )
+    assert len(viewer.layers) == 0
+
+
+def test_labels_are_no_movie(viewer, method, click, notifications):
+    viewer.add_labels(np.ones((4, 20, 20), np.uint8))
+    widget = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    click(widget, "magnify")
+    assert "no movie" in notifications()[-1][1]
+
+
+def test_the_same_error_is_told_once_while_live(viewer, widget, magnified, qtbot, notifications):
+    layer = magnified()
+    widget.mode.value = "temporal"
+    for high in (30, 40, 50):
+        widget.band_high.value = high
+        qtbot.wait(300)
+    assert layer.metadata["napari_motionmag"]["recipe"]["operator"]["operator"] == "static"
+    told = [text for _, text in notifications()]
+    assert len(told) == len(set(told))
+    before = len(told)
+    for _ in range(3):
+        widget.factor.value += 1
+        qtbot.wait(300)
+    assert len(notifications()) == before, "told already"
+    widget.band_high.value = 3
+    qtbot.waitUntil(lambda: layer.name.endswith("Hz"), timeout=10_000)
+
+
+def test_a_broken_frame_is_told_once_and_hides_the_layer(viewer, widget, method, magnified, qtbot):
+    layer = magnified()
+    method.broken = set(range(8, 12))
+    with pytest.raises(RuntimeError, match="frame 8 is broken"):
+        viewer.dims.set_current_step(0, 8)
+    qtbot.wait(50)
+    for t in range(9, 12):
+        viewer.dims.set_current_step(0, t)
+    assert not layer.visible
+    assert "frame 8 is broken" in widget.status.value
+    assert "hidden" in widget.status.value
+    viewer.dims.set_current_step(0, 2)
+    layer.visible = True
+    assert layer._data_view.shape == (20, 24)
+    widget.factor.value = 3
+    qtbot.waitUntil(lambda: layer.name == "cell x3 pixels static", timeout=10_000)
+
+
+def test_a_broken_frame_under_asynchronous_slicing(
+    viewer, widget, method, magnified, qtbot, notifications
+):
+    from napari.settings import get_settings
+
+    layer = magnified()
+    get_settings().experimental.async_ = True
+    method.broken = set(range(8, 12))
+    for t in range(8, 12):
+        viewer.dims.set_current_step(0, t)
+        qtbot.wait(50)
+    assert not layer.visible
+    assert [text for _, text in notifications()] == ["frame 8 is broken"]
+
+
+def test_live_update_that_fails_changes_nothing(
+    viewer, widget, method, magnified, qtbot, notifications
+):
+    viewer.dims.set_current_step(0, 5)
+    layer = magnified()
+    before = layer.data
+    method.broken = {5}
+    widget.factor.value = 4
+    qtbot.waitUntil(lambda: bool(notifications()), timeout=10_000)
+    widget.factor.value = 5
+    qtbot.wait(400)
+    assert [text for _, text in notifications()] == ["frame 5 is broken"]
+    assert layer.data is before
+    assert layer.visible
+    assert layer.name == "cell x10 pixels static"
+
+
+def test_no_viewer(monkeypatch):
+    import napari
+
+    monkeypatch.setattr(napari, "current_viewer", lambda: None)
+    with pytest.raises(ValueError, match="no viewer"):
+        MagnifyWidget()

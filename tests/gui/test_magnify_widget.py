@@ -1,0 +1,286 @@
+"""The dock widget in a real window: a movie goes in, a magnified layer comes out."""
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtWidgets import QWidget
+
+from napari_motionmag import magnify
+from napari_motionmag.widgets.magnify import MagnifyWidget
+
+
+def test_magnify_adds_a_lazy_calibrated_layer(viewer, movie, widget, method, magnified, frames):
+    movie.translate = (1, 2, 3)
+    movie.colormap = "viridis"
+    movie.gamma = 0.8
+    movie.interpolation2d = "linear"
+    movie.contrast_limits_range = (0, 9000)
+    widget.factor.value = 3
+    layer = magnified()
+    assert layer.name == "cell x3 pixels static"
+    assert isinstance(layer.data, da.Array)
+    assert (layer.data.shape, layer.data.dtype) == (frames.shape, frames.dtype)
+    for name in ("scale", "translate", "rotate", "shear", "units", "axis_labels", "gamma"):
+        assert np.array_equal(getattr(layer, name), getattr(movie, name)), name
+    for name in ("contrast_limits", "contrast_limits_range", "interpolation2d", "rgb"):
+        assert getattr(layer, name) == getattr(movie, name), name
+    assert layer.colormap.name == "viridis"
+    assert layer.projection_mode == "none"
+    about = layer.metadata["napari_motionmag"]
+    assert about["source"] == "cell"
+    assert about["recipe"]["factor"] == 3
+    # x3 of the difference from frame 0, by arithmetic
+    expected = frames[5] + 2 * (frames[5].astype(int) - frames[0])
+    assert np.abs(np.asarray(layer.data[5]).astype(int) - expected).max() <= 1
+    assert widget.layer.value is movie, "the choice of the movie stays"
+
+
+def test_only_the_frame_that_is_shown_is_drawn(viewer, widget, method, magnified, qtbot):
+    viewer.dims.set_current_step(0, 4)
+    magnified()
+    assert method.drawn == [4]
+    viewer.dims.set_current_step(0, 7)
+    assert method.drawn == [4, 7]
+    viewer.dims.set_current_step(0, 4)  # kept
+    assert method.drawn == [4, 7]
+
+
+def test_a_change_redraws_only_the_frame_that_is_shown(
+    viewer, widget, method, magnified, qtbot, frames
+):
+    viewer.dims.set_current_step(0, 4)
+    layer = magnified()
+    method.drawn.clear()
+    widget.factor.value = 20
+    qtbot.waitUntil(lambda: layer.name == "cell x20 pixels static", timeout=10_000)
+    assert method.drawn == [4]
+    assert len(viewer.layers) == 2
+    assert layer.metadata["napari_motionmag"]["recipe"]["factor"] == 20
+    expected = frames[4] + 19 * (frames[4].astype(int) - frames[0])
+    assert np.abs(layer._data_view.astype(int) - np.clip(expected, 0, 65535)).max() <= 1
+
+
+def test_many_changes_in_a_row_draw_once(viewer, widget, method, magnified, qtbot):
+    layer = magnified()
+    method.drawn.clear()
+    for factor in range(2, 30):
+        widget.factor.value = factor
+    qtbot.waitUntil(lambda: layer.name == "cell x29 pixels static", timeout=10_000)
+    assert len(method.drawn) == 1
+
+
+def test_the_slider_and_the_number_follow_each_other(widget, magnified, qtbot):
+    row = widget._fields.factor_row
+    layer = magnified()
+    row.slider.value = row.slider.max
+    assert widget.factor.value == 1000
+    qtbot.waitUntil(lambda: layer.name == "cell x1000 pixels static", timeout=10_000)
+    widget.factor.value = 0
+    assert row.slider.value == 0
+    widget.factor.value = -5
+    assert (widget.factor.value, row.slider.value) == (-5, 0)
+
+
+def test_changes_while_a_frame_is_drawn_end_with_the_last(widget, method, magnified, qtbot):
+    layer = magnified()
+    method.gate.clear()
+    widget.factor.value = 5
+    qtbot.waitUntil(lambda: widget._latest.busy, timeout=10_000)
+    widget.factor.value = 6
+    qtbot.wait(300)
+    widget.factor.value = 7
+    qtbot.wait(300)
+    assert layer.name == "cell x10 pixels static"  # still free to be used
+    method.gate.set()
+    qtbot.waitUntil(lambda: layer.name == "cell x7 pixels static", timeout=10_000)
+
+
+def test_not_live_waits_for_the_button(widget, method, magnified, qtbot, click):
+    layer = magnified()
+    widget.live.value = False
+    method.drawn.clear()
+    widget.factor.value = 4
+    qtbot.wait(400)
+    assert method.drawn == []
+    click(widget, "magnify")
+    qtbot.waitUntil(lambda: layer.name == "cell x4 pixels static", timeout=10_000)
+
+
+def test_frames_are_drawn_outside_the_main_thread(widget, method, magnified):
+    import threading
+
+    magnified()
+    assert threading.get_ident() not in method.threads
+
+
+def test_from_a_script(viewer, widget, method, frames):
+    widget.mode.value = "temporal"
+    widget.band_low.value, widget.band_high.value = 1, 3
+    widget.factor.value = 8
+    layer = widget()
+    assert layer in viewer.layers
+    assert layer.name == "cell x8 pixels 1-3 Hz"
+    widget.factor.value = 9
+    assert widget() is layer
+    widget.band_high.value = 500
+    with pytest.raises(ValueError, match="band"):
+        widget()
+    assert layer.metadata["napari_motionmag"]["recipe"]["factor"] == 9
+
+
+def test_same_as_magnify(viewer, movie, widget, frames):
+    widget.method.value = "learned"
+    widget.mode.value = "dynamic"
+    widget.factor.value = 6
+    layer = widget()
+    expected = magnify(frames, 6, mode="dynamic")
+    assert np.array_equal(layer.data[5].compute(), expected[5].compute())
+
+
+def test_fields_that_do_not_apply_are_hidden(viewer, widget):
+    def shown():
+        return {name for name in vars(widget._fields) if _visible(widget, name)}
+
+    static = shown()
+    assert {"layer", "factor_row", "mode", "reference_row", "mean_row", "method"} <= static
+    assert not {"band_row", "fps", "filter", "axes", "model", "model_file"} & static
+    widget.mode.value = "temporal"
+    assert {"band_row", "fps", "filter"} <= shown()
+    assert not {"reference_row", "mean_row"} & shown()
+    widget.method.value = "learned"
+    assert "model" in shown()
+    assert "model_file" not in shown()
+    widget.model.value = "file"
+    assert "model_file" in shown()
+
+
+def _visible(widget, name):
+    native = getattr(getattr(widget._fields, name), "native", None)
+    return isinstance(native, QWidget) and native.isVisible()
+
+
+def test_fields_are_filled_from_the_layer(viewer, widget, movie):
+    assert widget.fps.value == pytest.approx(10)
+    assert widget.reference.max == 11
+    movie.scale = (0.05, 0.5, 0.5)
+    assert widget.fps.value == pytest.approx(20)
+    plain = viewer.add_image(np.zeros((5, 20, 20), np.uint8), name="plain")
+    widget.layer.value = plain
+    assert widget.fps.value == 0
+    assert widget.reference.max == 4
+
+
+def test_what_a_sample_suggests_is_filled_in(viewer, widget, movie):
+    suggestion = {"factor": 25.0, "mode": "temporal", "band": (1.5, 2.5)}
+    sample = viewer.add_image(movie.data, scale=movie.scale, units=movie.units)
+    sample.metadata = {"suggestion": suggestion}
+    widget.layer.value = sample
+    assert (widget.factor.value, widget.mode.value) == (25, "temporal")
+    assert (widget.band_low.value, widget.band_high.value) == (1.5, 2.5)
+    sample.metadata = {"suggestion": {"mode": "static", "reference": slice(2, 6)}}
+    widget.layer.value = movie
+    widget.layer.value = sample
+    assert (widget.reference.value, widget.reference_frames.value) == (2, 4)
+
+
+def test_the_current_frame_becomes_the_reference(viewer, widget, click, magnified, frames):
+    viewer.dims.set_current_step(0, 3)
+    click(widget, "reference_current")
+    assert widget.reference.value == 3
+    widget.reference_frames.value = 2
+    recipe = magnified().metadata["napari_motionmag"]["recipe"]
+    expected = magnify(frames, 10, reference=slice(3, 5), fps=10)
+    assert recipe["operator"] == _operator_recipe(slice(3, 5))
+    assert expected.shape == frames.shape
+
+
+def _operator_recipe(reference):
+    from napari_motionmag.temporal import Static
+
+    return Static(reference, fps=10.0).to_dict()
+
+
+def test_new_layers_are_offered(viewer, widget, movie):
+    other = viewer.add_image(np.zeros((4, 20, 20), np.uint8), name="other")
+    viewer.add_labels(np.zeros((4, 20, 20), np.uint8))
+    assert list(widget.layer.choices) == [movie, other]
+    viewer.layers.remove(movie)
+    assert list(widget.layer.choices) == [other]
+    viewer.layers.clear()
+    assert list(widget.layer.choices) == []
+
+
+def test_each_movie_has_a_layer_of_its_own(viewer, widget, method, magnified, frames, qtbot, click):
+    first = magnified()
+    other = viewer.add_image(frames[:6] + 5, name="other")
+    widget.layer.value = other
+    click(widget, "magnify")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=10_000)
+    assert viewer.layers[-1].name == "other x10 pixels static"
+    assert first.name == "cell x10 pixels static"
+
+
+def test_a_result_that_was_renamed_or_removed(viewer, widget, magnified, qtbot, result, click):
+    layer = magnified()
+    layer.name = "mine"
+    widget.factor.value = 4
+    qtbot.waitUntil(
+        lambda: layer.metadata["napari_motionmag"]["recipe"]["factor"] == 4, timeout=10_000
+    )
+    assert layer.name == "mine"
+    viewer.layers.remove(layer)
+    widget.factor.value = 5  # nothing to bring up to date
+    qtbot.wait(300)
+    assert result() is None
+    assert magnified().name == "cell x5 pixels static"
+
+
+def test_time_across_the_picture_hides_the_lazy_layer(
+    viewer, widget, method, magnified, notifications, qtbot
+):
+    layer = magnified()
+    drawn = len(method.drawn)
+    viewer.dims.order = (1, 0, 2)
+    qtbot.wait(50)
+    assert len(method.drawn) == drawn, "all frames would have been drawn"
+    assert not layer.visible
+    assert [severity for severity, text in notifications() if "Compute all" in text][:1] == [
+        "warning"
+    ]
+    layer.visible = True
+    qtbot.wait(50)
+    assert not layer.visible, "hidden again"
+    viewer.dims.order = (0, 1, 2)
+    qtbot.waitUntil(lambda: layer.visible, timeout=5000)
+    viewer.dims.ndisplay = 3
+    qtbot.wait(50)
+    assert not layer.visible
+    viewer.dims.ndisplay = 2
+    qtbot.waitUntil(lambda: layer.visible, timeout=5000)
+    assert len(method.drawn) <= drawn + 1
+
+
+def test_channels_and_colour(viewer, method, qtbot):
+    rng = np.random.default_rng(0)
+    widget = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    volume = rng.integers(0, 255, (6, 2, 16, 20)).astype(np.uint8)
+    widget.layer.value = viewer.add_image(volume, name="two", axis_labels=("t", "c", "y", "x"))
+    viewer.dims.current_step = (3, 1, 0, 0)
+    layer = widget()
+    assert method.drawn == [3]
+    assert layer.data.shape == volume.shape
+    method.drawn.clear()
+    colour = rng.integers(0, 255, (6, 16, 20, 3)).astype(np.uint8)
+    widget.layer.value = viewer.add_image(colour, name="colour", rgb=True)
+    assert widget().rgb
+    assert isinstance(viewer.layers[-1], Image)
+
+
+def test_npe2_offers_the_widget(make_napari_viewer, method, frames):
+    viewer = make_napari_viewer()
+    viewer.add_image(frames, name="cell")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-motionmag", "Magnify motion")
+    assert isinstance(widget, MagnifyWidget)
+    assert widget() in viewer.layers
