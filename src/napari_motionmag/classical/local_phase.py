@@ -218,8 +218,9 @@ class _Run:
         self.lock = device_lock(device)
         self.max_frames = max(2, budget // (self.parts.frame_bytes * planes))
         max_times = max(1, budget // (self.parts.band_bytes * planes))
-        # blocks only save overhead: beyond some size they would waste memory
-        self.block = max(1, min(budget, 2**28) // (self.parts.band_bytes * planes))
+        # blocks only save overhead, of which a GPU has more: beyond that they waste memory
+        enough = 2**26 if device.type == "cpu" else 2**29
+        self.block = max(1, min(budget, enough) // (self.parts.band_bytes * planes))
         self.plans = split(operator, times, len(frames), self.max_frames, max_times)
         self.kept: dict[int, Any] = {}
 

@@ -28,7 +28,7 @@ class PhaseMagnifier(LocalPhaseMethod):
     ----------
     pyramid : {"half-octave", "octave", "quarter-octave"}
         Bandwidth of the subbands: narrower ones carry larger shifts, ring wider and take longer
-        (octave is about 4 times faster than half-octave).
+        (half-octave takes about 2.5 times as long as octave).
     sigma : float
         Standard deviation of the amplitude-weighted Gaussian that smooths the phase variation,
         px of each subband. 0 keeps every pixel on its own: sharper between regions that move
