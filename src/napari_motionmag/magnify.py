@@ -11,6 +11,8 @@ import numbers
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,14 +28,49 @@ FRAME_BYTES = 512 * 2**20
 _FRAMES = ByteBoundedCache(FRAME_BYTES, lambda frame: frame.nbytes)
 
 
-def _learned(model, device, precision, tile):
+def _learned(model, device, precision, tile, options):
     from napari_motionmag.learned.method import LearnedMagnifier
 
-    return LearnedMagnifier(model=model, device=device, precision=precision, tile=tile)
+    return _make(
+        LearnedMagnifier, options, model=model, device=device, precision=precision, tile=tile
+    )
 
 
-# name -> what makes the method of (model, device, precision, tile)
-METHODS: dict[str, Callable[..., Any]] = {"learned": _learned}
+def _classical(module: str, name: str, on_device: bool = True):
+    """What makes a classical method; its own options are keywords of its class."""
+
+    def make(model, device, precision, tile, options):
+        if str(model) != "default" or tile is not None:
+            given = {"model": model} if str(model) != "default" else {"tile": tile}
+            raise ValueError(f"only the learned method takes {given}; leave it out")
+        if precision not in (None, "float32", "float64"):
+            raise ValueError(
+                f"precision must be 'float32' or 'float64' for this method, got {precision!r}"
+            )
+        common = {"device": device, "dtype": precision or "float32"} if on_device else {}
+        kind = getattr(import_module(f"napari_motionmag.classical.{module}"), name)
+        return _make(kind, options, **common)
+
+    return make
+
+
+def _make(kind, options: dict, **common):
+    known = set(signature(kind).parameters) - set(common)
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise TypeError(
+            f"magnify() got unknown arguments {unknown}; method {kind.name!r} takes also "
+            f"{sorted(known)}"
+        )
+    return kind(**common, **options)
+
+
+# name -> what makes the method of (model, device, precision, tile, its own options)
+METHODS: dict[str, Callable[..., Any]] = {
+    "learned": _learned,
+    "phase": _classical("phase", "PhaseMagnifier"),
+    "riesz": _classical("riesz", "RieszMagnifier"),
+}
 
 
 class Frames(Sequence):
@@ -159,6 +196,7 @@ def plan(
     precision: str | None = None,
     tile: int | None = None,
     intensity_range: tuple[float, float] | None = None,
+    **options,
 ) -> Magnification:
     """Check the arguments of :func:`magnify` and return what makes the frames."""
     movie = Movie.from_any(movie, axes=axes, fps=fps, intensity_range=intensity_range)
@@ -167,7 +205,7 @@ def plan(
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     operator.row(0, movie.n_frames)  # refuses what does not fit the movie
-    magnifier = METHODS[method](model=model, device=device, precision=precision, tile=tile)
+    magnifier = METHODS[method](model, device, precision, tile, options)
     smallest = getattr(magnifier, "smallest_frame", 2)
     if min(movie.frame_shape[:2]) < smallest:
         raise ValueError(
@@ -185,6 +223,7 @@ def plan(
         "precision": precision,
         "tile": tile,
         "intensity_range": None if intensity_range is None else tuple(intensity_range),
+        "options": dict(options),
     }
     return Magnification(movie, magnifier, operator, factor, recipe)
 
@@ -205,6 +244,7 @@ def magnify(
     precision: str | None = None,
     tile: int | None = None,
     intensity_range: tuple[float, float] | None = None,
+    **options,
 ) -> da.Array:
     """Magnify the motion in a movie, lazily.
 
@@ -215,8 +255,9 @@ def magnify(
     factor : float
         m, the total gain of the selected motion: output displacement is m times the input
         displacement. 1 leaves the movie as it is, 0 removes the motion, negative mirrors it.
-    method : {"learned"}
-        How motion is magnified.
+    method : {"learned", "phase", "riesz"}
+        How motion is magnified: by a network; by the phases of a complex steerable pyramid; by
+        those of a Riesz pyramid.
     mode : {"static", "dynamic", "temporal"} or TemporalOperator
         Which variation is motion: against a reference, against the frame before, in a band of
         frequencies, or what an operator of :mod:`napari_motionmag.temporal` selects.
@@ -241,6 +282,8 @@ def magnify(
         Side of the tiles in px that large frames are cut into; results do not depend on it.
     intensity_range : (float, float), optional
         Intensities of black and white. Estimated from few frames, when first needed, if None.
+    **options
+        Options of the method's own, as ``pyramid="octave"`` for phase; see its class.
 
     Returns
     -------
@@ -280,6 +323,7 @@ def magnify(
         precision=precision,
         tile=tile,
         intensity_range=intensity_range,
+        **options,
     ).dask()
 
 

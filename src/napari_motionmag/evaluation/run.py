@@ -19,7 +19,7 @@ def make_method(text: str, device: str | None = None):
     name, _, model = text.partition(":")
     if name not in METHODS:
         raise ValueError(f"methods must be of {sorted(METHODS)}, optionally ':MODEL', got {text!r}")
-    return METHODS[name](model=model or "default", device=device, precision=None, tile=None)
+    return METHODS[name](model or "default", device, None, None, {})
 
 
 def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None) -> dict:

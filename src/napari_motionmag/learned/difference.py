@@ -64,8 +64,10 @@ class ResidualBlock(nn.Module):
 class DifferenceNet(nn.Module):
     """Draw a magnified frame from the frame and its magnified variation.
 
-    ``out = B + gate * R(B, (m - 1) D)`` with ``D = T(luma)``. The output depends on ``(m - 1) D``
-    alone: no motion is too small, and D = 0 leaves the frame as it is.
+    ``out = B + gate * (R + s v)`` with ``v = (m - 1) D`` (compressed), ``D = T(luma)`` and R, s
+    functions of B and v. The output depends on ``(m - 1) D`` alone: no motion is too small, and
+    D = 0 leaves the frame as it is. ``s = 1, R = 0`` is linear magnification, exact as long as the
+    output moves by a fraction of a pixel; the network says where (s) and draws the rest (R).
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ class DifferenceNet(nn.Module):
         )
         self.up = nn.Conv2d(width, 4 * 32, 1)
         self.fuse = nn.Conv2d(32 + half, half, 3, padding=1)
-        self.tail = nn.Conv2d(half, 4 * config.channels, 3, padding=1)
+        self.tail = nn.Conv2d(half, 4 * (config.channels + 1), 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
 
@@ -117,7 +119,9 @@ class DifferenceNet(nn.Module):
         skip = F.relu(self.head(x))
         deep = self.body(F.relu(self.down(skip)))
         fused = torch.cat([F.pixel_shuffle(F.relu(self.up(deep)), 2), skip], 1)
-        residual = F.pixel_shuffle(self.tail(F.relu(self.fuse(fused))), 2)
+        drawn = F.pixel_shuffle(self.tail(F.relu(self.fuse(fused))), 2)
+        residual, share = drawn[:, :-1], drawn[:, -1:]
+        residual = residual + share * compressed
         return frame + self._gate(v).to(frame.dtype) * (0.5 * residual).to(frame.dtype)
 
     def _gate(self, v: Tensor) -> Tensor:
@@ -140,8 +144,9 @@ class DifferenceNet(nn.Module):
         weight = state["head.weight"]  # inputs: 3 colours x 4 sub-pixels, then 4 of the variation
         colours = weight[:, :12].unflatten(1, (3, 4)).sum(1)
         state["head.weight"] = torch.cat([colours, weight[:, 12:]], 1)
-        for name in ("tail.weight", "tail.bias"):
-            state[name] = state[name].unflatten(0, (3, 4)).mean(0)
+        for name in ("tail.weight", "tail.bias"):  # outputs: 3 colours and the share, x 4
+            colours, share = state[name][:12], state[name][12:]
+            state[name] = torch.cat([colours.unflatten(0, (3, 4)).mean(0), share])
         grey.load_state_dict(state)
         return grey.to(next(self.parameters()).device).train(self.training)
 

@@ -9,10 +9,11 @@ from napari_motionmag.learned.network import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
 REGULARISATION = 0.1
+FLOOR = 0.02  # added to what doing nothing costs, lest still scenes count without bound
 
 
 def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dict]:
-    """L1 between drawn and true frame.
+    """L1 between drawn and true frame, relative to the input's.
 
     Parameters
     ----------
@@ -30,8 +31,8 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     """
     gain = (batch.factor - 1).view(-1, 1, 1, 1)
     drawn = network(batch.b, gain * batch.variation)
-    image = _image_loss(drawn, batch.target)
-    return image, {"image": image.detach()}
+    total, image = _image_losses(drawn, batch)
+    return total, {"image": image.detach(), "relative": total.detach()}
 
 
 def oh2018_losses(
@@ -39,7 +40,8 @@ def oh2018_losses(
 ) -> tuple[Tensor, dict]:
     """The paper's loss: L1(Y_hat, Y) + 0.1 (L1(V_a, V_b) + L1(V'_b, V'_Y) + L1(M'_b, M_b)).
 
-    V is texture, M shape; a prime marks frames whose colours were perturbed.
+    V is texture, M shape; a prime marks frames whose colours were perturbed. The first term is
+    taken relative to L1(b, Y), see :func:`_image_losses`.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def oh2018_losses(
     total : Tensor
         What to minimise.
     terms : dict of str to Tensor
-        The four terms by name, detached.
+        The four terms by name, and the first as plain L1 (``image``), detached.
 
     References
     ----------
@@ -69,21 +71,26 @@ def oh2018_losses(
     m_a, m_b, m_b_prime, _ = shape.split(count)
     factor = batch.factor.view(-1, 1, 1, 1)
     drawn = network.decoder(v_b, network.manipulator(m_a, m_b - m_a, factor))
+    relative, image = _image_losses(drawn, batch)
     terms = {
-        "image": _image_loss(drawn, batch.target),
         "texture": F.l1_loss(v_a.float(), v_b.float()),
         "texture_perturbed": F.l1_loss(v_b_prime.float(), v_y_prime.float()),
         "shape_perturbed": F.l1_loss(m_b_prime.float(), m_b.float()),
     }
-    total = terms["image"] + REGULARISATION * sum(
-        value for name, value in terms.items() if name != "image"
-    )
+    total = relative + REGULARISATION * sum(terms.values())
+    terms = {"image": image, "relative": relative, **terms}
     return total, {name: value.detach() for name, value in terms.items()}
 
 
-def _image_loss(drawn: Tensor, target: Tensor) -> Tensor:
-    # Units of the paper: black -1, white 1.
-    return 2 * F.l1_loss(drawn.float(), target)
+def _image_losses(drawn: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """L1 relative to what doing nothing would cost, and plain L1; black -1, white 1.
+
+    Plain L1 is decided by strong edges that move far; small motions and faint textures would
+    hardly count.
+    """
+    plain = 2 * (drawn.float() - batch.target).abs().mean((1, 2, 3))
+    nothing = 2 * (batch.b - batch.target).abs().mean((1, 2, 3))
+    return (plain / (nothing + FLOOR)).mean(), plain.mean()
 
 
 def _colour_perturbation(like: Tensor, generator: torch.Generator):

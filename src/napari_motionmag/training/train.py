@@ -335,7 +335,8 @@ def _report(trainer: Trainer, line: dict) -> None:
     rate = trainer.step / max(trainer.elapsed, 1e-9)
     end = "\r" if sys.stderr.isatty() else "\n"
     print(
-        f"{100 * done:5.1f} %  step {line['step']}  loss {line['image']:.4f}  "
+        f"{100 * done:5.1f} %  step {line['step']}  "
+        f"loss {line['image']:.4f}, relative {line['relative']:.3f}  "
         f"{rate:.2f} steps/s  {left / 60:.0f} min left",
         end=end,
         file=sys.stderr,
