@@ -10,6 +10,14 @@ _MODULES = {
     "slices": ("compare_slices", "slice_calibration", "slice_view", "xt", "yt"),
     "slice_export": ("save_slice",),
     "shapes": ("line_from_shapes", "region_from_shapes"),
+    "displacement": ("displacement_trace",),
+    "trace": ("DisplacementTrace",),
+    "sinusoid": ("Oscillation", "fit_oscillation", "fit_sinusoid"),
+    "spectrum": ("MotionSpectrum", "Peak", "motion_spectrum", "response_table", "suggest_band"),
+    "motion_map": ("MotionMap", "motion_map"),
+    "noise_model": ("NoiseModel", "fit_noise"),
+    "noise": ("NoiseFloor", "noise_floor"),
+    "surrogate": ("motionless_surrogate",),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 

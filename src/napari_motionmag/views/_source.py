@@ -99,7 +99,7 @@ class Series:
 
     def luma(self, t: int) -> np.ndarray:
         """Read one frame as float64 luma, shape (Y, X), in the data's grey levels."""
-        return self._luma(self.read(t, t + 1))[0]
+        return self.to_luma(self.read(t, t + 1))[0]
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame number, frames) along time, cut where the data's chunks are."""
@@ -111,9 +111,10 @@ class Series:
         """Yield (frame number, luma as float64 of shape (Y, X)) along time."""
         for first, block in self.blocks(start, stop):
             for k in range(len(block)):
-                yield first + k, self._luma(block[k : k + 1])[0]
+                yield first + k, self.to_luma(block[k : k + 1])[0]
 
-    def _luma(self, block: np.ndarray) -> np.ndarray:
+    def to_luma(self, block: np.ndarray) -> np.ndarray:
+        """Frames as read, (T, Y, X[, S]), to float64 luma, (T, Y, X)."""
         return grey(block) if self.movie.is_rgb else block.astype(np.float64)
 
     def _bounds(self, start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,296 @@
+"""Maps of the motion in a band: how much, when in the cycle, and how sure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2
+
+from napari_motionmag.movie import Movie
+from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.views._kernel import KERNELS
+from napari_motionmag.views._source import Series, as_movie
+from napari_motionmag.views._windows import WindowedDisplacement, Windows
+from napari_motionmag.views.noise_model import NoiseModel, fit_noise
+
+_EXACT = 512  # frames up to which noise is followed through the operator exactly
+_TRIALS = 512
+_AVERAGED = 64  # frames that make the mean picture
+_KERNEL = KERNELS[1]
+
+
+@dataclass(frozen=True)
+class MotionMap:
+    """Selected motion, window by window.
+
+    Attributes
+    ----------
+    y, x : ndarray, shapes (gy,), (gx,)
+        Centres of the windows, px.
+    window, step : int
+        Side of the windows and distance between them, px.
+    rms : ndarray, shape (gy, gx)
+        Root mean square of the selected displacement over time, px, noise in it; NaN where the
+        window has no structure.
+    noise_rms : ndarray, shape (gy, gx)
+        What `rms` would be from noise alone, px.
+    covariance : ndarray, shape (gy, gx, 2, 2)
+        Of the displacement (dy, dx) of a single frame from noise, px^2, before the operator;
+        0 along directions in which the window has no structure.
+    directions : ndarray of int, shape (gy, gx)
+        Number of directions in which the window has structure, 0 to 2.
+    phasors : ndarray of complex, shape (2, gy, gx)
+        Selected displacement at `frequency`: ``(dy, dx) = Re(phasor exp(2 pi i f t))``, px.
+    frequency : float or None
+        Hz; None where the frame rate is not known.
+    gain : float
+        Factor of the operator on the variance of noise that is independent from frame to frame.
+    freedom, skewness : float
+        Degrees of freedom and skewness of ``rms**2`` of noise, for one direction.
+    """
+
+    y: np.ndarray
+    x: np.ndarray
+    window: int
+    step: int
+    rms: np.ndarray
+    noise_rms: np.ndarray
+    covariance: np.ndarray
+    directions: np.ndarray
+    phasors: np.ndarray
+    frequency: float | None
+    gain: float
+    freedom: float
+    skewness: float
+
+    @property
+    def amplitude(self) -> np.ndarray:
+        """Largest excursion at `frequency`, (gy, gx), px."""
+        return np.abs(self._along())
+
+    @property
+    def phase(self) -> np.ndarray:
+        """Phase of the motion along :attr:`direction`, (gy, gx), rad: ``cos(2 pi f t + phase)``."""
+        return np.angle(self._along())
+
+    @property
+    def direction(self) -> np.ndarray:
+        """Orientation of the largest excursion, (gy, gx), 0 to pi; 0 along x, pi/2 along y."""
+        y, x = self.phasors
+        cross = 2 * np.real(y * x.conj())
+        # the principal axis of the ellipse that the displacement goes round
+        return 0.5 * np.arctan2(cross, np.abs(x) ** 2 - np.abs(y) ** 2) % np.pi
+
+    @property
+    def sigma(self) -> np.ndarray:
+        """Noise of one frame's displacement along the best seen direction, (gy, gx), px."""
+        return sigmas(self.covariance, self.directions)[0]
+
+    @property
+    def motion(self) -> np.ndarray:
+        """Root mean square of the selected motion, what noise adds taken out, (gy, gx), px."""
+        return np.sqrt(np.maximum(self.rms**2 - self.noise_rms**2, 0))
+
+    @property
+    def significance(self) -> np.ndarray:
+        """``rms**2`` over that of noise alone, (gy, gx): about 1 where nothing moves."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.rms**2 / self.noise_rms**2
+
+    def chance(self, share: float) -> np.ndarray:
+        """What `significance` stays below in a share of all windows where nothing moves, (gy, gx).
+
+        From mean, variance and skewness of a sum of squares of normal variables.
+        """
+        trace = np.trace(self.covariance, axis1=-2, axis2=-1)
+        squares = (self.covariance**2).sum(axis=(-2, -1))
+        known = self.directions > 0
+        directions = np.where(known, trace**2 / np.where(known, squares, 1), 1.0)
+        shape = 8 * directions / max(self.skewness, 1e-3) ** 2
+        above = (chi2.ppf(share, shape) - shape) / np.sqrt(2 * shape)
+        return 1 + np.sqrt(2 / (self.freedom * directions)) * above
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Pixels of the movie per window, for a layer of a map: with :attr:`translate`."""
+        return float(self.step), float(self.step)
+
+    @property
+    def translate(self) -> tuple[float, float]:
+        """Centre of the first window, px."""
+        return float(self.y[0]), float(self.x[0])
+
+    def _along(self) -> np.ndarray:
+        angle = self.direction
+        return self.phasors[0] * np.sin(angle) + self.phasors[1] * np.cos(angle)
+
+
+def sigmas(covariance: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors along the best and the worst seen direction; inf where none is."""
+    values = np.linalg.eigvalsh(covariance)
+    best = np.where(directions == 2, values[..., 0], values[..., 1])
+    worst = np.where(directions == 2, values[..., 1], np.inf)
+    best = np.where(directions == 0, np.inf, best)
+    return np.sqrt(np.maximum(best, 0)), np.sqrt(worst)
+
+
+def motion_map(
+    movie,
+    mode: str | TemporalOperator = "static",
+    *,
+    reference=0,
+    band: tuple[float, float] | None = None,
+    fps: float | None = None,
+    filter: str = "fir",
+    axes: str | None = None,
+    at=None,
+    window: int = 32,
+    step: int | None = None,
+    frequency: float | None = None,
+    noise: NoiseModel | None = None,
+) -> MotionMap:
+    """Map the selected motion over the frame: amplitude, phase and direction.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+    mode, reference, band, fps, filter
+        Which motion is selected, as for :func:`napari_motionmag.magnify`.
+    axes : str, optional
+    at : mapping or sequence of int, optional
+        Index along axes such as Z and C.
+    window : int
+        Side of the windows, px, 8 or more.
+    step : int, optional
+        Distance between windows, px; half a window when None.
+    frequency : float, optional
+        Where amplitude and phase are measured, Hz. By default the strongest of the selected
+        motion.
+    noise : NoiseModel, optional
+        Of the pixels; estimated by :func:`fit_noise` when None.
+
+    Returns
+    -------
+    MotionMap
+
+    Notes
+    -----
+    One pass over the movie: the displacement of each window by least squares against a mean frame,
+    refined by warping where it is above 0.1 px. The operator acts on the displacements. Amplitude
+    and phase are those of a lock-in with a Hann window over the whole record.
+    """
+    movie = as_movie(movie, axes, fps)
+    operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
+    field, windows, _ = windowed(movie, at, window, step, noise)
+    series = Series(movie, at)
+    n = movie.n_frames
+    course = np.zeros((n, *windows.shape, 2), np.float32)
+    for t, frame in series.frames():
+        course[t] = field(frame)
+    selected = operator.apply(course, axis=0).astype(np.float64)
+    gain, freedom, skewness = operator_noise(operator, n)
+    directions = field.directions
+    power = (selected**2).mean(axis=0).sum(axis=-1)
+    expected = gain * np.trace(field.covariance, axis1=-2, axis2=-1)
+    known = directions > 0
+    rms = np.where(known, np.sqrt(power), np.nan)
+    noise_rms = np.where(known, np.sqrt(np.maximum(expected, 0)), np.nan)
+    if movie.fps is None and frequency is not None:
+        raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
+    frequency, phasors = _lock_in(selected, field.covariance, known, movie.fps, frequency)
+    return MotionMap(
+        windows.y, windows.x, windows.window, windows.step, rms, noise_rms, field.covariance,
+        directions, phasors, frequency, gain, freedom, skewness,
+    )  # fmt: skip
+
+
+def windowed(
+    movie: Movie, at, window: int, step: int | None, noise: NoiseModel | None
+) -> tuple[WindowedDisplacement, Windows, NoiseModel]:
+    """Windows over the frame and what measures their displacement."""
+    side = min(movie.frame_shape[:2])
+    if not 8 <= window <= side:
+        raise ValueError(
+            f"window must be from 8 px to the smaller side of the frame, {side} px; got {window!r}"
+        )
+    step = max(1, window // 2) if step is None else step
+    if not 1 <= step <= window:
+        raise ValueError(f"step must be from 1 px to the window, {window} px; got {step!r}")
+    windows = Windows(movie.frame_shape[:2], int(window), int(step))
+    series = Series(movie, at)
+    n = movie.n_frames
+    chosen = np.unique(np.linspace(0, n - 1, min(n, _AVERAGED)).round().astype(int))
+    mean = np.zeros(series.shape)
+    if len(chosen) == n:
+        for _, frame in series.frames():
+            mean += frame / n
+    else:
+        for t in chosen:
+            mean += series.luma(int(t)) / len(chosen)
+    if noise is None:
+        noise = fit_noise(movie, at=at)
+    return WindowedDisplacement(mean, len(chosen), windows, noise, _KERNEL), windows, noise
+
+
+def operator_noise(operator: TemporalOperator, n: int) -> tuple[float, float, float]:
+    """What an operator makes of white noise along time.
+
+    Returns
+    -------
+    gain : float
+        Mean over the frames of the factor on its variance: the sum of squared weights.
+    freedom : float
+        Degrees of freedom of the mean square of the output over the movie: n where the output is
+        white, fewer for a narrow band or a reference of one frame, whose noise is in all frames.
+    skewness : float
+        Of the mean square.
+    """
+    if n <= _EXACT:
+        rows = operator.apply(np.eye(n), axis=0)
+        values = np.linalg.eigvalsh(rows @ rows.T)
+        first, second, third = ((values**k).sum() for k in (1, 2, 3))
+        if not first > 0:
+            return 0.0, float(n), 0.0
+        return first / n, first**2 / second, third * (2 / second) ** 1.5
+    # long movies: by trial, with white noise
+    trials = operator.apply(np.random.default_rng(0).standard_normal((n, _TRIALS)), axis=0)
+    power = (trials**2).mean(axis=0)
+    gain = float(power.mean())
+    if not gain > 0:
+        return 0.0, float(n), 0.0
+    rest = (power - gain) / power.std()
+    return gain, 2 * gain**2 / float(power.var()), float((rest**3).mean())
+
+
+def _lock_in(selected, covariance, known, fps, frequency):
+    n = len(selected)
+    window = np.hanning(n + 2)[1:-1]
+    if fps is None:
+        rate, chosen = 1.0, None
+    else:
+        rate, chosen = fps, frequency
+    if chosen is None:
+        chosen = _strongest(selected * window[:, None, None, None], covariance, known) * rate
+    elif not 0 < chosen <= rate / 2:
+        raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {frequency!r}")
+    turn = np.exp(-2j * np.pi * chosen / rate * np.arange(n))
+    phasors = np.tensordot(turn * window, selected, axes=1) * (2 / window.sum())
+    phasors = np.moveaxis(phasors, -1, 0)
+    phasors[:, ~known] = np.nan
+    return (None if fps is None else float(chosen)), phasors
+
+
+def _strongest(tapered, covariance, known) -> float:
+    """The frequency, cycles per frame, with the most power for its noise over all windows."""
+    error = np.trace(covariance, axis1=-2, axis2=-1)
+    share = np.where(known, 1 / np.maximum(error, 1e-30), 0.0)
+    n = len(tapered)
+    length = 4 * n
+    power = np.zeros(length // 2 + 1)
+    for row, part in zip(np.moveaxis(tapered, 1, 0), share, strict=True):
+        spectrum = np.fft.rfft(row, length, axis=0)
+        power += (np.abs(spectrum) ** 2).sum(axis=-1) @ part
+    frequencies = np.arange(len(power)) / length
+    inside = frequencies >= 1 / n
+    return float(frequencies[inside][np.argmax(power[inside])])

@@ -1,0 +1,347 @@
+"""Which frequencies a region moves at: spectra of displacement, not of brightness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import median_filter
+from scipy.signal import detrend, get_window
+
+from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.views.displacement import displacement_trace
+from napari_motionmag.views.sinusoid import fit_sinusoid
+from napari_motionmag.views.trace import DisplacementTrace
+
+FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
+_MOST_PEAKS = 16
+_SIDE = 12  # bins on either side from which the background is told, at least
+_LOWEST = 2.5  # periods in the record; below, a peak and a drift cannot be told apart
+
+
+@dataclass(frozen=True)
+class Peak:
+    """An oscillation found in a spectrum.
+
+    Attributes
+    ----------
+    frequency, sigma_frequency : float
+        Hz.
+    amplitude, sigma_amplitude : float
+        Half of peak to peak, px.
+    phase, sigma_phase : float
+        rad; ``amplitude cos(2 pi frequency t + phase)``.
+    ratio : float
+        Height over the background, in power.
+    """
+
+    frequency: float
+    sigma_frequency: float
+    amplitude: float
+    sigma_amplitude: float
+    phase: float
+    sigma_phase: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class MotionSpectrum:
+    """Spectrum of the displacement of a region along one direction.
+
+    Attributes
+    ----------
+    frequencies : ndarray, shape (N,)
+        Hz, from 0 to fps / 2.
+    amplitude : ndarray, shape (N,)
+        Amplitude of a sinusoid that would give this bin, px.
+    density : ndarray, shape (N,)
+        One-sided power density, px^2/Hz.
+    noise : float
+        Density that the noise of the pixels gives, px^2/Hz.
+    background : ndarray, shape (N,)
+        Density without peaks, from the median of the neighbourhood, at least `noise`.
+    direction : float
+        0 to pi, from x (0) towards y (pi/2).
+    course, times : ndarray, shape (T,)
+        The displacement along `direction`, px, and its times, s.
+    fps : float
+    """
+
+    frequencies: np.ndarray
+    amplitude: np.ndarray
+    density: np.ndarray
+    noise: float
+    background: np.ndarray
+    direction: float
+    course: np.ndarray
+    times: np.ndarray
+    fps: float
+
+    @property
+    def resolution(self) -> float:
+        """Distance between frequencies that can be told apart, one period per record, Hz."""
+        return self.fps / len(self.course)
+
+    def threshold(self, false_alarm: float = FALSE_ALARM) -> np.ndarray:
+        """Density above which a peak is no chance, shape (N,), px^2/Hz."""
+        return self.background * np.log(len(self.frequencies) / false_alarm)
+
+    def peaks(
+        self, band: tuple[float, float] | None = None, false_alarm: float = FALSE_ALARM
+    ) -> list[Peak]:
+        """Oscillations that stand out, the strongest first.
+
+        Parameters
+        ----------
+        band : (float, float), optional
+            Where to look, Hz.
+        false_alarm : float
+            Chance that noise alone gives a peak anywhere.
+
+        Returns
+        -------
+        list of Peak
+            Empty when nothing stands out. At most 16.
+
+        Notes
+        -----
+        Each is fitted in the course of time by least squares, the stronger ones taken out first;
+        the errors are those of the Cramer-Rao bound for the background around the peak, noise and
+        other motion alike.
+        """
+        low, high = (0.0, np.inf) if band is None else band
+        ratio = self.density / self.background
+        limit = np.log(len(self.frequencies) / false_alarm)
+        inside = (self.frequencies >= max(low, _LOWEST * self.resolution)) & (
+            self.frequencies <= high
+        )
+        rest = detrend(self.course, type="linear")
+        found: list[Peak] = []
+        while len(found) < _MOST_PEAKS:
+            height = np.where(inside, ratio, 0.0)
+            at = int(np.argmax(height))
+            if height[at] <= limit:
+                break
+            start = self.frequencies[at]
+            sigma = np.sqrt(self.background[at] * self.fps / 2)
+            fit = fit_sinusoid(
+                self.times, rest, sigma, frequency=min(start, self.fps / 2 * (1 - 1e-6))
+            )
+            # the misfit holds the other peaks too; the background is the noise that counts here
+            share = 1 / np.sqrt(max(fit.misfit, 1.0))
+            found.append(
+                Peak(
+                    frequency=fit.frequency,
+                    sigma_frequency=fit.sigma_frequency * share,
+                    amplitude=float(fit.amplitudes[0]),
+                    sigma_amplitude=float(fit.sigma_amplitudes[0]) * share,
+                    phase=float(fit.phases[0]),
+                    sigma_phase=float(fit.sigma_phases[0]) * share,
+                    ratio=float(ratio[at]),
+                )
+            )
+            rest = rest - fit.course(self.times)[:, 0]
+            # what is left beside a peak that is not quite a sinusoid belongs to it
+            inside &= np.abs(self.frequencies - start) > 2.5 * self.resolution
+            ratio = _density(rest, self.fps)[1] / self.background
+        return found
+
+    def to_csv(self, path) -> Path:
+        """Write frequency, amplitude, density and background as a table."""
+        path = Path(path)
+        beside = path.with_name(path.name + ".part")
+        with open(beside, "w", encoding="utf-8", newline="") as file:
+            file.write("# spectrum of displacement\n")
+            file.write(f"# frames per second: {self.fps:g}\n")
+            file.write(f"# direction (degrees from x towards y): {np.degrees(self.direction):g}\n")
+            file.write(f"# density of pixel noise (px^2/Hz): {self.noise:g}\n")
+            file.write("frequency (Hz),amplitude (px),density (px^2/Hz),background (px^2/Hz)\n")
+            for row in zip(
+                self.frequencies, self.amplitude, self.density, self.background, strict=True
+            ):
+                file.write(",".join(f"{value:.8g}" for value in row) + "\n")
+        beside.replace(path)
+        return path
+
+
+def motion_spectrum(source, region=None, *, direction: float | None = None, **options):
+    """Measure the spectrum of the motion of a region.
+
+    Parameters
+    ----------
+    source : DisplacementTrace, array, napari Image layer or Movie
+        A trace, or a movie in which `region` is traced first. The frame rate must be known.
+    region : optional
+        As for :func:`displacement_trace`.
+    direction : float, optional
+        Angle from x towards y, rad, along which the displacement is taken. By default that of the
+        largest motion (drift left out).
+    **options
+        As for :func:`displacement_trace`.
+
+    Returns
+    -------
+    MotionSpectrum
+        A periodogram with a Hann window, of the displacement without its linear drift.
+
+    Raises
+    ------
+    ValueError
+        If the frame rate is missing or there are fewer than 16 frames.
+    """
+    trace = source
+    if not isinstance(source, DisplacementTrace):
+        trace = displacement_trace(source, region, **options)
+    elif region is not None or options:
+        raise ValueError("region and options belong to a movie; the source is a trace already")
+    if trace.fps is None:
+        raise ValueError("fps is missing: a spectrum needs the frames per second of the movie")
+    if len(trace) < 16:
+        raise ValueError(f"a spectrum needs at least 16 frames; the trace has {len(trace)}")
+    if direction is None:
+        direction = _dominant(trace)
+    unit = np.array([np.sin(direction), np.cos(direction)])
+    course = trace.displacement @ unit
+    variance = np.einsum("i,tij,j->t", unit, trace.frame_covariance, unit)
+    noise = 2 * float(variance.mean()) / trace.fps
+    frequencies, density, amplitude = _density(course, trace.fps)
+    return MotionSpectrum(
+        frequencies=frequencies,
+        amplitude=amplitude,
+        density=density,
+        noise=noise,
+        background=np.maximum(_background(density), noise),
+        direction=float(direction % np.pi),
+        course=course,
+        times=trace.times,
+        fps=trace.fps,
+    )
+
+
+def suggest_band(
+    source, region=None, *, within: tuple[float, float] | None = None, **options
+) -> tuple[float, float] | None:
+    """Suggest a band around the strongest oscillation of a region.
+
+    Parameters
+    ----------
+    source : MotionSpectrum, DisplacementTrace, array, napari Image layer or Movie
+    region : optional
+        As for :func:`displacement_trace`.
+    within : (float, float), optional
+        Where to look, Hz.
+    **options
+        As for :func:`motion_spectrum`.
+
+    Returns
+    -------
+    (float, float) or None
+        The band (low, high) in Hz, which holds the peak and what stands out beside it; None when
+        nothing stands out from noise.
+    """
+    spectrum = source
+    if not isinstance(source, MotionSpectrum):
+        spectrum = motion_spectrum(source, region, **options)
+    peaks = spectrum.peaks(within)
+    if not peaks:
+        return None
+    centre = peaks[0].frequency
+    above = spectrum.density > spectrum.threshold()
+    at = first = last = int(np.argmin(np.abs(spectrum.frequencies - centre)))
+    while first > 1 and above[first - 1]:
+        first -= 1
+    while last < len(above) - 1 and above[last + 1]:
+        last += 1
+    reach = max(3 * spectrum.resolution, 0.1 * centre)
+    low = min(centre - reach, spectrum.frequencies[min(first, at)])
+    high = max(centre + reach, spectrum.frequencies[max(last, at)])
+    return max(low, 0.5 * centre, 0.5 * spectrum.resolution), min(high, spectrum.fps / 2)
+
+
+@dataclass(frozen=True)
+class ResponseTable:
+    """Gain and phase of temporal operators over frequency.
+
+    Attributes
+    ----------
+    frequencies : ndarray, shape (N,)
+        Hz.
+    names : tuple of str, length K
+    gain : ndarray, shape (K, N)
+    phase : ndarray, shape (K, N)
+        rad.
+    """
+
+    frequencies: np.ndarray
+    names: tuple[str, ...]
+    gain: np.ndarray
+    phase: np.ndarray
+
+    @property
+    def decibels(self) -> np.ndarray:
+        """20 log10 of the gain, not below -200 dB, (K, N)."""
+        return 20 * np.log10(np.maximum(self.gain, 1e-10))
+
+
+def response_table(
+    operators: Sequence[TemporalOperator] | Mapping[str, TemporalOperator],
+    fps: float,
+    n: int = 512,
+) -> ResponseTable:
+    """Work out the frequency responses of temporal operators, for plots.
+
+    Parameters
+    ----------
+    operators : sequence or mapping of name to TemporalOperator
+        Names are the operators' descriptions when not given.
+    fps : float
+        Frames per second.
+    n : int
+        Number of frequencies, from 0 to fps / 2.
+
+    Returns
+    -------
+    ResponseTable
+
+    References
+    ----------
+    Oh et al., ECCV 2018, supplement, Fig. A.2.
+    """
+    if not isinstance(operators, Mapping):
+        operators = {op.describe(): op for op in operators}
+    if not operators:
+        raise ValueError("operators is empty; give one at least")
+    if n < 2:
+        raise ValueError(f"n must be at least 2; got {n!r}")
+    frequencies = np.linspace(0, fps / 2, n)
+    responses = np.array([op.response(frequencies, fps) for op in operators.values()])
+    return ResponseTable(frequencies, tuple(operators), np.abs(responses), np.angle(responses))
+
+
+def _dominant(trace: DisplacementTrace) -> float:
+    """Orientation of the largest motion, linear drift left out."""
+    course = detrend(trace.displacement, axis=0, type="linear")
+    moving = course.T @ course / len(course) - trace.frame_covariance.mean(axis=0)
+    y, x = np.linalg.eigh(moving)[1][:, -1]
+    return float(np.arctan2(y, x) % np.pi)
+
+
+def _density(course: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frequencies, one-sided power density and amplitude of a Hann-windowed periodogram."""
+    n = len(course)
+    taper = get_window("hann", n)
+    spectrum = np.fft.rfft(detrend(course, type="linear") * taper)
+    density = 2 * np.abs(spectrum) ** 2 / (fps * (taper**2).sum())
+    amplitude = 2 * np.abs(spectrum) / taper.sum()
+    both_sided = slice(0, None, n // 2) if n % 2 == 0 else slice(0, 1)
+    density[both_sided] /= 2
+    amplitude[both_sided] /= 2
+    return np.fft.rfftfreq(n, 1 / fps), density, amplitude
+
+
+def _background(density: np.ndarray) -> np.ndarray:
+    """Level of the density without peaks: running median; that of noise is ln 2 of its mean."""
+    side = min(max(_SIDE, len(density) // 20), (len(density) - 1) // 2)
+    return median_filter(density, 2 * side + 1, mode="reflect") / np.log(2)

@@ -1,0 +1,262 @@
+"""Noise models, noise floors, maps and surrogates against movies whose motion is known."""
+
+import pickle
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_motionmag import Movie, samples, temporal
+from napari_motionmag.views.motion_map import motion_map, operator_noise
+from napari_motionmag.views.noise import (
+    NoiseModel,
+    fit_noise,
+    motionless_surrogate,
+    noise_floor,
+)
+
+
+def camera(photons, gain=2.0, offset=100, read=3.0, seed=0):
+    """Variance: gain (I - offset) + (gain read)^2 + 1/12."""
+    random = np.random.default_rng(seed)
+    electrons = random.poisson(photons) + random.normal(size=photons.shape) * read
+    return np.rint(gain * electrons + offset).astype(np.uint16)
+
+
+def true_variance(level, gain=2.0, offset=100, read=3.0):
+    return gain * (level - offset) + (gain * read) ** 2 + 1 / 12
+
+
+LEVELS = np.array([500.0, 1000, 1800])
+
+
+def still_photons(frames=40, side=96):
+    y, x = np.mgrid[:side, :side]
+    picture = 500 + 400 * np.sin(x / 9) * np.cos(y / 7)
+    return np.broadcast_to(picture, (frames, side, side))
+
+
+def test_camera_noise_is_found():
+    model = fit_noise(camera(still_photons()))
+    np.testing.assert_allclose(model.variance(LEVELS), true_variance(LEVELS), rtol=0.04)
+    pair = fit_noise(camera(still_photons(2)))
+    np.testing.assert_allclose(pair.variance(LEVELS), true_variance(LEVELS), rtol=0.12)
+
+
+def test_motion_and_flicker_are_not_taken_for_noise(texture):
+    scene = texture(0, contrast=150, level=800, blur=2.0, shape=(96, 96))
+    random = np.random.default_rng(1)
+    shifts = random.normal(size=(60, 2)) * 0.3
+    flicker = 1 + 0.02 * random.normal(size=(60, 1, 1))
+    movie = camera(np.maximum(scene.movie(shifts), 0) * flicker)
+    plain = np.mean(np.diff(movie.astype(float), axis=0) ** 2) / 2
+    levels = np.array([1200.0, 1700, 2200])
+    assert plain > 1.8 * true_variance(1700)
+    model = fit_noise(movie)
+    np.testing.assert_allclose(model.variance(levels), true_variance(levels), rtol=0.08)
+
+
+def test_moving_part_of_the_frame_does_not_matter(texture):
+    scene = texture(0, contrast=60, level=400, shape=(96, 96))
+    clean = scene.movie(np.random.default_rng(0).normal(size=(40, 2)) * 0.5)
+    clean[:, :, 40:] = scene.at()[:, 40:]
+    movie = camera(np.maximum(clean, 0))
+    model = fit_noise(movie)
+    levels = np.array([750.0, 900, 1100])
+    np.testing.assert_allclose(model.variance(levels), true_variance(levels), rtol=0.15)
+
+
+def test_noiseless_and_constant_movies():
+    model = fit_noise(np.full((4, 16, 16), 7, np.uint8))
+    assert model.variance(7) == pytest.approx(1 / 12)
+    gaussian = np.random.default_rng(0).normal(size=(30, 40, 40)) * 3 + 50
+    model = fit_noise(gaussian)
+    assert model.sigma(50) == pytest.approx(3, rel=0.03)
+
+
+def test_the_published_figure_of_the_noise_floor():
+    # 5 grey levels/px, noise 2, 32 x 32 px, against one frame: 0.018 px, a factor of 57
+    random = np.random.default_rng(0)
+    ramp = 5.0 * np.arange(96) + random.normal(size=(40, 96, 96)) * 2
+    floor = noise_floor(ramp, axes="TYX", measure=False)
+    expected = np.sqrt(2) * 2 / (5 * 32)
+    assert floor.sigma[2, 2] == pytest.approx(expected, rel=0.03)
+    assert floor.limit[2, 2] == pytest.approx(1 / expected, rel=0.03)
+    assert np.isinf(floor.sigma_worst).all()
+    averaged = noise_floor(ramp, reference=slice(0, 20), axes="TYX", measure=False)
+    assert averaged.sigma[2, 2] == pytest.approx(expected / np.sqrt(2) * np.sqrt(1.05), rel=0.04)
+    assert floor.limit_map.shape == (96, 96)
+    with pytest.raises(ValueError, match="measure=True"):
+        floor.weights  # noqa: B018
+
+
+def test_noise_moves_as_much_as_the_floor_says(texture):
+    scene = texture(4, shape=(80, 80))
+    movie = scene.at() + np.random.default_rng(0).normal(size=(120, 80, 80)) * 4
+    floor = noise_floor(movie, "temporal", band=(5, 15), fps=60, axes="TYX", window=24, step=14)
+    rms = floor.motion.rms
+    assert np.mean(rms / floor.motion.noise_rms) == pytest.approx(1, abs=0.1)
+    assert floor.exceeds.sum() == 0
+    assert (floor.weights == 0).all()
+
+
+def test_motion_in_the_band_exceeds_the_floor_and_other_motion_does_not(texture):
+    left, right = texture(5, shape=(64, 128)), texture(6, shape=(64, 128))
+    t = np.arange(160) / 100
+    fast, slow = 0.03 * np.sin(2 * np.pi * 20 * t), 0.03 * np.sin(2 * np.pi * 4 * t)
+    movie = left.movie(np.stack([fast, 0 * t], 1))
+    movie[:, :, 64:] = right.movie(np.stack([0 * t, slow], 1))[:, :, 64:]
+    movie += np.random.default_rng(0).normal(size=movie.shape) * 1.5
+    floor = noise_floor(movie, "temporal", band=(15, 25), fps=100, axes="TYX", window=24)
+    found = floor.motion
+    far = np.abs(found.x - 63.5) > 16
+    moving = np.broadcast_to(far & (found.x < 64), found.rms.shape)
+    assert floor.exceeds[moving].all()
+    assert not floor.exceeds[np.broadcast_to(far & (found.x > 64), found.rms.shape)].any()
+    assert found.frequency == pytest.approx(20, abs=0.3)
+    np.testing.assert_allclose(found.amplitude[moving], 0.03, rtol=0.1)
+    np.testing.assert_allclose(found.motion[moving], 0.03 / np.sqrt(2), rtol=0.1)
+    np.testing.assert_allclose(found.direction[moving], np.pi / 2, atol=0.15)
+    # sin = cos(. - pi/2)
+    np.testing.assert_allclose(found.phase[moving], -np.pi / 2, atol=0.15)
+    weights = floor.weights
+    assert weights.shape == (64, 128)
+    assert weights[32, 20] == 1
+    assert weights[32, 110] == 0
+
+
+def test_map_of_motion_of_a_pixel_is_refined(texture):
+    scene = texture(7, blur=1.6, shape=(96, 96))
+    t = np.arange(60) / 30
+    course = 1.0 * np.sin(2 * np.pi * 3 * t)
+    movie = scene.movie(np.stack([0.5 * course, course], 1))
+    movie += np.random.default_rng(0).normal(size=movie.shape)
+    found = motion_map(movie, "temporal", band=(2, 4), fps=30, axes="TYX", window=32)
+    inner = found.amplitude[1:-1, 1:-1]
+    np.testing.assert_allclose(inner, np.hypot(1, 0.5), rtol=0.04)
+    np.testing.assert_allclose(found.direction[1:-1, 1:-1], np.arctan2(0.5, 1), atol=0.05)
+    assert found.frequency == pytest.approx(3, abs=0.05)
+
+
+def test_phase_of_a_travelling_wave():
+    frames, side, length = 96, 96, 60.0
+    t, x = np.arange(frames)[:, None, None], np.arange(side)[None, None, :]
+    y = np.arange(side)[None, :, None]
+    angle = 2 * np.pi * (t / 12 - x / length)
+    lines = np.cos(2 * np.pi * (y - 0.05 * np.cos(angle)) / 7) * 40 + 100
+    movie = lines + np.random.default_rng(0).normal(size=lines.shape)
+    found = motion_map(
+        movie, "temporal", band=(0.5, 2), fps=12, axes="TYX", window=16, frequency=1.0
+    )
+    row = np.unwrap(found.phase[len(found.y) // 2])
+    slope = np.polyfit(found.x, row, 1)[0]
+    assert slope == pytest.approx(-2 * np.pi / length, rel=0.05)
+
+
+def test_noise_gain_of_operators():
+    gain, freedom, _ = operator_noise(temporal.Static(0), 100)
+    assert gain == pytest.approx(2, abs=0.03)
+    assert freedom == pytest.approx(4, rel=0.1)  # one reference: its error is in all frames
+    gain, freedom, _ = operator_noise(temporal.Dynamic(1), 400)
+    assert gain == pytest.approx(2, abs=0.01)
+    # differences: (1 - cos w)^2 on average 1.5
+    assert freedom == pytest.approx(400 / 1.5, rel=0.02)
+    band = temporal.FIR(10, 20, 100)
+    exact, trial = operator_noise(band, 500), operator_noise(band, 520)
+    assert trial[0] == pytest.approx(exact[0], rel=0.02)
+    assert trial[1] == pytest.approx(exact[1], rel=0.25)
+
+
+def test_windows_without_structure_are_said_so():
+    random = np.random.default_rng(0)
+    movie = random.normal(size=(20, 64, 64)) + 50
+    movie[:, :, :24] += 30 * np.sin(np.arange(24) / 2)
+    found = motion_map(movie, axes="TYX", window=16)
+    blank = found.x > 40
+    assert np.isnan(found.rms[:, blank]).all()
+    assert np.isinf(found.sigma[:, blank]).all()
+    assert np.isfinite(found.rms[:, found.x < 16]).all()
+    assert (found.directions[:, found.x < 16] == 1).all()
+
+
+def test_redrawn_surrogate_is_still_and_as_noisy():
+    movie, about = samples.load("beating_cell", n_frames=24, size=96, amplitude=1.0)
+    control = motionless_surrogate(Movie(movie, about["axes"], fps=about["fps"]))
+    assert isinstance(control.data, da.Array)
+    assert control.data.dtype == movie.dtype
+    assert control.fps == about["fps"]
+    frames = control.data.compute()
+    assert frames.shape == movie.shape
+    # consecutive frames differ by noise, frames far apart by no more than that
+    near = np.mean(np.diff(frames.astype(float), axis=0) ** 2)
+    apart = np.mean((frames[12:].astype(float) - frames[:12]) ** 2)
+    assert apart == pytest.approx(near, rel=0.01)
+    gain, offset = about["camera"]["gain"], about["camera"]["offset"]
+    expected = gain * (movie.mean() - offset) + (gain * about["camera"]["read_noise"]) ** 2 + 1 / 12
+    assert near / 2 == pytest.approx(expected, rel=0.1)
+    np.testing.assert_allclose(frames.mean(axis=0), movie.mean(axis=0), atol=6 * expected**0.5)
+
+
+def test_surrogates_are_lazy_and_repeatable():
+    movie, _ = samples.load("strings", n_frames=12, size=64)
+    reads = []
+
+    def source(block, block_info=None):
+        reads.append(block_info[0]["chunk-location"][0])
+        return block
+
+    lazy = da.from_array(movie, chunks=(1, -1, -1)).map_blocks(source, dtype=movie.dtype)
+    reads.clear()
+    control = motionless_surrogate(lazy, "shuffled", seed=3, axes="TYX")
+    assert not reads
+    frame = control.data[5].compute()
+    assert len(reads) == 1
+    np.testing.assert_array_equal(frame, movie[reads[0]])
+    everything = control.data.compute()
+    key = lambda frames: np.sort(frames.reshape(len(frames), -1).astype(int) @ np.arange(64 * 64))  # noqa: E731
+    np.testing.assert_array_equal(key(everything), key(movie))
+    again = motionless_surrogate(lazy, "shuffled", seed=3, axes="TYX")
+    np.testing.assert_array_equal(again.data[5].compute(), frame)
+
+    one = motionless_surrogate(movie, seed=1, axes="TYX")
+    backwards = [one.data[t].compute() for t in (7, 2)]
+    other = pickle.loads(pickle.dumps(motionless_surrogate(movie, seed=1, axes="TYX").data))
+    np.testing.assert_array_equal(other[2].compute(), backwards[1])
+    assert (motionless_surrogate(movie, seed=2, axes="TYX").data[2].compute() != backwards[1]).any()
+    assert (one.data[3].compute() != backwards[1]).any()
+
+
+def test_surrogates_of_colour_and_channels():
+    random = np.random.default_rng(0)
+    rgba = random.integers(60, 90, (6, 16, 16, 4)).astype(np.uint8)
+    rgba[..., 3] = 200
+    frames = motionless_surrogate(rgba, axes="TYXS").data.compute()
+    assert (frames[..., 3] == 200).all()
+    spread = [colours[..., :3].std(axis=0).mean() for colours in (frames, rgba)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.1)
+    channels = np.stack([random.normal(size=(8, 20, 20)), random.normal(size=(8, 20, 20)) * 5], 1)
+    frames = motionless_surrogate(channels, axes="TCYX").data.compute()
+    assert frames[:, 1].std() == pytest.approx(5 * frames[:, 0].std(), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"kind": "frozen"}, "kind must be one of"), ({"seed": -1}, "seed must be a whole number")],
+)
+def test_wrong_arguments_of_a_surrogate_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        motionless_surrogate(np.zeros((3, 9, 9)), **options)
+
+
+def test_wrong_windows_are_named():
+    movie = np.random.default_rng(0).normal(size=(4, 32, 32))
+    with pytest.raises(ValueError, match="window must be from 8 px"):
+        noise_floor(movie, window=40, axes="TYX")
+    with pytest.raises(ValueError, match="step must be from 1 px"):
+        noise_floor(movie, window=16, step=17, axes="TYX")
+
+
+def test_model_has_a_floor():
+    model = NoiseModel(-50.0, 1.0, 4.0)
+    np.testing.assert_allclose(model.variance([0, 54, 60]), [4, 4, 10])
+    assert model.sigma(54) == 2

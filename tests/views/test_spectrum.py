@@ -1,0 +1,221 @@
+"""Oscillations: fits against their bounds, spectra, bands, and what noise alone gives."""
+
+import numpy as np
+import pytest
+
+from napari_motionmag import temporal, views
+from napari_motionmag.views.noise_model import NoiseModel
+from napari_motionmag.views.sinusoid import fit_oscillation, fit_sinusoid
+from napari_motionmag.views.spectrum import motion_spectrum, response_table, suggest_band
+from napari_motionmag.views.trace import DisplacementTrace
+
+FPS = 100.0
+
+
+def trace(course, sigma, fps=FPS):
+    """A trace with the displacements (T, 2) and independent errors of `sigma` px."""
+    n = len(course)
+    covariance = np.tile(np.eye(2) * sigma**2, (n, 1, 1))
+    return DisplacementTrace(
+        times=np.arange(n) / fps, time_unit="s", dy=course[:, 0], dx=course[:, 1],
+        covariance=covariance, frame_covariance=covariance, misfit=np.ones(n),
+        noise=NoiseModel(1.0), region=(slice(0, 9), slice(0, 9)), reference="", fps=fps,
+    )  # fmt: skip
+
+
+def oscillation(random, n, frequency, phasors, sigma, fps=FPS):
+    turn = np.exp(2j * np.pi * frequency * np.arange(n) / fps)[:, np.newaxis]
+    return np.real(turn * phasors) + random.normal(size=(n, len(phasors))) * sigma
+
+
+def test_fit_errors_are_those_of_the_bound():
+    random = np.random.default_rng(0)
+    n, sigma, size = 150, 0.2, np.array([0.6, 0.3])
+    pulls, bounds = [], []
+    for _ in range(150):
+        frequency, phases = random.uniform(3, 47), random.uniform(-np.pi, np.pi, 2)
+        phasors = size * np.exp(1j * phases)
+        fit = fit_sinusoid(
+            np.arange(n) / FPS, oscillation(random, n, frequency, phasors, sigma) + 3, sigma
+        )
+        turned = np.angle(np.exp(1j * (fit.phases - phases)))
+        pulls.append(
+            [
+                (fit.frequency - frequency) / fit.sigma_frequency,
+                *((fit.amplitudes - size) / fit.sigma_amplitudes),
+                *(turned / fit.sigma_phases),
+            ]
+        )
+        bounds.append(fit.sigma_frequency)
+    # Kay, Fundamentals of Statistical Signal Processing, Eq. 3.41, two courses together
+    bound = np.sqrt(24 * sigma**2 / ((2 * np.pi) ** 2 * (size @ size) * n * (n**2 - 1))) * FPS
+    assert np.median(bounds) == pytest.approx(bound, rel=0.05)
+    np.testing.assert_allclose(np.std(pulls, axis=0), 1, atol=0.2)
+    np.testing.assert_allclose(np.mean(pulls, axis=0), 0, atol=0.25)
+    assert 0.93 <= np.mean(np.abs(pulls) < 1.96) <= 0.97
+
+
+def test_fixed_frequency_drift_and_unknown_noise():
+    random = np.random.default_rng(1)
+    t = np.arange(80) / FPS
+    course = 0.5 * np.cos(2 * np.pi * 12.5 * t + 1) + 3 * t + random.normal(size=80) * 0.05
+    fit = fit_sinusoid(t, course, frequency=12.5, fixed=True, drift=True)
+    assert fit.frequency == 12.5
+    assert fit.sigma_frequency == 0
+    assert fit.slope[0] == pytest.approx(3, abs=0.1)
+    assert fit.amplitude == pytest.approx(0.5, abs=4 * fit.sigma_amplitude)
+    assert fit.phase == pytest.approx(1, abs=4 * fit.sigma_phase)
+    # the noise is not given: the residuals tell it
+    assert fit.sigma_amplitude == pytest.approx(0.05 * np.sqrt(2 / 80), rel=0.3)
+
+
+def test_motion_that_is_no_sinusoid_enlarges_the_errors():
+    random = np.random.default_rng(2)
+    course = oscillation(random, 200, 10.0, np.array([0, 1.0]), 0.01)
+    plain = fit_oscillation(trace(course, 0.01))
+    other = oscillation(random, 200, 23.0, np.array([0, 0.5]), 0.0)
+    mixed = fit_oscillation(trace(course + other, 0.01))
+    assert plain.misfit == pytest.approx(1, abs=0.2)
+    assert mixed.sigma_amplitude > 10 * plain.sigma_amplitude
+
+
+def test_ellipse_direction_and_amplitude():
+    random = np.random.default_rng(3)
+    along, across = np.array([np.sin(0.7), np.cos(0.7)]), np.array([np.cos(0.7), -np.sin(0.7)])
+    phasors = np.exp(0.4j) * (0.8 * along + 0.2j * across)
+    fit = fit_oscillation(trace(oscillation(random, 300, 8.0, phasors, 0.01), 0.01))
+    assert fit.direction == pytest.approx(0.7, abs=0.01)
+    assert fit.amplitude == pytest.approx(0.8, abs=4 * fit.sigma_amplitude)
+    assert fit.phase == pytest.approx(0.4, abs=4 * fit.sigma_phase)
+    np.testing.assert_allclose(
+        fit.course([0.0, 0.1]),
+        np.real(np.exp(2j * np.pi * fit.frequency * np.array([[0.0], [0.1]])) * phasors),
+        atol=0.02,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fixed": True}, "fixed=True needs a frequency"),
+        ({"frequency": 60.0}, "frequency must be within"),
+        ({"band": (20, 10)}, "band must be two increasing"),
+        ({"sigma": 0.0}, "sigma must be finite and above 0"),
+    ],
+)
+def test_wrong_arguments_of_a_fit_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        fit_sinusoid(np.arange(20) / FPS, np.zeros(20), **options)
+
+
+@pytest.mark.parametrize("n", [64, 301])
+def test_noise_alone_shows_no_peak(n):
+    random = np.random.default_rng(n)
+    found = sum(
+        bool(motion_spectrum(trace(random.normal(size=(n, 2)) * 0.01, 0.01)).peaks())
+        for _ in range(200)
+    )
+    assert found <= 6  # 1 in 100 is asked for
+
+
+def test_peaks_have_their_frequency_and_honest_errors():
+    random = np.random.default_rng(5)
+    n, sigma, size, pulls = 256, 0.01, 0.01, []
+    for _ in range(60):
+        frequency, phase = random.uniform(6, 44), random.uniform(-np.pi, np.pi)
+        phasors = np.array([0, size * np.exp(1j * phase)])
+        spectrum = motion_spectrum(
+            trace(oscillation(random, n, frequency, phasors, sigma), sigma), direction=0.0
+        )
+        peaks = spectrum.peaks()
+        assert len(peaks) >= 1
+        peak = peaks[0]
+        pulls.append(
+            [
+                (peak.frequency - frequency) / peak.sigma_frequency,
+                (peak.amplitude - size) / peak.sigma_amplitude,
+                np.angle(np.exp(1j * (peak.phase - phase))) / peak.sigma_phase,
+            ]
+        )
+    spread = np.std(pulls, axis=0)
+    assert (spread < 1.3).all()
+    assert (spread > 0.6).all()
+
+
+def test_two_oscillations_and_coloured_noise():
+    random = np.random.default_rng(6)
+    n = 400
+    drift = np.cumsum(random.normal(size=(n, 2)) * 0.01, axis=0)  # Brownian
+    course = drift + oscillation(random, n, 20.3, np.array([0, 0.05]), 0.005)
+    course += oscillation(random, n, 33.1, np.array([0, 0.02]), 0)
+    spectrum = motion_spectrum(trace(course, 0.005), direction=0.0)
+    peaks = spectrum.peaks(band=(10, 50))
+    assert [round(peak.frequency, 1) for peak in peaks[:2]] == [20.3, 33.1]
+    assert peaks[0].amplitude == pytest.approx(0.05, abs=5 * peaks[0].sigma_amplitude)
+    low, high = suggest_band(spectrum, within=(10, 50))
+    assert low < 20.3 < high < 33.1
+    assert low > 15
+
+
+def test_density_and_amplitude_are_calibrated():
+    random = np.random.default_rng(7)
+    noise = trace(random.normal(size=(4096, 2)) * 0.02, 0.02)
+    spectrum = motion_spectrum(noise, direction=0.0)
+    assert np.trapezoid(spectrum.density, spectrum.frequencies) == pytest.approx(4e-4, rel=0.1)
+    assert spectrum.noise == pytest.approx(2 * 4e-4 / FPS)
+    assert spectrum.density.mean() == pytest.approx(spectrum.noise, rel=0.1)
+    sine = trace(oscillation(random, 400, 25.0, np.array([0.3, 0]), 0.0) + 1e-9, 1e-3)
+    spectrum = motion_spectrum(sine)
+    assert spectrum.direction == pytest.approx(np.pi / 2, abs=1e-3)
+    at = np.argmax(spectrum.amplitude)
+    assert spectrum.frequencies[at] == 25.0
+    assert spectrum.amplitude[at] == pytest.approx(0.3, rel=1e-3)
+
+
+def test_a_still_region_has_no_band(texture):
+    random = np.random.default_rng(8)
+    scene = texture(0)
+    movie = scene.at() + random.normal(size=(64, *scene.shape)) * 2
+    assert suggest_band(movie, (14, 42, 14, 42), axes="TYX", fps=FPS, reach=2) is None
+    shifts = np.stack([0.02 * np.sin(2 * np.pi * 17.3 * np.arange(64) / FPS), np.zeros(64)], 1)
+    moved = scene.movie(shifts) + random.normal(size=movie.shape) * 2
+    spectrum = motion_spectrum(moved, (14, 42, 14, 42), axes="TYX", fps=FPS, reach=2)
+    peak = spectrum.peaks()[0]
+    assert peak.frequency == pytest.approx(17.3, abs=4 * peak.sigma_frequency)
+    assert peak.sigma_frequency < 0.1
+    assert peak.amplitude == pytest.approx(0.02, abs=4 * peak.sigma_amplitude)
+
+
+def test_spectrum_needs_the_frame_rate_and_writes_a_table(tmp_path):
+    random = np.random.default_rng(9)
+    course = random.normal(size=(40, 2))
+    with pytest.raises(ValueError, match="fps is missing"):
+        motion_spectrum(trace(course, 1.0, fps=1.0).__class__(
+            **{**trace(course, 1.0).__dict__, "fps": None}
+        ))  # fmt: skip
+    with pytest.raises(ValueError, match="at least 16 frames"):
+        motion_spectrum(trace(course[:10], 1.0))
+    spectrum = motion_spectrum(trace(course, 1.0))
+    path = spectrum.to_csv(tmp_path / "spectrum.csv")
+    table = np.loadtxt(path, delimiter=",", comments="#", skiprows=5)
+    np.testing.assert_allclose(table[:, 0], spectrum.frequencies)
+    np.testing.assert_allclose(table[:, 2], spectrum.density, rtol=1e-6)
+
+
+def test_frequency_responses_of_operators():
+    operators = {
+        "static": temporal.Static(),
+        "dynamic": temporal.Dynamic(),
+        "band": temporal.FIR(10, 20),
+    }
+    table = response_table(operators, FPS, 101)
+    assert table.names == ("static", "dynamic", "band")
+    np.testing.assert_allclose(
+        table.gain[1], 2 * np.sin(np.pi * table.frequencies / FPS), atol=1e-9
+    )
+    assert table.gain[0, 0] == 0
+    assert (table.gain[0, 1:] == 1).all()
+    assert table.decibels[2, 30] == pytest.approx(0, abs=0.01)
+    assert table.decibels[2, 80] < -40
+    assert response_table([temporal.Dynamic(2)], FPS).names == ("dynamic, lag 2 frames",)
+    assert views.response_table is response_table
