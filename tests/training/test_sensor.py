@@ -69,11 +69,18 @@ def test_clipping():
 
 def test_random_sensors_span_the_range():
     generator = torch.Generator().manual_seed(0)
-    sensor = Sensor.random(4000, torch.zeros(4000, dtype=torch.bool), generator)
+    sensor = Sensor.random(4000, torch.zeros(4000, dtype=torch.bool), generator, perfect=0)
     sigma = (0.5 / sensor.photons + sensor.read**2).sqrt() * 255
     assert abs((sigma == 0).double().mean().item() - 0.2) < 0.05
     assert 40 < sigma.max() <= 50.01
     assert set(sensor.levels.unique().tolist()) == {0.0, 255.0, 1023.0, 4095.0}
+
+
+def test_perfect_sensors_are_as_many_as_asked():
+    generator = torch.Generator().manual_seed(0)
+    sensor = Sensor.random(4000, torch.zeros(4000, dtype=torch.bool), generator, perfect=0.6)
+    clean = sensor.photons.isinf() & (sensor.read + sensor.pattern + sensor.levels == 0)
+    assert 0.6 < clean.double().mean() < 0.67
 
 
 def test_log_uniform():

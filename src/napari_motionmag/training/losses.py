@@ -9,7 +9,9 @@ from napari_motionmag.learned.network import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
 REGULARISATION = 0.1
-FLOOR = 0.02  # added to what doing nothing costs, lest still scenes count without bound
+# Added to what doing nothing costs, lest still scenes count without bound. A network that draws
+# frames anew starts far from doing nothing: still scenes should not count much more than others.
+FLOORS = {"difference": 0.02, "oh2018": 0.1}
 
 
 def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dict]:
@@ -31,7 +33,7 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     """
     gain = (batch.factor - 1).view(-1, 1, 1, 1)
     drawn = network(batch.b, gain * batch.variation)
-    total, image = _image_losses(drawn, batch)
+    total, image = _image_losses(drawn, batch, FLOORS["difference"])
     return total, {"image": image.detach(), "relative": total.detach()}
 
 
@@ -71,7 +73,7 @@ def oh2018_losses(
     m_a, m_b, m_b_prime, _ = shape.split(count)
     factor = batch.factor.view(-1, 1, 1, 1)
     drawn = network.decoder(v_b, network.manipulator(m_a, m_b - m_a, factor))
-    relative, image = _image_losses(drawn, batch)
+    relative, image = _image_losses(drawn, batch, FLOORS["oh2018"])
     terms = {
         "texture": F.l1_loss(v_a.float(), v_b.float()),
         "texture_perturbed": F.l1_loss(v_b_prime.float(), v_y_prime.float()),
@@ -82,7 +84,7 @@ def oh2018_losses(
     return total, {name: value.detach() for name, value in terms.items()}
 
 
-def _image_losses(drawn: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+def _image_losses(drawn: Tensor, batch: Batch, floor: float) -> tuple[Tensor, Tensor]:
     """L1 relative to what doing nothing would cost, and plain L1; black -1, white 1.
 
     Plain L1 is decided by strong edges that move far; small motions and faint textures would
@@ -90,7 +92,7 @@ def _image_losses(drawn: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     """
     plain = 2 * (drawn.float() - batch.target).abs().mean((1, 2, 3))
     nothing = 2 * (batch.b - batch.target).abs().mean((1, 2, 3))
-    return (plain / (nothing + FLOOR)).mean(), plain.mean()
+    return (plain / (nothing + floor)).mean(), plain.mean()
 
 
 def _colour_perturbation(like: Tensor, generator: torch.Generator):

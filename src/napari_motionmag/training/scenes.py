@@ -177,7 +177,7 @@ class SceneMaker:
         """`count` samples of random parts, motions, factors and cameras.
 
         `difficulty` in [0, 1] scales how far things move in the output (3 px at 0, 30 px at 1)
-        and how often the noise is strong.
+        and how often the sensor is noisy, and strongly so.
         """
         order = torch.randint(len(PARTS), (count,), generator=generator).tolist()
         parts = [PARTS[k] for k in order]
@@ -199,7 +199,9 @@ class SceneMaker:
 
         clean_a, clean_b = at(torch.zeros(count)), at(torch.ones(count))
         target = at(factor)
-        sensor = Sensor.random(count, scene.grey, generator, 0.1 + 0.3 * difficulty)
+        sensor = Sensor.random(
+            count, scene.grey, generator, 0.1 + 0.3 * difficulty, 0.6 - 0.5 * difficulty
+        )
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)

@@ -43,12 +43,18 @@ class Sensor:
 
     @classmethod
     def random(
-        cls, count: int, grey: Tensor, generator: torch.Generator, strong: float = 0.4
+        cls,
+        count: int,
+        grey: Tensor,
+        generator: torch.Generator,
+        strong: float = 0.4,
+        perfect: float = 0.1,
     ) -> "Sensor":
         """Cameras from noise-free to a few photons a pixel.
 
         A fifth has no noise, a share of `strong` up to 50/255 at mid-grey, the others up to 3/255
-        as in the paper. Quantisation as in the paper (8 bits), finer, or none.
+        as in the paper. Quantisation as in the paper (8 bits), finer, or none. A share of
+        `perfect` has neither noise nor quantisation nor pattern, whatever the rest.
         """
 
         def chance(p):
@@ -63,12 +69,15 @@ class Sensor:
         photon_share = torch.rand(count, generator=generator)
         photon_share = torch.where(chance(0.4), torch.ones(count), photon_share)
         pattern = log_uniform(0.1 / 255, 2 / 255, count, generator)
-        levels = torch.tensor([255.0, 255, 255, 1023, 4095, 0])
+        choices = torch.tensor([255.0, 255, 255, 1023, 4095, 0])
+        levels = choices[torch.randint(len(choices), (count,), generator=generator)]
+        blemished = (~chance(perfect)).float()
+        sigma = sigma * blemished
         return cls(
             photons=0.5 / (sigma**2 * photon_share),
             read=sigma * (1 - photon_share).sqrt(),
-            pattern=torch.where(chance(0.15), pattern, torch.zeros(count)),
-            levels=levels[torch.randint(len(levels), (count,), generator=generator)],
+            pattern=torch.where(chance(0.15), pattern, torch.zeros(count)) * blemished,
+            levels=levels * blemished,
             clips=chance(0.5),
             grey=grey.cpu(),
         )
