@@ -1,0 +1,201 @@
+"""Small motion of things that move far: align, magnify what is left, put the large motion back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_motionmag.classical.arguments import (
+    checked_factor,
+    checked_times,
+    in_order,
+    untouched,
+)
+from napari_motionmag.classical.following import Aligned, Follower
+from napari_motionmag.classical.masks import (
+    checked_mask,
+    mask_from_layer,
+)
+from napari_motionmag.classical.scikit import require_scikit_image
+from napari_motionmag.classical.transforms import MODELS
+
+__all__ = ["Stabilised", "mask_from_layer"]
+
+
+class Stabilised:
+    """Magnify with another method what is left of the motion after alignment.
+
+    Every frame that is needed is aligned to a reference by one map of the plane, of the whole
+    frame or of the part that a mask marks. The other method magnifies the motion left in the
+    aligned frames. What it changed is carried back to where things are in each frame and added to
+    the frame, so the large motion stays as it was, and what does not change is not resampled.
+
+    Parameters
+    ----------
+    method : object
+        Has ``magnify(frames, operator, times, factor)``, as all methods of this package.
+    model : {"translation", "rigid", "affine"}
+        What is taken for large motion and not magnified: shifts; and rotations; and stretch and
+        shear.
+    mask : array, optional
+        The part of the scene that is followed and magnified, (Y, X) bool in the reference frame,
+        or (T, Y, X) for each frame (labels count as True). `mask_from_layer` makes one of a
+        napari layer. All when None: then what most of the frame does is large motion.
+    reference : int
+        Frame number; negative ones count from the end.
+    align_to : {"reference", "current"}
+        Whose pixels the aligned frames have. "reference": frames are aligned once for all output
+        frames, but what has left the reference's field of view is not magnified.
+        "current": each output frame has its own aligned frames: all of it is magnified, at the
+        cost of aligning and magnifying anew every time.
+    smooth : float
+        Standard deviation, frames, of a Gaussian over the maps in time. 0 removes all motion of
+        the model; with more, only slow motion is large motion, and fast shaking of the whole
+        is magnified with the rest.
+    feather : float
+        px, over which what is aligned fades into the still surroundings, inwards from the borders
+        of frames and of the mask.
+
+    Raises
+    ------
+    ImportError
+        Without scikit-image.
+    TypeError, ValueError
+        If an option is not one of the above.
+
+    Notes
+    -----
+    Where an aligned frame has no data, and outside of the mask, the frame aligned to stands in:
+    it does not move, so it is not magnified.
+
+    Draw the mask a few pixels larger than a thing on a plain background, so that its outline can
+    move; and no larger than a thing on a background with texture, as what the mask takes in of
+    that moves against the thing, and is magnified.
+
+    Maps and aligned frames are made when a frame is needed. Maps are kept (a few numbers each),
+    aligned frames as long as they fit into 256 MiB.
+
+    References
+    ----------
+    .. [1] M. Elgharib, M. Hefeeda, F. Durand, W. Freeman, "Video magnification in presence of
+       large motions", CVPR 2015.
+    """
+
+    def __init__(
+        self,
+        method: Any,
+        model: str = "translation",
+        mask=None,
+        reference: int = 0,
+        *,
+        align_to: str = "reference",
+        smooth: float = 0.0,
+        feather: float = 4.0,
+    ):
+        require_scikit_image("alignment")
+        if not callable(getattr(method, "magnify", None)):
+            raise TypeError(f"method must have magnify(), got {method!r}")
+        if model not in MODELS:
+            raise ValueError(f"model must be one of {tuple(MODELS)}, got {model!r}")
+        if isinstance(reference, bool) or not isinstance(reference, (int, np.integer)):
+            raise TypeError(f"reference must be a frame number, got {reference!r}")
+        if align_to not in ("reference", "current"):
+            raise ValueError(f"align_to must be 'reference' or 'current', got {align_to!r}")
+        for name, value in (("smooth", smooth), ("feather", feather)):
+            if not (np.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+        self.method = method
+        self.model = model
+        self.mask = checked_mask(mask)
+        self.reference = int(reference)
+        self.align_to = align_to
+        self.smooth = float(smooth)
+        self.feather = float(feather)
+        # names what is cached of this alignment; copies made by pickling share it
+        self.token = uuid.uuid4().hex
+
+    @property
+    def name(self) -> str:
+        """Name of the method, with a mark."""
+        return f"stabilised {getattr(self.method, 'name', type(self.method).__name__)}"
+
+    @property
+    def smallest_frame(self) -> int:
+        """Shortest side of frames, px."""
+        return max(16, getattr(self.method, "smallest_frame", 2))
+
+    def magnify(
+        self,
+        frames: Sequence[np.ndarray],
+        operator: Any,
+        times: Iterable[int],
+        factor: float,
+    ) -> np.ndarray:
+        """Multiply the motion, left after alignment, that a temporal operator selects.
+
+        Parameters
+        ----------
+        frames : sequence of numpy.ndarray
+            ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Those that the
+            operator needs are read, and the reference frame.
+        operator : TemporalOperator
+            Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
+        times : iterable of int
+            Output frames.
+        factor : float
+            Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, (len(times), Y, X) or (len(times), Y, X, 3).
+
+        Raises
+        ------
+        ValueError
+            If `times` or `factor` is out of range, `reference` or `mask` do not fit the movie, or
+            the reference has no texture to align.
+
+        Warns
+        -----
+        UserWarning
+            If a frame aligns poorly, or has pixels that are not finite.
+        """
+        times = checked_times(times, len(frames))
+        factor = checked_factor(factor)
+        if factor == 1:
+            return untouched(frames, times)
+        order = sorted(set(times))
+        follower = Follower(self, frames)
+        results = {}
+        if self.align_to == "reference":
+            groups = [(follower.reference, order)]
+        else:
+            groups = [(t, [t]) for t in order]
+        for pivot, group in groups:
+            aligned = Aligned(follower, pivot, keep=group)
+            magnified = self.method.magnify(aligned, operator, group, factor)
+            for t, drawn in zip(group, magnified, strict=True):
+                results[t] = follower.frame(t) + aligned.carry_back(t, drawn - aligned[t])
+        return in_order(results, times)
+
+    def transform(self, frames: Sequence[np.ndarray], t: int) -> np.ndarray:
+        """The map of a frame.
+
+        Parameters
+        ----------
+        frames : sequence of numpy.ndarray
+            As for `magnify`.
+        t : int
+            Frame number.
+
+        Returns
+        -------
+        numpy.ndarray
+            (3, 3), from (y, x, 1) in the reference frame to frame t, px.
+        """
+        follower = Follower(self, frames)
+        return follower.transform(int(t)) @ np.linalg.inv(follower.transform(follower.reference))
