@@ -93,6 +93,7 @@ def open_window(sample: str, show: bool = True):
     ((data, arguments, _),) = samples.make_sample_data(sample)
 
     import napari
+    from qtpy.QtCore import QTimer
 
     from napari_motionmag.widgets.magnify import MagnifyWidget
 
@@ -102,7 +103,12 @@ def open_window(sample: str, show: bool = True):
     viewer.window.add_dock_widget(widget, name="Magnify motion", area="right")
     canvas = getattr(viewer, "canvas", viewer)  # napari before 0.9 has the grid in the viewer
     canvas.grid.enabled = True  # side by side
-    viewer.layers.events.inserted.connect(lambda event: viewer.reset_view())
+
+    def show_both(event):
+        viewer.layers.events.inserted.disconnect(show_both)
+        QTimer.singleShot(0, viewer.reset_view)
+
+    viewer.layers.events.inserted.connect(show_both)
     widget.draw()
     return viewer, widget
 
@@ -123,8 +129,25 @@ def write_files(sample: str, out_dir: str | Path | None = None) -> list[Path]:
     list of Path
         OME-TIFF of the magnified movie; PNG of input and result with a slice over time of each.
     """
-    from napari_motionmag import samples
     from napari_motionmag.io import save_movie
+
+    magnification, magnified, about = _magnified(sample)
+    folder = Path.cwd() if out_dir is None else Path(out_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    tiff, png = (folder / f"{magnified.name}{ending}" for ending in (".ome.tif", ".png"))
+    save_movie(tiff, magnified, recipe=magnification.recipe, overwrite=True)
+    compose(magnification, magnified, about).save(png)
+    return [tiff, png]
+
+
+def picture(sample: str):
+    """Magnify a sample and draw it as `compose` does."""
+    return compose(*_magnified(sample))
+
+
+def _magnified(sample: str):
+    """Magnify a sample as it suggests; return how, the result, and the sample's metadata."""
+    from napari_motionmag import samples
     from napari_motionmag.magnify import plan
     from napari_motionmag.movie import Movie
     from napari_motionmag.progress import ProgressLine
@@ -136,25 +159,15 @@ def write_files(sample: str, out_dir: str | Path | None = None) -> list[Path]:
         data, about["axes"], about["fps"], scale=about["scale"], units=about["units"], name=sample
     )
     magnification = plan(movie, **suggested)
-    folder = Path.cwd() if out_dir is None else Path(out_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{sample}_x{magnification.factor:g}"
-
-    result = np.empty_like(data)
     lazy = magnification.dask()
+    result = np.empty_like(data)
     progress = ProgressLine(f"Magnifying {sample}")
     for t in range(movie.n_frames):
         result[t] = lazy[t].compute()
         progress(t + 1, movie.n_frames)
     progress.clear()
-
-    magnified = movie.replace(data=result, name=stem)
-    tiff = save_movie(
-        folder / f"{stem}.ome.tif", magnified, recipe=magnification.recipe, overwrite=True
-    )
-    png = folder / f"{stem}.png"
-    compose(magnification, magnified, about).save(png)
-    return [tiff, png]
+    name = f"{sample}_x{magnification.factor:g}"
+    return magnification, movie.replace(data=result, name=name), about
 
 
 def compose(magnification, magnified, about: dict):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ class PixelMethod:
         self.drawn: list[int] = []
         self.broken: set[int] = set()
         self.seconds = 0.0
+        self.warns = False
         self.gate = threading.Event()
         self.gate.set()
         self.threads: set[int] = set()
@@ -38,6 +40,8 @@ class PixelMethod:
         self.drawn.append(t)
         if t in self.broken:
             raise RuntimeError(f"frame {t} is broken")
+        if self.warns:
+            warnings.warn(f"frame {t} is doubtful", stacklevel=2)
         indices, weights = operator.row(t, len(frames))
         change = sum(w * frames[i] for i, w in zip(indices.tolist(), weights, strict=True))
         return (frames[t] + (factor - 1) * change).astype(np.float32)

@@ -284,3 +284,41 @@ def test_npe2_offers_the_widget(make_napari_viewer, method, frames):
     _, widget = viewer.window.add_plugin_dock_widget("napari-motionmag", "Magnify motion")
     assert isinstance(widget, MagnifyWidget)
     assert widget() in viewer.layers
+
+
+def test_clearing_the_rate_goes_back_to_the_layer(widget):
+    widget.mode.value = "temporal"
+    widget.fps.value = 25
+    assert widget.fps.value == 25
+    widget.fps.value = 0
+    assert widget.fps.value == pytest.approx(10)
+
+
+def test_the_rate_that_was_typed_counts(widget):
+    widget.mode.value = "temporal"
+    widget.fps.value = 250
+    widget.band_low.value, widget.band_high.value = 20, 60
+    assert widget().metadata["napari_motionmag"]["recipe"]["fps"] == 250
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_are_told_once(viewer, widget, method, magnified, qtbot, notifications, click):
+    from napari.utils.notifications import notification_manager
+
+    layer = magnified()
+    method.warns = True
+    with notification_manager:  # as in a running napari
+        for t in range(6, 12):
+            viewer.dims.set_current_step(0, t)
+            qtbot.wait(10)
+        assert "frame 11 is doubtful" in widget.status.value
+        for factor in (2, 3):
+            widget.factor.value = factor
+            name = f"cell x{factor} pixels static"
+            qtbot.waitUntil(lambda name=name: layer.name == name, timeout=10_000)
+        told = [text for _, text in notifications() if "doubtful" in text]
+        assert len(told) == 1
+        click(widget, "compute_all")
+        qtbot.waitUntil(lambda: not widget._whole.working, timeout=10_000)
+        assert "doubtful" in widget.status.value
+        assert len([text for _, text in notifications() if "doubtful" in text]) <= 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from superqt.utils import create_worker
+from napari_motionmag.widgets.work import in_background
 
 
 def find_devices(found: Callable[[list[str]], object]) -> None:
@@ -16,7 +16,7 @@ def find_devices(found: Callable[[list[str]], object]) -> None:
     if "torch" in sys.modules:
         found(device_names())
     else:
-        create_worker(device_names, _connect={"returned": found})
+        in_background(device_names, lambda names, error: found(names or ["cpu"]))
 
 
 def device_names() -> list[str]:

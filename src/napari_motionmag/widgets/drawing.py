@@ -8,8 +8,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 
@@ -23,50 +25,63 @@ BATCH_SECONDS = 0.25  # so long may a cancel take to be heard, or as long as one
 _DRAWN = ByteBoundedCache(DRAWN_BYTES, lambda frame: frame.nbytes)
 
 
+class Audience(Protocol):
+    """Who is told what happens to the frames of a layer, in any thread."""
+
+    def unwanted(self, token: str) -> bool:
+        """Whether the viewer is about to hide the layer: what it asks for until then is blank."""
+
+    def failed(self, token: str, error: Exception) -> None:
+        """A frame could not be drawn; the error is raised afterwards."""
+
+    def listening(self) -> AbstractContextManager:
+        """Return a context in which the warnings of this thread are listened to."""
+
+
 @dataclass(frozen=True)
 class Shown(Magnification):
-    """A magnification that keeps the frames it drew, and tells of those that it could not.
+    """A magnification that keeps the frames it drew, and has an audience.
 
     Parameters
     ----------
-    failed : callable, optional
-        Called as ``failed(token, error)``, in any thread, before the error is raised.
-    unwanted : callable, optional
-        ``unwanted(token)`` tells, in any thread, whether the viewer is about to hide the layer:
-        what it asks for until then is blank.
+    audience : Audience, optional
+        None: nobody is told.
     """
 
-    failed: Callable[[str, Exception], object] | None = None
-    unwanted: Callable[[str], bool] | None = None
+    audience: Audience | None = None
 
     @classmethod
-    def of(cls, magnification: Magnification, failed=None, unwanted=None) -> Shown:
+    def of(cls, magnification: Magnification, audience: Audience | None = None) -> Shown:
         """Make one of a plain magnification; the token stays."""
         values = {f.name: getattr(magnification, f.name) for f in fields(Magnification)}
-        return cls(**values, failed=failed, unwanted=unwanted)
+        return cls(**values, audience=audience)
 
     def plain(self) -> Magnification:
         """The magnification without what it tells and keeps."""
         return Magnification(**{f.name: getattr(self, f.name) for f in fields(Magnification)})
 
     def __getstate__(self) -> dict:
-        # whom to tell lives in this process only
-        return {**self.__dict__, "failed": None, "unwanted": None}
+        return {**self.__dict__, "audience": None}  # it lives in this process only
 
     def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
         """Frames as those of `Magnification`; a single one is kept for the next time."""
-        if self.unwanted is not None and _asked_by_napari() and self.unwanted(self.token):
+        if self.audience is None:
+            return self._kept(times, other)
+        if _asked_by_napari() and self.audience.unwanted(self.token):
             return [np.zeros(self.movie.frame_shape, self.movie.dtype) for _ in times]
         try:
-            if len(times) != 1:
-                return super().frames(times, other)
-            key = (self.token, int(times[0]), tuple(other))
-            draw = super().frames
-            return [_DRAWN.get(key, lambda: draw(times, other)[0]).copy()]
+            with self.audience.listening():
+                return self._kept(times, other)
         except Exception as error:
-            if self.failed is not None:
-                self.failed(self.token, error)
+            self.audience.failed(self.token, error)
             raise
+
+    def _kept(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
+        draw = super().frames
+        if len(times) != 1:
+            return draw(times, other)
+        key = (self.token, int(times[0]), tuple(other))
+        return [_DRAWN.get(key, lambda: draw(times, other)[0]).copy()]
 
 
 def _asked_by_napari() -> bool:

@@ -15,6 +15,7 @@ from magicgui.widgets import (
     PushButton,
     SpinBox,
 )
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnify import METHODS
@@ -22,8 +23,8 @@ from napari_motionmag.widgets.factor import FactorField
 
 METHOD_LABELS = {
     "learned": "Learned (neural network)",
-    "phase": "Phase-based (steerable pyramid)",
-    "riesz": "Phase-based (Riesz pyramid)",
+    "phase": "Phase (steerable pyramid)",
+    "riesz": "Phase (Riesz pyramid)",
     "linear": "Linear (Eulerian)",
     "lagrangian": "Lagrangian (flow and warp)",
 }
@@ -199,7 +200,7 @@ class Fields:
             min=0,
             max=1e9,
             tooltip="Frames per second at which the movie was taken. Filled from the layer when "
-            "its time axis has a scale in a unit of time.",
+            "its time axis has a scale in a unit of time; 0 goes back to that.",
         )
         self.band_low = FloatSpinBox(
             name="band_low", min=0, max=1e9, tooltip="Lowest frequency of the band, in Hz."
@@ -245,7 +246,7 @@ class Fields:
         )
         self.model_file = FileEdit(
             name="model_file",
-            label="Weights",
+            label="Weights file",  # the widest label, and not often seen
             mode="r",
             filter="*.safetensors",
             tooltip="A .safetensors file with weights of either network.",
@@ -293,6 +294,7 @@ class Fields:
         )
         self.status = Label(name="status", tooltip="What was done last.")
         self.status.native.setWordWrap(True)
+        self.status.native.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status.native.setObjectName("status")
 

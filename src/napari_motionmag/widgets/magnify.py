@@ -53,7 +53,7 @@ class MagnifyWidget(Container):
                 setattr(self, name, field)
         self._source = Source()
         self._messages = Messages(self._fields.status)
-        self._results = Results(self._viewer, self._frame_failed)
+        self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
         self._whole = WholeMovies(self._results, self._messages, self._set_busy)
         self._latest = Latest(self._drawn)
         self._slow = SlowFrames()
@@ -186,6 +186,11 @@ class MagnifyWidget(Container):
         if self._results.of(self.layer.value) is not None:
             self._timer.start()
 
+    def _rate_changed(self, fps: float) -> None:
+        """Go back to what the layer says when the rate is cleared."""
+        if fps == 0 and not self._filling:
+            self._layer_changed()
+
     def _take_current_frame(self, _=None) -> None:
         try:
             movie = self._movie()
@@ -198,7 +203,7 @@ class MagnifyWidget(Container):
 
     def draw(self, _=None, then=None) -> None:
         """Draw the frame that is shown in the background, then show it."""
-        self._messages.all_well()
+        self._messages.afresh()
         self._then = then
         self._timer.stop()
         self._draw()
@@ -230,7 +235,7 @@ class MagnifyWidget(Container):
             return
         self._messages.all_well()
         result = self._show(layer, shown)
-        self._messages.say(f"Frame {place[0]} drawn in {seconds:.2g} s")
+        self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s")
         if then is not None:
             then(result)
         elif self._slow.suspects(seconds):
@@ -286,6 +291,7 @@ class MagnifyWidget(Container):
         for field in (*fields.parameters, fields.live):
             field.changed.connect(self._parameter_changed)
         fields.axes.changed.connect(self._layer_changed)
+        fields.fps.changed.connect(self._rate_changed)
         fields.layer.changed.connect(self._layer_chosen)
         fields.magnify.changed.connect(self.draw)
         fields.compute_all.changed.connect(self._compute_all)

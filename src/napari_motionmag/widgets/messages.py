@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari.utils.notifications import notification_manager, show_error
+from napari.utils.notifications import notification_manager, show_error, show_warning
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError)  # the message says what is wrong
 
@@ -19,6 +19,8 @@ class Messages:
     def __init__(self, status):
         self._status = status
         self._reported = ""
+        self._warned: set[tuple] = set()
+        self._warning = ""
 
     def close(self) -> None:
         """Say nothing any more."""
@@ -28,6 +30,24 @@ class Messages:
         """Show a message at the foot."""
         if self._status is not None:
             self._status.value = message
+
+    def say_drawn(self, message: str) -> None:
+        """Show a message together with a warning that came meanwhile."""
+        self.say(f"{message}. {self._warning}" if self._warning else message)
+        self._warning = ""
+
+    def warn(self, place: tuple, text: str) -> None:
+        """Show a warning, as a notification too unless one from the same place was.
+
+        Methods warn at each frame, with other numbers each time.
+        """
+        if self._status is None:
+            return
+        self._warning = text
+        self.say(text)
+        if place not in self._warned:
+            self._warned.add(place)
+            show_warning(text)
 
     def report(self, error: Exception) -> None:
         """Show an error, as a notification too unless it was the last that was shown."""
@@ -45,3 +65,8 @@ class Messages:
     def all_well(self) -> None:
         """Forget the last error: should it come again, it is news."""
         self._reported = ""
+
+    def afresh(self) -> None:
+        """Forget errors and warnings, as the user asks anew."""
+        self._reported = self._warning = ""
+        self._warned.clear()

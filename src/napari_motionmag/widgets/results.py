@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from napari_motionmag.layers import magnified_layer, magnified_metadata, magnified_name
 from napari_motionmag.widgets.drawing import Shown
 from napari_motionmag.widgets.position import time_is_drawn
+from napari_motionmag.widgets.warned import warnings_to
 
 TIME_ACROSS = (
     "Time runs across the picture, which needs all magnified frames: press “Compute all” first, "
@@ -44,13 +46,24 @@ class Result:
     hidden: str = ""
 
 
-class _Relay(QObject):
-    """Takes failures from any thread to the main one, never while a layer is being sliced."""
+class _Audience(QObject):
+    """Takes what happens in any thread to the main one, never while a layer is being sliced."""
 
-    failed = Signal(str, object)
+    frame_failed = Signal(str, object)
+    warned = Signal(tuple, str)
 
-    def report(self, token: str, error: Exception) -> None:
-        self.failed.emit(token, error)
+    def __init__(self, unwanted: Callable[[str], bool]):
+        super().__init__()
+        self.unwanted = unwanted
+
+    def failed(self, token: str, error: Exception) -> None:
+        self.frame_failed.emit(token, error)
+
+    def listening(self):
+        return warnings_to(self._warned)
+
+    def _warned(self, message, category, filename, lineno) -> None:
+        self.warned.emit((category, filename, lineno), str(message))
 
 
 class Results:
@@ -62,20 +75,27 @@ class Results:
     failed : callable
         Called on the main thread as ``failed(result, error)`` when a frame of a layer could not
         be drawn; the layer is hidden then, since napari would report each frame anew.
+    warned : callable
+        Called on the main thread as ``warned(place, text)`` when a method warns.
     """
 
-    def __init__(self, viewer, failed: Callable):
+    def __init__(self, viewer, failed: Callable, warned: Callable):
         self._viewer = viewer
         self._failed = failed
+        self._warned = warned
         self._of: WeakKeyDictionary = WeakKeyDictionary()
-        self._relay = _Relay()
-        self._relay.failed.connect(self._hide_failed, Qt.ConnectionType.QueuedConnection)
+        self._audience = _Audience(self._unwanted)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._audience.frame_failed.connect(self._hide_failed, queued)
+        self._audience.warned.connect(self._warned, queued)
         for event in self._dims_events():
             event.connect(self._mind_time)
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
-        self._relay.failed.disconnect(self._hide_failed)
+        with suppress(RuntimeError):  # Qt may be gone already as the program ends
+            self._audience.frame_failed.disconnect()
+            self._audience.warned.disconnect()
         for event in self._dims_events():
             event.disconnect(self._mind_time)
         for result in self._of.values():
@@ -97,7 +117,7 @@ class Results:
 
     def shown(self, magnification) -> Shown:
         """Make a magnification ready to be shown."""
-        return Shown.of(magnification, self._relay.report, self._unwanted)
+        return Shown.of(magnification, self._audience)
 
     def show(self, source, shown: Shown) -> Result:
         """Add the layer of a source, or have its layer drawn by another magnification."""

@@ -45,7 +45,7 @@ class WholeMovies:
 
         def finish():
             self._results.finish(result, out)
-            self._messages.say(
+            self._messages.say_drawn(
                 f"All {total_frames(magnification)} frames are drawn. The layer stays as it is; "
                 "“Magnify” makes another"
             )
@@ -81,7 +81,7 @@ class WholeMovies:
             result,
             lambda cancelled: steps_of(write, cancelled),
             f"Saving {path.name}",
-            lambda: self._messages.say(f"Saved as {path}"),
+            lambda: self._messages.say_drawn(f"Saved as {path}"),
         )
 
     def cancel(self) -> None:
@@ -117,10 +117,12 @@ class WholeMovies:
         self._busy(True)
         self._messages.say(f"{title}…")
         self._result = result
-        self._job = Job(
-            begin,
-            total,
-            title,
-            done,
-            lambda step: self._messages.say(f"{title}: {step} of {total}"),
-        )
+
+        def stepped(step):
+            self._messages.say(f"{title}: {step} of {total}")
+
+        def warned(arguments):
+            message, *place = arguments[:4]
+            self._messages.warn(tuple(place), str(message))
+
+        self._job = Job(begin, total, title, done, stepped, warned)

@@ -6,12 +6,33 @@ RuntimeErrors among them, not at all.
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from napari.qt.threading import create_worker
-from superqt.utils import create_worker as create_quiet_worker
+from qtpy.QtCore import QCoreApplication
+from superqt.utils import ensure_main_thread
+
+
+def in_background(function: Callable[[], object], done: Callable) -> None:
+    """Run a function in a thread; then call ``done(result, error)`` on the main thread.
+
+    For short pieces of work: at its end the program waits for them. napari's own workers are
+    remembered until the window closes, with all they hold, and must not outlive it.
+    """
+
+    def run() -> None:
+        try:
+            outcome = function(), None
+        except Exception as error:
+            outcome = None, error
+        if QCoreApplication.instance() is not None:
+            ensure_main_thread(done)(*outcome)
+
+    threading.Thread(target=run, name="napari-motionmag").start()
 
 
 class Latest:
@@ -26,18 +47,18 @@ class Latest:
 
     def __init__(self, done: Callable):
         self._done = done
-        self._running = None
+        self._running = False
         self._waiting = None
 
     @property
     def busy(self) -> bool:
         """Whether something runs."""
-        return self._running is not None
+        return self._running
 
     def request(self, request, function: Callable) -> None:
         """Have ``function()`` run; `request` comes back with its result."""
         self._waiting = (request, function)
-        if self._running is None:
+        if not self._running:
             self._start()
 
     def stop(self) -> None:
@@ -49,19 +70,11 @@ class Latest:
         request, function = self._waiting
         self._waiting = None
 
-        def work():
-            try:
-                return function(), None
-            except Exception as error:
-                return None, error
-
-        # napari's own workers are remembered until the window closes, with all they hold
-        self._running = create_quiet_worker(
-            work, _connect={"returned": lambda outcome: self._returned(request, *outcome)}
-        )
+        self._running = True
+        in_background(function, lambda *outcome: self._returned(request, *outcome))
 
     def _returned(self, request, result, error) -> None:
-        self._running = None
+        self._running = False
         if self._done is None:
             return
         if self._waiting is not None:
@@ -84,11 +97,21 @@ class Job:
         What the progress bar says.
     done : callable
         Called on the main thread as ``done(error, cancelled)`` when all is over.
-    stepped : callable, optional
+    stepped : callable
         Called on the main thread after each step with what the iterator gave.
+    warned : callable
+        Called on the main thread with the arguments of `warnings.showwarning`, as a tuple.
     """
 
-    def __init__(self, begin: Callable, total: int, title: str, done: Callable, stepped=None):
+    def __init__(
+        self,
+        begin: Callable,
+        total: int,
+        title: str,
+        done: Callable,
+        stepped: Callable,
+        warned: Callable,
+    ):
         self._cancelled = threading.Event()
         self._done = done
         self._outcome = (None, True)  # when napari ends it, as it closes
@@ -97,8 +120,11 @@ class Job:
         )
         self._worker.returned.connect(self._returned)
         self._worker.finished.connect(self._finished)
-        if stepped is not None:
-            self._worker.yielded.connect(stepped)
+        self._worker.yielded.connect(stepped)
+        with suppress(TypeError, RuntimeError):  # raised by Qt where there is no connection
+            self._worker.warned.disconnect()  # napari may make a notification of each
+        self._worker.warned.connect(warned)
+        atexit.register(self._end)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -113,7 +139,13 @@ class Job:
     def _returned(self, outcome) -> None:
         self._outcome = outcome
 
+    def _end(self) -> None:
+        """Wait for the worker as the program ends: it must not find Qt gone."""
+        self.cancel()
+        self._worker.await_workers()
+
     def _finished(self) -> None:
+        atexit.unregister(self._end)
         done, self._done = self._done, None
         if done is not None:
             done(*self._outcome)

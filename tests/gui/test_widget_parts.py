@@ -1,0 +1,140 @@
+"""The parts of the dock widget that need no window."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_motionmag.magnify import plan
+from napari_motionmag.widgets.drawing import Shown, draw_all, room_for, total_frames
+from napari_motionmag.widgets.factor import LAST, factor_at, position_of
+from napari_motionmag.widgets.parameters import reference_of
+from napari_motionmag.widgets.position import frame_shown, time_is_drawn
+
+
+def test_the_slider_reaches_from_0_over_1_to_1000():
+    assert factor_at(0) == 0
+    assert factor_at(position_of(1)) == 1
+    assert factor_at(LAST) == 1000
+    factors = [factor_at(position) for position in range(LAST + 1)]
+    assert factors == sorted(factors)
+
+
+@pytest.mark.parametrize("factor", [0, 0.5, 1, 2.5, 10, 33, 100, 720, 1000])
+def test_the_slider_comes_near_to_a_factor(factor):
+    assert factor_at(position_of(factor)) == pytest.approx(factor, rel=0.04, abs=0.03)
+
+
+@pytest.mark.parametrize(("factor", "end"), [(-7, 0), (-0.5, 0), (5000, LAST)])
+def test_what_the_slider_cannot_show_is_at_its_end(factor, end):
+    assert position_of(factor) == end
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "count"),
+    [(4, 4, 1), (slice(0, 6), 0, 6), (slice(2, 5), 2, 3), (slice(None, 3), 0, 3)],
+)
+def test_references(said, first, count):
+    assert reference_of(said) == (first, count)
+
+
+def test_frame_shown_minds_units_and_offsets():
+    viewer = ViewerModel()
+    seconds = viewer.add_image(
+        np.zeros((20, 8, 9)), scale=(0.1, 1, 1), units=("s", "um", "um"), translate=(0.5, 0, 0)
+    )
+    viewer.dims.set_point(0, 1.2)
+    assert frame_shown(viewer, seconds, "TYX") == (7, ())
+    milliseconds = viewer.add_image(
+        np.zeros((30, 8, 9)), scale=(100, 1, 1), units=("ms", "um", "um")
+    )
+    slider = {"s": 1.2, "ms": 1200}[f"{viewer.dims.units[0]:~}"]
+    viewer.dims.set_point(0, slider)
+    assert frame_shown(viewer, milliseconds, "TYX") == (12, ())
+    assert frame_shown(viewer, seconds, "TYX") == (7, ())
+
+
+def test_frame_shown_outside_the_movie_is_its_end():
+    viewer = ViewerModel()
+    long = viewer.add_image(np.zeros((50, 8, 9)))
+    short = viewer.add_image(np.zeros((5, 8, 9)))
+    viewer.dims.set_current_step(0, 40)
+    assert frame_shown(viewer, short, "TYX") == (4, ())
+    assert frame_shown(viewer, long, "TYX") == (40, ())
+
+
+def test_frame_shown_of_channels_below_other_axes():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((2, 6, 3, 8, 9)))
+    layer = viewer.add_image(np.zeros((6, 3, 8, 9)))
+    viewer.dims.current_step = (1, 4, 2, 0, 0)
+    assert frame_shown(viewer, layer, "TCYX") == (4, (2,))
+    assert not time_is_drawn(viewer, layer, "TCYX")
+    viewer.dims.ndisplay = 3
+    assert not time_is_drawn(viewer, layer, "TZYX")
+    assert time_is_drawn(viewer, layer, "ZTYX")
+
+
+@pytest.fixture
+def magnification():
+    rng = np.random.default_rng(0)
+    movie = rng.integers(0, 4000, (7, 2, 16, 18)).astype(np.uint16)
+    return plan(movie, 5, method="phase", mode="dynamic", axes="TCYX")
+
+
+def test_draw_all_equals_the_lazy_array(magnification):
+    out = np.zeros(magnification.movie.shape, magnification.movie.dtype)
+    assert list(draw_all(magnification, out)) == list(range(1, 15))
+    assert total_frames(magnification) == 14
+    assert np.abs(out.astype(int) - magnification.dask().compute()).max() <= 1
+
+
+def test_shown_goes_to_other_processes_without_its_audience(magnification):
+    class Audience:
+        def __reduce__(self):
+            raise AssertionError("pickled")
+
+    shown = Shown.of(magnification, Audience())
+    there = pickle.loads(pickle.dumps(shown))
+    assert there.audience is None
+    assert np.array_equal(there.frames([3], (1,))[0], magnification.frames([3], (1,))[0])
+
+
+def test_shown_keeps_a_frame_and_gives_copies(magnification, monkeypatch):
+    shown = Shown.of(magnification)
+    first = shown.frames([2], (0,))[0]
+    monkeypatch.setattr(type(magnification.method), "magnify", None)
+    second = shown.frames([2], (0,))[0]
+    assert np.array_equal(first, second)
+    second[:] = 0
+    assert np.array_equal(shown.frames([2], (0,))[0], first)
+
+
+def test_room_for_many_dtypes():
+    assert room_for((3, 4, 5), np.dtype(">u2")).dtype == np.dtype(">u2")
+
+
+EXIT = """
+import numpy as np, napari
+from napari_motionmag.widgets.magnify import MagnifyWidget
+viewer = napari.Viewer(show=False)
+viewer.add_image(np.random.default_rng(0).integers(0, 255, (400, 64, 64)).astype(np.uint8))
+widget = MagnifyWidget(viewer)
+widget.method.value = "phase"
+{what}
+viewer.close()
+"""
+DRAW = "widget.draw()"
+COMPUTE = "widget(); widget._compute_all()"
+
+
+@pytest.mark.parametrize("what", [DRAW, COMPUTE])
+def test_a_program_may_end_while_frames_are_drawn(qapp, what):
+    ended = subprocess.run(
+        [sys.executable, "-c", EXIT.format(what=what)], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
