@@ -12,6 +12,9 @@ from napari_motionmag import demo, samples
 from napari_motionmag.magnify import plan
 from napari_motionmag.movie import Movie
 
+# small samples are not what the suggested factors are for
+pytestmark = pytest.mark.filterwarnings("ignore:.*past that bound:UserWarning")
+
 
 @pytest.fixture
 def small(monkeypatch):
