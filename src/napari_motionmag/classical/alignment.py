@@ -21,6 +21,7 @@ _COARSEST = 24  # px, shorter side of what is aligned, at the coarsest resolutio
 _SEARCHED = 128  # px, longer side of the image in which the first guess is searched
 _MOST_POINTS = 120_000
 _UNLIKE = 0.8  # correlation below which other angles are tried
+_SETTLED = 5e-4  # px at each resolution
 _ANGLES = np.deg2rad(np.arange(15, 360, 15))
 
 
@@ -157,10 +158,11 @@ class Template:
         start = matrix
         for k in reversed(range(self._search, len(self._levels))):
             matrix, correlation = self._refined(images, k, matrix)
-        # the coarsest resolutions may lead astray what has little but fine texture
-        direct, other = self._refined(images, self._search, start)
-        if other > correlation:
-            matrix, correlation = direct, other
+        if correlation < 0.9:
+            # the coarsest resolutions may lead astray what has little but fine texture
+            direct, other = self._refined(images, self._search, start)
+            if other > correlation:
+                matrix, correlation = direct, other
         return Alignment(matrix, correlation)
 
     def _refined(
@@ -207,7 +209,7 @@ class _Level:
             )
 
     def refine(
-        self, image: np.ndarray, matrix: np.ndarray, most: int = 40
+        self, image: np.ndarray, matrix: np.ndarray, most: int = 30
     ) -> tuple[np.ndarray, float]:
         """Improve a map; return it, and the correlation with the reference that it gives."""
         spline = ndimage.spline_filter(image, 5, mode="mirror")
@@ -234,7 +236,7 @@ class _Level:
             step = small_transform(self.model, fit[:-2] / gain, self.centre, self.radius)
             # where the map leads now, a step further back the reference is seen
             matrix = matrix @ np.linalg.inv(step)
-            if np.abs(apply(step, corners) - corners).max() < 1e-4:
+            if np.abs(apply(step, corners) - corners).max() < _SETTLED:
                 break
         return matrix, correlation
 
