@@ -59,7 +59,8 @@ def _version(name: str) -> str | None:
 def _device() -> dict:
     import torch
 
-    from napari_motionmag.learned.engine import choose_device, choose_precision
+    from napari_motionmag.device import choose_device
+    from napari_motionmag.learned.engine import choose_precision
 
     device = choose_device(None)
     description, memory = platform.processor() or platform.machine(), None

@@ -16,10 +16,10 @@ from napari_motionmag.classical.arguments import (
     in_order,
     untouched,
 )
-from napari_motionmag.classical.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.classical.displacement import typical_displacement
 from napari_motionmag.classical.laplacian import LaplacianPyramid, expand, reduce, reduced_size
 from napari_motionmag.classical.reading import Reader
+from napari_motionmag.device import choose_device, choose_dtype, device_lock
 
 __all__ = ["LinearMagnifier"]
 
@@ -118,7 +118,7 @@ class LinearMagnifier:
         self.residual = bool(residual)
         self.level = int(level)
         self.chroma = float(chroma)
-        self.device = choose_device(device)
+        self.device = choose_device(device, mps=False)
         self.dtype = choose_dtype(dtype)
 
     def magnify(

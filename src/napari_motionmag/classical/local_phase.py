@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from napari_motionmag.classical.arguments import checked_factor, checked_times, untouched
-from napari_motionmag.classical.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.classical.increments import Accumulator, Plan, split
 from napari_motionmag.classical.reading import Reader
+from napari_motionmag.device import choose_device, choose_dtype, device_lock
 
 __all__ = ["Decomposition", "LocalPhaseMethod"]
 
@@ -113,7 +113,7 @@ class LocalPhaseMethod(ABC):
             raise ValueError(f"max_bytes must be > 0, got {max_bytes!r}")
         self.sigma = float(sigma)
         self.chroma = chroma
-        self.device = choose_device(device)
+        self.device = choose_device(device, mps=False)
         self.dtype = choose_dtype(dtype)
         self.max_bytes = int(max_bytes)
 

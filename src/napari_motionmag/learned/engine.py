@@ -15,54 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_motionmag.device import choose_device, device_lock
 from napari_motionmag.learned import weights
 from napari_motionmag.learned.difference import DifferenceNet
 
 PAD = 16  # reflected pixels around the frame: borders look like the inside to the network
 _PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_LOCKS: dict[str, threading.RLock] = {}
-_LOCKS_GUARD = threading.Lock()
-
-
-def device_lock(device: torch.device) -> threading.RLock:
-    """The one lock of a device."""
-    with _LOCKS_GUARD:
-        return _LOCKS.setdefault(str(device), threading.RLock())
-
-
-def choose_device(device: str | torch.device | None) -> torch.device:
-    """The device to run on.
-
-    Parameters
-    ----------
-    device : str, torch.device or None
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; None takes CUDA or MPS where present.
-
-    Raises
-    ------
-    ValueError
-        If there is no such device here.
-    """
-    if device is None or device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        if torch.backends.mps.is_available():
-            return torch.device("mps")
-        return torch.device("cpu")
-    try:
-        chosen = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(
-            f"device must be 'cpu', 'cuda', 'cuda:N' or 'mps', got {device!r}"
-        ) from error
-    present = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not present.get(chosen.type, False):
-        raise ValueError(f"device {str(device)!r} is not available on this machine")
-    return chosen
 
 
 def choose_precision(precision: str | None, device: torch.device) -> torch.dtype:

@@ -39,11 +39,8 @@ class LearnedMagnifier:
     def __post_init__(self):
         weights.read_card(weights.resolve(self.model))
         if (self.device, self.precision, self.tile) != (None, None, None):
-            from napari_motionmag.learned.engine import (
-                checked_tile,
-                choose_device,
-                choose_precision,
-            )
+            from napari_motionmag.device import choose_device
+            from napari_motionmag.learned.engine import checked_tile, choose_precision
 
             choose_precision(self.precision, choose_device(self.device))
             checked_tile(self.tile)
