@@ -7,12 +7,13 @@ xvfb-run -s "-screen 0 1600x1200x24" python docs/make_pictures.py
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
-WINDOW = (1200, 760)  # px
+WINDOW = (1200, 620)  # px
 LARGEST_FILE = 300_000  # bytes
 PATIENCE = 120  # seconds for a frame to be drawn
 
@@ -38,13 +39,15 @@ def window(sample: str):
     from PIL import Image
 
     from napari_motionmag.demo import open_window
+    from napari_motionmag.widgets import slicing
 
+    slicing.SLOW = math.inf  # how fast this machine is does not belong into the picture
     viewer, _ = open_window(sample)
     try:
         viewer.window.resize(*WINDOW)
         _wait(lambda: len(viewer.layers) == 2 and all(layer.loaded for layer in viewer.layers))
         viewer.reset_view()
-        _wait_until_quiet(8)  # napari's messages fade out
+        _wait_until_quiet(1)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     finally:
         viewer.close()

@@ -70,6 +70,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "learned": _learned,
     "phase": _classical("phase", "PhaseMagnifier"),
     "riesz": _classical("riesz", "RieszMagnifier"),
+    "linear": _classical("linear", "LinearMagnifier"),
+    "lagrangian": _classical("lagrangian", "LagrangianMagnifier", on_device=False),
 }
 
 
@@ -255,9 +257,9 @@ def magnify(
     factor : float
         m, the total gain of the selected motion: output displacement is m times the input
         displacement. 1 leaves the movie as it is, 0 removes the motion, negative mirrors it.
-    method : {"learned", "phase", "riesz"}
-        How motion is magnified: by a network; by the phases of a complex steerable pyramid; by
-        those of a Riesz pyramid.
+    method : {"learned", "phase", "riesz", "linear", "lagrangian"}
+        How motion is magnified: by a network; by the phases of a complex steerable pyramid or of
+        a Riesz pyramid; by the linear Eulerian method; by optical flow and warping.
     mode : {"static", "dynamic", "temporal"} or TemporalOperator
         Which variation is motion: against a reference, against the frame before, in a band of
         frequencies, or what an operator of :mod:`napari_motionmag.temporal` selects.
