@@ -91,6 +91,9 @@ def open_window(sample: str, show: bool = True):
     from napari_motionmag import samples
 
     ((data, arguments, _),) = samples.make_sample_data(sample)
+    about = arguments["metadata"]
+    planned = _planned(sample, data, about)
+    _, t = where_it_moves(planned.movie, planned.operator, about["displacement"])
 
     import napari
     from qtpy.QtCore import QTimer
@@ -99,6 +102,7 @@ def open_window(sample: str, show: bool = True):
 
     viewer = napari.Viewer(title=f"napari-motionmag: {arguments['name']}", show=show)
     viewer.add_image(data, **arguments)
+    viewer.dims.set_current_step(about["axes"].index("T"), t)
     widget = MagnifyWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Magnify motion", area="right")
     canvas = getattr(viewer, "canvas", viewer)  # napari before 0.9 has the grid in the viewer
@@ -145,21 +149,26 @@ def picture(sample: str):
     return compose(*_magnified(sample))
 
 
+def _planned(name: str, data: np.ndarray, about: dict):
+    """Plan what a sample suggests."""
+    from napari_motionmag.magnify import plan
+    from napari_motionmag.movie import Movie
+
+    suggested = dict(about["suggestion"])
+    del suggested["fps"], suggested["axes"]
+    calibration = {"scale": about["scale"], "units": about["units"]}
+    movie = Movie(data, about["axes"], about["fps"], name=name, **calibration)
+    return plan(movie, **suggested)
+
+
 def _magnified(sample: str):
     """Magnify a sample as it suggests; return how, the result, and the sample's metadata."""
     from napari_motionmag import samples
-    from napari_motionmag.magnify import plan
-    from napari_motionmag.movie import Movie
     from napari_motionmag.progress import ProgressLine
 
     data, about = samples.load(sample)
-    suggested = dict(about["suggestion"])
-    del suggested["fps"], suggested["axes"]
-    movie = Movie(
-        data, about["axes"], about["fps"], scale=about["scale"], units=about["units"], name=sample
-    )
-    magnification = plan(movie, **suggested)
-    lazy = magnification.dask()
+    magnification = _planned(sample, data, about)
+    movie, lazy = magnification.movie, magnification.dask()
     result = np.empty_like(data)
     progress = ProgressLine(f"Magnifying {sample}")
     for t in range(movie.n_frames):
