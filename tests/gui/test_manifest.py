@@ -1,0 +1,55 @@
+"""What napari finds of the plugin: every name in the manifest leads to something."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from npe2 import PluginManifest
+
+import napari_motionmag
+from napari_motionmag import samples
+from napari_motionmag.io.formats import VIDEO
+
+PATH = Path(napari_motionmag.__file__).parent / "napari.yaml"
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    return PluginManifest.from_file(PATH)
+
+
+def test_every_command_is_there(manifest):
+    manifest.validate_imports()
+    used = {
+        contribution.command
+        for kind in ("widgets", "sample_data", "readers")
+        for contribution in getattr(manifest.contributions, kind)
+    }
+    assert used == {command.id for command in manifest.contributions.commands}
+
+
+def test_every_sample_is_offered_by_its_title(manifest):
+    offered = {sample.key: sample.display_name for sample in manifest.contributions.sample_data}
+    assert tuple(offered) == samples.NAMES
+    for name, title in offered.items():
+        assert samples.load(name, size=64, n_frames=2)[1]["title"] == title
+
+
+def test_every_video_is_offered_to_the_reader(manifest):
+    (reader,) = manifest.contributions.readers
+    assert set(reader.filename_patterns) == {f"*{extension}" for extension in VIDEO}
+
+
+@pytest.mark.parametrize("name", ["strings", "drifting_membrane", "pulsing_epithelium"])
+def test_samples_open(mock_app_model, name):
+    from napari.plugins import _initialize_plugins
+
+    _initialize_plugins()
+    viewer = ViewerModel()
+    (layer,) = viewer.open_sample("napari-motionmag", name)
+    data, about = samples.load(name)
+    assert np.array_equal(layer.data, data)
+    assert layer.name == about["title"]
+    assert str(layer.units[0]) == "second"
+    assert layer.scale[0] == pytest.approx(1 / about["fps"])
