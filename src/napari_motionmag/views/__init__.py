@@ -18,6 +18,10 @@ _MODULES = {
     "noise_model": ("NoiseModel", "fit_noise"),
     "noise": ("NoiseFloor", "noise_floor"),
     "surrogate": ("motionless_surrogate",),
+    "kernels": ("EncoderKernels", "encoder_kernels"),
+    "kernel_kinds": ("kernel_kind",),
+    "activations": ("Activations", "activations"),
+    "mosaic": ("mosaic",),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 
