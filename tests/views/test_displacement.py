@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples
 from napari_motionmag.views.displacement import displacement_trace
@@ -103,6 +104,22 @@ def test_error_bars_follow_the_brightness_of_a_frame(texture):
     assert trace.sigma_dx[7::2].mean() < trace.sigma_dx[6::2].mean()
     assert abs(dark.mean()) < 0.05
     assert abs(bright.mean()) < 0.05
+
+
+@pytest.mark.parametrize("blur", [0.5, 1.0])
+def test_correlated_noise_is_allowed_for(texture, blur):
+    inside = []
+    for seed in range(4):
+        scene = texture(seed)
+        shifts = np.random.default_rng(seed).uniform(-1, 1, (60, 2))
+        noise = np.random.default_rng(seed + 50).normal(size=(60, *scene.shape))
+        noise = gaussian_filter(noise, (0, blur, blur), mode="wrap")
+        movie = scene.movie(shifts) + noise * 4 / noise.std()
+        trace = displacement_trace(movie, REGION, axes="TYX", reach=3)
+        error = trace.displacement - (shifts - shifts.mean(axis=0))
+        inside.append(np.abs(error) < 1.96 * sigmas(trace))
+        assert blur < 1 or min(trace.colour) > 1.2
+    assert 0.92 <= np.mean(inside) <= 0.975
 
 
 def test_large_motion_is_found(texture):
@@ -245,6 +262,14 @@ def test_wrong_arguments_are_named(texture, options, message):
     movie = texture(0).movie(np.zeros((3, 2)))
     with pytest.raises(ValueError, match=message):
         displacement_trace(movie, axes="TYX", **options)
+
+
+def test_a_region_at_the_border_is_cut_back(texture):
+    movie = texture(0).movie(np.zeros((4, 2))) + np.random.default_rng(0).normal(size=(4, 56, 56))
+    with pytest.warns(UserWarning, match=r"rows 10\.\.35, columns 12\.\.45") as caught:
+        trace = displacement_trace(movie, (0, 36, 12, 56), axes="TYX", reach=2)
+    assert trace.region == (slice(10, 36), slice(12, 46))
+    assert caught[0].filename == __file__
 
 
 def test_nothing_to_see():

@@ -45,6 +45,9 @@ class DisplacementTrace:
         "um" as a rule; None for movies that are not calibrated.
     cutoff : float
         Highest spatial frequency used, cycles per px (gain 1/2).
+    colour : (float, float)
+        Factors, in the variance along y and x, by which correlation of the noise between
+        neighbouring pixels enlarges the errors; 1 for independent pixels. In the covariances.
     """
 
     times: np.ndarray
@@ -61,6 +64,7 @@ class DisplacementTrace:
     pixel_size: tuple[float, float] | None = None
     length_unit: str | None = None
     cutoff: float = 0.375
+    colour: tuple[float, float] = (1.0, 1.0)
 
     def __len__(self) -> int:
         return len(self.times)
