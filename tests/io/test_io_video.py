@@ -10,7 +10,8 @@ import pytest
 
 from napari_motionmag import Movie
 from napari_motionmag.io import open_movie, save_movie
-from napari_motionmag.io.video import VideoFrames, get_reader
+from napari_motionmag.io.napari_reader import get_reader
+from napari_motionmag.io.video import VideoFrames
 
 av = pytest.importorskip("av")
 

@@ -64,6 +64,16 @@ def test_weights_that_do_not_fit_their_config(tmp_path):
         weights.load(path)
 
 
+def test_damaged_weights_are_refused(tmp_path):
+    path = tmp_path / "small.safetensors"
+    weights.save(path, weights.build("difference", {"width": 16}), {"model": "difference"})
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="are damaged"):
+        weights.load(path)
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match=r"model must be one of \['default'.*got 'nonsense'"):
         weights.resolve("nonsense")

@@ -1,19 +1,18 @@
-"""Video files, read frame by frame through PyAV; and the reader for napari."""
+"""Video files, read frame by frame through PyAV."""
 
 from __future__ import annotations
 
 import json
-import os
 import threading
 import warnings
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.formats import VIDEO, Found
+from napari_motionmag.io.formats import Found
 from napari_motionmag.lazy import frames_as_dask
 
 CACHE_BYTES = 1 << 26  # frames kept, so that going back a little need not decode anew
@@ -250,39 +249,3 @@ def read_video(path: Path) -> Found:
         fps = own.get("fps", fps)
         steps = {letter: (float(step), unit) for letter, (step, unit) in own["steps"].items()}
     return Found(data, axes, fps, steps)
-
-
-def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:
-    """Return the napari reader for a video file, or None for anything else.
-
-    Parameters
-    ----------
-    path : path or list of path
-        What the user opens. A list of files that are to be one stack is not for this reader.
-
-    Returns
-    -------
-    callable or None
-        Takes the path and returns layer data tuples for napari.
-    """
-    if not isinstance(path, str | os.PathLike):
-        return None
-    return _read_layers if Path(path).suffix.lower() in VIDEO else None
-
-
-def _read_layers(path: str | os.PathLike) -> list[tuple]:
-    from napari_motionmag.io.reader import open_movie
-
-    movie = open_movie(path)
-    top = np.iinfo(movie.dtype).max
-    arguments = {
-        "name": movie.name,
-        "rgb": movie.is_rgb,
-        "axis_labels": tuple(movie.axes.replace("S", "").lower()),
-        "metadata": {"fps": movie.fps, "path": str(path)},
-        # napari would decode a part of the video to find them
-        "contrast_limits": (0, int(top)),
-    }
-    if movie.scale is not None:
-        arguments |= {"scale": movie.scale, "units": movie.units}
-    return [(movie.data, arguments, "image")]

@@ -74,11 +74,27 @@ def save(path: Path, network, card: dict) -> None:
     from safetensors.torch import save_file
 
     path = Path(path)
-    card = {"format": _FORMAT, **card, "config": network.config.to_dict()}
     beside = path.with_suffix(".part")
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    card = {
+        "format": _FORMAT,
+        **card,
+        "config": network.config.to_dict(),
+        "tensors_sha256": _tensors_sha256(tensors),
+    }
     save_file(tensors, beside, metadata={"card": json.dumps(card)})
+    beside.chmod(0o644)  # safetensors makes files that nobody else can read
     beside.replace(path)
+
+
+def _tensors_sha256(tensors: dict) -> str:
+    """Hash of names, shapes and bytes: tells a damaged file from a whole one."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def resolve(model: str | Path) -> Path:
@@ -119,7 +135,8 @@ def read_card(path: Path) -> dict:
             card = json.loads((opened.metadata() or {}).get("card", "null"))
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise ValueError(f"model: cannot read weights from {str(path)!r}: {error}") from None
-    if not isinstance(card, dict) or card.get("format") != _FORMAT:
+    needed = {"model", "config", "tensors_sha256"}
+    if not isinstance(card, dict) or card.get("format") != _FORMAT or not needed <= card.keys():
         raise ValueError(f"model: {str(path)!r} holds no weights of napari-motionmag")
     return card
 
@@ -146,7 +163,10 @@ def load(model: str | Path = "default"):
     card = read_card(path)
     network = build(card["model"], card["config"])
     try:
-        network.load_state_dict(load_file(path))
+        tensors = load_file(path)
+        if card["tensors_sha256"] != _tensors_sha256(tensors):
+            raise ValueError(f"model: weights in {str(path)!r} are damaged: their hash is wrong")
+        network.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(f"model: weights in {str(path)!r} do not fit: {error}") from None
     return network.eval(), card
