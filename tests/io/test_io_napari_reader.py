@@ -44,6 +44,7 @@ def test_napari_opens_it_through_the_plugin(tmp_path):
     save_movie(path, FRAMES, axes="TYX", fps=25)
     manager = npe2.PluginManager()  # an own one: test runs hide the installed plugins
     manager.register(npe2.PluginManifest.from_distribution("napari-motionmag"))
+    manager.activate("napari-motionmag")
     (reader,) = manager.iter_compatible_readers([str(path)])
     read = manager.commands.execute(reader.command, args=(str(path),))
     ((data, arguments, _),) = read(str(path))
