@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from napari_motionmag import temporal, views
 from napari_motionmag.views.noise_model import NoiseModel
@@ -109,12 +110,18 @@ def test_wrong_arguments_of_a_fit_are_named(options, message):
 
 
 @pytest.mark.parametrize("n", [64, 301])
-def test_noise_alone_shows_no_peak(n):
+@pytest.mark.parametrize("colour", ["white", "of unknown level", "brownian", "autoregressive"])
+def test_noise_alone_shows_no_peak(n, colour):
     random = np.random.default_rng(n)
-    found = sum(
-        bool(motion_spectrum(trace(random.normal(size=(n, 2)) * 0.01, 0.01)).peaks())
-        for _ in range(200)
-    )
+    found = 0
+    for _ in range(150):
+        course = random.normal(size=(n, 2)) * 0.01
+        if colour == "brownian":
+            course = np.cumsum(course, axis=0)
+        if colour == "autoregressive":
+            course = lfilter([1], [1, -0.9], course, axis=0)
+        known = 0.01 if colour == "white" else 1e-6
+        found += bool(motion_spectrum(trace(course, known)).peaks())
     assert found <= 6  # 1 in 100 is asked for
 
 
@@ -155,6 +162,22 @@ def test_two_oscillations_and_coloured_noise():
     low, high = suggest_band(spectrum, within=(10, 50))
     assert low < 20.3 < high < 33.1
     assert low > 15
+
+
+def test_few_beats_stand_out_from_the_noise_of_the_pixels():
+    random = np.random.default_rng(10)
+    t = np.arange(120) / 30
+    beats = 0.5 * np.sin(np.pi * (t * 0.8 % 1)) ** 8  # narrow pulses, many harmonics
+    course = np.stack([0 * t, beats], 1) + random.normal(size=(120, 2)) * 0.01
+    spectrum = motion_spectrum(trace(course, 0.01, 30.0))
+    peak = spectrum.peaks(against="pixels")[0]
+    assert peak.frequency == pytest.approx(0.8, abs=0.05)
+    low, high = suggest_band(spectrum, against="pixels")
+    assert low < 0.8 < high < 1.6
+    still = trace(random.normal(size=(120, 2)) * 0.01, 0.01, 30.0)
+    assert suggest_band(still, against="pixels") is None
+    with pytest.raises(ValueError, match="against must be one of background, pixels"):
+        spectrum.peaks(against="nothing")
 
 
 def test_density_and_amplitude_are_calibrated():

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import median_filter
 from scipy.signal import detrend, get_window
 
 from napari_motionmag.temporal import TemporalOperator
@@ -16,8 +15,9 @@ from napari_motionmag.views.sinusoid import fit_sinusoid
 from napari_motionmag.views.trace import DisplacementTrace
 
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
+AGAINST = ("background", "pixels")
 _MOST_PEAKS = 16
-_SIDE = 12  # bins on either side from which the background is told, at least
+_DEGREE, _CLIP, _ROUNDS = 3, 3.0, 40  # of the fit of the background
 _LOWEST = 2.5  # periods in the record; below, a peak and a drift cannot be told apart
 
 
@@ -61,7 +61,7 @@ class MotionSpectrum:
     noise : float
         Density that the noise of the pixels gives, px^2/Hz.
     background : ndarray, shape (N,)
-        Density without peaks, from the median of the neighbourhood, at least `noise`.
+        Density without peaks: a smooth curve through the spectrum, at least `noise`.
     direction : float
         0 to pi, from x (0) towards y (pi/2).
     course, times : ndarray, shape (T,)
@@ -84,12 +84,24 @@ class MotionSpectrum:
         """Distance between frequencies that can be told apart, one period per record, Hz."""
         return self.fps / len(self.course)
 
-    def threshold(self, false_alarm: float = FALSE_ALARM) -> np.ndarray:
-        """Density above which a peak is no chance, shape (N,), px^2/Hz."""
-        return self.background * np.log(len(self.frequencies) / false_alarm)
+    def threshold(
+        self, false_alarm: float = FALSE_ALARM, against: str = "background"
+    ) -> np.ndarray:
+        """Density above which a peak is no chance, shape (N,), px^2/Hz; see :meth:`peaks`."""
+        return self._level(against) * np.log(len(self.frequencies) / false_alarm)
+
+    def _level(self, against: str) -> np.ndarray:
+        if against not in AGAINST:
+            raise ValueError(f"against must be one of {', '.join(AGAINST)}; got {against!r}")
+        return (
+            self.background if against == "background" else np.full_like(self.density, self.noise)
+        )
 
     def peaks(
-        self, band: tuple[float, float] | None = None, false_alarm: float = FALSE_ALARM
+        self,
+        band: tuple[float, float] | None = None,
+        false_alarm: float = FALSE_ALARM,
+        against: str = "background",
     ) -> list[Peak]:
         """Oscillations that stand out, the strongest first.
 
@@ -99,6 +111,11 @@ class MotionSpectrum:
             Where to look, Hz.
         false_alarm : float
             Chance that noise alone gives a peak anywhere.
+        against : {"background", "pixels"}
+            What a peak must stand out from: the smooth part of the spectrum, which takes in drift
+            and Brownian motion; or the noise of the pixels alone, so that whatever moves counts.
+            The second is for pulses of which the record holds few, such as heart beats: their many
+            harmonics look like a background.
 
         Returns
         -------
@@ -112,7 +129,8 @@ class MotionSpectrum:
         other motion alike.
         """
         low, high = (0.0, np.inf) if band is None else band
-        ratio = self.density / self.background
+        level = self._level(against)
+        ratio = self.density / level
         limit = np.log(len(self.frequencies) / false_alarm)
         inside = (self.frequencies >= max(low, _LOWEST * self.resolution)) & (
             self.frequencies <= high
@@ -145,7 +163,7 @@ class MotionSpectrum:
             rest = rest - fit.course(self.times)[:, 0]
             # what is left beside a peak that is not quite a sinusoid belongs to it
             inside &= np.abs(self.frequencies - start) > 2.5 * self.resolution
-            ratio = _density(rest, self.fps)[1] / self.background
+            ratio = _density(rest, self.fps)[1] / level
         return found
 
     def to_csv(self, path) -> Path:
@@ -221,7 +239,12 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
 
 
 def suggest_band(
-    source, region=None, *, within: tuple[float, float] | None = None, **options
+    source,
+    region=None,
+    *,
+    within: tuple[float, float] | None = None,
+    against: str = "background",
+    **options,
 ) -> tuple[float, float] | None:
     """Suggest a band around the strongest oscillation of a region.
 
@@ -232,6 +255,8 @@ def suggest_band(
         As for :func:`displacement_trace`.
     within : (float, float), optional
         Where to look, Hz.
+    against : {"background", "pixels"}
+        What the oscillation must stand out from, as for :meth:`MotionSpectrum.peaks`.
     **options
         As for :func:`motion_spectrum`.
 
@@ -239,25 +264,28 @@ def suggest_band(
     -------
     (float, float) or None
         The band (low, high) in Hz, which holds the peak and what stands out beside it; None when
-        nothing stands out from noise.
+        nothing stands out.
     """
     spectrum = source
     if not isinstance(source, MotionSpectrum):
         spectrum = motion_spectrum(source, region, **options)
-    peaks = spectrum.peaks(within)
+    peaks = spectrum.peaks(within, against=against)
     if not peaks:
         return None
     centre = peaks[0].frequency
-    above = spectrum.density > spectrum.threshold()
-    at = first = last = int(np.argmin(np.abs(spectrum.frequencies - centre)))
+    above = spectrum.density > spectrum.threshold(against=against)
+    first = last = int(np.argmin(np.abs(spectrum.frequencies - centre)))
     while first > 1 and above[first - 1]:
         first -= 1
     while last < len(above) - 1 and above[last + 1]:
         last += 1
     reach = max(3 * spectrum.resolution, 0.1 * centre)
-    low = min(centre - reach, spectrum.frequencies[min(first, at)])
-    high = max(centre + reach, spectrum.frequencies[max(last, at)])
-    return max(low, 0.5 * centre, 0.5 * spectrum.resolution), min(high, spectrum.fps / 2)
+    low = min(centre - reach, spectrum.frequencies[first])
+    high = max(centre + reach, spectrum.frequencies[last])
+    # neither drift nor the second harmonic
+    low = max(low, 0.5 * centre, 0.5 * spectrum.resolution)
+    high = min(high, max(1.5 * centre, centre + reach), spectrum.fps / 2)
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -342,6 +370,23 @@ def _density(course: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _background(density: np.ndarray) -> np.ndarray:
-    """Level of the density without peaks: running median; that of noise is ln 2 of its mean."""
-    side = min(max(_SIDE, len(density) // 20), (len(density) - 1) // 2)
-    return median_filter(density, 2 * side + 1, mode="reflect") / np.log(2)
+    """Level of the density without peaks: a cubic, in log-log, with peaks clipped.
+
+    Bins of a periodogram have exponential distributions, for which Fisher scoring of the mean is
+    iterated least squares with all weights alike.
+    """
+    bins = np.arange(len(density))
+    used = bins >= min(2, len(bins) - 8)
+    x = np.log(np.maximum(bins, 1.5))
+    x = (x - x[used].mean()) / x[used].std()
+    design = np.vander(x, _DEGREE + 1)
+    floor = 1e-12 * density.max() or 1.0
+    logs = np.log(np.maximum(density, floor)) + np.euler_gamma
+    parts = np.linalg.lstsq(design[used], logs[used], rcond=None)[0]
+    for _ in range(_ROUNDS):
+        ratio = np.minimum(density / np.exp(design @ parts), _CLIP) / -np.expm1(-_CLIP)
+        step = np.linalg.lstsq(design[used], ratio[used] - 1, rcond=None)[0]
+        parts += np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-4:
+            break
+    return np.maximum(np.exp(design @ parts), floor)
