@@ -272,6 +272,35 @@ def test_a_region_at_the_border_is_cut_back(texture):
     assert caught[0].filename == __file__
 
 
+def test_progress_and_cancelling(texture):
+    movie = texture(0).movie(np.zeros((6, 2))) + np.random.default_rng(0).normal(size=(6, 56, 56))
+    seen = []
+    displacement_trace(
+        movie, REGION, axes="TYX", reach=3, progress=lambda *state: seen.append(state)
+    )
+    assert seen[-1] == (18, 18)
+    assert [done for done, _ in seen] == list(range(1, 19))
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        displacement_trace(movie, REGION, axes="TYX", reach=3, progress=stop)
+
+
+def test_long_movies_are_read_in_passes(texture, monkeypatch):
+    movie = texture(0).movie(np.random.default_rng(0).uniform(-1, 1, (12, 2)))
+    movie += np.random.default_rng(1).normal(size=movie.shape)
+    kept = displacement_trace(movie, REGION, axes="TYX", reach=3)
+    monkeypatch.setattr("napari_motionmag.views._tracker._KEPT_BYTES", 0)
+    seen = []
+    streamed = displacement_trace(
+        movie, REGION, axes="TYX", reach=3, progress=lambda *state: seen.append(state)
+    )
+    np.testing.assert_array_equal(kept.dx, streamed.dx)
+    assert seen[-1][0] == seen[-1][1]
+
+
 def test_nothing_to_see():
     with pytest.raises(ValueError, match="region has no structure"):
         displacement_trace(np.full((3, 64, 64), 7.0), axes="TYX")

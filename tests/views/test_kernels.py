@@ -6,10 +6,10 @@ import torch
 
 from napari_motionmag import magnify, views
 from napari_motionmag.learned import weights
-from napari_motionmag.views.activations import activations
+from napari_motionmag.views.activations import unit_activations
 from napari_motionmag.views.kernel_kinds import kernel_kind
 from napari_motionmag.views.kernels import encoder_kernels
-from napari_motionmag.views.mosaic import mosaic
+from napari_motionmag.views.mosaics import mosaic
 
 
 def grid(side):
@@ -214,7 +214,7 @@ def test_decoded_frames_are_those_of_magnify(small, model, colour):
     blocks = {"decoder_blocks": 2} if model == "oh2018" else {"blocks": 2}
     path = small(model, **blocks)
     frames = movie(colour)
-    found = activations(frames, 2, (1.5, 4), model=path, mode="dynamic")
+    found = unit_activations(frames, 2, (1.5, 4), model=path, mode="dynamic")
     for factor, decoded in zip((1.5, 4), found.decoded, strict=True):
         whole = magnify(frames, factor, model=path, mode="dynamic", intensity_range=(0, 1))
         np.testing.assert_allclose(decoded, whole[2].compute(), atol=1e-5)
@@ -222,7 +222,7 @@ def test_decoded_frames_are_those_of_magnify(small, model, colour):
 
 def test_layers_units_and_factors_of_oh2018(small):
     path = small("oh2018", manipulator="linear", decoder_blocks=1)
-    found = activations(movie(), 3, (2, 5), model=path, units=4)
+    found = unit_activations(movie(), 3, (2, 5), model=path, units=4)
     assert {layer: maps.shape for layer, maps in found.maps.items()} == {
         "texture": (1, 4, 9, 12),
         "shape": (1, 4, 17, 23),
@@ -233,8 +233,12 @@ def test_layers_units_and_factors_of_oh2018(small):
     two, five = found.maps["manipulator"]
     np.testing.assert_allclose(five, 2.5 * two, rtol=1e-4, atol=1e-6)
     # the linear manipulator gives m times the difference of shapes
-    first = activations(movie(), 0, (1,), model=path, units={"shape": range(32)}, layers=["shape"])
-    last = activations(movie(), 3, (1,), model=path, units={"shape": range(32)}, layers=["shape"])
+    first = unit_activations(
+        movie(), 0, (1,), model=path, units={"shape": range(32)}, layers=["shape"]
+    )
+    last = unit_activations(
+        movie(), 3, (1,), model=path, units={"shape": range(32)}, layers=["shape"]
+    )
     difference = (last.maps["shape"] - first.maps["shape"])[0, found.units["manipulator"]]
     np.testing.assert_allclose(two, 2 * difference, atol=1e-4)
     picture = found.mosaic("manipulator")
@@ -249,16 +253,16 @@ def test_layers_units_and_factors_of_oh2018(small):
 def test_still_frames_leave_nothing_to_manipulate(small):
     path = small("oh2018", decoder_blocks=1)
     still = np.repeat(movie()[:1], 3, axis=0)
-    found = activations(still, 2, (10,), model=path, layers=["manipulator"])
+    found = unit_activations(still, 2, (10,), model=path, layers=["manipulator"])
     assert np.abs(found.maps["manipulator"]).max() < 1e-4
 
 
 def test_layers_of_the_difference_network(small):
-    found = activations(movie(), 1, (3,), model=small("difference", blocks=1), units=3)
+    found = unit_activations(movie(), 1, (3,), model=small("difference", blocks=1), units=3)
     assert found.strides == {"head": 2, "deep": 4, "fusion": 2}
     assert found.maps["deep"].shape == (1, 3, 9, 12)
     # hooks are gone: a second look sees the same, once
-    again = activations(movie(), 1, (3,), model=small("difference", blocks=1), units=3)
+    again = unit_activations(movie(), 1, (3,), model=small("difference", blocks=1), units=3)
     np.testing.assert_array_equal(found.maps["head"], again.maps["head"])
 
 
@@ -276,7 +280,7 @@ def test_layers_of_the_difference_network(small):
 def test_wrong_arguments_of_activations_are_named(small, options, message):
     path = small("oh2018", decoder_blocks=1)
     with pytest.raises(ValueError, match=message):
-        activations(movie(), **{"t": 1, "model": path, **options})
+        unit_activations(movie(), **{"t": 1, "model": path, **options})
 
 
 # ---- mosaics ------------------------------------------------------------------------------------

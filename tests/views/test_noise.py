@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_motionmag import Movie, samples, temporal
-from napari_motionmag.views.motion_map import motion_map, operator_noise
+from napari_motionmag.views.motion_maps import motion_map, operator_noise
 from napari_motionmag.views.noise import (
     NoiseModel,
     fit_noise,

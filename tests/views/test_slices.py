@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -208,6 +209,19 @@ def test_export_is_calibrated(tmp_path):
     np.testing.assert_allclose(oblique["positions"][-1], np.hypot(1.5, 1.0))
 
 
+def test_intensity_of_points():
+    movie = ramp_movie()
+    trace = views.intensity_trace(movie, [(3.5, 4), (29, 39)])
+    t = np.arange(4)
+    np.testing.assert_allclose(trace, np.stack([19 + 100 * t, 175 + 100 * t], axis=1))
+    noise = np.random.default_rng(0).normal(size=(2, 50, 60))
+    cubic = views.intensity_trace(noise, (20.3, 30.6), order=3)
+    expected = [map_coordinates(frame, [[20.3], [30.6]], order=3, mode="mirror") for frame in noise]
+    np.testing.assert_allclose(cubic, expected, atol=1e-5)
+    with pytest.raises(ValueError, match="points must lie within the frame of 30 x 40"):
+        views.intensity_trace(movie, (30, 0))
+
+
 def test_lines_and_regions_of_napari_shapes():
     layers = pytest.importorskip("napari.layers")
     image = layers.Image(np.zeros((3, 40, 60)), scale=(1, 0.5, 0.25), translate=(0, 10, 20))
@@ -235,9 +249,20 @@ def test_lines_and_regions_of_napari_shapes():
         views.line_from_shapes(shapes, image, index=1)
 
 
+def test_every_public_name_is_there():
+    # a module of the same name would hide it once imported
+    modules = {path.stem for path in Path(views.__file__).parent.glob("*.py")}
+    assert not modules & set(views.__all__)
+    for name in views.__all__:
+        assert callable(getattr(views, name))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        views.nothing  # noqa: B018
+
+
 def test_views_are_imported_without_torch_or_qt():
     code = (
         "import sys, napari_motionmag.views as v; v.slice_view; v.line_from_shapes\n"
+        "v.displacement_trace, v.motion_spectrum, v.noise_floor, v.motionless_surrogate\n"
         "bad = {'torch', 'qtpy', 'napari', 'matplotlib'} & set(sys.modules)\n"
         "assert not bad, bad"
     )

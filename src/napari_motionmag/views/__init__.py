@@ -8,20 +8,21 @@ from importlib import import_module
 
 _MODULES = {
     "slices": ("compare_slices", "slice_calibration", "slice_view", "xt", "yt"),
+    "points": ("intensity_trace",),
     "slice_export": ("save_slice",),
     "shapes": ("line_from_shapes", "region_from_shapes"),
     "displacement": ("displacement_trace",),
     "trace": ("DisplacementTrace",),
     "sinusoid": ("Oscillation", "fit_oscillation", "fit_sinusoid"),
     "spectrum": ("MotionSpectrum", "Peak", "motion_spectrum", "response_table", "suggest_band"),
-    "motion_map": ("MotionMap", "motion_map"),
+    "motion_maps": ("MotionMap", "motion_map"),
     "noise_model": ("NoiseModel", "fit_noise"),
     "noise": ("NoiseFloor", "noise_floor"),
     "surrogate": ("motionless_surrogate",),
     "kernels": ("EncoderKernels", "encoder_kernels"),
     "kernel_kinds": ("kernel_kind",),
-    "activations": ("Activations", "activations"),
-    "mosaic": ("mosaic",),
+    "activations": ("Activations", "unit_activations"),
+    "mosaics": ("mosaic",),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 

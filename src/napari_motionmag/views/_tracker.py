@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Tracker:
         Largest displacement, px.
     brightness : bool
         Allow for a gain and an offset of each frame.
+    progress : callable, optional
+        Called as ``progress(done, total)`` now and then; what it raises ends the measurement.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class Tracker:
         own: np.ndarray,
         reach: float,
         brightness: bool,
+        progress: Callable[[int, int], object] | None = None,
     ):
         self.movie, self.window, self.mask = movie, window, mask
         self.operator, self.own = operator, own
         self.reach, self.brightness = reach, brightness
+        self._progress, self._done, self._total = progress, 0, 3 * movie.n_frames
         height, width = movie.frame_shape[:2]
         margin = BandKernel.half + math.ceil(self.reach)
         outer = tuple(
@@ -94,8 +98,16 @@ class Tracker:
 
     def _keep(self) -> None:
         size = self.movie.n_frames * int(np.prod(self.series.shape)) * 8
-        if not self._kept and size <= _KEPT_BYTES:
-            self._kept = dict(self.series.frames())
+        if self._kept or size > _KEPT_BYTES:
+            return
+        for t, picture in self.series.frames():
+            self._kept[t] = picture
+            self._tick()
+
+    def _tick(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(min(self._done, self._total), self._total)
 
     # ---- the passes ----------------------------------------------------------------------------
 
@@ -116,6 +128,7 @@ class Tracker:
         shifts = self._centred(self._pass(template, np.zeros((n, 2)), guess=False)[0])
         kernel, noise, self.colour = self._best_kernel(shifts, noise)
         rounds = 2 if len(self.own) > 1 and shifts[self.own].std(axis=0).max() > 0.3 else 1
+        self._total += (rounds - 1 - (not self._kept)) * n
         for _ in range(rounds):
             template = self._aligned(shifts, kernel, noise)
             self._refuse_structureless(template)
@@ -209,6 +222,7 @@ class Tracker:
             if t == still and guess:
                 found.shift[:] = 0.0
             shifts[t] = before = found.shift
+            self._tick()
             if template.noise is not None:
                 parts = self._errors(picture, template, found, t in own)
                 covariance[t], own_part[t], misfit[t] = parts

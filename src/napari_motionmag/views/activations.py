@@ -13,7 +13,7 @@ from napari_motionmag.learned.method import luma
 from napari_motionmag.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views._source import Series, as_movie
-from napari_motionmag.views.mosaic import mosaic
+from napari_motionmag.views.mosaics import mosaic
 
 LAYERS = {
     "oh2018": ("texture", "shape", "manipulator", "fusion"),
@@ -74,7 +74,7 @@ class Activations:
         return np.concatenate(parts)
 
 
-def activations(
+def unit_activations(
     movie,
     t: int,
     factors: Sequence[float] = (2, 5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -26,6 +27,7 @@ def displacement_trace(
     reach: float | None = None,
     brightness: bool = False,
     noise: NoiseModel | float | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> DisplacementTrace:
     """Measure how a region moves, in fractions of a pixel.
 
@@ -51,6 +53,8 @@ def displacement_trace(
     noise : NoiseModel or float, optional
         Noise of the pixels: a model, or one standard deviation in grey levels. Estimated from
         consecutive frames after alignment when None.
+    progress : callable, optional
+        Called as ``progress(done, total)`` now and then; what it raises ends the measurement.
 
     Returns
     -------
@@ -89,7 +93,7 @@ def displacement_trace(
     reach = _checked_reach(reach, min(shape))
     operator, own = _reference_frames(reference, movie.n_frames)
     window, mask = _cut_back(*checked_region(movie, region), shape, reach, region is not None)
-    tracker = Tracker(movie, at, window, mask, operator, own, reach, bool(brightness))
+    tracker = Tracker(movie, at, window, mask, operator, own, reach, bool(brightness), progress)
     return tracker.trace(model)
 
 

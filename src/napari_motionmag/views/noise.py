@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views._source import as_movie
 from napari_motionmag.views._windows import Windows
-from napari_motionmag.views.motion_map import (
+from napari_motionmag.views.motion_maps import (
     MotionMap,
     motion_map,
     operator_noise,
@@ -104,6 +105,7 @@ def noise_floor(
     step: int | None = None,
     noise: NoiseModel | None = None,
     measure: bool = True,
+    progress: Callable[[int, int], object] | None = None,
 ) -> NoiseFloor:
     """Map where the selected motion is more than noise, and the largest honest factor.
 
@@ -125,6 +127,8 @@ def noise_floor(
     measure : bool
         Measure the motion too, which reads the whole movie; False gives `sigma` and `limit` from
         few frames.
+    progress : callable, optional
+        As for :func:`motion_map`.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def noise_floor(
     if measure:
         found = motion_map(
             movie, mode, reference=reference, band=band, filter=filter, at=at, window=window,
-            step=step, noise=noise,
+            step=step, noise=noise, progress=progress,
         )  # fmt: skip
         best, worst = sigmas(found.covariance, found.directions)
         y, x, step, gain = found.y, found.x, found.step, found.gain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,6 +150,7 @@ def motion_map(
     step: int | None = None,
     frequency: float | None = None,
     noise: NoiseModel | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> MotionMap:
     """Map the selected motion over the frame: amplitude, phase and direction.
 
@@ -169,6 +171,8 @@ def motion_map(
         motion.
     noise : NoiseModel, optional
         Of the pixels; estimated by :func:`fit_noise` when None.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each frame; what it raises ends the measurement.
 
     Returns
     -------
@@ -188,6 +192,8 @@ def motion_map(
     course = np.zeros((n, *windows.shape, 2), np.float32)
     for t, frame in series.frames():
         course[t] = field(frame)
+        if progress is not None:
+            progress(t + 1, n)
     selected = operator.apply(course, axis=0).astype(np.float64)
     gain, freedom, skewness = operator_noise(operator, n)
     directions = field.directions
