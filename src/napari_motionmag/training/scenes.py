@@ -176,8 +176,8 @@ class SceneMaker:
     def batch(self, count: int, generator: torch.Generator, difficulty: float = 1.0) -> Batch:
         """`count` samples of random parts, motions, factors and cameras.
 
-        `difficulty` in [0, 1] scales how far things move in the output (3 px at 0, 30 px at 1)
-        and how often the sensor is noisy, and strongly so.
+        `difficulty` in [0, 1] scales how far things move in the output (3 px at 0, 30 px at 1),
+        how little in the input, and how often the sensor is noisy, and strongly so.
         """
         order = torch.randint(len(PARTS), (count,), generator=generator).tolist()
         parts = [PARTS[k] for k in order]
@@ -200,7 +200,7 @@ class SceneMaker:
         clean_a, clean_b = at(torch.zeros(count)), at(torch.ones(count))
         target = at(factor)
         sensor = Sensor.random(
-            count, scene.grey, generator, 0.1 + 0.3 * difficulty, 0.6 - 0.5 * difficulty
+            count, scene.grey, generator, 0.1 + 0.3 * difficulty, 0.9 - 0.8 * difficulty
         )
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
@@ -215,7 +215,8 @@ def _draw_factor(
 ) -> tuple[Tensor, Tensor]:
     """Factors and the largest input motion of each sample in px.
 
-    Input motion is log-uniform from 0.005 to 10 px, output motion up to 30 px, |m| up to 1000.
+    Input motion is log-uniform from 0.005 to 10 px, output motion up to 30 px, |m| up to 1000;
+    from 0.3 px and up to 3 px where `difficulty` is 0.
     """
     u = torch.rand(count, generator=generator)
     wide = 30 * torch.rand(count, generator=generator)
@@ -223,7 +224,7 @@ def _draw_factor(
     small = log_uniform(0.1, 30.0, count, generator)
     output = torch.where(u < 0.5, usual, torch.where(u < 0.75, small, wide))
     output = output * (0.1 + 0.9 * difficulty)
-    given = log_uniform(0.005, 10.0, count, generator)
+    given = log_uniform(0.3 * (0.005 / 0.3) ** difficulty, 10.0, count, generator)
     factor = (output / given).clamp(max=1000.0)
     # A tenth attenuates, removes or mirrors instead.
     v = torch.rand(count, generator=generator)
