@@ -5,6 +5,7 @@ import pickle
 import dask.array as da
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples, temporal
 from napari_motionmag.views.motion_maps import motion_map, operator_noise
@@ -123,6 +124,22 @@ def test_motion_in_the_band_exceeds_the_floor_and_other_motion_does_not(texture)
     assert weights.shape == (64, 128)
     assert weights[32, 20] == 1
     assert weights[32, 110] == 0
+
+
+def test_noise_that_the_pixels_do_not_explain_is_told_from_outside_the_band(texture):
+    # blocks of noise that drift slowly, as compression makes them: correlated in space and time
+    scene = texture(8, shape=(64, 64))
+    random = np.random.default_rng(0)
+    coarse = gaussian_filter(random.normal(size=(200, 64, 64)), (0, 3, 3))
+    movie = scene.at() + random.normal(size=(200, 64, 64)) + coarse / coarse.std() * 3
+    floor = noise_floor(movie, "temporal", band=(15, 25), fps=100, axes="TYX", window=24, step=10)
+    assert floor.exceeds.sum() == 0
+    assert np.median(floor.motion.significance) == pytest.approx(1, abs=0.25)
+    moved = scene.movie(np.outer(0.3 * np.sin(2 * np.pi * 0.2 * np.arange(200)), [1, 0])) + (
+        movie - scene.at()
+    )
+    floor = noise_floor(moved, "temporal", band=(15, 25), fps=100, axes="TYX", window=24, step=10)
+    assert floor.exceeds.all()
 
 
 def test_map_of_motion_of_a_pixel_is_refined(texture):

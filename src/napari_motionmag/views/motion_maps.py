@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import signal
 from scipy.stats import chi2
 
 from napari_motionmag.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.views._background import smooth_background
 from napari_motionmag.views._kernel import KERNELS
 from napari_motionmag.views._source import Series, as_movie
 from napari_motionmag.views._windows import WindowedDisplacement, Windows
 from napari_motionmag.views.noise_model import NoiseModel, fit_noise
 
+_FEWEST_OUTSIDE = 16  # frequencies outside the band that tell the noise
 _EXACT = 512  # frames up to which noise is followed through the operator exactly
 _TRIALS = 512
 _AVERAGED = 64  # frames that make the mean picture
@@ -37,8 +40,9 @@ class MotionMap:
     noise_rms : ndarray, shape (gy, gx)
         What `rms` would be from noise alone, px.
     covariance : ndarray, shape (gy, gx, 2, 2)
-        Of the displacement (dy, dx) of a single frame from noise, px^2, before the operator;
-        0 along directions in which the window has no structure.
+        Of the displacement (dy, dx) of a single frame from noise, px^2, before the operator, such
+        that white noise of this covariance gives `noise_rms`; 0 along directions in which the
+        window has no structure.
     directions : ndarray of int, shape (gy, gx)
         Number of directions in which the window has structure, 0 to 2.
     phasors : ndarray of complex, shape (2, gy, gx)
@@ -49,6 +53,8 @@ class MotionMap:
         Factor of the operator on the variance of noise that is independent from frame to frame.
     freedom, skewness : float
         Degrees of freedom and skewness of ``rms**2`` of noise, for one direction.
+    doubt : ndarray, shape (gy, gx)
+        Relative standard error of ``noise_rms**2`` itself.
     """
 
     y: np.ndarray
@@ -64,6 +70,7 @@ class MotionMap:
     gain: float
     freedom: float
     skewness: float
+    doubt: np.ndarray
 
     @property
     def amplitude(self) -> np.ndarray:
@@ -110,7 +117,7 @@ class MotionMap:
         directions = np.where(known, trace**2 / np.where(known, squares, 1), 1.0)
         shape = 8 * directions / max(self.skewness, 1e-3) ** 2
         above = (chi2.ppf(share, shape) - shape) / np.sqrt(2 * shape)
-        return 1 + np.sqrt(2 / (self.freedom * directions)) * above
+        return 1 + np.sqrt(2 / (self.freedom * directions) + self.doubt**2) * above
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -183,6 +190,11 @@ def motion_map(
     One pass over the movie: the displacement of each window by least squares against a mean frame,
     refined by warping where it is above 0.1 px. The operator acts on the displacements. Amplitude
     and phase are those of a lock-in with a Hann window over the whole record.
+
+    The noise of a displacement follows from that of the pixels. For operators that select a band,
+    it is checked at the frequencies outside: where a window moves more there than noise of the
+    pixels explains (compressed movies, correlated noise, drift), a power law through these is
+    taken for the noise in the band.
     """
     movie = as_movie(movie, axes, fps)
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
@@ -197,17 +209,18 @@ def motion_map(
     selected = operator.apply(course, axis=0).astype(np.float64)
     gain, freedom, skewness = operator_noise(operator, n)
     directions = field.directions
+    covariance, doubt = _seen_noise(course, field.covariance, operator)
     power = (selected**2).mean(axis=0).sum(axis=-1)
-    expected = gain * np.trace(field.covariance, axis1=-2, axis2=-1)
+    expected = gain * np.trace(covariance, axis1=-2, axis2=-1)
     known = directions > 0
     rms = np.where(known, np.sqrt(power), np.nan)
     noise_rms = np.where(known, np.sqrt(np.maximum(expected, 0)), np.nan)
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
-    frequency, phasors = _lock_in(selected, field.covariance, known, movie.fps, frequency)
+    frequency, phasors = _lock_in(selected, covariance, known, movie.fps, frequency)
     return MotionMap(
-        windows.y, windows.x, windows.window, windows.step, rms, noise_rms, field.covariance,
-        directions, phasors, frequency, gain, freedom, skewness,
+        windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
+        directions, phasors, frequency, gain, freedom, skewness, doubt,
     )  # fmt: skip
 
 
@@ -267,6 +280,44 @@ def operator_noise(operator: TemporalOperator, n: int) -> tuple[float, float, fl
         return 0.0, float(n), 0.0
     rest = (power - gain) / power.std()
     return gain, 2 * gain**2 / float(power.var()), float((rest**3).mean())
+
+
+def _seen_noise(
+    course: np.ndarray, covariance: np.ndarray, operator: TemporalOperator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The covariance, enlarged where windows move more outside the band than it explains.
+
+    Returns
+    -------
+    covariance : ndarray, shape (gy, gx, 2, 2)
+    doubt : ndarray, shape (gy, gx)
+        Relative standard error of what was enlarged, 0 elsewhere.
+    """
+    n = len(course)
+    enlarged = np.zeros(course.shape[1:3], bool)
+    bound = operator.bind(1.0) if operator.fps is None and not operator.in_hz else operator
+    bins = np.arange(n // 2 + 1)
+    gain = np.abs(bound.response(bins / n * bound.fps)) ** 2
+    outside = (gain < 0.01 * gain.max()) & (bins > 1)
+    if outside.sum() < _FEWEST_OUTSIDE:
+        return covariance, np.zeros(enlarged.shape)
+    doubt = np.sqrt(4 / outside.sum())  # two numbers are fitted to exponential variables
+    taper = np.hanning(n + 2)[1:-1, np.newaxis]
+    values, vectors = np.linalg.eigh(covariance)
+    values[values < 1e-6 * values[..., 1:]] = 0  # directions that are not determined
+    for i, k in np.ndindex(course.shape[1], 2):
+        seen = np.flatnonzero(values[i, :, k] > 0)
+        if not len(seen):
+            continue
+        along = np.einsum("txj,xj->tx", course[:, i, seen], vectors[i, seen, :, k])
+        spectrum = np.fft.rfft(signal.detrend(along, axis=0) * taper, axis=0)
+        power = np.abs(spectrum) ** 2 / (taper**2).sum()
+        level = gain @ smooth_background(power, 1, outside) / gain.sum()
+        more = level > (1 + 3 * doubt) * values[i, seen, k]
+        values[i, seen[more], k] = level[more]
+        enlarged[i, seen[more]] = True
+    covariance = np.einsum("yxik,yxk,yxjk->yxij", vectors, values, vectors)
+    return covariance, np.where(enlarged, doubt, 0.0)
 
 
 def _lock_in(selected, covariance, known, fps, frequency):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.signal import detrend, get_window
 
 from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.views._background import smooth_background
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.sinusoid import fit_sinusoid
 from napari_motionmag.views.trace import DisplacementTrace
@@ -17,7 +18,7 @@ from napari_motionmag.views.trace import DisplacementTrace
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
 AGAINST = ("background", "pixels")
 _MOST_PEAKS = 16
-_DEGREE, _CLIP, _ROUNDS = 3, 3.0, 40  # of the fit of the background
+_DEGREE = 3  # of the fit of the background
 _LOWEST = 2.5  # periods in the record; below, a peak and a drift cannot be told apart
 
 
@@ -230,7 +231,7 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
         amplitude=amplitude,
         density=density,
         noise=noise,
-        background=np.maximum(_background(density), noise),
+        background=np.maximum(smooth_background(density, _DEGREE), noise),
         direction=float(direction % np.pi),
         course=course,
         times=trace.times,
@@ -367,26 +368,3 @@ def _density(course: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np
     density[both_sided] /= 2
     amplitude[both_sided] /= 2
     return np.fft.rfftfreq(n, 1 / fps), density, amplitude
-
-
-def _background(density: np.ndarray) -> np.ndarray:
-    """Level of the density without peaks: a cubic, in log-log, with peaks clipped.
-
-    Bins of a periodogram have exponential distributions, for which Fisher scoring of the mean is
-    iterated least squares with all weights alike.
-    """
-    bins = np.arange(len(density))
-    used = bins >= min(2, len(bins) - 8)
-    x = np.log(np.maximum(bins, 1.5))
-    x = (x - x[used].mean()) / x[used].std()
-    design = np.vander(x, _DEGREE + 1)
-    floor = 1e-12 * density.max() or 1.0
-    logs = np.log(np.maximum(density, floor)) + np.euler_gamma
-    parts = np.linalg.lstsq(design[used], logs[used], rcond=None)[0]
-    for _ in range(_ROUNDS):
-        ratio = np.minimum(density / np.exp(design @ parts), _CLIP) / -np.expm1(-_CLIP)
-        step = np.linalg.lstsq(design[used], ratio[used] - 1, rcond=None)[0]
-        parts += np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-4:
-            break
-    return np.maximum(np.exp(design @ parts), floor)

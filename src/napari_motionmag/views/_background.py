@@ -1,0 +1,52 @@
+"""The smooth part of a power spectrum, which peaks must stand out from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_CLIP, _ROUNDS = 3.0, 40
+
+
+def smooth_background(
+    density: np.ndarray, degree: int, used: np.ndarray | None = None
+) -> np.ndarray:
+    """Fit a polynomial, in log-log, to periodograms, with peaks clipped.
+
+    Parameters
+    ----------
+    density : ndarray, shape (F,) or (F, W)
+        Power at equally spaced frequencies from 0; W spectra.
+    degree : int
+        Of the polynomial: 1 for a power law.
+    used : ndarray of bool, shape (F,), optional
+        Bins that make the fit; all but the first two when None.
+
+    Returns
+    -------
+    ndarray, shape of `density`
+        Mean power; above 0.
+
+    Notes
+    -----
+    Bins of a periodogram have exponential distributions, for which Fisher scoring of the mean is
+    iterated least squares with all weights alike.
+    """
+    spectra = density if density.ndim == 2 else density[:, np.newaxis]
+    bins = np.arange(len(spectra))
+    if used is None:
+        used = bins >= min(2, len(bins) - 8)
+    x = np.log(np.maximum(bins, 1.5))
+    x = (x - x[used].mean()) / x[used].std()
+    design = np.vander(x, degree + 1)
+    inverse = np.linalg.pinv(design[used])
+    floor = np.maximum(1e-12 * spectra.max(axis=0), 1e-300)
+    parts = inverse @ (np.log(np.maximum(spectra[used], floor)) + np.euler_gamma)
+    for _ in range(_ROUNDS):
+        fitted = np.exp(np.clip(design[used] @ parts, -600, 600))
+        ratio = np.minimum(spectra[used] / fitted, _CLIP) / -np.expm1(-_CLIP)
+        step = np.clip(inverse @ (ratio - 1), -1, 1)
+        parts += step
+        if np.abs(step).max() < 1e-4:
+            break
+    smooth = np.maximum(np.exp(np.clip(design @ parts, -600, 600)), floor)
+    return smooth if density.ndim == 2 else smooth[:, 0]
