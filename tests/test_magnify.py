@@ -5,9 +5,9 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from conftest import fourier_shift, measured_shift, smooth_texture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from motion import fourier_shift, measured_shift, smooth_texture
 
 from napari_motionmag import Movie, magnify, temporal
 from napari_motionmag.magnify import magnify_layer, plan

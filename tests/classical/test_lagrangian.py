@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 import pytest
-from conftest import fourier_shift, measured_shift, smooth_texture
+from motion import fourier_shift, measured_shift, smooth_texture
 from scipy import ndimage
 
 from napari_motionmag.classical.flow import FlowEstimator

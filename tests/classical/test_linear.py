@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import fourier_shift, smooth_texture
+from motion import fourier_shift, smooth_texture
 from scipy import ndimage
 
 from napari_motionmag.classical.laplacian import LaplacianPyramid

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import fourier_shift, smooth_texture
+from motion import fourier_shift, smooth_texture
 
 from napari_motionmag.classical.alignment import Template
 from napari_motionmag.classical.lagrangian import LagrangianMagnifier

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import measured_shift
+from motion import measured_shift
 
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.scenes import PARTS, SceneMaker
