@@ -210,7 +210,7 @@ def test_recipe_says_how_it_was_made():
         ({"factor": float("inf")}, ValueError, "factor must be finite"),
         ({"factor": "ten"}, TypeError, "factor must be a number, got 'ten'"),
         ({"factor": True}, TypeError, "factor must be a number"),
-        ({"method": "magic"}, ValueError, r"method must be one of \['learned'.*got 'magic'"),
+        ({"method": "magic"}, ValueError, "method must be one of .*'learned'.*got 'magic'"),
         ({"mode": "sideways"}, ValueError, "mode must be"),
         ({"mode": "temporal", "fps": 30}, ValueError, "band"),
         ({"mode": "temporal", "band": (2, 4)}, ValueError, "fps"),
