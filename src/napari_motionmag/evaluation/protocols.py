@@ -171,7 +171,7 @@ PROTOCOLS = (
         "input_motion",
         "Input motion, output 10 px",
         "input motion [px]",
-        (1.0, 2.0, 4.0, 6.0, 8.0, 10.0),
+        (1.0, 2.0, 3.0, 5.0, 7.0, 10.0),
         (5.0,),
         _input_motion,
     ),

@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+
+from napari_motionmag.classical.phase import PhaseMagnifier
+from napari_motionmag.evaluation import main, protocols, run
+from napari_motionmag.evaluation.scenes import Pair, add_noise
+
+NAMES = [p.name for p in protocols.PROTOCOLS]
+
+
+class Identity:
+    """Does nothing: what every share of the gap is measured from."""
+
+    name = "identity"
+
+    def magnify(self, frames, operator, times, factor):
+        return np.stack([frames[t] for t in times])
+
+
+@pytest.fixture
+def with_identity(monkeypatch):
+    monkeypatch.setitem(run.METHODS, "identity", lambda *args: Identity())
+
+
+@pytest.mark.parametrize("protocol", protocols.PROTOCOLS, ids=NAMES)
+def test_cases_hold_truth_and_what_the_operator_needs(protocol):
+    level = protocol.quick[0]
+    case = protocol.make(level, 0)
+    again = protocol.make(level, 0)
+    indices, _ = case.operator.row(case.time, len(case.frames))
+    for t in {*indices.tolist(), case.time}:
+        assert case.frames[t].shape == case.truth.shape == (192, 192, 3)
+        assert np.array_equal(case.frames[t], again.frames[t])
+    assert protocols.similarity(case.truth, case.truth) == pytest.approx(1)
+    assert protocols.similarity(case.frames[case.time], case.truth) < 0.97
+    assert set(protocol.quick) <= set(protocol.levels)
+
+
+def test_output_motion_is_what_the_level_says():
+    """The truth is the scene with objects moved by m times the input: checked on the factor."""
+    for name, level, given in (("subpixel", 0.05, 0.05), ("noise_large", 1.0, 5.0)):
+        (protocol,) = (p for p in protocols.PROTOCOLS if p.name == name)
+        case = protocol.make(level, 1)
+        assert case.factor * given == pytest.approx(10)
+
+
+def test_doing_nothing_closes_none_of_the_gap(with_identity):
+    result = run.evaluate(["identity"], seeds=1, only=["subpixel", "noise_large", "gain"])
+    for rows in result["protocols"].values():
+        for row in rows:
+            assert row["closed"]["identity"][0] == pytest.approx(0, abs=1e-9)
+            assert row["ssim"]["identity"][0] == pytest.approx(row["floor"])
+    for asked, (measured, _) in result["gain"]["identity"].items():
+        moved, delta = (float(x) for x in asked.replace(" px from", "").split())
+        assert measured == pytest.approx(delta / moved, abs=0.02)
+    assert result["still"]["identity"] == 0
+    assert result["colour"]["identity"] < 1e-3
+
+
+def test_gain_of_the_phase_based_method_is_near_one():
+    assert 0.8 < protocols.gain(PhaseMagnifier(), 5.0, 0.1, 0) < 1.1
+
+
+def test_displacement_is_measured_to_a_hundredth_of_a_pixel():
+    pair = Pair.make(3, grey=True)
+    moved = pair.at(0.0, drift=(0.37, -1.21))[..., 0]
+    measured = protocols.displacement(pair.at(0.0)[..., 0], moved, (0.4, -1.0))
+    assert np.abs(measured - (0.37, -1.21)).max() < 0.01
+
+
+def test_noise_is_proportional_to_the_root_of_intensity():
+    rng = np.random.default_rng(0)
+    for level in (0.2, 0.8):
+        noisy = add_noise(np.full((300, 300, 3), level, np.float32), 5.0, rng)
+        assert noisy.std() == pytest.approx(5 * np.sqrt(level) / 255, rel=0.02)
+
+
+def test_command_writes_table_json_and_figure(tmp_path, capsys, with_identity):
+    from PIL import Image
+
+    arguments = ["--methods", "identity", "--seeds", "1", "--only", "subpixel", "temporal"]
+    assert main([*arguments, "--out", str(tmp_path / "scores")]) == 0
+    assert "subpixel" in capsys.readouterr().out
+    stored = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
+    assert [row["level"] for row in stored["protocols"]["subpixel"]] == [0.01, 0.1, 1.0]
+    with Image.open(tmp_path / "scores" / "evaluation.png") as figure:
+        assert min(figure.size) > 300
+
+
+def test_unknown_methods_are_refused():
+    with pytest.raises(ValueError, match=r"methods must be of .*got 'magic'"):
+        run.make_method("magic")
