@@ -241,6 +241,32 @@ def test_bad_movies_are_refused_at_once(movie, message):
         magnify(movie, 4)
 
 
+@pytest.mark.parametrize("method", ["learned", "phase", "riesz"])
+def test_too_small_frames_are_refused_at_once_by_every_method(method):
+    with pytest.raises(ValueError, match=f"at least 8 x 8 px for method '{method}', got 6 x 32"):
+        magnify(np.zeros((5, 6, 32)), 4, method=method)
+
+
+@pytest.mark.parametrize("method", ["phase", "riesz", "linear", "lagrangian"])
+def test_classical_methods_by_name(method):
+    texture = smooth_texture(64, cutoff=0.08)
+    frames = np.stack([texture, fourier_shift(texture, 0, 0.1)])
+    moved = measured_shift(texture, magnify(frames, 4, method=method)[1].compute())[1]
+    assert 0.3 < moved < 0.48
+
+
+def test_options_of_a_method_are_passed_on_or_refused():
+    frames = _moving()
+    octave = magnify(frames, 3, method="phase", pyramid="octave")[2].compute()
+    assert not np.array_equal(octave, magnify(frames, 3, method="phase")[2].compute())
+    with pytest.raises(
+        TypeError, match=r"unknown arguments \['bogus'\]; method 'phase' takes also"
+    ):
+        magnify(frames, 3, method="phase", bogus=1)
+    with pytest.raises(ValueError, match="only the learned method takes"):
+        magnify(frames, 3, method="phase", tile=64)
+
+
 def test_non_finite_pixels_are_reported_not_spread():
     frames = _moving()
     frames[3, 5, 7] = np.nan

@@ -95,6 +95,7 @@ class LocalPhaseMethod(ABC):
     """
 
     name: str
+    smallest_frame = 8  # px; no subband is left below
 
     def __init__(
         self,
