@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_motionmag.learned.difference import LUMA
+from napari_motionmag.learned.difference import luma
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.sensor import Sensor, log_uniform
 
@@ -71,7 +71,7 @@ class Scene:
             for k, (y, x) in enumerate(whole.long().tolist()):
                 _paste(frame[self.owner[k]], sprites[k], y, x)
         grey = self.grey.to(device).view(-1, 1, 1, 1)
-        return torch.where(grey, luma_of(frame).expand_as(frame), frame)
+        return torch.where(grey, luma(frame).expand_as(frame), frame)
 
 
 @dataclass
@@ -248,8 +248,8 @@ def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tens
     correlated with it by r: noise = r^2 n_b + sqrt(r^2 - r^4) n'.
     """
     count, device = len(a), a.device
-    noise_a, noise_b = luma_of(a - clean_a - pattern), luma_of(b - clean_b - pattern)
-    clean = luma_of(clean_b - clean_a)
+    noise_a, noise_b = luma(a - clean_a - pattern), luma(b - clean_b - pattern)
+    clean = luma(clean_b - clean_a)
     u = torch.rand(count, generator=generator)
     share = log_uniform(0.01, 0.5, count, generator).view(-1, 1, 1, 1).to(device)
     averaged = log_uniform(2, 50, count, generator).view(-1, 1, 1, 1).to(device)
@@ -259,11 +259,6 @@ def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tens
     kind = u.view(-1, 1, 1, 1).to(device)
     variation = torch.where(kind < 0.4, band, torch.where(kind < 0.5, mean, plain))
     return variation, u >= 0.5
-
-
-def luma_of(frames: Tensor) -> Tensor:
-    weights = frames.new_tensor(LUMA).view(1, 3, 1, 1)
-    return (frames * weights).sum(1, keepdim=True)
 
 
 def _resample(pictures, side: int, zoom, generator, whole: bool = False) -> Tensor:
