@@ -18,8 +18,8 @@ YIQ_TO_RGB = np.linalg.inv(RGB_TO_YIQ)
 
 
 def luma(frame: np.ndarray) -> np.ndarray:
-    """Luma of an RGB frame, (Y, X, 3) to (Y, X)."""
-    return frame @ RGB_TO_YIQ[0].astype(frame.dtype)
+    """Luma, (Y, X), of a grey or RGB frame, (Y, X) or (Y, X, 3)."""
+    return frame if frame.ndim == 2 else frame @ RGB_TO_YIQ[0].astype(frame.dtype)
 
 
 def to_planes(frame: np.ndarray, chroma: str) -> np.ndarray:

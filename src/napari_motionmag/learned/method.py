@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.cache import ByteBoundedCache
-from napari_motionmag.classical import color
+from napari_motionmag.classical.color import luma
 from napari_motionmag.learned import weights
 
 ENCODING_BYTES = 1024 * 2**20
@@ -72,20 +72,16 @@ class LearnedMagnifier:
         return np.stack([draw(runner, frames, operator, t, factor) for t in times])
 
 
-def _luma(frame: np.ndarray) -> np.ndarray:
-    return frame if frame.ndim == 2 else color.luma(frame)
-
-
 def _by_difference(runner, frames, operator, t: int, factor: float) -> np.ndarray:
     """``B + R(B, (m - 1) T(luma))``: the temporal operator acts on pixels."""
     frame = frames[t]
     indices, shares = operator.row(t, len(frames))
     # Relative to the current frame: T is blind to what stands still, rounding should be, too.
-    rest = _luma(frame)
+    rest = luma(frame)
     variation = np.zeros(frame.shape[:2], np.float32)
     for index, share in zip(indices.tolist(), shares.tolist(), strict=True):
         if index != t:
-            variation += np.float32(share) * (_luma(frames[index]) - rest)
+            variation += np.float32(share) * (luma(frames[index]) - rest)
     variation += np.float32(shares.sum()) * rest
     return runner.difference(frame, np.float32(factor - 1) * variation)
 

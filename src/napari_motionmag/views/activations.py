@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_motionmag.classical.color import luma
 from napari_motionmag.learned.engine import engine
-from napari_motionmag.learned.method import luma
 from napari_motionmag.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views._source import Series, as_movie
