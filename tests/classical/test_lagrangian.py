@@ -230,11 +230,11 @@ def test_a_strong_even_stretch_has_no_gaps():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"flow": "farneback"}, "flow must be one of"),
-        ({"radius": 0}, "radius must be at least 1"),
+        ({"flow": "farneback"}, "flow must be"),
+        ({"radius": 0}, "radius must be"),
         ({"blur": -1}, "blur must be"),
         ({"sigma": float("inf")}, "sigma must be"),
-        ({"order": 0}, "order must be 1 to 5"),
+        ({"order": 0}, "order must be"),
     ],
 )
 def test_refuses_bad_options(options, message):

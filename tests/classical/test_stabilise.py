@@ -404,7 +404,7 @@ def test_masks_from_napari_layers():
     ("options", "error", "message"),
     [
         ({"model": "projective"}, ValueError, "model must be one of"),
-        ({"reference": 1.5}, TypeError, "reference must be a frame number"),
+        ({"reference": 1.5}, ValueError, "reference must be"),
         ({"align_to": "mean"}, ValueError, "align_to must be"),
         ({"smooth": -1}, ValueError, "smooth must be"),
         ({"feather": float("nan")}, ValueError, "feather must be"),

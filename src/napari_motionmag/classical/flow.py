@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["FLOWS", "FlowEstimator"]
+__all__ = ["FlowEstimator"]
 
-FLOWS = ("ilk", "tvl1")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from napari_motionmag.classical.arguments import (
     in_order,
     untouched,
 )
-from napari_motionmag.classical.flow import FLOWS, FlowEstimator
+from napari_motionmag.classical.flow import FlowEstimator
+from napari_motionmag.classical.options import OPTIONS, checked
 from napari_motionmag.classical.reading import Reader
 from napari_motionmag.classical.scikit import require_scikit_image
 from napari_motionmag.classical.warping import draw_displaced
@@ -79,6 +80,11 @@ class LagrangianMagnifier:
 
     name = "lagrangian"
     smallest_frame = 16  # px; the coarsest image that scikit-image looks at
+    flow: str
+    radius: int
+    blur: float
+    sigma: float
+    order: int
 
     def __init__(
         self,
@@ -90,22 +96,10 @@ class LagrangianMagnifier:
         order: int = 5,
     ):
         require_scikit_image("the Lagrangian method")
-        if flow not in FLOWS:
-            raise ValueError(f"flow must be one of {FLOWS}, got {flow!r}")
-        if radius is None:
-            radius = 5 if flow == "ilk" else 3
-        if radius < 1:
-            raise ValueError(f"radius must be at least 1 px, got {radius!r}")
-        for name, value in (("blur", blur), ("sigma", sigma)):
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a number >= 0 (px), got {value!r}")
-        if order not in range(1, 6):
-            raise ValueError(f"order must be 1 to 5, got {order!r}")
-        self.flow = flow
-        self.radius = int(radius)
-        self.blur = float(blur)
-        self.sigma = float(sigma)
-        self.order = int(order)
+        options = {"flow": flow, "radius": radius, "blur": blur, "sigma": sigma, "order": order}
+        vars(self).update(checked(OPTIONS[self.name], options))
+        if self.radius is None:
+            self.radius = 5 if self.flow == "ilk" else 3
 
     def magnify(
         self,

@@ -18,6 +18,7 @@ from napari_motionmag.classical.arguments import (
 )
 from napari_motionmag.classical.displacement import typical_displacement
 from napari_motionmag.classical.laplacian import LaplacianPyramid, expand, reduce, reduced_size
+from napari_motionmag.classical.options import OPTIONS, checked
 from napari_motionmag.classical.reading import Reader
 from napari_motionmag.device import choose_device, choose_dtype, device_lock
 
@@ -83,6 +84,13 @@ class LinearMagnifier:
 
     name = "linear"
     smallest_frame = 8  # px; a pyramid of one level needs as much
+    what: str
+    lambda_c: float | None
+    attenuation: str
+    levels: int | None
+    residual: bool
+    level: int
+    chroma: float
 
     def __init__(
         self,
@@ -97,27 +105,18 @@ class LinearMagnifier:
         device: str | torch.device | None = None,
         dtype: str | torch.dtype = "float32",
     ):
-        if what not in ("motion", "color"):
-            raise ValueError(f"what must be 'motion' or 'color', got {what!r}")
-        if attenuation not in ("scaled", "cut"):
-            raise ValueError(f"attenuation must be 'scaled' or 'cut', got {attenuation!r}")
-        if lambda_c is not None and not (math.isfinite(lambda_c) and lambda_c >= 0):
-            raise ValueError(f"lambda_c must be None or a number >= 0 (px), got {lambda_c!r}")
-        if levels is not None and levels < 1:
-            raise ValueError(f"levels must be None or at least 1, got {levels!r}")
-        if level < 1:
-            raise ValueError(f"level must be at least 1, got {level!r}")
-        if chroma is None:
-            chroma = 0.0 if what == "motion" else 1.0
-        if not 0 <= chroma <= 1:
-            raise ValueError(f"chroma must be None or within 0 to 1, got {chroma!r}")
-        self.what = what
-        self.lambda_c = None if lambda_c is None else float(lambda_c)
-        self.attenuation = attenuation
-        self.levels = None if levels is None else int(levels)
-        self.residual = bool(residual)
-        self.level = int(level)
-        self.chroma = float(chroma)
+        options = {
+            "what": what,
+            "lambda_c": lambda_c,
+            "attenuation": attenuation,
+            "levels": levels,
+            "residual": residual,
+            "level": level,
+            "chroma": chroma,
+        }
+        vars(self).update(checked(OPTIONS[self.name], options))
+        if self.chroma is None:
+            self.chroma = 0.0 if self.what == "motion" else 1.0
         self.device = choose_device(device, mps=False)
         self.dtype = choose_dtype(dtype)
 

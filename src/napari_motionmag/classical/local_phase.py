@@ -12,6 +12,7 @@ import torch
 
 from napari_motionmag.classical.arguments import checked_factor, checked_times, untouched
 from napari_motionmag.classical.increments import Accumulator, Plan, split
+from napari_motionmag.classical.options import OPTIONS, checked
 from napari_motionmag.classical.reading import Reader
 from napari_motionmag.device import choose_device, choose_dtype, device_lock
 
@@ -81,42 +82,30 @@ class LocalPhaseMethod(ABC):
 
     Parameters
     ----------
-    sigma : float
-        Standard deviation of the amplitude-weighted smoothing, px of each subband.
-    chroma : {"pass", "magnify"}
-        What happens to the chroma of RGB frames.
     device : str, torch.device or None
         Where to compute; a CUDA GPU if there is one when None.
     dtype : {"float32", "float64"} or torch.dtype
         Precision of the computation.
-    max_bytes : int
-        Memory for decomposed frames, and again for subbands. More frames than fit are gone
-        through in chunks.
+    **options
+        Those of `OPTIONS` for the method; each becomes an attribute.
     """
 
     name: str
+    sigma: float
+    chroma: str
+    max_bytes: int
     smallest_frame = 8  # px; no subband is left below
 
     def __init__(
         self,
         *,
-        sigma: float,
-        chroma: str,
         device: str | torch.device | None,
         dtype: str | torch.dtype,
-        max_bytes: int,
+        **options,
     ):
-        if not (np.isfinite(sigma) and sigma >= 0):
-            raise ValueError(f"sigma must be a number >= 0 (px), got {sigma!r}")
-        if chroma not in ("pass", "magnify"):
-            raise ValueError(f"chroma must be 'pass' or 'magnify', got {chroma!r}")
-        if max_bytes <= 0:
-            raise ValueError(f"max_bytes must be > 0, got {max_bytes!r}")
-        self.sigma = float(sigma)
-        self.chroma = chroma
+        vars(self).update(checked(OPTIONS[self.name], options))
         self.device = choose_device(device, mps=False)
         self.dtype = choose_dtype(dtype)
-        self.max_bytes = int(max_bytes)
 
     @abstractmethod
     def _decomposition(

@@ -68,6 +68,9 @@ class PhaseMagnifier(LocalPhaseMethod):
     """
 
     name = "phase"
+    pyramid: str
+    envelope: bool
+    padding: int
 
     def __init__(
         self,
@@ -82,15 +85,15 @@ class PhaseMagnifier(LocalPhaseMethod):
         max_bytes: int = 2**31,
     ):
         super().__init__(
-            sigma=sigma, chroma=chroma, device=device, dtype=dtype, max_bytes=max_bytes
+            pyramid=pyramid,
+            sigma=sigma,
+            chroma=chroma,
+            envelope=envelope,
+            padding=padding,
+            max_bytes=max_bytes,
+            device=device,
+            dtype=dtype,
         )
-        if pyramid not in PYRAMIDS:
-            raise ValueError(f"pyramid must be one of {tuple(PYRAMIDS)}, got {pyramid!r}")
-        if padding < 0:
-            raise ValueError(f"padding must be >= 0 px, got {padding!r}")
-        self.pyramid = pyramid
-        self.envelope = bool(envelope)
-        self.padding = int(padding)
 
     def _decomposition(
         self, shape: tuple[int, int], planes: int, gain: float, device: torch.device

@@ -234,6 +234,7 @@ class RieszMagnifier(LocalPhaseMethod):
     """
 
     name = "riesz"
+    transform: str
 
     def __init__(
         self,
@@ -246,11 +247,13 @@ class RieszMagnifier(LocalPhaseMethod):
         max_bytes: int = 2**31,
     ):
         super().__init__(
-            sigma=sigma, chroma=chroma, device=device, dtype=dtype, max_bytes=max_bytes
+            transform=transform,
+            sigma=sigma,
+            chroma=chroma,
+            max_bytes=max_bytes,
+            device=device,
+            dtype=dtype,
         )
-        if transform not in ("exact", "taps"):
-            raise ValueError(f"transform must be 'exact' or 'taps', got {transform!r}")
-        self.transform = transform
 
     def _decomposition(
         self, shape: tuple[int, int], planes: int, gain: float, device: torch.device

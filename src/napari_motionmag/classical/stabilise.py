@@ -19,8 +19,8 @@ from napari_motionmag.classical.masks import (
     checked_mask,
     mask_from_layer,
 )
+from napari_motionmag.classical.options import STABILISE, checked
 from napari_motionmag.classical.scikit import require_scikit_image
-from napari_motionmag.classical.transforms import MODELS
 
 __all__ = ["Stabilised", "mask_from_layer"]
 
@@ -98,22 +98,16 @@ class Stabilised:
         require_scikit_image("alignment")
         if not callable(getattr(method, "magnify", None)):
             raise TypeError(f"method must have magnify(), got {method!r}")
-        if model not in MODELS:
-            raise ValueError(f"model must be one of {tuple(MODELS)}, got {model!r}")
-        if isinstance(reference, bool) or not isinstance(reference, (int, np.integer)):
-            raise TypeError(f"reference must be a frame number, got {reference!r}")
-        if align_to not in ("reference", "current"):
-            raise ValueError(f"align_to must be 'reference' or 'current', got {align_to!r}")
-        for name, value in (("smooth", smooth), ("feather", feather)):
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be a number >= 0, got {value!r}")
+        options = {
+            "model": model,
+            "reference": reference,
+            "align_to": align_to,
+            "smooth": smooth,
+            "feather": feather,
+        }
+        vars(self).update(checked(STABILISE, options))
         self.method = method
-        self.model = model
         self.mask = checked_mask(mask)
-        self.reference = int(reference)
-        self.align_to = align_to
-        self.smooth = float(smooth)
-        self.feather = float(feather)
         # names what is cached of this alignment; copies made by pickling share it
         self.token = uuid.uuid4().hex
 
