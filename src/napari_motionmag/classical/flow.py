@@ -10,7 +10,6 @@ from scipy import ndimage
 __all__ = ["FlowEstimator"]
 
 
-
 @dataclass(frozen=True)
 class FlowEstimator:
     """Flow from one frame to others: a library's, refined.
