@@ -236,6 +236,11 @@ class Movie:
                 _warn_if_inexact(self.dtype, found)
             return self._range
 
+    @property
+    def given_range(self) -> tuple[float, float] | None:
+        """The intensity range that was given, or None where it is estimated."""
+        return None if self._estimated else self._range
+
     def _samples(self) -> Iterator[np.ndarray]:
         """Read a few frames, from the first to the last, in as many series as can be."""
         series = list(self.series()) if self.other_axes else [()]

@@ -104,6 +104,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
     metadata : dict
         name, title, description : str
         fps : float, frames per second.
+        n_frames : int
         axes : str, for example ``"TYX"``; S are the red, green and blue samples.
         scale, units : tuple, for each axis but S: s for T, um for Y and X, 1 pixel for C.
         displacement : function
@@ -120,6 +121,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
             (gain read_noise)^2, + 1/12 for rounding.
         contrast_limits : (float, float), grey levels.
         colormap : str
+        overrides : dict, what was overridden, from which the same movie can be made.
         rows : tuple of float, of ``"strings"`` only: y of the strings at rest, px.
 
     Raises
@@ -166,6 +168,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
         "description": sample.description,
         "fps": fps,
         "axes": sample.axes,
+        "n_frames": n_frames,
         "scale": scale,
         "units": units,
         "displacement": scene.motion,
@@ -181,6 +184,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
         },
         "contrast_limits": _contrast_limits(movie, sample),
         "colormap": sample.colormap,
+        "overrides": {k: dtype.name if k == "dtype" else v for k, v in overrides.items()},
         **options,
         **scene.details,
     }
