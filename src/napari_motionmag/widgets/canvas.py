@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt
@@ -196,7 +197,7 @@ def _canvas_class():
     class ThemedCanvas(FigureCanvasQTAgg):
         """Draws in the style of the theme: ticks are made while drawing."""
 
-        style_now: dict = {}
+        style_now: ClassVar[dict] = {}
 
         def sizeHint(self):
             return QSize(WIDTH, self.minimumHeight())  # not that of the figure, which follows
@@ -219,7 +220,9 @@ def _toolbar_class():
     class Toolbar(NavigationToolbar2QT):
         """The buttons that fit into a dock, in the colour of the theme's text."""
 
-        toolitems = [item for item in NavigationToolbar2QT.toolitems if item[0] in _BUTTONS]
+        toolitems: ClassVar = [
+            item for item in NavigationToolbar2QT.toolitems if item[0] in _BUTTONS
+        ]
 
         def __init__(self, canvas, parent, save: Callable):
             self._save = save
