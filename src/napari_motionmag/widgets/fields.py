@@ -9,17 +9,17 @@ from magicgui.widgets import (
     ComboBox,
     Container,
     FileEdit,
-    FloatSpinBox,
     Label,
-    LineEdit,
     PushButton,
-    SpinBox,
 )
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnify import METHODS
+from napari_motionmag.widgets.compare import CompareRow
 from napari_motionmag.widgets.factor import FactorField
+from napari_motionmag.widgets.motion_fields import MotionFields, may_be_narrow
+from napari_motionmag.widgets.panes import OWN_FILE
 
 METHOD_LABELS = {
     "learned": "Learned (neural network)",
@@ -28,18 +28,6 @@ METHOD_LABELS = {
     "linear": "Linear (Eulerian)",
     "lagrangian": "Lagrangian (flow and warp)",
 }
-MODES = [
-    ("Static: against a reference", "static"),
-    ("Dynamic: against frame before", "dynamic"),
-    ("Temporal: frequency band", "temporal"),
-]
-FILTERS = [
-    ("FIR (no delay)", "fir"),
-    ("Butterworth (causal)", "butterworth"),
-    ("Difference of IIR (causal, gentle)", "iir"),
-    ("Acceleration (ignores drift)", "acceleration"),
-]
-OWN_FILE = "file"
 MODELS = [
     ("Default", "default"),
     ("Difference", "difference"),
@@ -53,7 +41,7 @@ def device_choices(names: list[str]) -> list[tuple[str, str]]:
     return [("Automatic", "auto"), *((name, name) for name in names)]
 
 
-class Fields:
+class Fields(MotionFields):
     """All fields, as attributes, and the rows they are shown in.
 
     Parameters
@@ -70,80 +58,42 @@ class Fields:
     """
 
     def __init__(self, layers: Callable):
-        self.layer = ComboBox(
-            name="layer",
-            label="Movie",
-            choices=layers,
-            nullable=False,
-            tooltip="Image layer with a time axis.",
-        )
-        self.axes = LineEdit(
-            name="axes",
-            label="Axes",
-            tooltip="One letter for each axis of the data, in order: T (time), Z, C (channel), Y, "
-            "X, S (RGB samples, last). For example TYX, TCYX, TZYX.",
-        )
-        self._choose_motion()
-        self._choose_band()
+        super().__init__(layers)
+        self._choose_factor()
         self._choose_method()
         self._act()
         self.form = Container(name="form", labels=True)
         self.form.margins = (0, 0, 0, 0)
-        for row in (
-            self.layer,
-            self.axes,
-            self.mode,
-            self.reference_row,
-            self.mean_row,
-            self.fps,
-            self.band_row,
-            self.filter,
-            self.factor_row,
-            self.method,
-            self.model,
-            self.model_file,
-            self.device,
-        ):
+        chosen = (self.factor_row, self.method, self.model, self.model_file, self.device)
+        for row in (*self.motion_rows, *chosen):
             self.form.append(row)  # one by one: labels are aligned as rows are added
-        self.rows = [self.form, self.live, self.buttons, self.cancel, self.status]
+        self.compare_row = CompareRow()
+        self.rows = [
+            self.form,
+            self.live,
+            self.buttons,
+            self.compare_row,
+            self.cancel,
+            self.status,
+        ]
         self.parameters = [
-            self.axes,
-            self.mode,
-            self.reference,
-            self.reference_frames,
-            self.fps,
-            self.band_low,
-            self.band_high,
-            self.filter,
+            *self.motion_parameters,
             self.factor,
             self.method,
             self.model,
             self.model_file,
             self.device,
         ]
-        for field in (*self.parameters, self.layer, self.live, *self.buttons, self.cancel):
+        for field in (*self.parameters, self.live, *self.buttons, self.cancel):
             field.native.setObjectName(field.name)
         self.factor.native.setObjectName("factor")
-        for field in (
-            self.reference,
-            self.reference_frames,
-            self.fps,
-            self.band_low,
-            self.band_high,
-        ):
-            field.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for field in (self.layer, self.mode, self.filter, self.method, self.model, self.device):
-            _may_be_narrow(field.native)
+        for field in (self.method, self.model, self.device):
+            may_be_narrow(field.native)
 
     def show_what_applies(self, *, axes: bool) -> None:
         """Hide the fields that the chosen mode and method do not use, and perhaps the axes."""
-        static, temporal = (self.mode.value == name for name in ("static", "temporal"))
+        super().show_what_applies(axes=axes)
         learned = self.method.value == "learned"
-        self.axes.visible = axes
-        for row in (self.reference_row, self.mean_row):
-            row.visible = static
-        for row in (self.fps, self.band_row, self.filter):
-            row.visible = temporal
         self.model.visible = learned
         self.model_file.visible = learned and self.model.value == OWN_FILE
 
@@ -153,38 +103,7 @@ class Fields:
             row.enabled = enabled or row in (self.cancel, self.status)
         self.cancel.visible = not enabled
 
-    def _choose_motion(self) -> None:
-        self.mode = ComboBox(
-            name="mode",
-            label="Motion",
-            choices=MODES,
-            tooltip="Which variation is motion.\nStatic: the difference from a frame at rest.\n"
-            "Dynamic: the difference from the frame before.\n"
-            "Temporal: what varies within a band of frequencies.",
-        )
-        self.reference = SpinBox(
-            name="reference",
-            min=0,
-            max=1,
-            tooltip="Frame at rest: number of the frame, from 0.",
-        )
-        self.reference_frames = SpinBox(
-            name="reference_frames",
-            value=1,
-            min=1,
-            max=1,
-            tooltip="How many frames, from the reference on, are averaged. The noise of the "
-            "reference falls with their number; they should all be at rest.",
-        )
-        self.reference_current = PushButton(
-            name="reference_current",
-            text="Current frame",
-            tooltip="Take the frame that is shown as the reference.",
-        )
-        onwards = Label(value="frames from there on", tooltip=self.reference_frames.tooltip)
-        self.reference_row = _row("Reference", self.reference, self.reference_current)
-        self.mean_row = _row("Mean of", self.reference_frames, onwards)
-        self.reference_current.native.setObjectName("reference_current")
+    def _choose_factor(self) -> None:
         self.factor_row = FactorField(
             "Total gain of the selected motion: displacement after / before.\n1 leaves the movie "
             "as it is, 0 removes the motion, 0 to 1 attenuates it, negative mirrors it.",
@@ -192,43 +111,6 @@ class Fields:
             label="Factor",
         )
         self.factor = self.factor_row.number
-
-    def _choose_band(self) -> None:
-        self.fps = FloatSpinBox(
-            name="fps",
-            label="Rate",
-            min=0,
-            max=1e9,
-            tooltip="Frames per second at which the movie was taken. Filled from the layer when "
-            "its time axis has a scale in a unit of time; 0 goes back to that.",
-        )
-        self.band_low = FloatSpinBox(
-            name="band_low", min=0, max=1e9, tooltip="Lowest frequency of the band, in Hz."
-        )
-        self.band_high = FloatSpinBox(
-            name="band_high",
-            min=0,
-            max=1e9,
-            tooltip="Highest frequency of the band, in Hz; at most half the frame rate.",
-        )
-        self.band_row = _row("Band", self.band_low, self.band_high)
-        for field in (self.fps, self.band_low, self.band_high):
-            field.native.setDecimals(4)
-            field.native.setButtonSymbols(field.native.ButtonSymbols.NoButtons)
-            field.adaptive_step = True
-        self.fps.native.setSuffix(" fps")
-        self.fps.native.setSpecialValueText("unknown")
-        self.band_low.native.setSuffix(" Hz")
-        self.band_high.native.setSuffix(" Hz")
-        self.filter = ComboBox(
-            name="filter",
-            label="Filter",
-            choices=FILTERS,
-            tooltip="How the band is selected.\nFIR: sharp, without delay; uses frames before and "
-            "after.\nButterworth: uses the past only, of order 2.\nDifference of IIR: past only, "
-            "gentle; selects part of the motion.\nAcceleration: what deviates from steady motion, "
-            "tuned to the centre of the band.",
-        )
 
     def _choose_method(self) -> None:
         self.method = ComboBox(
@@ -297,16 +179,3 @@ class Fields:
         self.status.native.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.status.native.setObjectName("status")
-
-
-def _may_be_narrow(box) -> None:
-    """Let a box be narrower than its longest entry: layers have long names."""
-    box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(16)
-
-
-def _row(label: str, *widgets) -> Container:
-    row = Container(widgets=widgets, layout="horizontal", labels=False, label=label)
-    row.name = f"{label.lower()}_row"
-    row.margins = (0, 0, 0, 0)
-    return row

@@ -7,9 +7,17 @@ from pathlib import Path
 from napari_motionmag.widgets.fields import OWN_FILE, Fields
 
 
-def arguments(fields: Fields) -> dict:
-    """Return the arguments of `magnify` that the fields say, besides the movie."""
-    said = {"factor": fields.factor.value, "method": fields.method.value}
+def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
+    """Return the arguments of `magnify` that the fields say, besides the movie.
+
+    Parameters
+    ----------
+    fields : Fields
+    method, model : str
+        Instead of those that are chosen.
+    """
+    method = method or fields.method.value
+    said = {"factor": fields.factor.value, "method": method}
     said["mode"] = mode = fields.mode.value
     if mode == "static":
         first, count = fields.reference.value, fields.reference_frames.value
@@ -17,9 +25,9 @@ def arguments(fields: Fields) -> dict:
     if mode == "temporal":
         said["band"] = (fields.band_low.value, fields.band_high.value)
         said["filter"] = fields.filter.value
-    if fields.method.value == "learned":
-        own = fields.model.value == OWN_FILE
-        said["model"] = Path(fields.model_file.value) if own else fields.model.value
+    if method == "learned":
+        model = model or fields.model.value
+        said["model"] = Path(fields.model_file.value) if model == OWN_FILE else model
     if fields.device.value != "auto":
         said["device"] = fields.device.value
     return said
