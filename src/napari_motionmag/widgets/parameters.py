@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_motionmag.widgets.fields import OWN_FILE, Fields
+from napari_motionmag.widgets.motion_fields import MotionFields
 
 
 def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
@@ -18,13 +19,7 @@ def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
     """
     method = method or fields.method.value
     said = {"factor": fields.factor.value, "method": method}
-    said["mode"] = mode = fields.mode.value
-    if mode == "static":
-        first, count = fields.reference.value, fields.reference_frames.value
-        said["reference"] = first if count == 1 else slice(first, first + count)
-    if mode == "temporal":
-        said["band"] = (fields.band_low.value, fields.band_high.value)
-        said["filter"] = fields.filter.value
+    said |= motion_arguments(fields)
     if method == "learned":
         model = model or fields.model.value
         said["model"] = Path(fields.model_file.value) if model == OWN_FILE else model
@@ -33,9 +28,29 @@ def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
     return said
 
 
+def motion_arguments(fields: MotionFields) -> dict:
+    """Return the arguments that select the motion, which measurements take too."""
+    said = {"mode": fields.mode.value}
+    if said["mode"] == "static":
+        first, count = fields.reference.value, fields.reference_frames.value
+        said["reference"] = first if count == 1 else slice(first, first + count)
+    if said["mode"] == "temporal":
+        said["band"] = (fields.band_low.value, fields.band_high.value)
+        said["filter"] = fields.filter.value
+    return said
+
+
 def fill(fields: Fields, said: dict) -> None:
     """Set the fields to arguments of `magnify`, those that are there."""
-    for name in ("factor", "mode", "filter", "method", "model"):
+    for name in ("factor", "method", "model"):
+        if name in said:
+            getattr(fields, name).value = said[name]
+    fill_motion(fields, said)
+
+
+def fill_motion(fields: MotionFields, said: dict) -> None:
+    """Set the fields of the motion to arguments of `magnify`, those that are there."""
+    for name in ("mode", "filter"):
         if name in said:
             getattr(fields, name).value = said[name]
     if "reference" in said:
