@@ -76,15 +76,15 @@ class Series:
         order = [left.index(letter) for letter in "TYXS" if letter in left]
         return block if order == sorted(order) else block.transpose(order)
 
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Read frames ``start`` to ``stop - 1``, shape (T, Y, X[, S]), in the data's dtype.
+    def read(self, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """Read frames of ``range(start, stop, step)``, (T, Y, X[, S]), in the data's dtype.
 
         Raises
         ------
         ValueError
             When pixels are NaN or infinite.
         """
-        block = self.lazy(slice(start, stop))
+        block = self.lazy(slice(start, stop, step))
         if hasattr(block, "compute"):
             block = block.compute()
         frames = np.asarray(block)
@@ -92,7 +92,7 @@ class Series:
             whole = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
             if not whole.all():
                 raise ValueError(
-                    f"frame t={start + int(np.argmin(whole))} of the movie has pixels that are "
+                    f"frame t={start + step * int(np.argmin(whole))} of the movie has pixels that are "
                     "NaN or infinite"
                 )
         return frames
@@ -122,7 +122,7 @@ class Series:
         per_frame = int(np.prod(self.shape)) * self.movie.dtype.itemsize
         per_frame *= self.movie.shape[-1] if self.movie.is_rgb else 1
         most = max(1, BLOCK_BYTES // max(per_frame, 1))
-        cuts = [c for c in self._chunk_starts() if start < c < stop]
+        cuts = [c for c in self.chunk_starts() if start < c < stop]
         edges = [start, *cuts, stop]
         run = start
         for before, after in itertools.pairwise(edges):
@@ -138,7 +138,8 @@ class Series:
         if run < stop:
             yield run, stop
 
-    def _chunk_starts(self) -> np.ndarray:
+    def chunk_starts(self) -> np.ndarray:
+        """Frames at which chunks of the data begin or end; empty where there are none."""
         chunks = getattr(self.movie.data, "chunks", None)
         if not chunks:
             return np.array([], int)

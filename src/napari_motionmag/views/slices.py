@@ -97,6 +97,12 @@ class LineSampler:
         kept = inside if outside != "nearest" else np.ones_like(inside)
         count = kept.sum(axis=0)
         self.missing = count == 0
+        if self.missing.all():
+            far = line.points[0]
+            raise ValueError(
+                f"line lies outside the frame of {shape[0]} x {shape[1]} px (Y x X); it begins at "
+                f"({far[0]:.1f}, {far[1]:.1f})"
+            )
         _, row = np.nonzero(kept)
         chosen = np.clip(points[kept], 0, limits)
         share = 1 / count[row]
@@ -108,7 +114,11 @@ class LineSampler:
         last = np.minimum(last, shape)
         self.window = (slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1])))
         cut = tuple(int(b - a) for a, b in zip(first, last, strict=True))
-        self.matrix = sampling_matrix(chosen - first, cut, order, share, row)
+        matrix = sampling_matrix(chosen - first, cut, order, share, row)
+        used = np.unique(matrix.indices)
+        self.rows = matrix.shape[0]
+        self._pixels = np.unravel_index(used, cut)  # of the window, those that are needed
+        self._matrix = matrix.tocsc()[:, used].tocsr()
 
     def __call__(self, frames: np.ndarray, dtype=None) -> np.ndarray:
         """Sample frames cut to :attr:`window`.
@@ -126,11 +136,10 @@ class LineSampler:
         dtype = dtype or sample_dtype(frames.dtype)
         colours = 3 if frames.ndim == 4 else 1
         out = np.full((len(frames), self.length, colours), np.nan, dtype)
-        rows = self.matrix.shape[0]
         for frame, row in zip(frames, out, strict=True):
-            pixels = frame[..., :3] if colours == 3 else frame[..., np.newaxis]
-            sampled = self.matrix @ pixels.reshape(-1, colours).astype(np.float64)
-            row[:rows] = sampled
+            pixels = frame[self._pixels]
+            pixels = pixels[:, :3] if colours == 3 else pixels[:, np.newaxis]
+            row[: self.rows] = self._matrix @ pixels.astype(np.float64)
         out[:, self.missing] = np.nan
         return out if frames.ndim == 4 else out[..., 0]
 
