@@ -91,10 +91,8 @@ class Series:
         if frames.dtype.kind == "f":
             whole = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
             if not whole.all():
-                raise ValueError(
-                    f"frame t={start + step * int(np.argmin(whole))} of the movie has pixels that are "
-                    "NaN or infinite"
-                )
+                bad = start + step * int(np.argmin(whole))
+                raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
         return frames
 
     def luma(self, t: int) -> np.ndarray:
