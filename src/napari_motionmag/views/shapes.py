@@ -56,9 +56,36 @@ def region_from_shapes(layer, image, index: int | None = None) -> np.ndarray:
     ValueError
         If there is no such shape, it is no rectangle, polygon or ellipse, or no pixel is inside.
     """
-    corners, kind = _chosen(layer, index, _AREAS, "rectangle, polygon or ellipse")
     data = image.data[0] if image.multiscale else image.data
     shape = data.shape[-3:-1] if image.rgb else data.shape[-2:]
+    corners = area_from_shapes(layer, image, index)
+    mask = polygon_mask(corners, shape)
+    if not mask.any():
+        raise ValueError(
+            f"the area drawn has no pixel of the image of {shape[0]} x {shape[1]} px inside"
+        )
+    return mask
+
+
+def area_from_shapes(layer, image=None, index: int | None = None) -> np.ndarray:
+    """Return the outline of an area drawn in a napari Shapes layer, in pixels of an image.
+
+    Parameters
+    ----------
+    layer, image, index
+        As for :func:`region_from_shapes`; `image` None takes the shapes' own coordinates.
+
+    Returns
+    -------
+    ndarray, shape (N, 2)
+        Corners (y, x), px; of an ellipse 256.
+
+    Raises
+    ------
+    ValueError
+        If there is no such shape, or it is no rectangle, polygon or ellipse.
+    """
+    corners, kind = _chosen(layer, index, _AREAS, "rectangle, polygon or ellipse")
     corners = _pixels(corners, layer, image)
     if kind == "ellipse":
         # napari keeps the corners of the box around it
@@ -66,10 +93,17 @@ def region_from_shapes(layer, image, index: int | None = None) -> np.ndarray:
         first, second = (corners[1] - corners[0]) / 2, (corners[2] - corners[1]) / 2
         turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)[:, np.newaxis]
         corners = centre + np.cos(turn) * first + np.sin(turn) * second
-    mask = polygon_mask(corners, shape)
-    if not mask.any():
-        raise ValueError(f"the {kind} has no pixel of the image {shape[0]} x {shape[1]} inside")
-    return mask
+    return corners
+
+
+def drawn_lines(layer) -> list[int]:
+    """Return which shapes of a napari Shapes layer are lines or paths."""
+    return [i for i, kind in enumerate(layer.shape_type) if str(kind) in _LINES]
+
+
+def drawn_areas(layer) -> list[int]:
+    """Return which shapes of a napari Shapes layer are rectangles, polygons or ellipses."""
+    return [i for i, kind in enumerate(layer.shape_type) if str(kind) in _AREAS]
 
 
 def polygon_mask(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
