@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from weakref import WeakKeyDictionary, ref
+
+from napari_motionmag.origins import traits_of
+
+_SOURCES: WeakKeyDictionary = WeakKeyDictionary()  # magnified layer -> reference to its source
+_COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versions are kept
 
 # What a magnified layer has from its source; attributes of napari layers and arguments alike
 _CALIBRATION = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
@@ -50,19 +58,65 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
         projection_mode="none",  # a mean over a thick slice would compute many frames
         cache=False,  # dask's own cache is not safe under napari's threads
         visible=visible,
-        metadata=magnified_metadata(layer.name, magnification.recipe),
+        metadata=magnified_metadata(layer, magnification.recipe),
         **copied,
     )
     magnified.contrast_limits_range = layer.contrast_limits_range
+    _SOURCES[magnified] = ref(layer)
     return magnified
 
 
-def magnified_metadata(source: str, recipe: Mapping) -> dict:
-    """Return the metadata of a magnified layer: its recipe, source and this version."""
+def source_of(magnified):
+    """Return the layer that a magnified layer was made of, or None when it is gone."""
+    reference = _SOURCES.get(magnified)
+    return None if reference is None else reference()
+
+
+def magnified_metadata(source, recipe: Mapping) -> dict:
+    """Return the metadata of a magnified layer: enough to make it again.
+
+    Parameters
+    ----------
+    source : napari.layers.Image
+    recipe : mapping
+        As `napari_motionmag.magnify.Magnification.recipe`.
+
+    Returns
+    -------
+    dict
+        ``{"napari_motionmag": about}``; `about` holds plain values: ``recipe``, ``source`` (the
+        name of the layer), ``origin`` (its file or sample, if any), ``version`` and ``versions``
+        (of this package and of what computes), and ``weights_sha256`` (None without a network).
+    """
     from napari_motionmag import __version__
 
-    about = {"recipe": dict(recipe), "source": source, "version": __version__}
+    about = {
+        "recipe": dict(recipe),
+        "source": source.name,
+        "origin": traits_of(source),
+        "version": __version__,
+        "versions": {name: _version(name) for name in _COMPUTE},
+        "weights_sha256": weights_hash(recipe),
+    }
     return {"napari_motionmag": about}
+
+
+def weights_hash(recipe: Mapping) -> str | None:
+    """Return the SHA-256 of the weights that a recipe names; None where it names none."""
+    if recipe["method"] != "learned":
+        return None
+    from napari_motionmag.learned import weights
+
+    return weights.sha256(weights.resolve(recipe["model"]))
+
+
+@cache
+def _version(name: str) -> str | None:
+    # from the records of the installation: nothing is imported
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def magnified_name(source: str, recipe: Mapping) -> str:
@@ -73,4 +127,5 @@ def magnified_name(source: str, recipe: Mapping) -> str:
         kind = f"{operator['low']:g}-{operator['high']:g} Hz"
     elif "frequency" in operator:
         kind = f"acceleration {operator['frequency']:g} Hz"
-    return f"{source} x{recipe['factor']:g} {recipe['method']} {kind}"
+    mark = " stabilised" if recipe.get("stabilise") else ""
+    return f"{source} x{recipe['factor']:g} {recipe['method']}{mark} {kind}"

@@ -30,15 +30,31 @@ class Origin:
         Name of the sample.
     overrides : mapping
         Arguments of `napari_motionmag.samples.load`.
+    expression : str
+        Where there is neither: the array, as Python, in napari's console.
     why : str
-        Where there is neither: why, for people.
+        In that case, why, for people.
     """
 
     path: str = ""
     movie: Movie | None = None
     sample: str = ""
     overrides: Mapping = field(default_factory=dict)
+    expression: str = ""
     why: str = ""
+
+
+def traits_of(layer) -> dict:
+    """Return what a layer says of its origin, as plain values; see `recorded_origin`."""
+    path, reader = _path_of(layer)
+    traits = {"layer": layer.name, "multiscale": bool(layer.multiscale)}
+    if path:
+        traits |= {"path": path, "reader": reader}
+    name, overrides = layer.metadata.get("name"), layer.metadata.get("overrides")
+    if isinstance(name, str) and isinstance(overrides, Mapping):
+        told = {"sample": name, "overrides": dict(overrides)}
+        traits |= told | {"n_frames": layer.metadata.get("n_frames")}
+    return traits
 
 
 def origin_of(layer, movie: Movie) -> Origin:
@@ -57,23 +73,39 @@ def origin_of(layer, movie: Movie) -> Origin:
     -------
     Origin
     """
-    sample = _sample_of(layer, movie)
-    if sample is not None:
-        return sample
-    path, reader = _path_of(layer)
-    if not path:
-        said = "has no file"
-    else:
+    return recorded_origin(traits_of(layer), movie)
+
+
+def recorded_origin(traits: Mapping, movie: Movie, *, frames: bool = True) -> Origin:
+    """Find out what `traits_of` a layer mean.
+
+    Parameters
+    ----------
+    traits : mapping
+    movie : Movie
+        The movie of the layer.
+    frames : bool
+        Whether frames are compared, and not shape and type alone.
+
+    Returns
+    -------
+    Origin
+    """
+    if "sample" in traits and _is_sample(traits, movie, frames):
+        return Origin(sample=traits["sample"], overrides=dict(traits["overrides"]))
+    said = "has no file"
+    if traits.get("path"):
         try:
-            return Origin(path=path, movie=_opened(path, movie))
+            return Origin(path=traits["path"], movie=_opened(traits["path"], movie, frames))
         except _ERRORS as error:
-            by = f" by {reader}" if reader else ""
-            said = f"was opened{by} from\n{path}\nwhich gives something else here: {error}"
-    why = (
-        f"Layer {layer.name!r} {said}.\n"
-        "Run this in napari's console, where viewer is, or put your own array in its place."
+            by = f" by {traits['reader']}" if traits["reader"] else ""
+            said = f"was opened{by} from\n{traits['path']}\nwhich gives something else: {error}"
+    level = "[0]" if traits.get("multiscale") else ""
+    return Origin(
+        expression=f"viewer.layers[{traits['layer']!r}].data{level}",
+        why=f"Layer {traits['layer']!r} {said}.\n"
+        "Run this in napari's console, where viewer is, or put your own array in its place.",
     )
-    return Origin(why=why)
 
 
 def _path_of(layer) -> tuple[str, str]:
@@ -85,21 +117,22 @@ def _path_of(layer) -> tuple[str, str]:
     return os.path.abspath(path), getattr(told, "reader_plugin", None) or ""
 
 
-def _opened(path: str, movie: Movie) -> Movie:
+def _opened(path: str, movie: Movie, frames: bool) -> Movie:
     from napari_motionmag.io import open_movie
 
     try:
         told = open_movie(path)
     except ValueError:  # files that do not tell their axes
         told = open_movie(path, axes=movie.axes)
-    found = told
-    if told.axes != movie.axes:
-        found = told.replace(axes=movie.axes, scale=None, units=None)
-    if (found.shape, found.dtype) != (movie.shape, movie.dtype):
-        raise ValueError(f"{found.shape} {found.dtype} instead of {movie.shape} {movie.dtype}")
-    last = movie.n_frames - 1
-    if not (_agree(found, movie, 0, 0) and _agree(found, movie, last, -1)):
-        raise ValueError("other frames")
+    if (told.shape, told.dtype) != (movie.shape, movie.dtype):
+        raise ValueError(f"{told.shape} {told.dtype} instead of {movie.shape} {movie.dtype}")
+    if frames:
+        found = told
+        if told.axes != movie.axes:
+            found = told.replace(axes=movie.axes, scale=None, units=None)
+        last = movie.n_frames - 1
+        if not (_agree(found, movie, 0, 0) and _agree(found, movie, last, -1)):
+            raise ValueError("other frames")
     return told
 
 
@@ -108,20 +141,17 @@ def _agree(a: Movie, b: Movie, t: int, series: int) -> bool:
     return np.array_equal(np.asarray(a.lazy_frame(t, where)), np.asarray(b.lazy_frame(t, where)))
 
 
-def _sample_of(layer, movie: Movie) -> Origin | None:
-    """Return the sample that a layer shows, if it does."""
+def _is_sample(traits: Mapping, movie: Movie, frames: bool) -> bool:
+    """Whether a movie is the sample that its layer says it is."""
     from napari_motionmag import samples
 
-    about = layer.metadata
-    name, overrides = about.get("name"), about.get("overrides")
-    if name not in samples.NAMES or not isinstance(overrides, Mapping):
-        return None
+    if traits["sample"] not in samples.NAMES:
+        return False
     # the first frames are those of a shorter movie, which is quickly rendered
-    few, told = samples.load(name, **{**overrides, "n_frames": 2})
+    few, told = samples.load(traits["sample"], **{**traits["overrides"], "n_frames": 2})
     time = told["axes"].index("T")
-    if movie.ndim != few.ndim or movie.shape[time] != about.get("n_frames"):
-        return None
+    shape = few.shape[:time] + (traits["n_frames"],) + few.shape[time + 1 :]
+    if (movie.shape, movie.dtype) != (shape, few.dtype):
+        return False
     first = movie.data[(slice(None),) * time + (slice(0, 2),)]
-    if movie.dtype != few.dtype or not np.array_equal(few, np.asarray(first)):
-        return None
-    return Origin(sample=name, overrides=dict(overrides))
+    return not frames or np.array_equal(few, np.asarray(first))

@@ -22,13 +22,16 @@ from typing import Any
 import numpy as np
 
 from napari_motionmag.layer_source import is_layer
+from napari_motionmag.layers import source_of
 from napari_motionmag.movie import Movie
-from napari_motionmag.origins import Origin, origin_of
+from napari_motionmag.origins import Origin, origin_of, recorded_origin
+from napari_motionmag.recipes import OF_THE_SOURCE, arguments, is_magnified, recipe_of
 from napari_motionmag.temporal import TemporalOperator
 
 LONGEST_LINE = 88
 LARGEST_ARRAY = 5000  # numbers that are written out
 _PACKAGE = "napari_motionmag"
+LAZY = "Lazy: magnified[t].compute() draws frame t, magnified.compute() all of them."
 _RESERVED = ("np", "viewer")  # no variable is called so
 
 
@@ -37,8 +40,9 @@ class Call:
 
     Parameters
     ----------
-    of : str or Call
-        The module that the function is imported from, or the call whose result has the method.
+    of : str, Call or FromLayer
+        The module that the function is imported from, or the call whose result, or the movie,
+        has the method.
     function : str
         Name of the function or method.
     *args, **kwargs
@@ -52,7 +56,7 @@ class Call:
         Written above the call.
     """
 
-    def __init__(self, of: str | Call, function: str, /, *args, **kwargs):
+    def __init__(self, of: str | Call | FromLayer, function: str, /, *args, **kwargs):
         self.of, self.function = of, function
         self.args, self.kwargs = args, kwargs
         self.result, self.comment = "result", ""
@@ -87,6 +91,51 @@ class FromLayer:
     def __init__(self, layer, movie: Movie | None = None):
         self.layer = layer
         self.movie = Movie.from_any(layer) if movie is None else movie
+
+    def origin(self) -> Origin:
+        """Find out where it came from."""
+        return origin_of(self.layer, self.movie)
+
+
+class _Gone(FromLayer):
+    """The movie of a layer that is there no more, by what is written in one made of it."""
+
+    def origin(self) -> Origin:
+        traits = self.layer.metadata[_PACKAGE]["origin"]
+        return recorded_origin(traits, self.movie, frames=False)
+
+
+def magnification(movie: FromLayer, recipe: Mapping) -> Call:
+    """Return the call of `magnify` that a recipe stands for.
+
+    Parameters
+    ----------
+    movie : FromLayer
+        Its axes, frame rate and intensity range are those of the recipe.
+    recipe : mapping
+        As `napari_motionmag.recipes.recipe_of` returns it.
+    """
+    said = arguments(recipe)
+    factor = said.pop("factor")
+    said = {key: value for key, value in said.items() if key not in OF_THE_SOURCE}
+    call = Call(_PACKAGE, "magnify", movie, factor, **said)
+    return call.named("magnified", LAZY)
+
+
+def magnification_of(layer) -> Call:
+    """Return the call of `magnify` that made a layer.
+
+    Raises
+    ------
+    ValueError
+        When the layer was not magnified.
+    """
+    recipe = recipe_of(layer)
+    said = {key: recipe.get(key) for key in OF_THE_SOURCE}
+    source = source_of(layer)
+    if source is None:
+        return magnification(_Gone(layer, Movie.from_any(layer, **said)), recipe)
+    return magnification(FromLayer(source, Movie.from_any(source, **said)), recipe)
 
 
 def source(*calls: Call, title: str = "") -> str:
@@ -155,11 +204,11 @@ class _Writer:
         for known, name in self._done:
             if known is call:
                 return name
-        if isinstance(call.of, Call):
-            function = f"{self.variable_of(call.of)}.{call.function}"
-        else:
+        if isinstance(call.of, str):
             self._import(call.of, call.function)
             function = call.function
+        else:
+            function = f"{self.value(call.of)}.{call.function}"
         arguments = [self.value(value) for value in call.args]
         arguments += [f"{key}={self.value(value)}" for key, value in call.kwargs.items()]
         name = self._free(call.result)
@@ -239,10 +288,25 @@ class _Writer:
         for known, name in self._done:
             if isinstance(known, FromLayer) and _same_movie(known, wanted):
                 return name
-        origin = origin_of(wanted.layer, wanted.movie)
-        name = self._open_file(wanted, origin) if origin.path else self._wrap(wanted, origin)
+        if is_magnified(wanted.layer) and not isinstance(wanted, _Gone):
+            name = self._magnified(wanted)
+        else:
+            origin = wanted.origin()
+            name = self._open_file(wanted, origin) if origin.path else self._wrap(wanted, origin)
         self._done.append((wanted, name))
         return name
+
+    def _magnified(self, wanted: FromLayer) -> str:
+        """Write the call that made a layer, and the movie of it."""
+        call = magnification_of(wanted.layer)
+        said = {"data": call}
+        source, movie = call.args[0].movie, wanted.movie
+        for key in ("axes", "fps", "scale", "units", "given_range"):
+            if getattr(movie, key) not in (None, getattr(source, key)):
+                said[key.replace("given", "intensity")] = getattr(movie, key)
+        self.variable_of(call)
+        again = Call(call.args[0], "replace", **said).named("magnified_movie")
+        return self.variable_of(again)
 
     def _open_file(self, wanted: FromLayer, origin: Origin) -> str:
         """Write how a file is opened, and what is not as the file says."""
@@ -268,8 +332,7 @@ class _Writer:
             self._assign(f"{data}, _", "samples.load", origin.sample, **origin.overrides)
         else:
             self._lines += [f"# {line}" for line in origin.why.splitlines()]
-            level = "[0]" if wanted.layer.multiscale else ""
-            data = f"viewer.layers[{self.value(wanted.layer.name)}].data{level}"
+            data = origin.expression
         name = self._free("movie")
         self._import(_PACKAGE, "Movie")
         said = {"axes": movie.axes, "fps": movie.fps, "intensity_range": movie.given_range}

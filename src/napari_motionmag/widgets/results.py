@@ -146,7 +146,7 @@ class Results:
         if layer.name == result.name:  # else the user gave it another
             layer.name = magnified_name(source.name, shown.recipe)
             result.name = layer.name
-        layer.metadata = {**layer.metadata, **magnified_metadata(source.name, shown.recipe)}
+        layer.metadata = {**layer.metadata, **magnified_metadata(source, shown.recipe)}
         layer.data = shown.dask()
         if result.hidden == "failed":
             self._reveal(result)
