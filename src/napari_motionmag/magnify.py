@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import signature
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_motionmag.cache import ByteBoundedCache
+from napari_motionmag.classical.stabilise_arguments import stabilised
+from napari_motionmag.layer_source import is_image_layer
 from napari_motionmag.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 
@@ -198,9 +200,12 @@ def plan(
     precision: str | None = None,
     tile: int | None = None,
     intensity_range: tuple[float, float] | None = None,
+    stabilise: str | Mapping | None = None,
+    mask=None,
     **options,
 ) -> Magnification:
     """Check the arguments of :func:`magnify` and return what makes the frames."""
+    source = movie if is_image_layer(movie) else None
     movie = Movie.from_any(movie, axes=axes, fps=fps, intensity_range=intensity_range)
     factor = _checked_factor(factor)
     if method not in METHODS:
@@ -208,6 +213,7 @@ def plan(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     operator.row(0, movie.n_frames)  # refuses what does not fit the movie
     magnifier = METHODS[method](model, device, precision, tile, options)
+    magnifier, alignment = stabilised(magnifier, stabilise, mask, movie, source)
     smallest = getattr(magnifier, "smallest_frame", 2)
     if min(movie.frame_shape[:2]) < smallest:
         raise ValueError(
@@ -225,6 +231,7 @@ def plan(
         "precision": precision,
         "tile": tile,
         "intensity_range": None if intensity_range is None else tuple(intensity_range),
+        **alignment,
         "options": dict(options),
     }
     return Magnification(movie, magnifier, operator, factor, recipe)
@@ -246,6 +253,8 @@ def magnify(
     precision: str | None = None,
     tile: int | None = None,
     intensity_range: tuple[float, float] | None = None,
+    stabilise: str | Mapping | None = None,
+    mask=None,
     **options,
 ) -> da.Array:
     """Magnify the motion in a movie, lazily.
@@ -284,8 +293,20 @@ def magnify(
         Side of the tiles in px that large frames are cut into; results do not depend on it.
     intensity_range : (float, float), optional
         Intensities of black and white. Estimated from few frames, when first needed, if None.
+    stabilise : {"translation", "rigid", "affine"} or dict, optional
+        Align all frames to a reference first, magnify what motion is left, and put the large
+        motion back as it was. With any method. A dict gives ``model``, one of these, and further
+        options of `napari_motionmag.classical.stabilise.Stabilised`: ``reference``, ``align_to``,
+        ``smooth``, ``feather``. Needs scikit-image.
+    mask : array, napari Labels or Shapes layer, or path, optional
+        With `stabilise`: the part of the scene that is followed and magnified; without it, all.
+        (Y, X), drawn in the reference frame, or (T, Y, X); what is not 0 is marked. Of the latter,
+        pixels are marked in every frame, or in one frame, which is then the reference. Layers are
+        converted to the pixels of the movie's layer, whatever the scale of both. A path is a
+        ``.npy`` or ``.tif`` file. What the recipe of a magnified layer holds will do, too.
     **options
-        Options of the method's own, as ``pyramid="octave"`` for phase; see its class.
+        Options of the method's own, as ``pyramid="octave"`` for phase; see its class, or
+        `napari_motionmag.classical.options.method_options`.
 
     Returns
     -------
@@ -325,6 +346,8 @@ def magnify(
         precision=precision,
         tile=tile,
         intensity_range=intensity_range,
+        stabilise=stabilise,
+        mask=mask,
         **options,
     ).dask()
 

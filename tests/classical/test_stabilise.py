@@ -12,7 +12,7 @@ from napari_motionmag.classical.lagrangian import LagrangianMagnifier
 from napari_motionmag.classical.linear import LinearMagnifier
 from napari_motionmag.classical.masks import feathered
 from napari_motionmag.classical.phase import PhaseMagnifier
-from napari_motionmag.classical.stabilise import Stabilised, mask_from_layer
+from napari_motionmag.classical.stabilise import Stabilised
 from napari_motionmag.temporal import FIR, Dynamic, Static
 
 SIZE = 112
@@ -373,28 +373,6 @@ def test_feathering_rises_inwards_from_the_border():
     assert (np.diff(weight[20, 9:17]) > 0).all()
     assert (weight[:, 16:] == 1).all()  # and does not fall towards the border of the frame
     np.testing.assert_array_equal(feathered(mask, 0), mask)
-
-
-def test_masks_from_napari_layers():
-    layers = pytest.importorskip("napari.layers")
-    drawn = np.zeros((3, 20, 30), np.uint8)
-    drawn[1, 5:9, 6:12] = 4
-    np.testing.assert_array_equal(mask_from_layer(layers.Labels(drawn), (3, 20, 30)), drawn > 0)
-    flat = mask_from_layer(layers.Labels(drawn[1]), (3, 20, 30))
-    np.testing.assert_array_equal(flat, drawn[1] > 0)
-    box = layers.Shapes([np.array([[5, 6], [5, 11], [8, 11], [8, 6]])], shape_type="polygon")
-    mask = mask_from_layer(box, (3, 20, 30))
-    assert mask.shape == (20, 30)
-    assert mask[6, 8]
-    assert not mask[12, 8]
-    with pytest.raises(ValueError, match="the shape"):
-        mask_from_layer(layers.Labels(drawn), (3, 20, 31))
-    with pytest.raises(ValueError, match="marks no pixel"):
-        mask_from_layer(layers.Shapes(), (20, 30))
-    with pytest.raises(TypeError, match="Labels or Shapes layer, got Image"):
-        mask_from_layer(layers.Image(np.zeros((20, 30))), (20, 30))
-    with pytest.raises(TypeError, match="mask_from_layer"):
-        Stabilised(LinearMagnifier(), mask=box)
 
 
 # ---- errors and warnings ----

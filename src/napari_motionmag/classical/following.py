@@ -104,8 +104,11 @@ class Follower:
         if mask is None:
             return None
         if len(mask.shape) == 3:
-            return np.asarray(mask[t]) > 0
-        return np.asarray(mask) > 0 if t == self.reference else None
+            marked = np.asarray(mask[t]) != 0
+            if not marked.any():
+                raise ValueError(f"mask marks no pixel in frame {t}")
+            return marked
+        return np.asarray(mask) != 0 if t == self.reference else None
 
     def layer(self, t: int) -> np.ndarray | None:
         """The mask in the pixels of frame `t`, float32 0..1 with feathered edge; None for all."""
@@ -129,6 +132,8 @@ class Follower:
             return self._raw(t)
         # mirrored at the ends of the movie, without repeating the end frames
         n = len(self.frames)
+        if n == 1:
+            return self._raw(0)
         near = np.arange(t - reach, t + reach + 1) % (2 * (n - 1))
         near = np.minimum(near, 2 * (n - 1) - near)
         weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / self.plan.smooth) ** 2)

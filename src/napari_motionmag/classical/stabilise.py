@@ -15,14 +15,11 @@ from napari_motionmag.classical.arguments import (
     untouched,
 )
 from napari_motionmag.classical.following import Aligned, Follower
-from napari_motionmag.classical.masks import (
-    checked_mask,
-    mask_from_layer,
-)
+from napari_motionmag.classical.masks import checked_mask
 from napari_motionmag.classical.options import STABILISE, checked
 from napari_motionmag.classical.scikit import require_scikit_image
 
-__all__ = ["Stabilised", "mask_from_layer"]
+__all__ = ["Stabilised"]
 
 
 class Stabilised:
@@ -42,8 +39,8 @@ class Stabilised:
         shear.
     mask : array, optional
         The part of the scene that is followed and magnified, (Y, X) bool in the reference frame,
-        or (T, Y, X) for each frame (labels count as True). `mask_from_layer` makes one of a
-        napari layer. All when None: then what most of the frame does is large motion.
+        or (T, Y, X) for each frame (labels count as True). `magnify` makes one
+        of a napari layer. All when None: then what most of the frame does is large motion.
     reference : int
         Frame number; negative ones count from the end.
     align_to : {"reference", "current"}
