@@ -20,6 +20,7 @@ _MODULES = {
     "motion_maps": ("MotionMap", "motion_map"),
     "noise_model": ("NoiseModel", "fit_noise"),
     "noise": ("NoiseFloor", "noise_floor"),
+    "fading": ("fade",),
     "surrogate": ("motionless_surrogate",),
     "kernels": ("EncoderKernels", "encoder_kernels"),
     "kernel_kinds": ("kernel_kind",),

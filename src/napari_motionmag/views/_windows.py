@@ -13,6 +13,7 @@ UNDETERMINED = 0.5  # px: a direction known no better than this in one frame is 
 # would be taken for motion along it
 _WEAKEST = 0.02
 _WARP = 0.1  # px: displacements above this are refined by warping
+_LEAST = 1e-60  # grey levels squared, for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
 
 
@@ -100,7 +101,7 @@ class WindowedDisplacement:
         self._sampler = Sampler(slice(0, height), slice(0, width))
         self._mean = self._sampler.value(mean, (0, 0), kernel)
         gradient = self._sampler.gradient(mean, (0, 0), kernel)
-        variance = noise.variance(self._mean)
+        variance = np.maximum(noise.variance(self._mean), _LEAST)
         weight = np.zeros_like(mean)
         weight[_BORDER:-_BORDER, _BORDER:-_BORDER] = 1
         weight /= variance

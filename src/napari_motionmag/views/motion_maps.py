@@ -15,12 +15,13 @@ from napari_motionmag.views._background import smooth_background
 from napari_motionmag.views._kernel import KERNELS
 from napari_motionmag.views._source import Series, as_movie
 from napari_motionmag.views._windows import WindowedDisplacement, Windows
-from napari_motionmag.views.noise_model import NoiseModel, fit_noise
+from napari_motionmag.views.noise_model import NoiseModel, fit_noise, pair_starts
 
 _FEWEST_OUTSIDE = 16  # frequencies outside the band that tell the noise
 _EXACT = 512  # frames up to which noise is followed through the operator exactly
 _TRIALS = 512
 _AVERAGED = 64  # frames that make the mean picture
+_PAIRS = 32  # of frames that tell the noise
 _KERNEL = KERNELS[1]
 
 
@@ -179,7 +180,8 @@ def motion_map(
     noise : NoiseModel, optional
         Of the pixels; estimated by :func:`fit_noise` when None.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each frame; what it raises ends the measurement.
+        Called as ``progress(done, total)`` after each frame that is read, `total` as
+        :func:`reads` says; what it raises ends the measurement.
 
     Returns
     -------
@@ -198,14 +200,15 @@ def motion_map(
     """
     movie = as_movie(movie, axes, fps)
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
-    field, windows, _ = windowed(movie, at, window, step, noise)
-    series = Series(movie, at)
     n = movie.n_frames
+    operator.row(0, n)  # refuses what does not fit the movie before it is read
+    total = reads(n, noise)
+    field, windows = windowed(movie, at, window, step, noise, progress, total)
     course = np.zeros((n, *windows.shape, 2), np.float32)
-    for t, frame in series.frames():
+    for t, frame in Series(movie, at).frames():
         course[t] = field(frame)
         if progress is not None:
-            progress(t + 1, n)
+            progress(total - n + t + 1, total)
     selected = operator.apply(course, axis=0).astype(np.float64)
     gain, freedom, skewness = operator_noise(operator, n)
     directions = field.directions
@@ -224,9 +227,21 @@ def motion_map(
     )  # fmt: skip
 
 
+def reads(n_frames: int, noise: NoiseModel | None = None) -> int:
+    """How many frames :func:`motion_map` reads, those for the mean and the noise among them."""
+    pairs = 0 if noise is not None else len(pair_starts(n_frames, _PAIRS))
+    return min(n_frames, _AVERAGED) + pairs + n_frames
+
+
 def windowed(
-    movie: Movie, at, window: int, step: int | None, noise: NoiseModel | None
-) -> tuple[WindowedDisplacement, Windows, NoiseModel]:
+    movie: Movie,
+    at=None,
+    window: int = 32,
+    step: int | None = None,
+    noise: NoiseModel | None = None,
+    progress: Callable[[int, int], object] | None = None,
+    total: int | None = None,
+) -> tuple[WindowedDisplacement, Windows]:
     """Windows over the frame and what measures their displacement."""
     side = min(movie.frame_shape[:2])
     if not 8 <= window <= side:
@@ -239,17 +254,19 @@ def windowed(
     windows = Windows(movie.frame_shape[:2], int(window), int(step))
     series = Series(movie, at)
     n = movie.n_frames
-    chosen = np.unique(np.linspace(0, n - 1, min(n, _AVERAGED)).round().astype(int))
+    count = min(n, _AVERAGED)
+    total = reads(n, noise) - n if total is None else total
+    chosen = np.linspace(0, n - 1, count).round().astype(int)
+    frames = series.frames() if count == n else ((t, series.luma(int(t))) for t in chosen)
     mean = np.zeros(series.shape)
-    if len(chosen) == n:
-        for _, frame in series.frames():
-            mean += frame / n
-    else:
-        for t in chosen:
-            mean += series.luma(int(t)) / len(chosen)
+    for done, (_, frame) in enumerate(frames, 1):
+        mean += frame / count
+        if progress is not None:
+            progress(done, total)
     if noise is None:
-        noise = fit_noise(movie, at=at)
-    return WindowedDisplacement(mean, len(chosen), windows, noise, _KERNEL), windows, noise
+        further = None if progress is None else lambda done, _: progress(count + done, total)
+        noise = fit_noise(movie, at=at, max_pairs=_PAIRS, progress=further)
+    return WindowedDisplacement(mean, count, windows, noise, _KERNEL), windows
 
 
 def operator_noise(operator: TemporalOperator, n: int) -> tuple[float, float, float]:

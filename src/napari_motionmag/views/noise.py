@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,8 @@ from napari_motionmag.views.surrogate import motionless_surrogate
 __all__ = ["NoiseFloor", "NoiseModel", "fit_noise", "motionless_surrogate", "noise_floor"]
 
 _SURE = 0.999  # of windows where nothing moves lie below where motion begins to count
+_MOST = 1e9  # stands for no limit: there is no noise
+_MOTION = ("reference", "band", "filter")
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,12 @@ class NoiseFloor:
 
     @property
     def limit(self) -> np.ndarray:
-        """Largest honest factor, (gy, gx): above, noise alone moves by more than 1 px."""
-        return 1 / self.sigma
+        """Largest honest factor, (gy, gx): above, noise alone moves by more than 1 px.
+
+        0 where the window has no structure to see motion by.
+        """
+        with np.errstate(divide="ignore"):
+            return np.minimum(1 / self.sigma, _MOST)
 
     @property
     def exceeds(self) -> np.ndarray:
@@ -78,6 +83,36 @@ class NoiseFloor:
         """:attr:`limit` at every pixel, (Y, X)."""
         return self._everywhere(self.limit)
 
+    def share_above(self, factor: float) -> float:
+        """Share of the windows with structure in which noise alone moves by more than 1 px."""
+        known = self.limit[self.limit > 0]
+        return float((known < factor).mean()) if known.size else float("nan")
+
+    def factor_at(self, share: float) -> float:
+        """Factor above which noise moves by more than 1 px in a share of the structure."""
+        known = self.limit[self.limit > 0]
+        return float(np.quantile(known, share)) if known.size else float("nan")
+
+    def describe(self, factor: float | None = None) -> str:
+        """What the map says, in a few sentences; about a factor, too, where one is given."""
+        empty = float((self.limit == 0).mean())
+        if empty == 1:
+            return "Nothing in the frame has structure enough to see motion by."
+        half, first = (f"x{self.factor_at(share):.3g}" for share in (0.5, 0.1))
+        said = [
+            f"Noise alone moves by more than 1 px above {half} in half of the frame, above {first} "
+            "in a tenth of it."
+        ]
+        if factor is not None:
+            share = self.share_above(abs(factor))
+            said.append(f"At x{factor:g} you see noise in {share:.0%} of the frame.")
+        if self.motion is not None:
+            share = float(self.exceeds[self.limit > 0].mean())
+            said.append(f"The selected motion is above the noise in {share:.0%} of the frame.")
+        if empty >= 0.005:
+            said.append(f"{empty:.0%} of the frame has no structure and is not counted.")
+        return " ".join(said)
+
     def _weight(self) -> np.ndarray:
         if self.motion is None:
             raise ValueError("the motion was not measured: use noise_floor(..., measure=True)")
@@ -92,43 +127,22 @@ class NoiseFloor:
 
 
 def noise_floor(
-    movie,
-    mode: str | TemporalOperator = "static",
-    *,
-    reference=0,
-    band: tuple[float, float] | None = None,
-    fps: float | None = None,
-    filter: str = "fir",
-    axes: str | None = None,
-    at=None,
-    window: int = 32,
-    step: int | None = None,
-    noise: NoiseModel | None = None,
-    measure: bool = True,
-    progress: Callable[[int, int], object] | None = None,
+    movie, mode: str | TemporalOperator = "static", *, measure: bool = True, **options
 ) -> NoiseFloor:
     """Map where the selected motion is more than noise, and the largest honest factor.
 
     Parameters
     ----------
     movie : array, napari Image layer or Movie
-    mode, reference, band, fps, filter
+    mode
         Which motion is selected, as for :func:`napari_motionmag.magnify`.
-    axes : str, optional
-    at : mapping or sequence of int, optional
-        Index along axes such as Z and C.
-    window : int
-        Side of the windows over which a displacement is averaged, px. Methods that look at smaller
-        surroundings are noisier than the map says.
-    step : int, optional
-        Distance between windows, px; half a window when None.
-    noise : NoiseModel, optional
-        Of the pixels; estimated when None.
     measure : bool
         Measure the motion too, which reads the whole movie; False gives `sigma` and `limit` from
         few frames.
-    progress : callable, optional
-        As for :func:`motion_map`.
+    **options
+        As for :func:`motion_map`: ``reference``, ``band``, ``fps``, ``filter``, ``axes``, ``at``,
+        ``window``, ``step``, ``noise`` and ``progress``. Methods that look at smaller surroundings
+        than the window, 32 px, are noisier than the map says.
 
     Returns
     -------
@@ -141,22 +155,20 @@ def noise_floor(
     less for a narrow band. With 5 grey levels/px of slope and noise of 2 grey levels, a window of
     32 x 32 px has 0.018 px: beyond a factor of 57 noise moves by more than a pixel.
     """
-    movie = as_movie(movie, axes, fps)
+    movie = as_movie(movie, options.pop("axes", None), options.pop("fps", None))
     found = None
     if measure:
-        found = motion_map(
-            movie, mode, reference=reference, band=band, filter=filter, at=at, window=window,
-            step=step, noise=noise, progress=progress,
-        )  # fmt: skip
+        found = motion_map(movie, mode, **options)
+        y, x, window, step, gain = found.y, found.x, found.window, found.step, found.gain
         best, worst = sigmas(found.covariance, found.directions)
-        y, x, step, gain = found.y, found.x, found.step, found.gain
     else:
-        operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
-        field, windows, _ = windowed(movie, at, window, step, noise)
+        motion = {key: options.pop(key) for key in _MOTION if key in options}
+        operator = make_operator(mode, fps=movie.fps, **motion)
         gain = operator_noise(operator, movie.n_frames)[0]
-        y, x, step = windows.y, windows.x, windows.step
+        field, windows = windowed(movie, **options)
+        y, x, window, step = windows.y, windows.x, windows.window, windows.step
         best, worst = sigmas(field.covariance, field.directions)
     return NoiseFloor(
-        y, x, int(window), step, best * np.sqrt(gain), worst * np.sqrt(gain), found,
+        y, x, window, step, best * np.sqrt(gain), worst * np.sqrt(gain), found,
         movie.frame_shape[:2],
     )  # fmt: skip

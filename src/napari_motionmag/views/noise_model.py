@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,13 @@ class NoiseModel:
 
 
 def fit_noise(
-    movie, region=None, *, axes: str | None = None, at=None, max_pairs: int = 32
+    movie,
+    region=None,
+    *,
+    axes: str | None = None,
+    at=None,
+    max_pairs: int = 32,
+    progress: Callable[[int, int], object] | None = None,
 ) -> NoiseModel:
     """Estimate the noise of a movie from differences between consecutive frames.
 
@@ -59,6 +66,8 @@ def fit_noise(
         Index along axes such as Z and C.
     max_pairs : int
         At most so many pairs of frames, spread over the movie, are read.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each pair; what it raises ends the measurement.
 
     Returns
     -------
@@ -78,8 +87,20 @@ def fit_noise(
         raise ValueError(f"max_pairs must be at least 1; got {max_pairs!r}")
     series = Series(movie, at, window)
     starts = pair_starts(movie.n_frames, max_pairs)
-    pairs = [series.to_luma(series.read(t, t + 2)) for t in starts]
-    return fit_pairs(pairs, mask, 1 / 12 if movie.dtype.kind in "iu" else 0.0, freedom_of(starts))
+    pairs = []
+    for done, t in enumerate(starts, 1):
+        pairs.append(series.to_luma(series.read(t, t + 2)))
+        if progress is not None:
+            progress(done, len(starts))
+    return fit_pairs(pairs, mask, rounding(movie.dtype, pairs), freedom_of(starts))
+
+
+def rounding(dtype: np.dtype, frames) -> float:
+    """Variance from rounding to a dtype, which all pixels have, grey levels squared."""
+    if dtype.kind in "iu":
+        return 1 / 12
+    largest = max(float(np.abs(frame).max()) for frame in frames)
+    return (float(np.finfo(dtype).eps) * largest) ** 2 / 12
 
 
 def pair_starts(n_frames: int, most: int) -> list[int]:

@@ -10,7 +10,13 @@ import numpy as np
 from napari_motionmag.cache import ByteBoundedCache
 from napari_motionmag.movie import Movie
 from napari_motionmag.views._source import Series, as_movie
-from napari_motionmag.views.noise_model import NoiseModel, fit_pairs, freedom_of, pair_starts
+from napari_motionmag.views.noise_model import (
+    NoiseModel,
+    fit_pairs,
+    freedom_of,
+    pair_starts,
+    rounding,
+)
 
 KINDS = ("redrawn", "shuffled")
 _PAIRS = 32
@@ -56,7 +62,7 @@ class _Redrawn:
         mask = np.ones(mean.shape[:2], bool)
         planes = [(..., c) for c in range(3)] if movie.is_rgb else [...]
         variance = np.empty_like(mean)
-        floor, freedom = 1 / 12 if whole else 0.0, freedom_of(starts)
+        floor, freedom = rounding(movie.dtype, pairs), freedom_of(starts)
         for plane in planes:
             noise = self.noise
             if noise is None:

@@ -1,0 +1,94 @@
+"""A magnified movie that fades into the original where its motion may be noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_motionmag.lazy import frames_as_dask
+from napari_motionmag.views._source import as_movie
+
+
+def blend(original: np.ndarray, magnified: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mix two frames: ``original + weights (magnified - original)``, in their own dtype.
+
+    Parameters
+    ----------
+    original, magnified : ndarray, the same shape and dtype
+        Integers are rounded; between two of them nothing needs to be clipped.
+    weights : ndarray, broadcast to that shape
+        0 shows the original, 1 the magnified frame.
+    """
+    mixed = original + weights * (magnified.astype(np.float64) - original)
+    if original.dtype.kind in "iu":
+        mixed = np.rint(mixed)
+    return mixed.astype(original.dtype)
+
+
+def fade(movie, magnified, weights, *, axes: str | None = None):
+    """Fade a magnified movie into the original, lazily.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+        The original.
+    magnified : array
+        Of the same shape and dtype, as :func:`napari_motionmag.magnify` makes it.
+    weights : array_like, shape (Y, X), or with the movie's axes other than T and S, in order
+        How much of the magnified movie is shown: 0 to 1; as ``noise_floor(...).weights``.
+    axes : str, optional
+        Of the movie.
+
+    Returns
+    -------
+    dask.array.Array
+        Shape and dtype of the movie, one frame a block.
+
+    Raises
+    ------
+    ValueError
+        If shapes or dtypes do not fit, or weights are outside 0..1.
+    """
+    import dask.array as da
+
+    movie = as_movie(movie, axes)
+    magnified = da.asarray(magnified)
+    if magnified.shape != movie.shape or magnified.dtype != movie.dtype:
+        raise ValueError(
+            f"magnified must have the shape {movie.shape} and dtype {movie.dtype} of the movie; "
+            f"got {magnified.shape} and {magnified.dtype}"
+        )
+    weights = spread_weights(movie, weights)
+    token = da.core.tokenize(magnified.name, weights)
+    source = frames_as_dask(movie.data, movie.axes, movie.dtype, f"original-{token}")
+    magnified = magnified.rechunk(source.chunks)
+    known = da.from_array(
+        weights,
+        chunks=tuple(-1 if letter in "YXS" else 1 for letter in movie.axes),
+        name=f"weights-{token}",
+    )
+    meta = np.empty((0,) * movie.ndim, movie.dtype)
+    return da.map_blocks(blend, source, magnified, known, dtype=movie.dtype, meta=meta)
+
+
+def spread_weights(movie, weights) -> np.ndarray:
+    """Weights with as many axes as the movie, of length 1 along time and samples.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the movie, or are outside 0..1.
+    """
+    weights = np.asarray(weights, np.float32)
+    own = [letter for letter in movie.axes if letter not in "TS"]
+    sizes = tuple(movie.shape[movie.axes.index(letter)] for letter in own)
+    frame = [letter for letter in own if letter in "YX"]
+    if weights.shape == tuple(movie.shape[movie.axes.index(letter)] for letter in frame):
+        own, sizes = frame, weights.shape
+    if weights.shape != sizes:
+        raise ValueError(
+            f"weights must have the shape {sizes} of the axes {''.join(own)}; got {weights.shape}"
+        )
+    if not (weights.min(initial=0) >= 0 and weights.max(initial=1) <= 1):  # NaN fails, too
+        raise ValueError(f"weights must be within 0..1; got {weights.min():g} to {weights.max():g}")
+    shape = [movie.shape[movie.axes.index(letter)] if letter in own else 1 for letter in movie.axes]
+    return weights.reshape(shape)
