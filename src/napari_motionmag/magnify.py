@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,7 +118,8 @@ class Magnification:
     factor : float
         m, total gain.
     recipe : dict
-        The arguments of :func:`magnify`, as plain values.
+        The arguments of :func:`magnify`, as plain values; ``axes`` and ``fps`` as the movie has
+        them. ``given`` names those of axes, fps and intensity_range that were arguments.
     """
 
     movie: Movie
@@ -206,7 +208,8 @@ def plan(
 ) -> Magnification:
     """Check the arguments of :func:`magnify` and return what makes the frames."""
     source = movie if is_image_layer(movie) else None
-    movie = Movie.from_any(movie, axes=axes, fps=fps, intensity_range=intensity_range)
+    of_the_movie = {"axes": axes, "fps": fps, "intensity_range": intensity_range}
+    movie = Movie.from_any(movie, **of_the_movie)
     factor = _checked_factor(factor)
     if method not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
@@ -226,11 +229,12 @@ def plan(
         "operator": operator.to_dict(),
         "axes": movie.axes,
         "fps": movie.fps,
-        "model": str(model),
+        "model": _model_name(model),
         "device": None if device is None else str(device),
         "precision": precision,
         "tile": tile,
-        "intensity_range": None if intensity_range is None else tuple(intensity_range),
+        "intensity_range": movie.given_range,
+        "given": [name for name, value in of_the_movie.items() if value is not None],
         **alignment,
         "options": dict(options),
     }
@@ -373,6 +377,11 @@ def magnify_layer(layer, factor: float, **options):
     from napari_motionmag.layers import magnified_layer
 
     return magnified_layer(layer, plan(layer, factor, **options))
+
+
+def _model_name(model) -> str:
+    """The model as text that means the same in another folder."""
+    return os.path.abspath(model) if str(model).endswith(".safetensors") else str(model)
 
 
 def _checked_factor(factor) -> float:
