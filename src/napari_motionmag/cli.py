@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_motionmag import __version__
+from napari_motionmag import __version__, cli_options
 
 PROGRAM = "napari-motionmag"
 BAD_INPUT, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
@@ -174,8 +174,10 @@ def _add_magnify(commands, common) -> None:
         description="Magnify the motion in a movie and write it, frame by frame, to another "
         "file. Formats go by the extension: .tif .ome.tif .npy .zarr .mp4 .mov .avi, and to "
         "read .mkv .webm .m4v too.",
-        epilog=f"example: {PROGRAM} magnify string.tif string_x25.tif --factor 25 "
+        epilog=f"{cli_options.listing()}\n\n"
+        f"example: {PROGRAM} magnify string.tif string_x25.tif --factor 25 "
         "--mode temporal --band 72 92 --fps 600",
+        formatter_class=cli_options.Formatter,
     )
     add = parser.add_argument
     add("input", metavar="IN", type=Path, help="movie to read")
@@ -223,8 +225,10 @@ def _add_magnify(commands, common) -> None:
     )
     add("--model", default="default", help="learned: difference, oh2018 or a .safetensors file")
     add("--device", help="cpu, cuda, cuda:N or mps; the best there is without")
-    add("--precision", help="float32, float16 or bfloat16")
+    add("--precision", help="float32, float16 or bfloat16; float64 with classical methods")
     add("--tile", type=int, metavar="N", help="side of the tiles in pixels")
+    cli_options.add_option(method)
+    cli_options.add_stabilise(parser)
     output = parser.add_argument_group("output")
     add = output.add_argument
     add("--overwrite", action="store_true", help="replace OUT when it exists")
@@ -279,7 +283,8 @@ def _magnify(arguments: argparse.Namespace) -> None:
         "precision": arguments.precision,
         "tile": arguments.tile,
     }
-    magnified = magnify(movie, arguments.factor, **options)
+    own = cli_options.asked_for(arguments)
+    magnified = magnify(movie, arguments.factor, **options, **own)
     shown = target.suffix.lower() in _VIDEO
     result = movie.replace(
         data=magnified,
@@ -294,7 +299,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
         save_movie(
             target,
             result,
-            recipe=_recipe(arguments, movie, options),
+            recipe=_recipe(arguments, movie, options, own),
             **writing,
             progress=None if arguments.quiet else line,
         )
@@ -309,7 +314,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
         )
 
 
-def _recipe(arguments: argparse.Namespace, movie, options: dict) -> dict:
+def _recipe(arguments: argparse.Namespace, movie, options: dict, own: dict) -> dict:
     """Return how the output is made, enough to make it again."""
     reference = options["reference"]
     if isinstance(reference, slice):
@@ -324,6 +329,15 @@ def _recipe(arguments: argparse.Namespace, movie, options: dict) -> dict:
         "fps": movie.fps,
         "intensity_range": arguments.intensity_range,
     }
+    own = dict(own)
+    if "stabilise" in own:
+        recipe["stabilise"] = own.pop("stabilise")
+    if "mask" in own:
+        from napari_motionmag.classical.mask_recipes import pack
+
+        recipe["mask"] = pack(own.pop("mask"), arguments.stabilise_mask.name)
+    if own:
+        recipe["options"] = own
     if options["method"] == "learned":
         from napari_motionmag.learned import weights
 

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-__all__ = ["OPTIONS", "STABILISE", "Option", "checked", "method_options", "parse_options"]
+__all__ = [
+    "OPTIONS",
+    "STABILISE",
+    "Option",
+    "checked",
+    "method_options",
+    "parse_options",
+    "parse_texts",
+]
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _NONE = ("none", "auto", "")
@@ -367,17 +375,24 @@ def parse_options(method: str, texts: Iterable[str]) -> dict[str, Any]:
     ValueError, TypeError
         If a text is of another form, or names an option or a value that the method does not have.
     """
-    options = {option.name: option for option in method_options(method)}
+    return parse_texts(method_options(method), texts, "--option", f"method {method!r}")
+
+
+def parse_texts(
+    options: Iterable[Option], texts: Iterable[str], argument: str, whose: str
+) -> dict[str, Any]:
+    """Read ``name=value`` texts; `argument` and `whose` say in errors what they are."""
+    known = {option.name: option for option in options}
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
-            raise ValueError(f"--option must be NAME=VALUE, got {text!r}")
-        if name not in options:
-            has = f"has {', '.join(options)}" if options else "has no options of its own"
-            raise ValueError(f"--option {name}: method {method!r} {has}")
+            raise ValueError(f"{argument} must be NAME=VALUE, got {text!r}")
+        if name not in known:
+            has = f"has {', '.join(known)}" if known else "has no options of its own"
+            raise ValueError(f"{argument} {name}: {whose} {has}")
         if name in found:
-            raise ValueError(f"--option {name} is given twice")
-        found[name] = options[name].parse(value)
+            raise ValueError(f"{argument} {name} is given twice")
+        found[name] = known[name].parse(value)
     return found
