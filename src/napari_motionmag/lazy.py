@@ -34,6 +34,7 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
     dask.array.Array
     """
     import dask.array as da
+    from dask.delayed import delayed
 
     chunks = tuple(
         (size,) if letter in "YXS" else (1,) * size
@@ -45,7 +46,8 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
         dtype=dtype,
         meta=np.empty((0,) * len(axes), dtype),
         name=name,
-        hidden=_Source(source),
+        # a key of its own: on a cluster it goes once to each worker, not with each task
+        hidden=delayed(_Source(source), name=f"source-{name}", traverse=False),
         axes=axes,
     )
 

@@ -53,7 +53,7 @@ def open_movie(
     kind = format_of(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
-    found = _read(kind, path)
+    found = _read(kind, path.absolute())  # workers of a cluster may run in another folder
     axes = axes or found.axes
     if axes is None:
         if found.hint:

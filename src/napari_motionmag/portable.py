@@ -1,0 +1,87 @@
+"""Arrays that travel to other processes by the path of their file, not by their content."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MappedFile:
+    """Where in a file the elements of an array lie.
+
+    Attributes
+    ----------
+    path : str
+        The file, absolute.
+    size : int
+        Its bytes; a file of another size is refused.
+    offset : int
+        Byte of the first element.
+    shape : tuple of int
+    dtype : numpy.dtype
+    strides : tuple of int
+        In bytes.
+    """
+
+    path: str
+    size: int
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    strides: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> MappedFile | None:
+        """Where a memory map, or a view of one, lies; None for arrays in memory.
+
+        Copy-on-write maps and maps of files without a name count as in memory.
+        """
+        root = array
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        mapped = isinstance(root, np.memmap) and isinstance(root.base, mmap.mmap)
+        if not mapped or root.filename is None or root.mode == "c":
+            return None
+        if root.mode != "r":
+            root.flush()
+        first = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+        path = str(root.filename)
+        offset = root.offset + first
+        return cls(path, os.stat(path).st_size, offset, array.shape, array.dtype, array.strides)
+
+    def open(self) -> np.ndarray:
+        """Map the file again, to read.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file in this process's file system.
+        ValueError
+            If the file has another size by now.
+        """
+        try:
+            found = os.stat(self.path).st_size
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{self.path}: there is no such file here; workers on other machines need the "
+                "movie under the same path"
+            ) from None
+        if found != self.size:
+            raise ValueError(f"{self.path}: changed from {self.size} to {found} bytes")
+        content = np.memmap(self.path, np.uint8, "r")
+        return np.ndarray(self.shape, self.dtype, content, self.offset, self.strides)
+
+
+def portable(data):
+    """Stand in for an array in pickles: a :class:`MappedFile` for memory maps, else itself."""
+    mapped = MappedFile.of(data) if isinstance(data, np.ndarray) else None
+    return data if mapped is None else mapped
+
+
+def opened(data):
+    """Undo :func:`portable`."""
+    return data.open() if isinstance(data, MappedFile) else data
