@@ -14,11 +14,19 @@ class ByteBoundedCache:
         Bytes that may be held.
     size : callable
         Bytes of a value.
+    dropped : callable, optional
+        Called as ``dropped(key, value)`` with each value that leaves to make room.
     """
 
-    def __init__(self, limit: int, size: Callable[[object], int]):
+    def __init__(
+        self,
+        limit: int,
+        size: Callable[[object], int],
+        dropped: Callable[[Hashable, object], object] | None = None,
+    ):
         self.limit = limit
         self._size = size
+        self._dropped = dropped
         self._values: OrderedDict[Hashable, object] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -28,6 +36,18 @@ class ByteBoundedCache:
     def bytes(self) -> int:
         """Bytes held."""
         return self._bytes
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._values
+
+    def peek(self, key: Hashable):
+        """The value of a key when it is held, else None."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
 
     def get(self, key: Hashable, make: Callable[[], object]):
         """The value of a key; made once, also when several threads ask at the same time."""
@@ -42,24 +62,36 @@ class ByteBoundedCache:
                     return self._values[key]
             try:
                 value = make()
+                self.put(key, value)
             finally:
                 with self._lock:
                     self._making.pop(key, None)
-            self._put(key, value)
             return value
 
-    def _put(self, key: Hashable, value) -> None:
+    def put(self, key: Hashable, value) -> None:
+        """Keep a value, unless there is one already or it is larger than all that may be held."""
         size = self._size(value)
-        if size > self.limit:
-            return
         with self._lock:
-            if key in self._values:
+            if key in self._values or size > self.limit:
                 return
             self._values[key] = value
             self._bytes += size
-            while self._bytes > self.limit:
-                _, old = self._values.popitem(last=False)
-                self._bytes -= self._size(old)
+            left = self._make_room()
+        if self._dropped is not None:
+            for pair in left:
+                self._dropped(*pair)
+
+    def at_least(self, limit: int) -> None:
+        """Raise the limit, when it is lower."""
+        self.limit = max(self.limit, limit)
+
+    def _make_room(self) -> list[tuple[Hashable, object]]:
+        left = []
+        while self._bytes > self.limit:
+            key, old = self._values.popitem(last=False)
+            self._bytes -= self._size(old)
+            left.append((key, old))
+        return left
 
     def clear(self) -> None:
         """Forget everything."""

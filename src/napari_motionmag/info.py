@@ -60,7 +60,7 @@ def _device() -> dict:
     import torch
 
     from napari_motionmag.device import choose_device
-    from napari_motionmag.learned.engine import choose_precision
+    from napari_motionmag.learned.engine import engine
 
     device = choose_device(None)
     description, memory = platform.processor() or platform.machine(), None
@@ -71,7 +71,7 @@ def _device() -> dict:
         "name": str(device),
         "description": description,
         "memory_bytes": memory,
-        "precision": str(choose_precision(None, device)).removeprefix("torch."),
+        "precision": str(engine(device=str(device)).dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
     }
 

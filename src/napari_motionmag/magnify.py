@@ -18,17 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_motionmag.cache import ByteBoundedCache
 from napari_motionmag.classical.stabilise_arguments import stabilised
+from napari_motionmag.frames import Frames
 from napari_motionmag.layer_source import is_image_layer
 from napari_motionmag.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 
 if TYPE_CHECKING:
     import dask.array as da
-
-FRAME_BYTES = 512 * 2**20
-_FRAMES = ByteBoundedCache(FRAME_BYTES, lambda frame: frame.nbytes)
 
 
 def _learned(model, device, precision, tile, options):
@@ -76,29 +73,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "linear": _classical("linear", "LinearMagnifier"),
     "lagrangian": _classical("lagrangian", "LagrangianMagnifier", on_device=False),
 }
-
-
-class Frames(Sequence):
-    """The frames of one series of a movie on the unit scale, read when asked for.
-
-    Attributes
-    ----------
-    identity : tuple
-        The same for the same frames, in all threads.
-    """
-
-    def __init__(self, movie: Movie, token: str, other: tuple[int, ...]):
-        self.movie = movie
-        self.other = other
-        self.identity = (token, other)
-
-    def __len__(self) -> int:
-        return self.movie.n_frames
-
-    def __getitem__(self, t: int) -> np.ndarray:
-        return _FRAMES.get(
-            (self.identity, t), lambda: self.movie.to_unit(self.movie.read(t, self.other))
-        )
 
 
 @dataclass(frozen=True)

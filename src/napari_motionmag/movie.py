@@ -26,6 +26,7 @@ from napari_motionmag.axes import (
     guess_axes,
     positive,
 )
+from napari_motionmag.identity import source_token
 from napari_motionmag.intensity import estimate_range
 from napari_motionmag.layer_source import is_image_layer, layer_arguments
 from napari_motionmag.lazy import frames_as_dask
@@ -114,6 +115,7 @@ class Movie:
         set_(self, "_range", None if intensity_range is None else checked_range(intensity_range))
         set_(self, "_estimated", intensity_range is None)
         set_(self, "_token", uuid.uuid4().hex)
+        set_(self, "source", source_token(data))
         set_(self, "_lock", threading.RLock())
         if self._range is not None:
             _warn_if_inexact(self.dtype, self._range)
@@ -177,7 +179,10 @@ class Movie:
             "units": self.units,
             "name": self.name,
         }
-        return type(self)(**(arguments | changes))
+        made = type(self)(**(arguments | changes))
+        if made.data is self.data:
+            object.__setattr__(made, "source", self.source)
+        return made
 
     @property
     def ndim(self) -> int:

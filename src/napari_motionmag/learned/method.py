@@ -1,15 +1,21 @@
 """The learned methods behind the interface that all methods share."""
 
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from napari_motionmag.cache import ByteBoundedCache
 from napari_motionmag.classical.color import luma
 from napari_motionmag.learned import weights
+from napari_motionmag.temporal import Static
+from napari_motionmag.temporal.stream import Variation, needed
 
-ENCODING_BYTES = 1024 * 2**20
+RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
+RECENT_BYTES = 64 * 2**20  # variations and encodings of frames shown last, for another factor
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class LearnedMagnifier:
     ----------
     model : str or Path
         Name of shipped weights or path of a ``.safetensors`` file.
-    device, precision, tile
+    device, precision, tile, compile
         See :class:`napari_motionmag.learned.engine.Engine`; chosen when None.
 
     Raises
@@ -33,6 +39,7 @@ class LearnedMagnifier:
     device: str | None = None
     precision: str | None = None
     tile: int | None = None
+    compile: bool = False
 
     name = "learned"
     smallest_frame = 8  # px; below, nothing is left of the frame at the network's resolution
@@ -41,10 +48,21 @@ class LearnedMagnifier:
         weights.read_card(weights.resolve(self.model))
         if (self.device, self.precision, self.tile) != (None, None, None):
             from napari_motionmag.device import choose_device
-            from napari_motionmag.learned.engine import checked_tile, choose_precision
+            from napari_motionmag.learned.precision import checked_precision
+            from napari_motionmag.learned.tiles import checked_tile
 
-            choose_precision(self.precision, choose_device(self.device))
+            checked_precision(self.precision, choose_device(self.device))
             checked_tile(self.tile)
+
+    def _engine(self):
+        from napari_motionmag.learned.engine import engine
+
+        return engine(self.model, self.device, self.precision, self.tile, self.compile)
+
+    @property
+    def context(self) -> int:
+        """Pixels around a region of a frame that take part in what is drawn there."""
+        return self._engine().halo
 
     def magnify(self, frames, operator, times: Sequence[int], factor: float) -> np.ndarray:
         """Magnified frames.
@@ -52,7 +70,9 @@ class LearnedMagnifier:
         Parameters
         ----------
         frames : sequence of ndarray
-            float32 (Y, X) or (Y, X, 3), black 0, white 1.
+            float32 (Y, X) or (Y, X, 3), black 0, white 1. With an attribute ``identity`` (the
+            same for the same frames) and a method ``key(t)`` (the same for the same frame), what
+            was computed of them is used again by later calls.
         operator : TemporalOperator
             Bound; selects what is magnified.
         times : sequence of int
@@ -65,71 +85,200 @@ class LearnedMagnifier:
         ndarray
             float32 (len(times), Y, X) or (len(times), Y, X, 3).
         """
-        from napari_motionmag.learned.engine import engine
-
-        runner = engine(self.model, self.device, self.precision, self.tile)
-        draw = _by_difference if runner.kind == "difference" else _by_shape
-        return np.stack([draw(runner, frames, operator, t, factor) for t in times])
-
-
-def _by_difference(runner, frames, operator, t: int, factor: float) -> np.ndarray:
-    """``B + R(B, (m - 1) T(luma))``: the temporal operator acts on pixels."""
-    frame = frames[t]
-    indices, shares = operator.row(t, len(frames))
-    # Relative to the current frame: T is blind to what stands still, rounding should be, too.
-    rest = luma(frame)
-    variation = np.zeros(frame.shape[:2], np.float32)
-    for index, share in zip(indices.tolist(), shares.tolist(), strict=True):
-        if index != t:
-            variation += np.float32(share) * (luma(frames[index]) - rest)
-    variation += np.float32(shares.sum()) * rest
-    return runner.difference(frame, np.float32(factor - 1) * variation)
+        runner = self._engine()
+        draw, planes = (_by_difference, 8) if runner.kind == "difference" else (_by_shape, 96)
+        held = _Read(frames)
+        out, first = [], 0
+        while first < len(times):
+            shape = held.hold(times[first : first + 1])[0].shape
+            last = first + max(1, RUN_BYTES // (planes * shape[0] * shape[1]))
+            held.hold(times[first:last])
+            out.append(draw(runner, held, operator, times[first:last], factor))
+            first = last
+        return out[0] if len(out) == 1 else np.concatenate(out)
 
 
-def _by_shape(runner, frames, operator, t: int, factor: float) -> np.ndarray:
+class _Read:
+    """Frames of a call: those that are drawn are read once; keys when the frames have them."""
+
+    def __init__(self, frames):
+        self._frames = frames
+        self._held: dict[int, np.ndarray] = {}
+        self.identity = getattr(frames, "identity", None)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def hold(self, times: Sequence[int]) -> list[np.ndarray]:
+        """Read frames, to be had again until others are held."""
+        self._held = {t: self[t] for t in times}
+        return [self._held[t] for t in times]
+
+    def __getitem__(self, t: int) -> np.ndarray:
+        return self._held[t] if t in self._held else self._frames[t]
+
+    def key(self, t: int) -> Hashable | None:
+        """The key of a frame, None when it has none."""
+        if hasattr(self._frames, "key"):
+            return self._frames.key(t)
+        return None if self.identity is None else (self.identity, t)
+
+    def window_key(self, indices: Sequence[int]) -> Hashable | None:
+        """A key of all frames that an output is made of."""
+        if hasattr(self._frames, "window_key"):
+            return self._frames.window_key(indices)
+        return self.identity
+
+    def together(self, count: int) -> int:
+        """How many outputs, each made of `count` frames, to make of one reading of them."""
+        if hasattr(self._frames, "reserve") and not self._frames.reserve(count):
+            first = next(iter(self._held.values()))
+            return max(1, RUN_BYTES // (8 * first[..., :1].size))
+        return 1
+
+
+# ---- what is kept from call to call ----
+
+
+class _Variations:
+    """The last few variations of signals that were kept up with."""
+
+    count = 32
+
+    def __init__(self):
+        self._kept: OrderedDict[Hashable, Variation] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, key: Hashable | None, operator, n_frames: int) -> Variation:
+        """The variation of a signal; another one each time when it has no key."""
+        if key is None:
+            return Variation(operator, n_frames)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = Variation(operator, n_frames)
+            self._kept.move_to_end(key)
+            while len(self._kept) > 1 and (
+                len(self._kept) > self.count
+                or sum(v.nbytes for v in self._kept.values()) > 4 * RUN_BYTES
+            ):
+                self._kept.popitem(last=False)
+            return self._kept[key]
+
+
+def _size(value) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_size, value))
+    return value.nbytes if isinstance(value, np.ndarray) else value.numel() * value.element_size()
+
+
+_VARIATIONS = _Variations()
+_RECENT = ByteBoundedCache(RECENT_BYTES, _size)
+
+
+def _recent(key: Hashable | None, make: Callable[[], object]):
+    """A value that is wanted again when the factor changes."""
+    if key is None:
+        return make()
+    value = _RECENT.peek(key)
+    if value is None:
+        value = make()
+        _RECENT.at_least(min(16 * RECENT_BYTES, 3 * _size(value)))
+        _RECENT.put(key, value)
+    return value
+
+
+def _varied(kind: tuple, frames: _Read, operator, times, get) -> list:
+    """T of a signal at some times; that of a single time is kept for the next factor."""
+    n = len(frames)
+    # the reference frames alone decide on what is kept in static mode
+    fixed = operator.frames(n).tolist() if isinstance(operator, Static) else None
+    movie = frames.identity if fixed is None else frames.window_key(fixed)
+    key = None if movie is None else (kind, movie, operator)
+    indices, _ = needed(operator, times[0], n)
+    variation = _VARIATIONS.of(key, operator, n)
+
+    def vary(times):
+        return variation(times, get, frames.together(len(indices)))
+
+    window = frames.window_key(indices.tolist()) if len(times) == 1 else None
+    if window is None:
+        return vary(times)
+    return [_recent((kind, operator, times[0], window), lambda: vary(times)[0])]
+
+
+# ---- the two networks ----
+
+
+def _by_difference(runner, frames: _Read, operator, times, factor: float) -> np.ndarray:
+    """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
+    drawn = _varied(("luma",), frames, operator, times, lambda index: luma(frames[index]))
+    return runner.difference([frames[t] for t in times], drawn, factor - 1)
+
+
+def _by_shape(runner, frames: _Read, operator, times, factor: float) -> np.ndarray:
     """Draw from shape and texture: ``Delta = T(M)``, base ``M - Delta`` (paper, Eq. 3 and 4).
 
-    Shape encodings are kept from call to call, so that each frame is encoded once. The device is
+    Encodings are kept from call to call, so that each frame is encoded once. The device is
     locked for each piece of work, never while a frame is read.
     """
-    padding = runner.padding(frames[t])
-    padded = padding.add(frames[t])
-    out = np.empty_like(padded)
-    network = runner.network(1 if padded.ndim == 2 else 3)
-    indices, shares = operator.row(t, len(frames))
-    for tile in runner.tiles(*out.shape[:2]):
-        with runner.working():
-            texture, shape = network.encoder(runner.upload(padded[tile.y, tile.x]))
-            shape = shape.float()
-            delta = float(shares.sum()) * shape
-        for index, share in zip(indices.tolist(), shares.tolist(), strict=True):
-            if index != t:
-                other = _shape(runner, network, frames, padding, index, tile)
-                with runner.working():
-                    delta += share * (other.to(shape) - shape)
-        with runner.working():
-            response = network.manipulator.response(delta, factor)
-            part = runner.download(network.decoder(texture, shape - delta + response))
-        out[tile.out_y, tile.out_x] = part[tile.keep_y, tile.keep_x]
-    return padding.remove(out)
+    import torch
+
+    padding = runner.padding(frames[times[0]])
+    padded = {t: padding.add(frames[t]) for t in times}
+    example = padded[times[0]]
+
+    def work(engine, tile, first: int, last: int) -> np.ndarray:
+        network = engine.network(1 if example.ndim == 2 else 3)
+        place = (engine.identity, tile.place)
+        mine = times[first:last]
+
+        def encode(index: int):
+            frame = padded[index] if index in padded else padding.add(frames[index])
+            with engine.streaming():
+                given = engine.upload(frame[tile.y, tile.x])
+                with engine.working():
+                    texture, shape = network.encoder(given)
+                    engine.finish()
+            return texture, shape.float()
+
+        count = len(needed(operator, mine[0], len(frames))[0])
+        own = {}
+
+        def encoding(index: int):
+            if index in own:
+                return own[index]
+            key = frames.key(index)
+            if key is None:
+                return encode(index)
+            found = _encodings().get(place, key, lambda: encode(index), count)
+            return tuple(part.to(engine.device) for part in found)
+
+        def shape(index: int):
+            # on the CPU as NumPy arrays, which do not take torch's threads outside of the lock
+            made = encoding(index)[1]
+            return made.numpy() if made.device.type == "cpu" else made
+
+        for t in mine:
+            own[t] = encoding(t)
+        with torch.inference_mode():
+            deltas = _varied(("shape", place), frames, operator, mine, shape)
+            delta = torch.cat([torch.as_tensor(d, device=engine.device) for d in deltas])
+        with engine.streaming(), engine.working():
+            texture = torch.cat([own[t][0] for t in mine])
+            base = torch.cat([own[t][1] for t in mine])
+            with engine.uncast():  # large factors pass the range of 16-bit floats
+                magnified = base - delta + network.manipulator.response(delta, factor)
+            drawn = network.decoder(texture, magnified)
+            engine.finish()
+        return engine.download(drawn)
+
+    out = np.empty((len(times), *example.shape), np.float32)
+    runner.in_pieces(len(times), example.shape[:2], work, out)
+    return np.stack([padding.remove(frame) for frame in out])
 
 
-def _tensor_bytes(tensor) -> int:
-    return tensor.numel() * tensor.element_size()
+@lru_cache(maxsize=1)
+def _encodings():
+    from napari_motionmag.learned.features import Encodings
 
-
-_SHAPES = ByteBoundedCache(ENCODING_BYTES, _tensor_bytes)
-
-
-def _shape(runner, network, frames, padding, index: int, tile):
-    """The shape encoding of a tile of another frame."""
-
-    def encode():
-        view = padding.add(frames[index])[tile.y, tile.x]
-        with runner.working():
-            return network.encoder(runner.upload(view))[1]
-
-    identity = getattr(frames, "identity", None)
-    if identity is None:
-        return encode()
-    return _SHAPES.get((runner.identity, identity, index, tile.corner), encode)
+    return Encodings()

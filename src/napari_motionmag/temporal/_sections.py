@@ -104,3 +104,18 @@ def both_ways_row(op, t: int, n: int) -> np.ndarray:
     row[-1] += 2 * right.sum()
     row[n - 1 - pad : n - 1] -= right[::-1]
     return row
+
+
+@lru_cache(maxsize=64)
+def lasting(op, tolerance: float) -> int | None:
+    """Number of frames whose weights sum to all but a part of all weights; None: more than known.
+
+    A filter that starts so many frames before has forgotten how it started.
+    """
+    length = fading(op)
+    if length > _LONG:
+        return None
+    impulse = np.zeros(length)
+    impulse[0] = 1
+    after = np.cumsum(np.abs(signal.sosfilt(op.sos, impulse))[::-1])[::-1]
+    return int(np.count_nonzero(after >= tolerance * after[0]))
