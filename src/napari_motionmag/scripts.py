@@ -182,6 +182,7 @@ def literal(value) -> str:
 class _Writer:
     def __init__(self, calls: Sequence[Call]):
         self._imports: dict[str, set[str]] = {}
+        self._numpy = False
         self._lines: list[str] = []
         self._done: list[tuple[Any, str]] = []  # (call or layer, variable)
         functions = {call.function for call in _reachable(calls)}
@@ -192,12 +193,10 @@ class _Writer:
 
         made = f"Made with napari-motionmag {__version__}."
         head = [f'"""{title or made}' + (f"\n\n{made}\n" if title else "") + '"""', ""]
-        modules = sorted(self._imports)
-        if "numpy" in modules:
+        if self._numpy:
             head += ["import numpy as np", ""]
-        for module in modules:
-            if module != "numpy":
-                head.append(f"from {module} import {', '.join(sorted(self._imports[module]))}")
+        for module in sorted(self._imports):
+            head.append(f"from {module} import {', '.join(sorted(self._imports[module]))}")
         return "\n".join([*head, "", *self._lines]) + "\n"
 
     def variable_of(self, call: Call) -> str:
@@ -259,10 +258,13 @@ class _Writer:
                 f"an array of {value.size} numbers is too large to be written into a script; "
                 f"{LARGEST_ARRAY} are allowed"
             )
-        self._imports.setdefault("numpy", set())
+        self._numpy = True
+        dtype = f'dtype="{value.dtype}"'
+        if not value.size:
+            return f"np.empty({self.value(value.shape)}, {dtype})"
         plain = value.dtype in (np.float64, np.int64, np.bool_)
-        dtype = "" if plain and value.size else f', dtype="{value.dtype}"'
-        return f"np.array({self.value(value.tolist())}{dtype})"
+        written = self.value(value.tolist())
+        return f"np.array({written})" if plain else f"np.array({written}, {dtype})"
 
     def _dataclass(self, value) -> str:
         """Write one of the program's own, its defaults left out."""
@@ -377,7 +379,7 @@ def _reachable(calls: Sequence) -> Iterator[Call]:
 def _fitted(start: str, arguments: list[str]) -> str:
     """Return a call in one line or, where that is too long, with a line for each argument."""
     line = f"{start}({', '.join(arguments)})"
-    if len(line) <= LONGEST_LINE or not arguments:
+    if len(line) <= LONGEST_LINE or len(arguments) < 2:
         return line
     return "\n".join([f"{start}(", *(f"    {argument}," for argument in arguments), ")"])
 
