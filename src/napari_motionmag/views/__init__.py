@@ -10,7 +10,7 @@ _MODULES = {
     "slices": ("compare_slices", "slice_calibration", "slice_view", "xt", "yt"),
     "points": ("intensity_trace",),
     "slice_export": ("save_slice",),
-    "slice_passes": ("slice_passes",),
+    "passes": ("slice_passes",),
     "figures": ("SlicePicture", "draw_displacement", "draw_slices", "draw_spectrum"),
     "shapes": ("area_from_shapes", "line_from_shapes", "polygon_mask", "region_from_shapes"),
     "displacement": ("displacement_trace",),

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_motionmag.movie import Movie
 from napari_motionmag.units import metres
+from napari_motionmag.views._magnified import TOGETHER, MagnifiedFrames
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
 BLOCK_BYTES = 1 << 26  # frames read together take no more memory than this
@@ -55,6 +56,7 @@ class Series:
         self.movie = movie
         self.window = window or (slice(0, height), slice(0, width))
         self.at = _place(movie, at)
+        self.magnified = MagnifiedFrames.of(movie, tuple(self.at.values()))
 
     @property
     def n_frames(self) -> int:
@@ -84,10 +86,13 @@ class Series:
         ValueError
             When pixels are NaN or infinite.
         """
-        block = self.lazy(slice(start, stop, step))
-        if hasattr(block, "compute"):
-            block = block.compute()
-        frames = np.asarray(block)
+        if self.magnified is not None:
+            frames = self.magnified.read(range(start, stop, step), self.window)
+        else:
+            block = self.lazy(slice(start, stop, step))
+            if hasattr(block, "compute"):
+                block = block.compute()
+            frames = np.asarray(block)
         if frames.dtype.kind == "f":
             whole = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
             if not whole.all():
@@ -120,6 +125,8 @@ class Series:
         per_frame = int(np.prod(self.shape)) * self.movie.dtype.itemsize
         per_frame *= self.movie.shape[-1] if self.movie.is_rgb else 1
         most = max(1, BLOCK_BYTES // max(per_frame, 1))
+        if self.magnified is not None:
+            most = min(most, TOGETHER)
         cuts = [c for c in self.chunk_starts() if start < c < stop]
         edges = [start, *cuts, stop]
         run = start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import signal
@@ -18,6 +18,7 @@ from napari_motionmag.views._windows import WindowedDisplacement, Windows
 from napari_motionmag.views.noise_model import NoiseModel, fit_noise, pair_starts
 
 _FEWEST_OUTSIDE = 16  # frequencies outside the band that tell the noise
+SURE = 0.999  # of windows where nothing moves lie below where motion begins to count
 _EXACT = 512  # frames up to which noise is followed through the operator exactly
 _TRIALS = 512
 _AVERAGED = 64  # frames that make the mean picture
@@ -119,6 +120,22 @@ class MotionMap:
         shape = 8 * directions / max(self.skewness, 1e-3) ** 2
         above = (chi2.ppf(share, shape) - shape) / np.sqrt(2 * shape)
         return 1 + np.sqrt(2 / (self.freedom * directions) + self.doubt**2) * above
+
+    @property
+    def stands_out(self) -> np.ndarray:
+        """Whether the motion is more than chance gives in 999 of 1000 still windows, (gy, gx)."""
+        return np.nan_to_num(self.significance, nan=0.0) > self.chance(SURE)
+
+    def in_units(self, pixel: tuple[float, float]) -> MotionMap:
+        """Return a map whose phasors, and so :attr:`amplitude`, are in the unit of the pixels.
+
+        Parameters
+        ----------
+        pixel : (float, float)
+            Height and width of a pixel.
+        """
+        size = np.asarray(pixel, float)[:, np.newaxis, np.newaxis]
+        return replace(self, phasors=self.phasors * size)
 
     @property
     def scale(self) -> tuple[float, float]:

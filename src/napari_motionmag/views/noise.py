@@ -10,6 +10,7 @@ from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views._source import as_movie
 from napari_motionmag.views._windows import Windows
 from napari_motionmag.views.motion_maps import (
+    SURE,
     MotionMap,
     motion_map,
     operator_noise,
@@ -21,7 +22,6 @@ from napari_motionmag.views.surrogate import motionless_surrogate
 
 __all__ = ["NoiseFloor", "NoiseModel", "fit_noise", "motionless_surrogate", "noise_floor"]
 
-_SURE = 0.999  # of windows where nothing moves lie below where motion begins to count
 _MOST = 1e9  # stands for no limit: there is no noise
 _MOTION = ("reference", "band", "filter")
 
@@ -98,7 +98,7 @@ class NoiseFloor:
         empty = float((self.limit == 0).mean())
         if empty == 1:
             return "Nothing in the frame has structure enough to see motion by."
-        half, first = (f"x{self.factor_at(share):.3g}" for share in (0.5, 0.1))
+        half, first = (f"x{self.factor_at(share):.2g}" for share in (0.5, 0.1))
         said = [
             f"Noise alone moves by more than 1 px above {half} in half of the frame, above {first} "
             "in a tenth of it."
@@ -117,7 +117,7 @@ class NoiseFloor:
         if self.motion is None:
             raise ValueError("the motion was not measured: use noise_floor(..., measure=True)")
         found = self.motion
-        low = found.chance(_SURE)
+        low = found.chance(SURE)
         part = np.clip((np.nan_to_num(found.significance, nan=0.0) - low) / 2, 0, 1)
         return part * part * (3 - 2 * part)
 

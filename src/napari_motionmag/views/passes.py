@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from napari_motionmag.views._magnified import TOGETHER
 from napari_motionmag.views._source import BLOCK_BYTES, Series, as_movie
 from napari_motionmag.views.slices import Line, LineSampler, sample_dtype
 
-FIRST = 32  # rows of the first, coarse view
+FIRST = 24  # rows of the first, coarse view
 BATCH_SECONDS = 0.2  # so long may it take until something new is seen
 
 
@@ -42,8 +43,8 @@ def slice_passes(
     done : int
         How many frames are there, up to all of the movie.
     view : ndarray, shape (T, L) or (T, L, 3)
-        The same array each time. Rows of frames that are not there yet repeat the one before;
-        after the last step it is what ``slice_view`` gives.
+        The same array each time. Rows of frames that are not there yet repeat the one before, or
+        are NaN; after the last step it is what ``slice_view`` gives.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def _passes(series: Series, sampler: LineSampler, first: int):
     n = series.n_frames
     dtype = sample_dtype(series.movie.dtype)
     colours = (3,) if series.movie.is_rgb else ()
-    view = np.empty((n, sampler.length, *colours), dtype)
+    view = np.full((n, sampler.length, *colours), np.nan, dtype)
     edges = _units(series)
     done = 0
     for chosen, reach in _coarse_to_fine(len(edges) - 1, first):
@@ -103,14 +104,15 @@ def _batches(chosen: range, edges: np.ndarray, series: Series) -> Iterator[range
     single = len(edges) - 1 == series.n_frames  # others are read one at a time
     per_frame = int(np.prod(series.shape)) * series.movie.dtype.itemsize * 3
     most = max(1, BLOCK_BYTES // per_frame) if single else 1
-    at, size = 0, 1
+    least = 1 if series.magnified is None else TOGETHER
+    at, size = 0, least
     while at < len(chosen):
         begun = time.perf_counter()
         batch = chosen[at : at + size]
         yield batch
         at += len(batch)
         each = (time.perf_counter() - begun) / len(batch)
-        size = int(np.clip(BATCH_SECONDS / max(each, 1e-6), 1, min(most, 4 * size)))
+        size = max(least, int(min(BATCH_SECONDS / max(each, 1e-6), most, 4 * size)))
 
 
 def _read(batch: range, edges, series: Series, sampler: LineSampler, dtype):
