@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterable
 from numbers import Real
 
-import numpy as np
-
-__all__ = ["checked_factor", "checked_times", "in_order", "untouched"]
+__all__ = ["checked_factor", "checked_times"]
 
 
 def checked_times(times: Iterable[int], n_frames: int) -> list[int]:
@@ -30,14 +28,3 @@ def checked_factor(factor: float) -> float:
     if not math.isfinite(factor):
         raise ValueError(f"factor must be a finite number, got {factor!r}")
     return float(factor)
-
-
-def untouched(frames, times: list[int]) -> np.ndarray:
-    """The frames as they are, (T, Y, X[, 3]) float32: the result of factor 1."""
-    found = {t: np.asarray(frames[t], dtype=np.float32) for t in sorted(set(times))}
-    return np.stack([found[t] for t in times])
-
-
-def in_order(results: dict[int, np.ndarray], times: list[int]) -> np.ndarray:
-    """Results by frame number as a stack in the order asked for, (T, Y, X[, 3]) float32."""
-    return np.stack([results[t] for t in times]).astype(np.float32, copy=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from napari_motionmag.classical.color import luma
 from napari_motionmag.classical.masks import feathered, smooth_step
 from napari_motionmag.classical.transforms import apply, mean_transform
 from napari_motionmag.classical.warping import sample
+from napari_motionmag.methods import tell
 
 if TYPE_CHECKING:
     from napari_motionmag.classical.stabilise import Stabilised
@@ -90,11 +90,11 @@ class Follower:
             return frame
         if bad.all():
             raise ValueError(f"frame {t} has no finite pixel")
-        warnings.warn(
+        tell(
+            self.frames,
+            "not finite",
             f"frame {t} has {int(bad.sum())} values that are not finite: the mean of the others "
             "stands in for them, and they come back unchanged in the output",
-            UserWarning,
-            stacklevel=2,
         )
         return np.where(bad, frame[~bad].mean(dtype=np.float64).astype(np.float32), frame)
 
@@ -149,11 +149,11 @@ class Follower:
     def _estimate(self, t: int) -> np.ndarray:
         found = self._prepared().align(self._grey(t), self.mask(t))
         if found.correlation < _POORLY_ALIKE:
-            warnings.warn(
+            tell(
+                self.frames,
+                "alignment",
                 f"frame {t} aligns poorly to reference {self.reference}: correlation "
                 f"{found.correlation:.2f}; the best map found is used",
-                UserWarning,
-                stacklevel=2,
             )
         return found.matrix
 
@@ -184,6 +184,7 @@ class Aligned(Sequence):
         self._still = follower.finite(pivot)
         self._layer = follower.layer(pivot)
         self._pixels = np.indices(follower.shape, dtype=np.float64)
+        self.told = getattr(follower.frames, "told", None)
         if follower.identity is not None:
             self.identity = ("stabilised", follower.identity, pivot)
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
-from napari_motionmag.classical.arguments import (
-    checked_factor,
-    checked_times,
-    in_order,
-    untouched,
-)
+from napari_motionmag.classical.base import ClassicalMethod
 from napari_motionmag.classical.flow import FlowEstimator
 from napari_motionmag.classical.options import OPTIONS, checked
 from napari_motionmag.classical.reading import Reader
 from napari_motionmag.classical.scikit import require_scikit_image
 from napari_motionmag.classical.warping import draw_displaced
+
+if TYPE_CHECKING:
+    from napari_motionmag.temporal import TemporalOperator
 
 __all__ = ["LagrangianMagnifier"]
 
@@ -26,7 +24,7 @@ __all__ = ["LagrangianMagnifier"]
 _RIDGE = 1e-3
 
 
-class LagrangianMagnifier:
+class LagrangianMagnifier(ClassicalMethod):
     """Magnify motion by dense optical flow and drawing every point displaced.
 
     For an output frame t the flow from t to each frame that the temporal operator needs is
@@ -101,62 +99,25 @@ class LagrangianMagnifier:
         if self.radius is None:
             self.radius = 5 if self.flow == "ilk" else 3
 
-    def magnify(
+    def _magnify(
         self,
         frames: Sequence[np.ndarray],
-        operator: Any,
-        times: Iterable[int],
+        operator: TemporalOperator,
+        times: list[int],
         factor: float,
     ) -> np.ndarray:
-        """Multiply the motion that a temporal operator selects.
-
-        Parameters
-        ----------
-        frames : sequence of numpy.ndarray
-            ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Each frame that
-            is needed is read once.
-        operator : TemporalOperator
-            Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
-        times : iterable of int
-            Output frames.
-        factor : float
-            Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, (len(times), Y, X) or (len(times), Y, X, 3).
-
-        Raises
-        ------
-        ValueError
-            If `times` or `factor` is out of range, or the frames differ in shape or are too
-            small.
-
-        Warns
-        -----
-        UserWarning
-            If pixels are not finite.
-        """
-        times = checked_times(times, len(frames))
-        factor = checked_factor(factor)
-        if factor == 1:
-            return untouched(frames, times)
-        order = sorted(set(times))
         reader = Reader(frames, "pass")
-        shape = reader.read(order[0]).shape[:2]
+        shape = reader.read(times[0]).shape[:2]
         if min(shape) < self.smallest_frame:
             raise ValueError(
                 f"frames must be at least {self.smallest_frame} x {self.smallest_frame} px for "
                 f"{self.name}, got {shape[0]} x {shape[1]}"
             )
-        results = {}
-        for t, delta in self._displacements(reader, operator, order, len(frames)):
+        out = np.empty((len(times), *reader.shape), np.float32)
+        for n, (t, delta) in enumerate(self._displacements(reader, operator, times, len(frames))):
             frame = reader.read(t)
-            if delta.any():
-                frame = self._draw(frame, (factor - 1) * delta)
-            results[t] = frame
-        return in_order(results, times)
+            out[n] = self._draw(frame, (factor - 1) * delta) if delta.any() else frame
+        return out
 
     def _draw(self, frame: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         bad = ~np.isfinite(frame)
@@ -166,7 +127,9 @@ class LagrangianMagnifier:
         filled = np.where(bad, frame[~bad].mean(dtype=np.float64), frame)
         return np.where(bad, frame, draw_displaced(filled, displacement, self.order))
 
-    def _displacements(self, reader: Reader, operator: Any, times: list[int], n_frames: int):
+    def _displacements(
+        self, reader: Reader, operator: TemporalOperator, times: list[int], n_frames: int
+    ):
         """Yield each output frame and the displacement (2, Y, X) selected in it, px."""
         estimator = FlowEstimator(self.flow, self.radius, self.blur)
         # which output frames need which frame: each is read once, and held no longer than needed

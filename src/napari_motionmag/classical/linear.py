@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from napari_motionmag.classical.arguments import (
-    checked_factor,
-    checked_times,
-    in_order,
-    untouched,
-)
+from napari_motionmag.classical.base import ClassicalMethod
 from napari_motionmag.classical.displacement import typical_displacement
 from napari_motionmag.classical.laplacian import LaplacianPyramid, expand, reduce, reduced_size
 from napari_motionmag.classical.options import OPTIONS, checked
 from napari_motionmag.classical.reading import Reader
 from napari_motionmag.device import choose_device, choose_dtype, device_lock
+from napari_motionmag.methods import tell
+
+if TYPE_CHECKING:
+    from napari_motionmag.temporal import TemporalOperator
 
 __all__ = ["LinearMagnifier"]
 
 
-class LinearMagnifier:
+class LinearMagnifier(ClassicalMethod):
     """Magnify motion or colour by adding a multiple of the temporal variation of each pixel.
 
     What the temporal operator selects of the intensities is taken apart by wavelength,
@@ -120,77 +118,37 @@ class LinearMagnifier:
         self.device = choose_device(device, mps=False)
         self.dtype = choose_dtype(dtype)
 
-    def magnify(
-        self,
-        frames: Sequence[np.ndarray],
-        operator: Any,
-        times: Iterable[int],
-        factor: float,
-    ) -> np.ndarray:
-        """Multiply the variation that a temporal operator selects.
-
-        Parameters
-        ----------
-        frames : sequence of numpy.ndarray
-            ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Each frame that
-            is needed is read once.
-        operator : TemporalOperator
-            Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
-        times : iterable of int
-            Output frames.
-        factor : float
-            Total gain m: 1 leaves, 0 removes, negative mirrors.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, (len(times), Y, X) or (len(times), Y, X, 3).
-
-        Raises
-        ------
-        ValueError
-            If `times` or `factor` is out of range, or the frames differ in shape or are too small
-            for the pyramid.
-
-        Warns
-        -----
-        UserWarning
-            If the displacement passes the bound for wavelengths of 10 px or more (and
-            `lambda_c`), or if pixels are not finite.
-        """
-        times = checked_times(times, len(frames))
-        factor = checked_factor(factor)
-        if factor == 1:
-            return untouched(frames, times)
-        order = sorted(set(times))
-        try:
-            results = self._magnify(frames, operator, order, factor, self.device)
-        except torch.cuda.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            warnings.warn(
-                f"{self.name}: the GPU is out of memory; working on the CPU",
-                UserWarning,
-                stacklevel=2,
-            )
-            results = self._magnify(frames, operator, order, factor, torch.device("cpu"))
-        return in_order(results, times)
-
     def _magnify(
         self,
         frames: Sequence[np.ndarray],
-        operator: Any,
+        operator: TemporalOperator,
         times: list[int],
         factor: float,
+    ) -> np.ndarray:
+        try:
+            return self._on(self.device, frames, operator, times, factor)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            said = f"{self.name}: the GPU is out of memory; working on the CPU"
+            tell(frames, "memory", said, stacklevel=3)
+            return self._on(torch.device("cpu"), frames, operator, times, factor)
+
+    def _on(
+        self,
         device: torch.device,
-    ) -> dict[int, np.ndarray]:
+        frames: Sequence[np.ndarray],
+        operator: TemporalOperator,
+        times: list[int],
+        factor: float,
+    ) -> np.ndarray:
         reader = Reader(frames, "magnify" if self.chroma else "pass")
         shape = reader.read(times[0]).shape[:2]
         pyramid = self._pyramid(shape)
         current, variation = self._select(reader, operator, times, len(frames), device)
         alpha = factor - 1
         bound = _Bound(factor, self.lambda_c)
-        results = {}
-        for t in times:
+        out = np.empty((len(times), *reader.shape), np.float32)
+        for n, t in enumerate(times):
             with device_lock(device):
                 change = variation.pop(t)
                 if self.what == "motion":
@@ -203,10 +161,11 @@ class LinearMagnifier:
                     change = self._wide(change)
                 change[1:] *= self.chroma
                 change = (alpha * change).cpu().numpy()
-            results[t] = reader.finish(t, change)
-        if self.what == "motion":
-            bound.report(pyramid.wavelengths)
-        return results
+            out[n] = reader.finish(t, change)
+        said = bound.report(pyramid.wavelengths) if self.what == "motion" else None
+        if said:
+            tell(frames, "bound", said, stacklevel=4)
+        return out
 
     def _pyramid(self, shape: tuple[int, int]) -> LaplacianPyramid | None:
         if min(shape) < self.smallest_frame:
@@ -226,7 +185,7 @@ class LinearMagnifier:
     def _select(
         self,
         reader: Reader,
-        operator: Any,
+        operator: TemporalOperator,
         times: list[int],
         n_frames: int,
         device: torch.device,
@@ -293,11 +252,11 @@ class _Bound:
         self._worst = max(self._worst, (needed, t, delta))
         return needed if self._lambda_c is None else self._lambda_c
 
-    def report(self, wavelengths: Sequence[float]) -> None:
-        """Warn if the bound was passed, beyond the finest band and beyond `lambda_c`."""
+    def report(self, wavelengths: Sequence[float]) -> str | None:
+        """The warning to give if the bound was passed, beyond the finest band and `lambda_c`."""
         needed, t, delta = self._worst
         if needed <= max(self._lambda_c or 0.0, 2 * wavelengths[0]):
-            return
+            return None
         text = (
             f"linear: the displacement selected in frame {t}, {delta:.2g} px, times "
             f"{self._reach:.3g} passes the bound (1 + alpha) delta < lambda / 8 for wavelengths "
@@ -310,4 +269,4 @@ class _Bound:
                 f"with lambda_c = {self._lambda_c:.3g} px, those above get more than they can "
                 "carry and turn bright and dark: raise lambda_c or lower the factor"
             )
-        warnings.warn(text, UserWarning, stacklevel=4)
+        return text

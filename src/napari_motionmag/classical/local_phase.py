@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from napari_motionmag.classical.arguments import checked_factor, checked_times, untouched
+from napari_motionmag.classical.base import ClassicalMethod
 from napari_motionmag.classical.increments import Accumulator, Plan, split
 from napari_motionmag.classical.options import OPTIONS, checked
 from napari_motionmag.classical.reading import Reader
 from napari_motionmag.device import choose_device, choose_dtype, device_lock
+from napari_motionmag.methods import tell
+
+if TYPE_CHECKING:
+    from napari_motionmag.temporal import TemporalOperator
 
 __all__ = ["Decomposition", "LocalPhaseMethod"]
 
@@ -77,7 +80,7 @@ class Decomposition(ABC):
         """A warning about what the measured phases do not allow, if there is one."""
 
 
-class LocalPhaseMethod(ABC):
+class LocalPhaseMethod(ClassicalMethod):
     """Base of the methods that magnify the variation of a local phase.
 
     Parameters
@@ -113,56 +116,24 @@ class LocalPhaseMethod(ABC):
     ) -> Decomposition:
         """The decomposition for frames of (Y, X) = `shape`."""
 
-    def magnify(
+    def _magnify(
         self,
         frames: Sequence[np.ndarray],
-        operator: Any,
-        times: Iterable[int],
+        operator: TemporalOperator,
+        times: list[int],
         factor: float,
     ) -> np.ndarray:
-        """Multiply the motion that a temporal operator selects.
-
-        Parameters
-        ----------
-        frames : sequence of numpy.ndarray
-            ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Each frame that
-            is needed is read once.
-        operator : TemporalOperator
-            Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
-        times : iterable of int
-            Output frames.
-        factor : float
-            Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, (len(times), Y, X) or (len(times), Y, X, 3).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `factor` is not a finite number, `times` is out of range, or frames
-            differ in shape or are too small.
-
-        Warns
-        -----
-        UserWarning
-            If frames hold values that are not finite, if the motion asked for is more than the
-            method can carry, or if a GPU runs out of memory and the work goes on with less.
-        """
-        times = checked_times(times, len(frames))
-        factor = checked_factor(factor)
-        if factor == 1:
-            return untouched(frames, times)
-        order = sorted(set(times))
-        out, said = self._with_less_memory(frames, operator, order, factor - 1)
+        out, said = self._with_less_memory(frames, operator, times, factor - 1)
         if said:
-            warnings.warn(f"{self.name}: {said}", UserWarning, stacklevel=2)
-        return out if times == order else out[np.searchsorted(order, times)]
+            tell(frames, "bound", f"{self.name}: {said}", stacklevel=3)
+        return out
 
     def _with_less_memory(
-        self, frames: Sequence[np.ndarray], operator: Any, times: list[int], gain: float
+        self,
+        frames: Sequence[np.ndarray],
+        operator: TemporalOperator,
+        times: list[int],
+        gain: float,
     ) -> tuple[np.ndarray, str | None]:
         """Compute; when a GPU is out of memory, again in smaller chunks, at last on the CPU."""
         device, budget = self.device, self.max_bytes
@@ -178,10 +149,11 @@ class LocalPhaseMethod(ABC):
                 if budget < self.max_bytes >> 6:
                     device, budget = torch.device("cpu"), self.max_bytes
                     said = "going on with the CPU"
-                warnings.warn(
+                tell(
+                    frames,
+                    ("memory", said),
                     f"{self.name}: out of memory on {self.device}, {said}",
-                    UserWarning,
-                    stacklevel=3,
+                    stacklevel=4,
                 )
 
 
@@ -192,7 +164,7 @@ class _Run:
         self,
         method: LocalPhaseMethod,
         frames: Sequence[np.ndarray],
-        operator: Any,
+        operator: TemporalOperator,
         times: list[int],
         gain: float,
         device: torch.device,

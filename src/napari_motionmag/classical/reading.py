@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from napari_motionmag.classical.color import add_planes, to_planes
+from napari_motionmag.methods import tell
 
 __all__ = ["Reader"]
 
@@ -63,11 +63,11 @@ class Reader:
             bad = ~np.isfinite(frame)
             if bad.all():
                 raise ValueError(f"frame {index} has no finite pixel")
-            warnings.warn(
+            tell(
+                self._frames,
+                "not finite",
                 f"frame {index} has {int(bad.sum())} values that are not finite: the mean of the "
                 "others stands in for them, and they come back unchanged in the output",
-                UserWarning,
-                stacklevel=2,
             )
             frame = np.where(bad, frame[~bad].mean(dtype=np.float64).astype(frame.dtype), frame)
         return to_planes(frame, self._chroma)

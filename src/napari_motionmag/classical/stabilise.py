@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_motionmag.classical.arguments import (
-    checked_factor,
-    checked_times,
-    in_order,
-    untouched,
-)
+from napari_motionmag.classical.base import ClassicalMethod
 from napari_motionmag.classical.following import Aligned, Follower
 from napari_motionmag.classical.masks import checked_mask
 from napari_motionmag.classical.options import STABILISE, checked
 from napari_motionmag.classical.scikit import require_scikit_image
 
+if TYPE_CHECKING:
+    from napari_motionmag.temporal import TemporalOperator
+
 __all__ = ["Stabilised"]
 
 
-class Stabilised:
+class Stabilised(ClassicalMethod):
     """Magnify with another method what is left of the motion after alignment.
 
     Every frame that is needed is aligned to a reference by one map of the plane, of the whole
@@ -118,60 +116,26 @@ class Stabilised:
         """Shortest side of frames, px."""
         return max(16, getattr(self.method, "smallest_frame", 2))
 
-    def magnify(
+    def _magnify(
         self,
         frames: Sequence[np.ndarray],
-        operator: Any,
-        times: Iterable[int],
+        operator: TemporalOperator,
+        times: list[int],
         factor: float,
     ) -> np.ndarray:
-        """Multiply the motion, left after alignment, that a temporal operator selects.
-
-        Parameters
-        ----------
-        frames : sequence of numpy.ndarray
-            ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Those that the
-            operator needs are read, and the reference frame.
-        operator : TemporalOperator
-            Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
-        times : iterable of int
-            Output frames.
-        factor : float
-            Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, (len(times), Y, X) or (len(times), Y, X, 3).
-
-        Raises
-        ------
-        ValueError
-            If `times` or `factor` is out of range, `reference` or `mask` do not fit the movie, or
-            the reference has no texture to align.
-
-        Warns
-        -----
-        UserWarning
-            If a frame aligns poorly, or has pixels that are not finite.
-        """
-        times = checked_times(times, len(frames))
-        factor = checked_factor(factor)
-        if factor == 1:
-            return untouched(frames, times)
-        order = sorted(set(times))
         follower = Follower(self, frames)
-        results = {}
+        results = []
         if self.align_to == "reference":
-            groups = [(follower.reference, order)]
+            groups = [(follower.reference, times)]
         else:
-            groups = [(t, [t]) for t in order]
+            groups = [(t, [t]) for t in times]
         for pivot, group in groups:
             aligned = Aligned(follower, pivot, keep=group)
             magnified = self.method.magnify(aligned, operator, group, factor)
             for t, drawn in zip(group, magnified, strict=True):
-                results[t] = follower.frame(t) + aligned.carry_back(t, drawn - aligned[t])
-        return in_order(results, times)
+                change = aligned.carry_back(t, drawn - aligned[t])
+                results.append((follower.frame(t) + change).astype(np.float32, copy=False))
+        return np.stack(results)
 
     def transform(self, frames: Sequence[np.ndarray], t: int) -> np.ndarray:
         """The map of a frame.
