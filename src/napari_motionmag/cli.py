@@ -1,4 +1,4 @@
-"""The command line: ``napari-motionmag demo | magnify | evaluate | train | info``.
+"""The command line: ``napari-motionmag demo | magnify | presets | evaluate | train | info``.
 
 Only what a command needs is imported, when it runs: ``--help`` is there at once.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_motionmag import __version__, cli_options
+from napari_motionmag import __version__, cli_options, cli_presets
 
 PROGRAM = "napari-motionmag"
 BAD_INPUT, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_demo(commands, common)
     _add_magnify(commands, common)
+    cli_presets.add_command(commands, common)
     commands.add_parser("evaluate", help="measure the methods by the protocols of the paper")
     commands.add_parser("train", help="train a network on synthetic scenes")
     info = commands.add_parser(
@@ -185,24 +186,23 @@ def _add_magnify(commands, common) -> None:
     add(
         "--factor",
         type=float,
-        required=True,
         metavar="M",
-        help="total gain of the motion: 1 leaves it, 0 removes it, negative mirrors it",
+        help="total gain of the motion: 1 leaves it, 0 removes it, negative mirrors it; needed "
+        "without a preset",
     )
+    cli_presets.add_preset(parser)
     motion = parser.add_argument_group("which motion")
     add = motion.add_argument
-    add("--mode", default="static", help="static (default), dynamic or temporal")
+    add("--mode", help="static (default), dynamic or temporal")
     add(
         "--reference",
         type=_reference,
-        default=0,
         metavar="N|A:B",
         help="static: the frame at rest, or frames to average; first is 0",
     )
     add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
     add(
         "--filter",
-        default="fir",
         help="temporal: fir (default), butterworth, iir or acceleration",
     )
     movie = parser.add_argument_group("the movie, where the file does not tell")
@@ -256,6 +256,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
     from napari_motionmag.io import check_output, open_movie, save_movie
     from napari_motionmag.progress import ProgressLine, duration
 
+    preset = cli_presets.apply(arguments)
     source, target = arguments.input, arguments.output
     if source.exists() and target.exists() and source.samefile(target):
         raise ValueError(f"OUT is the same as IN: {target}")
@@ -271,6 +272,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
         fps=arguments.fps,
         intensity_range=arguments.intensity_range,
     )
+    cli_presets.check(preset, movie)
     check_output(target, movie, **writing)
     options = {
         "method": arguments.method,
@@ -323,6 +325,7 @@ def _recipe(arguments: argparse.Namespace, movie, options: dict, own: dict) -> d
         "program": f"{PROGRAM} {__version__}",
         "source": arguments.input.name,
         "factor": arguments.factor,
+        **({"preset": arguments.preset} if arguments.preset else {}),
         **options,
         "reference": reference,
         "axes": movie.axes,
