@@ -7,8 +7,9 @@ import torch
 from napari_motionmag.device import choose_device
 from napari_motionmag.learned import engine as engine_module
 from napari_motionmag.learned import weights
-from napari_motionmag.learned.engine import Engine, Padding, tiles
+from napari_motionmag.learned.engine import Engine
 from napari_motionmag.learned.method import LearnedMagnifier
+from napari_motionmag.learned.tiles import Padding, tiles
 from napari_motionmag.temporal import FIR, Dynamic, Static
 
 RNG = np.random.default_rng(0)
@@ -73,8 +74,8 @@ def test_each_frame_is_encoded_once(tmp_path, monkeypatch):
     method = LearnedMagnifier(path)
     runner = engine_module.engine(path)
     seen = []
-    encode = runner.network(1).encoder.forward
-    monkeypatch.setattr(runner.network(1).encoder, "forward", lambda x: seen.append(1) or encode(x))
+    encode = runner.runner(1).encoder
+    monkeypatch.setattr(runner.runner(1), "encoder", lambda x: seen.append(1) or encode(x))
 
     class Identified(list):
         identity = ("movie", ())
@@ -141,6 +142,7 @@ def test_bad_options_are_refused(options, message):
         LearnedMagnifier(**options)
 
 
+@pytest.mark.filterwarnings("ignore:precision 'bfloat16' changes the picture")
 def test_bfloat16_stays_near_float32(random_weights):
     frames = _movie(2, 64, 64)
     full = LearnedMagnifier(random_weights, device="cpu").magnify(frames, Static(), [1], 3.0)

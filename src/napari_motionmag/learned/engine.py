@@ -19,6 +19,7 @@ from torch import Tensor
 
 from napari_motionmag.device import choose_device, device_lock
 from napari_motionmag.learned import memory, weights
+from napari_motionmag.learned.folded import FoldedOh2018
 from napari_motionmag.learned.precision import (
     FACTOR,
     TOLERANCE,
@@ -78,11 +79,11 @@ class Engine:
         self._grey = self._prepare(network.to_grey())
         self._by_gain = "gain" in signature(network.forward).parameters
         self.dtype = torch.float32
+        self._compile = compile
+        self._runners: dict[tuple[bool, torch.dtype], object] = {}
         digest = weights.sha256(weights.resolve(model))
         self.dtype = self._choose_dtype(checked_precision(precision, self.device), digest)
         self._bytes_per_pixel = self._measured_bytes()
-        if compile:
-            self._colour, self._grey = (self._compiled(n) for n in (self._colour, self._grey))
         self.identity = (digest, str(self.device), self.dtype)
 
     # ---- the network ----
@@ -91,14 +92,38 @@ class Engine:
         network = network.to(self.device, memory_format=torch.channels_last).eval()
         return network.requires_grad_(False)
 
-    def _compiled(self, network):
-        for name, part in list(network.named_children()) if self.kind == "oh2018" else []:
-            setattr(network, name, torch.compile(part))
-        return network if self.kind == "oh2018" else torch.compile(network)
-
     def network(self, channels: int):
         """The network for frames of 1 or 3 channels."""
         return self._grey if channels == 1 else self._colour
+
+    def runner(self, channels: int, exact: bool = False):
+        """The network as it is run.
+
+        Parameters
+        ----------
+        channels : int
+            1 or 3.
+        exact : bool
+            In float32 whatever the precision.
+
+        Returns
+        -------
+        callable or FoldedOh2018
+            ``difference``: as the network. ``oh2018``: its parts, arranged for inference.
+        """
+        dtype = torch.float32 if exact else self.dtype
+        key = channels == 1, dtype
+        if key not in self._runners:
+            network = self.network(channels)
+            if self.kind == "oh2018":
+                network = FoldedOh2018(network, dtype)
+                if self._compile:
+                    network.encoder = torch.compile(network.encoder)
+                    network.decoder = torch.compile(network.decoder)
+            elif self._compile:
+                network = torch.compile(network)
+            self._runners[key] = network
+        return self._runners[key]
 
     def _choose_dtype(self, asked: torch.dtype | None, digest: str) -> torch.dtype:
         def draw(dtype: torch.dtype) -> Tensor:
@@ -134,10 +159,24 @@ class Engine:
     def _draw_once(self, rest: Tensor, frame: Tensor) -> Tensor:
         if self.kind == "difference":
             return self._difference(frame, frame - rest, FACTOR - 1)
-        return self.network(frame.shape[1])(rest, frame, FACTOR)
+        runner = self.runner(frame.shape[1])
+        _, shape_a = runner.encoder(rest)
+        texture, shape_b = runner.encoder(frame)
+        base = shape_a.float()
+        return self.decode(frame.shape[1], texture, base, shape_b.float() - base, FACTOR)
+
+    def decode(
+        self, channels: int, texture: Tensor, base: Tensor, delta: Tensor, factor: float
+    ) -> Tensor:
+        """Draw frames (N, channels, Y, X) from texture, base and variation of shape (``oh2018``).
+
+        The variation is multiplied in float32: large factors pass the range of 16-bit floats.
+        """
+        shape = base + self.runner(channels, exact=True).response(delta.float(), factor).float()
+        return self.runner(channels).decoder(texture, shape).float()
 
     def _difference(self, frame: Tensor, variation: Tensor, gain: float) -> Tensor:
-        network = self.network(frame.shape[1])
+        network = self.runner(frame.shape[1])
         if self._by_gain:
             return network(frame, variation, frame.new_full((len(frame),), gain))
         return network(frame, gain * variation)
@@ -147,7 +186,7 @@ class Engine:
     @contextmanager
     def working(self):
         """The device for this thread alone, without gradients, in the chosen precision."""
-        with self.lock, torch.inference_mode(), self.cast():
+        with self.lock, torch.inference_mode(), self._cast():
             yield
 
     @contextmanager
@@ -166,15 +205,10 @@ class Engine:
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
 
-    def cast(self):
-        """Context in which convolutions have the chosen precision."""
-        if self.dtype == torch.float32:
-            return nullcontext()
+    def _cast(self):
+        if self.kind == "oh2018" or self.dtype == torch.float32:
+            return nullcontext()  # the folded network has its own number type
         return torch.autocast(self.device.type, self.dtype)
-
-    def uncast(self):
-        """Context in which convolutions are in float32 whatever was chosen."""
-        return torch.autocast(self.device.type, enabled=False)
 
     def upload(self, frame: np.ndarray | Sequence[np.ndarray]) -> Tensor:
         """(Y, X) or (Y, X, C), or several, to a tensor (N, C, Y, X) on the device."""

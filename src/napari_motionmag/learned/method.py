@@ -228,7 +228,8 @@ def _by_shape(runner, frames: _Read, operator, times, factor: float) -> np.ndarr
     example = padded[times[0]]
 
     def work(engine, tile, first: int, last: int) -> np.ndarray:
-        network = engine.network(1 if example.ndim == 2 else 3)
+        channels = 1 if example.ndim == 2 else 3
+        network = engine.runner(channels)
         place = (engine.identity, tile.place)
         mine = times[first:last]
 
@@ -265,10 +266,8 @@ def _by_shape(runner, frames: _Read, operator, times, factor: float) -> np.ndarr
             delta = torch.cat([torch.as_tensor(d, device=engine.device) for d in deltas])
         with engine.streaming(), engine.working():
             texture = torch.cat([own[t][0] for t in mine])
-            base = torch.cat([own[t][1] for t in mine])
-            with engine.uncast():  # large factors pass the range of 16-bit floats
-                magnified = base - delta + network.manipulator.response(delta, factor)
-            drawn = network.decoder(texture, magnified)
+            base = torch.cat([own[t][1] for t in mine]) - delta
+            drawn = engine.decode(channels, texture, base, delta, factor)
             engine.finish()
         return engine.download(drawn)
 
