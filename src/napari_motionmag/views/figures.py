@@ -11,7 +11,7 @@ from napari_motionmag.views.slices import slice_calibration, slice_view
 from napari_motionmag.views.spectrum import MotionSpectrum, Peak, ResponseTable
 from napari_motionmag.views.trace import DisplacementTrace
 
-_ROOM = 0.15  # of the length of a line, shown around it
+_ROOM = 0.25  # of the length of a line, shown around it
 _LEAST_ROOM = 8  # px
 _BARS = 40  # frames: error bars up to these, a band above
 _SURE = 2  # standard errors that are drawn
@@ -132,7 +132,7 @@ def draw_slices(figure, pictures: Sequence[SlicePicture], *, now: float | None =
         _show(slice_axes, upright, picture.extent, "auto")
         if slice_axes is not first and len(units) == 1:
             slice_axes.sharex(first)
-        slice_axes.set_title(shortened(picture.name, 26 if beside else 44), loc="left")
+        slice_axes.set_title(shortened(picture.name, 24 if beside else 38), loc="left")
         slice_axes.set_ylabel(f"position ({shown_unit(picture.calibration['length_unit'])})")
         if now is not None:
             slice_axes.axvline(now, color="C1", linewidth=0.8)
