@@ -73,7 +73,7 @@ class Engine:
         self.lock = device_lock(self.device)
         self._threads = threading.local()
         self._said: set[str] = set()
-        self._most_pixels: int | None = None  # as learnt from running out of memory
+        self._most_pixels: int | None = None  # what did fit after something did not
         self._cuts: dict[tuple[int, int], int] = {}
         self._colour = self._prepare(network)
         self._grey = self._prepare(network.to_grey())
@@ -154,6 +154,7 @@ class Engine:
             self._draw_once(blank, blank)
 
         with self.working():
+            forward(side)  # what is made once does not count
             return memory.bytes_per_pixel(forward, side)
 
     def _draw_once(self, rest: Tensor, frame: Tensor) -> Tensor:
@@ -297,10 +298,13 @@ class Engine:
             problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         else:
             out[first:last, tile.out_y, tile.out_x] = drawn[:, tile.keep_y, tile.keep_x]
+            if self._most_pixels is not None:
+                self._most_pixels = max(self._most_pixels, (last - first) * tile.pixels)
             return
         # outside of the handler, whose traceback holds on to tensors
         memory.release(self.device)
-        self._most_pixels = max(1, (last - first) * tile.pixels // 2)
+        self._most_pixels = 0
+        self._cuts.clear()
         smaller = tile.quarters(*shape, self.halo, self.stride)
         if last - first > 1:
             self._say("batch", f"{problem}: fewer frames are computed at once")
@@ -308,7 +312,6 @@ class Engine:
             for part in ((first, middle), (middle, last)):
                 self._piece(tile, *part, shape, work, out)
         elif len(smaller) > 1:
-            self._cuts.clear()
             self._say("tile", f"{problem}: frames are computed in smaller tiles")
             for part in smaller:
                 self._piece(part, first, last, shape, work, out)
