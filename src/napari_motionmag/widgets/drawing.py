@@ -91,6 +91,14 @@ def _asked_by_napari() -> bool:
     return dask.config.get("optimization.fuse.active", None) is False
 
 
+def timed(shown: Magnification, place: tuple[int, tuple[int, ...]]) -> float:
+    """Draw a frame, which keeps it, and return the seconds that took."""
+    t, other = place
+    start = time.perf_counter()
+    shown.frames([t], other)
+    return time.perf_counter() - start
+
+
 def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return an array for a whole result: in memory or, when it is large, in a temporary file.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from magicgui.widgets import Container
@@ -10,13 +12,19 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from napari_motionmag.magnify import plan
+from napari_motionmag import presets
+from napari_motionmag.magnify import Magnification, plan
+from napari_motionmag.scripts import FromLayer, magnification, source
 from napari_motionmag.widgets import parameters
+from napari_motionmag.widgets.comparison import Comparison, Settings
 from napari_motionmag.widgets.devices import find_devices
+from napari_motionmag.widgets.drawing import timed
 from napari_motionmag.widgets.fields import Fields, device_choices
+from napari_motionmag.widgets.gl_context import make_current
 from napari_motionmag.widgets.messages import EXPECTED, Messages
 from napari_motionmag.widgets.position import frame_shown, time_is_drawn
 from napari_motionmag.widgets.results import TIME_ACROSS, Result, Results
+from napari_motionmag.widgets.script_button import ScriptButton
 from napari_motionmag.widgets.slicing import SlowFrames
 from napari_motionmag.widgets.source import Source, suggestion_of
 from napari_motionmag.widgets.whole import WholeMovies
@@ -51,12 +59,19 @@ class MagnifyWidget(Container):
         for name, field in vars(self._fields).items():
             if field in self._fields.parameters or field is self._fields.layer:
                 setattr(self, name, field)
+        self.preset = self._fields.preset_rows.preset
+        self._fields.buttons.append(ScriptButton(self.script))
         self._source = Source()
         self._messages = Messages(self._fields.status)
         self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
         self._whole = WholeMovies(self._results, self._messages, self._set_busy)
         self._latest = Latest(self._drawn)
         self._slow = SlowFrames()
+        removing = partial(make_current, self.native)
+        settings = Settings(
+            self._asked, self._plan, self._slow, self._adding, removing, self._compared
+        )
+        self._comparison = Comparison(self._viewer, settings, self._messages)
         self._then = None  # what is to be done once the current frame is drawn
         self._filling = False  # fields are being set by the program, not by the user
         self._closed = False
@@ -77,9 +92,22 @@ class MagnifyWidget(Container):
             When the movie or a parameter does not do.
         """
         layer, shown, place = self._planned()
-        _timed(shown, place)  # a bad frame is found before anything is changed
+        timed(shown, place)  # a bad frame is found before anything is changed
         self._timer.stop()
         return self._show(layer, shown).layer
+
+    def script(self) -> str:
+        """Return Python source that magnifies the movie as the fields say.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the movie or a parameter does not do.
+        """
+        movie, layer = self._movie(), self.layer.value
+        recipe = plan(movie, **parameters.arguments(self._fields)).recipe
+        title = f"Magnify the motion in {layer.name!r}."
+        return source(magnification(FromLayer(layer, movie), recipe), title=title)
 
     def save_to(self, path: str | Path) -> None:
         """Save the magnified movie in the background.
@@ -94,6 +122,30 @@ class MagnifyWidget(Container):
             self._messages.report(ValueError(NO_RESULT))
         elif not self._whole.working:
             self._whole.save(result, Path(path))
+
+    def compare(self, methods: Sequence[str] | None = None) -> None:
+        """Show several methods side by side, drawn in the background.
+
+        Parameters
+        ----------
+        methods : sequence of str, optional
+            Keys of `widgets.panes`, as ``["original", "learned", "phase"]``; the chosen ones
+            when None.
+
+        Raises
+        ------
+        ValueError
+            When there is no such method.
+        """
+        if methods is not None:
+            self._fields.compare_row.choose_methods(methods)
+        if not self._whole.working:
+            self._timer.stop()
+            self._comparison.start(self._fields.compare_row.chosen())
+
+    def end_comparison(self) -> None:
+        """Show the layers and the grid as they were before `compare`."""
+        self._comparison.end(keep=self._fields.compare_row.keep.value)
 
     # ---- the chosen movie ----
 
@@ -167,23 +219,50 @@ class MagnifyWidget(Container):
 
     # ---- parameters ----
 
-    def _planned(self):
-        """Return the source layer, what is to be shown, and the frame that is shown."""
+    def _asked(self):
+        """Return the source layer, its movie, and the frame that is shown."""
         movie, layer = self._movie(), self.layer.value
         if time_is_drawn(self._viewer, layer, movie.axes):
             raise ValueError(TIME_ACROSS)
-        shown = self._results.shown(plan(movie, **parameters.arguments(self._fields)))
-        return layer, shown, frame_shown(self._viewer, layer, movie.axes)
+        return layer, movie, frame_shown(self._viewer, layer, movie.axes)
+
+    def _planned(self):
+        """Return the source layer, what is to be shown, and the frame that is shown."""
+        layer, movie, place = self._asked()
+        return layer, self._results.shown(self._plan(movie)), place
+
+    def _plan(self, movie, method: str = "", model: str = "") -> Magnification:
+        """Plan what the fields say, perhaps with another method."""
+        made = plan(movie, **parameters.arguments(self._fields, method, model))
+        made.recipe["given"] = self._source.given(self.layer.value, self.axes.value, movie)
+        return made
 
     def _show_what_applies(self) -> None:
+        if not self._filling:
+            said = parameters.arguments(self._fields)
+            self._fields.preset_rows.follow(said, self.fps.value)
         layer = self.layer.value
         self._fields.show_what_applies(axes=layer is not None and layer.ndim != 3)
+
+    def _preset_chosen(self, name: str) -> None:
+        """Fill the fields from a preset; where it does not do, say so and draw nothing."""
+        if not name or self._filling:
+            return
+        self._filling = True
+        try:
+            parameters.fill(self._fields, presets.get(name).arguments)
+        finally:
+            self._filling = False
+        self._parameter_changed()
+        if self._fields.preset_rows.problem(self.fps.value):
+            self._timer.stop()
+            self._messages.say("Not drawn: the preset does not fit the frame rate")
 
     def _parameter_changed(self, _=None) -> None:
         self._show_what_applies()
         if self._filling or self._closed or not self.live.value:
             return
-        if self._results.of(self.layer.value) is not None:
+        if self._comparing() or self._results.of(self.layer.value) is not None:
             self._timer.start()
 
     def _rate_changed(self, fps: float) -> None:
@@ -218,7 +297,7 @@ class MagnifyWidget(Container):
             self._messages.report(error)
             return
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._latest.request(("show", layer, shown, place), lambda: _timed(shown, place))
+        self._latest.request(("show", layer, shown, place), lambda: timed(shown, place))
 
     def _drawn(self, request, seconds, error) -> None:
         task, layer, shown, place = request
@@ -241,19 +320,47 @@ class MagnifyWidget(Container):
         elif self._slow.suspects(seconds):
             # the first frame loads the network, too: the next one tells how fast scrubbing is
             after = ((place[0] + 1) % shown.movie.n_frames, place[1])
-            self._latest.request(("time", layer, shown, after), lambda: _timed(shown, after))
+            self._latest.request(("time", layer, shown, after), lambda: timed(shown, after))
 
     def _show(self, layer, shown) -> Result:
-        self._filling = True  # adding a layer resets the choice of layers
-        try:
+        with self._adding():
             return self._results.show(layer, shown)
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Mind that adding a layer resets the choice of layers, which is no change."""
+        before, self._filling = self._filling, True
+        try:
+            yield
         finally:
-            self._filling = False
+            self._filling = before
 
     def _frame_failed(self, result: Result, error: Exception) -> None:
         """A frame of a layer could not be drawn; napari has reported it."""
         name = result.layer.name
         self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
+
+    # ---- several methods ----
+
+    def _comparing(self) -> bool:
+        """Whether methods are compared on the chosen movie."""
+        source = self._comparison.source
+        return source is not None and source is self.layer.value
+
+    def _redraw(self) -> None:
+        """Draw the frame that is shown by other parameters."""
+        if not self._comparing():
+            self._draw()
+        elif not self._closed and not self._whole.working:
+            self._comparison.refresh()
+
+    def _compared(self) -> None:
+        """A comparison began, or ended: then the layer may have waited for changes."""
+        if self._closed:
+            return
+        self._fields.compare_row.show(self._comparison.active)
+        if not self._comparison.active:
+            self._parameter_changed()
 
     # ---- all frames ----
 
@@ -292,18 +399,21 @@ class MagnifyWidget(Container):
             field.changed.connect(self._parameter_changed)
         fields.axes.changed.connect(self._layer_changed)
         fields.fps.changed.connect(self._rate_changed)
+        fields.preset_rows.preset.changed.connect(self._preset_chosen)
         fields.layer.changed.connect(self._layer_chosen)
         fields.magnify.changed.connect(self.draw)
         fields.compute_all.changed.connect(self._compute_all)
         fields.save.changed.connect(self._choose_file)
         fields.cancel.changed.connect(self._cancel)
         fields.reference_current.changed.connect(self._take_current_frame)
-        self._timer.timeout.connect(self._draw)
+        fields.compare_row.compare.changed.connect(lambda _=None: self.compare())
+        fields.compare_row.end.changed.connect(lambda _=None: self.end_comparison())
+        self._timer.timeout.connect(self._redraw)
         for event in self._layer_events():
             event.connect(self.reset_choices)
         self._viewer.layers.events.removed.connect(self._layer_removed)
         self.native_parent_changed.connect(self._parent_changed)
-        self.native.destroyed.connect(self._leave)
+        self.native.destroyed.connect(lambda: self._leave(viewer_closes=True))
         find_devices(self._offer_devices)
 
     def _layer_events(self) -> list:
@@ -321,13 +431,14 @@ class MagnifyWidget(Container):
         if parent is None:  # taken out of its dock
             self._leave()
 
-    def _leave(self, _=None) -> None:
+    def _leave(self, viewer_closes: bool = False) -> None:
         """Stop all work and let go of viewer and layers."""
         if self._closed:
             return
         self._closed = True
         self._messages.close()
         self._latest.stop()
+        self._comparison.close(viewer_closes)
         self._whole.close()
         self._follow(None)
         for event in self._layer_events():
@@ -348,11 +459,3 @@ def _viewer(viewer):
     if viewer is None:
         raise ValueError("napari_viewer: there is no viewer; make one with napari.Viewer() first")
     return getattr(viewer, "__wrapped__", viewer)
-
-
-def _timed(shown, place: tuple[int, tuple[int, ...]]) -> float:
-    """Draw a frame, which keeps it, and return the seconds that took."""
-    t, other = place
-    start = time.perf_counter()
-    shown.frames([t], other)
-    return time.perf_counter() - start

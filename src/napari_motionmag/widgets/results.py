@@ -84,6 +84,7 @@ class Results:
         self._failed = failed
         self._warned = warned
         self._of: WeakKeyDictionary = WeakKeyDictionary()
+        self._hiding = False
         self._audience = _Audience(self._unwanted)
         queued = Qt.ConnectionType.QueuedConnection
         self._audience.frame_failed.connect(self._hide_failed, queued)
@@ -119,19 +120,32 @@ class Results:
         """Make a magnification ready to be shown."""
         return Shown.of(magnification, self._audience)
 
-    def show(self, source, shown: Shown) -> Result:
-        """Add the layer of a source, or have its layer drawn by another magnification."""
-        result = self.of(source)
+    def show(self, source, shown: Shown, key=None, name: str | None = None) -> Result:
+        """Add the layer of a source, or have its layer drawn by another magnification.
+
+        Parameters
+        ----------
+        source : napari.layers.Image
+        shown : Shown
+        key : object, optional
+            Where a source has several layers: which of them. It stands for the source in `of`.
+        name : str, optional
+            Name of the layer; it tells how the layer was made when None.
+        """
+        key = source if key is None else key
+        name = magnified_name(source.name, shown.recipe) if name is None else name
+        result = self.of(key)
         if result is not None and _fits(result, shown):
-            self._update(result, source, shown)
+            self._update(result, source, shown, name)
             return result
         # added while hidden, so that no frame but the one shown is drawn
         layer = magnified_layer(source, shown, visible=False)
+        layer.name = name
         self._viewer.add_layer(layer)
         layer.visible = True
         layer.events.visible.connect(self._mind_time)
         result = Result(layer, shown, layer.name)
-        self._of[source] = result
+        self._of[key] = result
         return result
 
     def finish(self, result: Result, data: np.ndarray) -> None:
@@ -140,11 +154,11 @@ class Results:
         result.whole = True
         self._reveal(result)
 
-    def _update(self, result: Result, source, shown: Shown) -> None:
+    def _update(self, result: Result, source, shown: Shown, name: str) -> None:
         layer = result.layer
         result.shown = shown
         if layer.name == result.name:  # else the user gave it another
-            layer.name = magnified_name(source.name, shown.recipe)
+            layer.name = name
             result.name = layer.name
         layer.metadata = {**layer.metadata, **magnified_metadata(source, shown.recipe)}
         layer.data = shown.dask()
@@ -178,18 +192,27 @@ class Results:
 
     def _mind_time(self, event=None) -> None:
         """Hide lazy layers of which all frames would be needed at once."""
+        if self._hiding:
+            return
+        hidden = []
         for result in list(self._of.values()):
             layer = result.layer
             if result.whole or layer not in self._viewer.layers:
                 continue
             across = time_is_drawn(self._viewer, layer, result.shown.movie.axes)
             if across and layer.visible:
-                layer.visible = False
                 result.hidden = "time"
-                show_warning(f"{TIME_ACROSS}. Layer {layer.name!r} is hidden meanwhile")
+                hidden.append(layer)
             elif not across and result.hidden == "time":
                 # once the viewer has told the layer of its new axes
                 QTimer.singleShot(0, self._end_time_across)
+        self._hiding = True
+        for layer in hidden:
+            layer.visible = False
+        self._hiding = False
+        if hidden:
+            names = " and ".join(repr(layer.name) for layer in hidden)
+            show_warning(f"{TIME_ACROSS}. Hidden meanwhile: {names}")
 
     def _end_time_across(self) -> None:
         for result in list(self._of.values()):

@@ -1,0 +1,194 @@
+"""Layers side by side in a viewer's grid, and all put back afterwards. No Qt is needed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from napari.layers.utils._link_layers import link_layers, unlink_layers
+
+LINKED = ("contrast_limits", "gamma", "colormap")
+SPACING = 4  # px between the cells
+FONT_SIZE = 9  # of the names
+NAME_HEIGHT = 26  # px
+
+
+def columns_for(count: int, frame: tuple[float, float], canvas: tuple[float, float]) -> int:
+    """Return in how many columns frames are drawn largest.
+
+    Parameters
+    ----------
+    count : int
+        Number of frames.
+    frame, canvas : (float, float)
+        Height and width, each in a unit of its own.
+
+    Returns
+    -------
+    int
+        1 to `count`; the fewest when it makes no difference.
+    """
+    sizes = [
+        min(canvas[0] / -(-count // columns) / frame[0], canvas[1] / columns / frame[1])
+        for columns in range(1, count + 1)
+    ]
+    return 1 + int(np.argmax(sizes))
+
+
+class Arrangement:
+    """Shows some layers of a viewer side by side, each with its name, and puts all back.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer):
+        self._viewer = viewer
+        self._before: _Before | None = None
+        self._layers: list = []
+        self._named: dict = {}  # layer -> how its name was drawn before
+        self._count = 0
+        self._camera = None  # as it was set last; else the user has moved it
+
+    @property
+    def active(self) -> bool:
+        """Whether layers are shown side by side."""
+        return self._before is not None
+
+    @property
+    def layers(self) -> list:
+        """The layers that are shown."""
+        return list(self._layers)
+
+    def begin(self, count: int) -> None:
+        """Make room for `count` layers: all that are shown now are hidden."""
+        if self.active:
+            self.drop(self.layers)
+        else:
+            self._before = _Before(self._viewer)
+        self.pause()
+        for layer in self._viewer.layers:
+            layer.visible = False
+        self._count, self._camera = count, None
+        grid = canvas_of(self._viewer).grid
+        grid.stride, grid.shape, grid.spacing = 1, (-1, -1), SPACING
+        grid.enabled = True
+
+    def pause(self) -> None:
+        """Leave the grid until `begin` or `end`: it need not follow all that comes before."""
+        canvas_of(self._viewer).grid.enabled = False
+
+    def add(self, layer) -> None:
+        """Show a layer of the viewer beside the others."""
+        self._layers.append(layer)
+        layer.visible = True
+        overlay = getattr(layer, "name_overlay", None)  # napari before 0.7 has none
+        if overlay is not None:
+            self._named[layer] = overlay.visible, overlay.font_size
+            overlay.visible, overlay.font_size = True, FONT_SIZE
+        if len(self._layers) > 1:
+            link_layers(self._layers, LINKED)
+        self._fit()
+
+    def expect(self, count: int) -> None:
+        """Make room for another number of layers."""
+        if count != self._count:
+            self._count = count
+            self._fit()
+
+    def drop(self, layers: Iterable) -> None:
+        """Take layers out of the arrangement; they stay in the viewer when they are there."""
+        for layer in layers:
+            if layer not in self._layers:
+                continue
+            for other in self._layers:
+                if other is not layer:
+                    unlink_layers([layer, other], LINKED)
+            self._layers.remove(layer)
+            named = self._named.pop(layer, None)
+            if named is not None:
+                layer.name_overlay.visible, layer.name_overlay.font_size = named
+
+    def end(self) -> None:
+        """Put back what was changed, but for what the user has changed since."""
+        if self._before is None:
+            return
+        self.drop(self.layers)
+        before, self._before = self._before, None
+        before.restore()
+
+    def forget(self) -> None:
+        """Let go of a viewer that is being closed."""
+        self._before = None
+        self._layers.clear()
+        self._named.clear()
+
+    def _fit(self) -> None:
+        """Choose the shape of the grid and show whole frames, unless the user has moved them."""
+        viewer = self._viewer
+        if self._camera is not None and self._camera != _camera(viewer):
+            return
+        canvas = canvas_of(viewer)
+        if not self._layers or not hasattr(canvas, "size") or viewer.dims.ndisplay != 2:
+            viewer.reset_view()
+        else:
+            frame = _frame_size(viewer, self._layers[0])
+            columns = columns_for(self._count, frame, canvas.size)
+            canvas.grid.shape = (-1, columns)
+            rows = -(-self._count // columns)
+            height = canvas.size[0] / rows - SPACING
+            if self._named and height > 4 * NAME_HEIGHT:
+                viewer.reset_view(margin=(NAME_HEIGHT + 2 * SPACING) / height)
+                center = np.array(viewer.camera.center)
+                center[-2] -= NAME_HEIGHT / 2 / viewer.camera.zoom  # above the frame
+                viewer.camera.center = tuple(center)
+            else:
+                viewer.reset_view()
+        self._camera = _camera(viewer)
+
+
+class _Before:
+    """What a viewer was like."""
+
+    def __init__(self, viewer):
+        self.viewer = viewer
+        grid = canvas_of(viewer).grid
+        self.grid = {name: getattr(grid, name) for name in ("stride", "shape", "spacing")}
+        self.enabled = grid.enabled
+        self.visible = [layer for layer in viewer.layers if layer.visible]
+        self.camera = _camera(viewer)
+        self.ndisplay = viewer.dims.ndisplay
+        self.active = viewer.layers.selection.active
+
+    def restore(self) -> None:
+        viewer = self.viewer
+        grid = canvas_of(viewer).grid
+        grid.enabled = self.enabled
+        for name, value in self.grid.items():
+            setattr(grid, name, value)
+        for layer in self.visible:
+            if layer in viewer.layers:
+                layer.visible = True
+        if viewer.dims.ndisplay == self.ndisplay:
+            viewer.camera.center, viewer.camera.zoom, viewer.camera.angles = self.camera
+        if self.active in viewer.layers:
+            viewer.layers.selection.active = self.active
+
+
+def canvas_of(viewer):
+    """Return what has the grid: the viewer itself before napari 0.9."""
+    return getattr(viewer, "canvas", viewer)
+
+
+def _camera(viewer) -> tuple:
+    camera = viewer.camera
+    return tuple(camera.center), camera.zoom, tuple(camera.angles)
+
+
+def _frame_size(viewer, layer) -> tuple[float, float]:
+    """Height and width of the layer as it is displayed."""
+    size = np.abs(np.diff(layer.extent.world, axis=0))[0]
+    first = viewer.dims.ndim - layer.ndim
+    height, width = (size[axis - first] for axis in viewer.dims.displayed[-2:])
+    return max(height, 1e-12), max(width, 1e-12)
