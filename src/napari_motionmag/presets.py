@@ -110,8 +110,8 @@ class Preset:
             return f"{needs}; the rate of this movie is unknown: give it{taken}"
         if 2 * high > fps:
             return (
-                f"{needs}; this movie has {fps:g} fps. Videos often say how fast they are shown, "
-                f"not how fast they were taken: then give that rate{taken}"
+                f"{needs}; this movie has {fps:g} fps. If it was taken faster than it is shown, "
+                f"give that rate{taken}"
             )
         return None
 

@@ -20,6 +20,7 @@ from napari_motionmag.widgets.compare import CompareRow
 from napari_motionmag.widgets.factor import FactorField
 from napari_motionmag.widgets.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.panes import OWN_FILE
+from napari_motionmag.widgets.presets import PresetRows
 
 METHOD_LABELS = {
     "learned": "Learned (neural network)",
@@ -65,7 +66,9 @@ class Fields(MotionFields):
         self.form = Container(name="form", labels=True)
         self.form.margins = (0, 0, 0, 0)
         chosen = (self.factor_row, self.method, self.model, self.model_file, self.device)
-        for row in (*self.motion_rows, *chosen):
+        self.preset_rows = PresetRows()
+        movie, motion = self.motion_rows[:2], self.motion_rows[2:]
+        for row in (*movie, *self.preset_rows.rows, *motion, *chosen):
             self.form.append(row)  # one by one: labels are aligned as rows are added
         self.compare_row = CompareRow()
         self.rows = [

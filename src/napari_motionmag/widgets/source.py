@@ -42,6 +42,13 @@ class Source:
             return self._movie.replace(fps=fps)
         return self._movie
 
+    def given(self, layer, axes: str, movie: Movie) -> list[str]:
+        """Return which of axes and fps of a movie the user gave, and not the layer."""
+        given = ["axes"] if axes.strip() else []
+        if movie.fps != self.movie(layer, axes).fps:
+            given.append("fps")
+        return given
+
 
 def suggestion_of(layer) -> dict:
     """Return the arguments for `magnify` that a layer brings along, as the samples do."""
