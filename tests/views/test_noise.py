@@ -277,3 +277,56 @@ def test_model_has_a_floor():
     model = NoiseModel(-50.0, 1.0, 4.0)
     np.testing.assert_allclose(model.variance([0, 54, 60]), [4, 4, 10])
     assert model.sigma(54) == 2
+
+
+def test_neighbours_that_move_together_have_the_same_phase(texture):
+    # the axis of a motion along x is known to a hair of either side of x: no half turn in between
+    t = np.arange(40)
+    shifts = [(0.0, 0.3 * np.cos(2 * np.pi * 0.1 * k + 0.5)) for k in t]
+    movie = texture(2).movie(shifts) + np.random.default_rng(1).normal(0, 3, (40, 56, 56))
+    found = motion_map(movie, "dynamic", axes="TYX", fps=1.0, window=16, frequency=0.1)
+    # x(t) - x(t - 1) of a cosine of phase p has the phase p + pi / 2 - pi f
+    expected = 0.5 + np.pi / 2 - np.pi * 0.1
+    assert np.abs(np.angle(np.exp(1j * (found.phase - expected)))).max() < 0.5
+    assert found.axis == pytest.approx(0, abs=0.1)
+    down = motion_map(
+        movie.transpose(0, 2, 1), "dynamic", axes="TYX", fps=1.0, window=16, frequency=0.1
+    )
+    assert down.axis == pytest.approx(np.pi / 2, abs=0.1)
+    assert np.allclose(down.phase, found.phase.T, atol=0.3)
+
+
+def test_what_a_noise_floor_says(texture):
+    shifts = [(0.0, 0.5 * np.sin(2 * np.pi * 0.1 * k)) for k in range(40)]
+    movie = texture(2).movie(shifts) + np.random.default_rng(1).normal(0, 3, (40, 56, 56))
+    movie[:, :, 28:] = 100
+    floor = noise_floor(movie, "dynamic", axes="TYX", window=16, step=8)
+    half = floor.factor_at(0.5)
+    assert floor.share_above(half) == pytest.approx(0.5, abs=0.1)
+    assert (floor.share_above(0), floor.share_above(1e6)) == (0, 1)
+    said = floor.describe(1e6)
+    assert f"above x{float(f'{half:.2g}'):g} in half" in said
+    assert "At x1e+06 you see noise in 100% of the frame" in said
+    empty = float((floor.limit == 0).mean())
+    assert empty > 0
+    assert f"{empty:.0%} of the frame has no structure" in said
+    still = noise_floor(np.full((10, 40, 40), 7, np.uint8), "dynamic", axes="TYX")
+    assert "Nothing in the frame has structure" in still.describe()
+    assert np.isnan(still.share_above(5))
+
+
+def test_no_noise_and_no_limit():
+    picture = np.random.default_rng(0).random((40, 48)).astype(np.float32)
+    floor = noise_floor(np.repeat(picture[np.newaxis], 10, axis=0), axes="TYX", window=16)
+    assert np.isfinite(floor.limit_map).all()
+    assert floor.limit.min() > 1e4
+    assert not floor.exceeds.any()
+
+
+def test_progress_counts_every_frame_that_is_read(texture):
+    from napari_motionmag.views.motion_maps import reads
+
+    movie = texture(0).movie([(0, 0)] * 12) + np.random.default_rng(0).normal(0, 2, (12, 56, 56))
+    seen = []
+    noise_floor(movie, "dynamic", axes="TYX", progress=lambda *state: seen.append(state))
+    assert seen == [(k + 1, reads(12)) for k in range(reads(12))]

@@ -81,16 +81,28 @@ class MotionMap:
 
     @property
     def phase(self) -> np.ndarray:
-        """Phase of the motion along :attr:`direction`, (gy, gx), rad: ``cos(2 pi f t + phase)``."""
+        """Phase of the motion along :attr:`direction`, (gy, gx), rad: ``cos(2 pi f t + phase)``.
+
+        An orientation has two ends; counted towards the one that is nearer to :attr:`axis`, so
+        that neighbours that move together have the same phase.
+        """
         return np.angle(self._along())
+
+    @property
+    def axis(self) -> float:
+        """Direction of most of the motion in the frame, -pi/4 to 3/4 pi; 0 along x, pi/2 along y.
+
+        Windows weigh by what they move, over their noise.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            parts = self._double() / np.trace(self.covariance, axis1=-2, axis2=-1)
+        whole = parts[np.isfinite(parts)].sum()
+        return float((0.5 * np.angle(whole) + np.pi / 4) % np.pi - np.pi / 4)
 
     @property
     def direction(self) -> np.ndarray:
         """Orientation of the largest excursion, (gy, gx), 0 to pi; 0 along x, pi/2 along y."""
-        y, x = self.phasors
-        cross = 2 * np.real(y * x.conj())
-        # the principal axis of the ellipse that the displacement goes round
-        return 0.5 * np.arctan2(cross, np.abs(x) ** 2 - np.abs(y) ** 2) % np.pi
+        return 0.5 * np.angle(self._double()) % np.pi
 
     @property
     def sigma(self) -> np.ndarray:
@@ -147,8 +159,14 @@ class MotionMap:
         """Centre of the first window, px."""
         return float(self.y[0]), float(self.x[0])
 
+    def _double(self) -> np.ndarray:
+        """Twice the angle of the principal axis of the ellipse that the displacement goes round."""
+        y, x = self.phasors
+        return np.abs(x) ** 2 - np.abs(y) ** 2 + 2j * np.real(y * x.conj())
+
     def _along(self) -> np.ndarray:
-        angle = self.direction
+        axis = self.axis
+        angle = axis + (self.direction - axis + np.pi / 2) % np.pi - np.pi / 2
         return self.phasors[0] * np.sin(angle) + self.phasors[1] * np.cos(angle)
 
 

@@ -98,7 +98,7 @@ class NoiseFloor:
         empty = float((self.limit == 0).mean())
         if empty == 1:
             return "Nothing in the frame has structure enough to see motion by."
-        half, first = (f"x{self.factor_at(share):.2g}" for share in (0.5, 0.1))
+        half, first = (f"x{float(f'{self.factor_at(share):.2g}'):g}" for share in (0.5, 0.1))
         said = [
             f"Noise alone moves by more than 1 px above {half} in half of the frame, above {first} "
             "in a tenth of it."
