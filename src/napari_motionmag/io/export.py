@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_motionmag.io.atomic import appearing_whole, check_target
 from napari_motionmag.io.formats import WRITABLE, format_of
 from napari_motionmag.io.frames import FrameStream, Progress
+from napari_motionmag.io.journal import Journal
 from napari_motionmag.io.npy import write_npy
 from napari_motionmag.movie import Movie
 
@@ -27,6 +28,8 @@ def save_movie(
     recipe: Mapping | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    source: Mapping | None = None,
+    client=None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a movie; the file appears when it is whole.
@@ -55,8 +58,14 @@ def save_movie(
     overwrite : bool
         Whether to replace an output that is there.
     resume : bool
-        Zarr only: keep what is written when the writing is interrupted, and go on from there
-        when called again with the same movie and `recipe`.
+        Zarr only: keep what is written when the writing is interrupted, killed even, and go on
+        from there when called again with the same movie, `recipe` and `source`.
+    source : mapping, optional
+        What tells whether the source of the movie changed between the calls, of what JSON can
+        hold; `journal.fingerprint` makes it for a file. Not kept in the output.
+    client : distributed.Client, optional
+        Its cluster computes the frames. For zarr its workers write them, too, and need the
+        same file system.
     progress : callable, optional
         Called as ``progress(done, total)`` after each frame.
 
@@ -77,8 +86,9 @@ def save_movie(
     path = Path(path)
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
     kind = check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
-    stream = FrameStream(movie, progress)
+    stream = FrameStream(movie, progress, client)
     with appearing_whole(path, overwrite, directory=kind == "zarr", kept=resume) as partial:
+        journal = Journal(partial.with_name(f"{partial.name}.journal"), source)
         if kind == "npy":
             write_npy(partial, stream)
         elif kind == "tiff":
@@ -86,13 +96,15 @@ def save_movie(
 
             write_tiff(partial, stream, recipe)
         elif kind == "zarr":
-            from napari_motionmag.io.ome_zarr import write_zarr
+            from napari_motionmag.io.zarr_writer import write_zarr
 
-            write_zarr(partial, stream, recipe, resume)
+            write_zarr(partial, stream, recipe, journal if resume else None)
         else:
             from napari_motionmag.io.video_writer import write_video
 
             write_video(partial, stream, path.suffix.lower(), playback_fps, intensity_range)
+    if resume:
+        journal.remove()
     return path
 
 
@@ -132,7 +144,7 @@ def check_output(
         raise ValueError(f"{path}: resume is for .zarr only")
     check_target(path, overwrite, directory=kind == "zarr")
     if kind == "zarr":
-        from napari_motionmag.io.ome_zarr import check_zarr
+        from napari_motionmag.io.zarr_writer import check_zarr
 
         check_zarr(movie)
     elif kind == "tiff" and movie is not None:

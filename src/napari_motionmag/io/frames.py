@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
+from napari_motionmag.distributed import slots
 from napari_motionmag.movie import Movie
 
 BATCH_BYTES = 1 << 28  # frames computed together take no more memory than this
@@ -21,10 +22,15 @@ def positions(movie: Movie, order: str) -> list[tuple[int, ...]]:
     return list(itertools.product(*(range(size) for size in sizes)))
 
 
-def batch_size(movie: Movie) -> int:
-    """Return how many frames to compute at once: one for each core, as far as memory allows."""
+def batch_size(movie: Movie, client=None) -> int:
+    """Return how many frames to compute at once, as far as memory for the results allows.
+
+    One for each core here; for a cluster two for each task it runs at once, so that few wait for
+    the slowest of a batch.
+    """
     frame = int(np.prod(movie.frame_shape)) * movie.dtype.itemsize
-    return max(1, min(os.cpu_count() or 1, 8, BATCH_BYTES // frame))
+    most = min(os.cpu_count() or 1, 8) if client is None else 2 * slots(client)
+    return max(1, min(most, BATCH_BYTES // frame))
 
 
 class FrameStream:
@@ -36,42 +42,51 @@ class FrameStream:
         Movie to write.
     progress : callable, optional
         Called as ``progress(done, total)`` after each frame; what it raises ends the writing.
+    client : distributed.Client, optional
+        Its cluster computes the frames.
     """
 
-    def __init__(self, movie: Movie, progress: Progress | None = None):
+    def __init__(self, movie: Movie, progress: Progress | None = None, client=None):
         self.movie = movie
         self.progress = progress
+        self.client = client
         self.total = movie.n_frames * int(np.prod([1, *self._sizes(movie.other_axes)]))
 
     def _sizes(self, letters: str) -> list[int]:
         return [self.movie.shape[self.movie.axes.index(letter)] for letter in letters]
 
-    def frames(self, order: str, start: int = 0) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    def frames(
+        self, order: str, written: Collection[tuple[int, ...]] = ()
+    ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
         """Yield the index along the axes `order`, and the frame there.
 
         Parameters
         ----------
         order : str
             T and the other axes of the movie; the last runs fastest.
-        start : int
-            How many frames to leave out because they are written already.
+        written : collection of tuple of int
+            Indices to leave out because they are written already.
 
         Yields
         ------
         index : tuple of int
         frame : ndarray, shape (Y, X) or (Y, X, S)
         """
-        wanted = positions(self.movie, order)
-        size = batch_size(self.movie)
-        done = start
-        for first in range(start, len(wanted), size):
+        wanted = [index for index in positions(self.movie, order) if index not in written]
+        size = batch_size(self.movie, self.client)
+        done = self.total - len(wanted)
+        for first in range(0, len(wanted), size):
             batch = wanted[first : first + size]
             for index, frame in zip(batch, self._computed(order, batch), strict=True):
                 yield index, frame
                 # the frame is written when the next one is asked for
                 done += 1
-                if self.progress is not None:
-                    self.progress(done, self.total)
+                self.report(done)
+
+    def report(self, done: int) -> None:
+        """Say how many frames are written."""
+        if self.progress is not None:
+            self.progress(done, self.total)
 
     def _computed(self, order: str, batch: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
         """Compute several frames together, so that they share what they both need."""
@@ -83,5 +98,5 @@ class FrameStream:
         if hasattr(lazy[0], "compute"):
             import dask
 
-            lazy = dask.compute(*lazy)
+            lazy = dask.compute(*lazy, scheduler=self.client)
         return [np.asarray(frame) for frame in lazy]

@@ -1,0 +1,117 @@
+"""Many workers: dask.distributed clusters that magnify frames side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+_THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def import_distributed():
+    """Return the module ``distributed``, or raise ImportError that names the extra."""
+    try:
+        import distributed
+    except ImportError:
+        raise ImportError(
+            "clusters need the package distributed: pip install 'napari-motionmag[distributed]'"
+        ) from None
+    return distributed
+
+
+@contextmanager
+def connected(scheduler: str | None = None, workers: int | None = None) -> Iterator:
+    """Yield a client of a running cluster, of one made here, or None.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        Address of a running scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    workers : int, optional
+        Number of processes to start on this machine. They share its cores: torch in each has
+        as many threads as cores are left to it.
+
+    Yields
+    ------
+    distributed.Client or None
+        None when neither is given.
+
+    Raises
+    ------
+    ValueError
+        When both are given, `workers` is no positive number, or there is no scheduler.
+    """
+    if scheduler is not None and workers is not None:
+        raise ValueError("scheduler and workers exclude each other: one names a running cluster")
+    if workers is not None and (
+        isinstance(workers, bool) or not isinstance(workers, int) or workers < 1
+    ):
+        raise ValueError(f"workers must be a positive integer, got {workers!r}")
+    if scheduler is None and workers is None:
+        yield None
+        return
+    distributed = import_distributed()
+    if scheduler is not None:
+        try:
+            client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise ValueError(
+                f"scheduler: cannot reach {scheduler!r}: {str(error).splitlines()[0]}"
+            ) from error
+        with client:
+            yield client
+        return
+    threads = str(max(1, _cores() // workers))
+    with (
+        distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,  # torch has threads of its own
+            processes=True,
+            dashboard_address=None,
+            env=dict.fromkeys(_THREAD_SETTINGS, threads),
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def slots(client) -> int:
+    """How many tasks a cluster runs at once, at least 1."""
+    return max(1, sum(client.nthreads().values()))
+
+
+def completed(client, tasks: Sequence) -> Iterator:
+    """Run tasks on a cluster and yield the result of each when it is there, in any order.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    tasks : sequence of dask.delayed.Delayed
+        Parts of one graph. Results should be small.
+
+    Yields
+    ------
+    object
+
+    Raises
+    ------
+    Exception
+        What a task raised. The remaining ones are cancelled then, as when the iteration is left.
+    """
+    distributed = import_distributed()
+    futures = client.compute(list(tasks))
+    try:
+        with client.as_current():
+            done = distributed.as_completed(futures)
+        for future in done:
+            yield future.result()
+    finally:
+        client.cancel(futures)

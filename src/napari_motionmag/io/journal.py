@@ -1,0 +1,136 @@
+"""A record of what is written already, so that a killed run can be continued."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class Journal:
+    """Which frames of an unfinished output are whole.
+
+    A file of lines beside the output: the first says what is being written, each further one
+    names a frame. A frame is named after it was written, so that whatever moment the process is
+    killed at, the frames named are whole; the rest are written anew.
+
+    Parameters
+    ----------
+    path : Path
+        File of the journal.
+    source : mapping, optional
+        What tells the source of the movie from what it would be after a change.
+    """
+
+    def __init__(self, path: Path, source: Mapping | None = None):
+        self.path = path
+        self.source = _plain(source)
+        self._file = None
+
+    def read(self, settings: Mapping) -> set[tuple[int, ...]] | None:
+        """Return the frames that are whole, or None when there is no journal.
+
+        Parameters
+        ----------
+        settings : mapping
+            What JSON can hold; all that decides what the output is, but the source.
+
+        Raises
+        ------
+        ValueError
+            When the journal is of other settings or another source.
+        """
+        try:
+            first, *lines = self.path.read_text().split("\n")
+        except FileNotFoundError:
+            return None
+        if not lines:  # the first line is torn
+            return None
+        begun = json.loads(first)
+        settings = _plain(settings)
+        if begun["settings"] != settings:
+            raise ValueError(
+                f"the unfinished {self._output} was begun with other settings "
+                f"({_difference(begun['settings'], settings)}); remove it and its .journal, or "
+                "write without resuming"
+            )
+        if begun["source"] != self.source:
+            raise ValueError(
+                f"the source changed since the unfinished {self._output} was begun "
+                f"({_difference(begun['source'], self.source)}); remove it and its .journal, or "
+                "write without resuming"
+            )
+        # the last line is torn when the process was killed while writing it, else empty
+        return {tuple(map(int, line.split())) for line in lines[:-1]}
+
+    @property
+    def _output(self) -> Path:
+        return self.path.with_suffix("")
+
+    def begin(self, settings: Mapping) -> None:
+        """Start anew."""
+        beside = self.path.with_name(self.path.name + ".new")
+        content = {"settings": settings, "source": self.source}
+        beside.write_text(json.dumps(content) + "\n")
+        os.replace(beside, self.path)
+
+    def __enter__(self) -> Journal:
+        self._file = open(self.path, "r+")
+        # a torn last line goes
+        end = self._file.read().rfind("\n") + 1
+        self._file.seek(end)
+        self._file.truncate()
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._file.close()
+
+    def add(self, frame: Sequence[int]) -> None:
+        """Note that a frame is written."""
+        self._file.write(" ".join(map(str, frame)) + "\n")
+        self._file.flush()
+
+    def remove(self) -> None:
+        """Delete the journal."""
+        self.path.unlink(missing_ok=True)
+
+
+def _plain(content):
+    """Return what JSON makes of it: tuples become lists."""
+    return json.loads(json.dumps(content))
+
+
+def _difference(before, now) -> str:
+    """Say what differs between two pieces of JSON."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return f"{json.dumps(before)}, now {json.dumps(now)}"
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            inner = _difference(before.get(key), now.get(key))
+            return f"{key}: {inner}" if ": " not in inner or inner[0] in '"[' else inner
+    return "nothing"
+
+
+def fingerprint(path: Path) -> dict:
+    """Return what tells a file or folder from itself after a change, without reading it.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder such as a zarr store.
+
+    Returns
+    -------
+    dict
+        Bytes, number of files and when the last one was changed (ns).
+    """
+    files = [path]
+    if path.is_dir():
+        files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+    found = [file.stat() for file in files]
+    return {
+        "bytes": sum(status.st_size for status in found),
+        "files": len(found),
+        "changed": max((status.st_mtime_ns for status in found), default=0),
+    }

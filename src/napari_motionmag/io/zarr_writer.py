@@ -1,0 +1,188 @@
+"""OME-Zarr 0.5 written frame by frame, by this process or by the workers of a cluster."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.journal import Journal
+from napari_motionmag.io.ome_zarr import KEY, import_zarr
+from napari_motionmag.movie import Movie
+from napari_motionmag.units import long_name
+
+_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+
+
+def check_zarr(movie: Movie | None) -> None:
+    """Raise an error when a movie cannot be OME-Zarr, or zarr is not there."""
+    import_zarr()
+    if movie is not None and movie.is_rgb and "C" in movie.axes:
+        raise ValueError(
+            f"OME-Zarr has one channel axis, the movie has axes {movie.axes!r}: write each "
+            "channel or use .tif"
+        )
+
+
+def write_zarr(
+    path: Path,
+    stream: FrameStream,
+    recipe: Mapping | None = None,
+    journal: Journal | None = None,
+) -> None:
+    """Write an OME-Zarr 0.5 image, one frame a chunk.
+
+    Parameters
+    ----------
+    path : Path
+        Directory to make; with `journal`, one that an interrupted writing left is continued.
+    stream : FrameStream
+        Movie to write. The axes are put in the order T, C, Z, Y, X that OME-Zarr asks for. When
+        it has a client, the workers of its cluster compute and write; they must see `path`.
+    recipe : mapping, optional
+        How the movie was made; kept with it. Must be the same to resume.
+    journal : Journal, optional
+        Record of what is written, to go on from.
+
+    Raises
+    ------
+    ValueError
+        When the journal is of another movie or other settings.
+    """
+    movie = stream.movie
+    sizes = dict(zip(movie.axes.replace("S", "C"), movie.shape, strict=True))
+    axes = "".join(letter for letter in "TCZYX" if letter in sizes)
+    order = "".join(letter for letter in "TCZ" if letter in movie.axes)
+    attributes = _attributes(movie, axes, recipe)
+    settings = {
+        "shape": list(movie.shape),
+        "axes": movie.axes,
+        "dtype": movie.dtype.str,
+        "recipe": recipe,
+        "image": attributes["ome"],
+    }
+    written = journal.read(settings) if journal is not None and path.is_dir() else None
+    if written is None:
+        if journal is not None:
+            journal.remove()
+        if path.is_dir():
+            shutil.rmtree(path)
+        shape = tuple(sizes[letter] for letter in axes)
+        chunks = tuple(1 if letter in order else sizes[letter] for letter in axes)
+        _create(path, attributes, axes, shape, chunks, movie.dtype)
+        if journal is not None:
+            journal.begin(settings)
+    done = written or set()
+    with nullcontext() if journal is None else journal:
+        write = _written_here if stream.client is None else _written_by_workers
+        for index in write(path, stream, axes, order, done):
+            if journal is not None:
+                journal.add(index)
+    _sweep(path)
+
+
+def _create(path: Path, attributes: dict, axes: str, shape, chunks, dtype: np.dtype) -> None:
+    group = import_zarr().open_group(path, mode="w", zarr_format=3)
+    group.attrs.update(attributes)
+    group.create_array(
+        "0",
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype.newbyteorder("="),
+        dimension_names=[letter.lower() for letter in axes],
+    )
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers left: chunks that were not renamed to their place yet."""
+    for file in path.rglob("*"):
+        if file.is_file() and file.name != "zarr.json" and not file.name.isdigit():
+            file.unlink()
+
+
+def _written_here(
+    path: Path, stream: FrameStream, axes: str, order: str, done: set
+) -> Iterator[tuple[int, ...]]:
+    """Write frames; yield the index of each that is whole."""
+    array = import_zarr().open_array(path / "0", mode="r+")
+    for index, frame in stream.frames(order, done):
+        where = dict(zip(order, index, strict=True))
+        region = tuple(where.get(letter, slice(None)) for letter in axes)
+        array[region] = np.moveaxis(frame, -1, 0) if stream.movie.is_rgb else frame
+        yield index
+
+
+def _written_by_workers(
+    path: Path, stream: FrameStream, axes: str, order: str, done: set
+) -> Iterator[tuple[int, ...]]:
+    from napari_motionmag.distributed import completed
+
+    movie = stream.movie
+    places = [movie.axes.index(letter) for letter in order]
+    stored = movie.as_dask().map_blocks(
+        _store,
+        path=str(path.absolute()),
+        run=uuid.uuid4().hex,
+        source_axes=movie.axes.replace("S", "C"),
+        axes=axes,
+        order=order,
+        dtype=np.uint8,
+        meta=np.empty((0,) * movie.ndim, np.uint8),
+    )
+    blocks = stored.to_delayed()
+    left = [
+        blocks[at] for at in np.ndindex(blocks.shape) if tuple(at[k] for k in places) not in done
+    ]
+    number = stream.total - len(left)
+    for index in completed(stream.client, left):
+        yield index
+        number += 1
+        stream.report(number)
+
+
+def _store(
+    block: np.ndarray, path: str, run: str, source_axes: str, axes: str, order: str, block_id=None
+) -> tuple[int, ...]:
+    """Write one frame, on a worker; return its index along `order`."""
+    at = dict(zip(source_axes, block_id, strict=True))
+    region = tuple(
+        slice(at[letter], at[letter] + 1) if letter in order else slice(None) for letter in axes
+    )
+    _opened(path, run)[region] = block.transpose([source_axes.index(letter) for letter in axes])
+    return tuple(at[letter] for letter in order)
+
+
+@lru_cache(maxsize=4)
+def _opened(path: str, run: str):
+    return import_zarr().open_array(f"{path}/0", mode="r+")
+
+
+def _attributes(movie: Movie, axes: str, recipe: Mapping | None) -> dict:
+    """Return the OME-Zarr metadata of a movie whose axes are put in the order `axes`."""
+    calibrated = movie.axes.replace("S", "")
+    scale = dict(zip(calibrated, movie.scale or [1.0] * len(calibrated), strict=True))
+    units = dict(zip(calibrated, movie.units or ["pixel"] * len(calibrated), strict=True))
+    if movie.fps is not None:
+        scale["T"], units["T"] = 1 / movie.fps, "s"
+    described = []
+    for letter in axes:
+        entry = {"name": letter.lower(), "type": _TYPES[letter]}
+        unit = long_name(units.get(letter, "pixel"))
+        if unit is not None:
+            entry["unit"] = unit
+        described.append(entry)
+    level = {
+        "path": "0",
+        "coordinateTransformations": [
+            {"type": "scale", "scale": [abs(scale.get(letter, 1.0)) for letter in axes]}
+        ],
+    }
+    image = {"name": movie.name or "movie", "axes": described, "datasets": [level]}
+    own = {"samples": movie.is_rgb} | ({} if recipe is None else {"recipe": recipe})
+    return {"ome": {"version": "0.5", "multiscales": [image]}, KEY: own}
