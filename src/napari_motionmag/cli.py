@@ -235,6 +235,16 @@ def _add_magnify(commands, common) -> None:
     add("--resume", action="store_true", help=".zarr: go on where an interrupted run stopped")
     add("--playback-fps", type=float, metavar="FPS", help="video: how fast it is to be shown")
     add("--quiet", action="store_true", help="show no progress")
+    many = parser.add_argument_group("many workers (extra [distributed])")
+    where = many.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=int, metavar="N", help="processes on this machine that share its cores"
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a running dask cluster, as tcp://host:8786; its workers must see IN and OUT",
+    )
     parser.set_defaults(run=_magnify)
 
 
@@ -253,7 +263,9 @@ def _reference(text: str) -> int | slice:
 
 def _magnify(arguments: argparse.Namespace) -> None:
     from napari_motionmag import magnify
+    from napari_motionmag.distributed import connected
     from napari_motionmag.io import check_output, open_movie, save_movie
+    from napari_motionmag.io.journal import fingerprint
     from napari_motionmag.progress import ProgressLine, duration
 
     preset = cli_presets.apply(arguments)
@@ -298,13 +310,16 @@ def _magnify(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         print(f"{PROGRAM}: {source}: {movie.summary()} -> {target}", file=sys.stderr)
     try:
-        save_movie(
-            target,
-            result,
-            recipe=_recipe(arguments, movie, options, own),
-            **writing,
-            progress=None if arguments.quiet else line,
-        )
+        with connected(arguments.scheduler, arguments.workers) as client:
+            save_movie(
+                target,
+                result,
+                recipe=_recipe(arguments, movie, options, own),
+                source=fingerprint(source) if arguments.resume else None,
+                client=client,
+                **writing,
+                progress=None if arguments.quiet else line,
+            )
     finally:
         if not arguments.quiet:
             line.clear()

@@ -14,13 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_motionmag.classical.stabilise_arguments import stabilised
 from napari_motionmag.frames import Frames
 from napari_motionmag.layer_source import is_image_layer
+from napari_motionmag.made import remember
+from napari_motionmag.methods import Method, Told
 from napari_motionmag.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 
@@ -66,7 +68,7 @@ def _make(kind, options: dict, **common):
 
 
 # name -> what makes the method of (model, device, precision, tile, its own options)
-METHODS: dict[str, Callable[..., Any]] = {
+METHODS: dict[str, Callable[..., Method]] = {
     "learned": _learned,
     "phase": _classical("phase", "PhaseMagnifier"),
     "riesz": _classical("riesz", "RieszMagnifier"),
@@ -85,8 +87,8 @@ class Magnification:
     ----------
     movie : Movie
         The source.
-    method : object
-        Has ``name`` and ``magnify(frames, operator, times, factor)``.
+    method : Method
+        How it is done.
     operator : TemporalOperator
         Bound to the frame rate when it needs one.
     factor : float
@@ -97,11 +99,12 @@ class Magnification:
     """
 
     movie: Movie
-    method: Any
+    method: Method
     operator: TemporalOperator
     factor: float
     recipe: dict = field(default_factory=dict)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    told: Told = field(default_factory=Told, repr=False, compare=False)
 
     def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
         """Magnified frames in the movie's dtype.
@@ -120,7 +123,7 @@ class Magnification:
         """
         if self.factor == 1:  # the identity, to the last bit
             return [self.movie.read(t, other) for t in times]
-        frames = Frames(self.movie, self.token, other)
+        frames = Frames(self.movie, self.token, other, self.told)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
@@ -138,6 +141,7 @@ class Magnification:
         """The lazy result: shape and dtype of the movie, one output frame a block."""
         import dask.array as da
         from dask.blockwise import blockwise
+        from dask.delayed import delayed, unpack_collections
         from dask.highlevelgraph import HighLevelGraph
         from dask.layers import ArrayBlockIdDep
 
@@ -148,11 +152,22 @@ class Magnification:
         )
         name = f"magnify-{self.token}"
         index = tuple(range(movie.ndim))
+        # A key of its own: on a cluster the movie goes once to each worker, not with each task.
+        source = delayed(self, name=f"magnification-{self.token}", traverse=False)
+        reference, _ = unpack_collections(source)
         # One symbolic layer, as map_blocks makes it, without its passes over all the chunks.
         layer = blockwise(
-            _block, name, index, ArrayBlockIdDep(chunks), index, numblocks={}, magnification=self
+            _block,
+            name,
+            index,
+            ArrayBlockIdDep(chunks),
+            index,
+            numblocks={},
+            magnification=reference,
+            dependencies=[source],
         )
-        graph = HighLevelGraph.from_collections(name, layer)
+        graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])
+        remember(name, self)
         return da.Array(graph, name, chunks, meta=np.empty((0,) * movie.ndim, movie.dtype))
 
 
