@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from magicgui.widgets import Container
-from napari.layers import Image
+from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_motionmag import presets
+from napari_motionmag.classical.mask_layers import mask_from_layer
 from napari_motionmag.magnify import Magnification, plan
 from napari_motionmag.scripts import FromLayer, magnification, source
 from napari_motionmag.widgets import parameters
@@ -25,8 +26,10 @@ from napari_motionmag.widgets.messages import EXPECTED, Messages
 from napari_motionmag.widgets.position import frame_shown, time_is_drawn
 from napari_motionmag.widgets.results import TIME_ACROSS, Result, Results
 from napari_motionmag.widgets.script_button import ScriptButton
+from napari_motionmag.widgets.scroll import make_scroll
 from napari_motionmag.widgets.slicing import SlowFrames
 from napari_motionmag.widgets.source import Source, suggestion_of
+from napari_motionmag.widgets.viewers import viewer_of
 from napari_motionmag.widgets.whole import WholeMovies
 from napari_motionmag.widgets.work import Latest
 
@@ -52,10 +55,10 @@ class MagnifyWidget(Container):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
-        self._viewer = _viewer(napari_viewer)
-        self._fields = Fields(self._image_layers)
+        self._viewer = viewer_of(napari_viewer)
+        self._fields = Fields(self._image_layers, self._mask_layers)
         super().__init__(widgets=self._fields.rows, name="magnify_motion", labels=False)
-        self.native.setMinimumWidth(WIDTH)
+        make_scroll(self.native, WIDTH)
         for name, field in vars(self._fields).items():
             if field in self._fields.parameters or field is self._fields.layer:
                 setattr(self, name, field)
@@ -105,7 +108,7 @@ class MagnifyWidget(Container):
             When the movie or a parameter does not do.
         """
         movie, layer = self._movie(), self.layer.value
-        recipe = plan(movie, **parameters.arguments(self._fields)).recipe
+        recipe = self._plan(movie).recipe
         title = f"Magnify the motion in {layer.name!r}."
         return source(magnification(FromLayer(layer, movie), recipe), title=title)
 
@@ -151,6 +154,9 @@ class MagnifyWidget(Container):
 
     def _image_layers(self, _=None) -> list[Image]:
         return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+
+    def _mask_layers(self, _=None) -> list[Labels | Shapes]:
+        return [layer for layer in self._viewer.layers if isinstance(layer, (Labels, Shapes))]
 
     def _choose_active(self) -> None:
         active = self._viewer.layers.selection.active
@@ -233,7 +239,10 @@ class MagnifyWidget(Container):
 
     def _plan(self, movie, method: str = "", model: str = "") -> Magnification:
         """Plan what the fields say, perhaps with another method."""
-        made = plan(movie, **parameters.arguments(self._fields, method, model))
+        said = parameters.arguments(self._fields, method, model)
+        if "mask" in said:
+            said["mask"] = mask_from_layer(said["mask"], movie.axes, movie.shape, self.layer.value)
+        made = plan(movie, **said)
         made.recipe["given"] = self._source.given(self.layer.value, self.axes.value, movie)
         return made
 
@@ -446,16 +455,3 @@ class MagnifyWidget(Container):
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._results.close()
         self._slow.undo()
-
-
-def _viewer(viewer):
-    """Return the viewer itself, not the proxy that napari hands to plugins.
-
-    Through the proxy, a layer is another object each time.
-    """
-    import napari
-
-    viewer = napari.current_viewer() if viewer is None else viewer
-    if viewer is None:
-        raise ValueError("napari_viewer: there is no viewer; make one with napari.Viewer() first")
-    return getattr(viewer, "__wrapped__", viewer)
