@@ -26,6 +26,7 @@ from napari_motionmag.axes import (
     guess_axes,
     positive,
 )
+from napari_motionmag.blocks import read_at
 from napari_motionmag.identity import source_token
 from napari_motionmag.intensity import estimate_range
 from napari_motionmag.layer_source import is_image_layer, layer_arguments
@@ -271,17 +272,28 @@ class Movie:
         array, shape (Y, X) or (Y, X, S)
             A dask array when the movie's data are, and otherwise what indexing gives.
         """
+        return self._in_order(self.data[self._index(t, other)])
+
+    def _index(self, t: int, other) -> tuple:
         index: list = [slice(None)] * self.ndim
         index[self.axes.index("T")] = self._position("t", t, "T")
         other = self._other(other)
         for letter, where in other.items():
             index[self.axes.index(letter)] = self._position(f"other[{letter!r}]", where, letter)
-        block = self.data[tuple(index)]
+        return tuple(index)
+
+    def _in_order(self, block):
+        """A frame as it was indexed with its axes in the order Y, X, S."""
         left = [letter for letter in self.axes if letter in "YXS"]
         order = [left.index(letter) for letter in "YXS" if letter in left]
         return block if order == sorted(order) else block.transpose(order)
 
-    def read(self, t: int, other: Mapping[str, int] | Sequence[int] | None = None) -> np.ndarray:
+    def read(
+        self,
+        t: int,
+        other: Mapping[str, int] | Sequence[int] | None = None,
+        window: tuple[slice, slice] | None = None,
+    ) -> np.ndarray:
         """Read one frame, and nothing else.
 
         Parameters
@@ -290,6 +302,8 @@ class Movie:
             Frame number, 0 <= t < `n_frames`.
         other : mapping of str to int, or sequence of int, optional
             Index along each of `other_axes`, by letter or in their order (as `series` gives).
+        window : (slice, slice), optional
+            Part of the frame along Y and X to read; from a start to a stop within it.
 
         Returns
         -------
@@ -304,14 +318,16 @@ class Movie:
         ValueError
             When the frame has pixels that are NaN or infinite; says which frame and how many.
         """
-        block = self.lazy_frame(t, other)
-        if hasattr(block, "compute"):
-            block = block.compute(scheduler="synchronous")
-        frame = np.asarray(block)
-        if frame.shape != self.frame_shape:
+        index, expected = list(self._index(t, other)), self.frame_shape
+        if window is not None:
+            for letter, part in zip("YX", window, strict=True):
+                index[self.axes.index(letter)] = part
+            expected = (*(part.stop - part.start for part in window), *expected[2:])
+        frame = self._in_order(np.asarray(read_at(self.data, index, self.source)))
+        if frame.shape != expected:
             raise ValueError(
                 f"data gave a frame of shape {frame.shape} at t={t}; its own shape {self.shape} "
-                f"promises {self.frame_shape}"
+                f"promises {expected}"
             )
         if frame.dtype != self.dtype:
             if frame.dtype.newbyteorder("=") != self.dtype.newbyteorder("="):
