@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Decomposition", "LocalPhaseMethod"]
 
 
+#: Of the frames of a subband that are worked on together. It only saves overhead, of which a GPU has
+#: more: beyond that it wastes memory.
+_BLOCK_BYTES = {"cpu": 2**26, "gpu": 2**29}
+
+
 class Decomposition(ABC):
     """How a method takes images of one size apart into subbands and puts a change together.
 
@@ -180,8 +185,7 @@ class _Run:
         self.lock = device_lock(device)
         self.max_frames = max(2, budget // (self.parts.frame_bytes * planes))
         max_times = max(1, budget // (self.parts.band_bytes * planes))
-        # blocks only save overhead, of which a GPU has more: beyond that they waste memory
-        enough = 2**26 if device.type == "cpu" else 2**29
+        enough = _BLOCK_BYTES["cpu" if device.type == "cpu" else "gpu"]
         self.block = max(1, min(budget, enough) // (self.parts.band_bytes * planes))
         self.plans = split(operator, times, len(frames), self.max_frames, max_times)
         self.kept: dict[int, Any] = {}
