@@ -15,6 +15,7 @@ _ROOM = 0.25  # of the length of a line, shown around it
 _LEAST_ROOM = 8  # px
 _BARS = 40  # frames: error bars up to these, a band above
 _SURE = 2  # standard errors that are drawn
+_SMALLER = {"m": "mm", "mm": "um", "um": "nm", "nm": "pm"}
 _NAMED = 3  # peaks whose frequency is written beside them
 
 
@@ -194,7 +195,7 @@ def draw_spectrum(
         gains.set_ylabel("gain of the filter")
         axes.set_xlim(0, float(responses.frequencies[-1]))
         if len(responses.names) > 1:
-            gains.legend(loc="upper right")
+            figure.legend(loc="outside upper left", ncols=2)
     axes.grid(True)
 
 
@@ -218,7 +219,7 @@ def draw_displacement(
     directions = directions or {}
     for k, (name, trace) in enumerate(traces.items()):
         course, sigma = trace.along(directions.get(name))
-        style = {"color": f"C{k}", "label": shortened(name, 40)}
+        style = {"color": f"C{k}", "label": shortened(name, 42)}
         if len(trace) <= _BARS:
             axes.errorbar(
                 trace.times, course, _SURE * sigma, marker="o", markersize=3, capsize=2, **style
@@ -233,7 +234,7 @@ def draw_displacement(
         axes.set_xlabel(f"time ({_time_unit(units.pop())})" if len(units) == 1 else "time")
         _add_lengths(axes, traces, directions)
     if len(traces) > 1:
-        axes.legend(loc="best")
+        figure.legend(loc="outside upper left")
     axes.grid(True)
 
 
@@ -343,7 +344,25 @@ def _add_lengths(axes, traces: Mapping[str, DisplacementTrace], directions) -> N
     size = float(np.mean(sizes))
     if max(abs(one - size) for one in sizes) > 0.01 * size:
         return
+    low, high = axes.get_ylim()
+    unit, size = smaller_unit(max(abs(low), abs(high)) * size, next(iter(lengths))[1], size)
     second = axes.secondary_yaxis(
         "right", functions=(lambda px: px * size, lambda length: length / size)
     )
-    second.set_ylabel(f"({shown_unit(next(iter(lengths))[1])})")
+    second.set_ylabel(f"({shown_unit(unit)})")
+
+
+def smaller_unit(largest: float, unit: str | None, factor: float = 1.0) -> tuple[str | None, float]:
+    """Return a unit in which a length is not far below 1, and a factor in that unit.
+
+    Parameters
+    ----------
+    largest : float
+        In `unit`.
+    unit : str or None
+    factor : float
+        In `unit`; converted too.
+    """
+    while 0 < largest < 0.1 and unit in _SMALLER:
+        largest, factor, unit = largest * 1000, factor * 1000, _SMALLER[unit]
+    return unit, factor
