@@ -18,9 +18,11 @@ from qtpy.QtWidgets import QSizePolicy
 from napari_motionmag.magnify import METHODS
 from napari_motionmag.widgets.compare import CompareRow
 from napari_motionmag.widgets.factor import FactorField
+from napari_motionmag.widgets.method_options import MethodOptions
 from napari_motionmag.widgets.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.panes import OWN_FILE
 from napari_motionmag.widgets.presets import PresetRows
+from napari_motionmag.widgets.stabilisation import Stabilisation
 
 METHOD_LABELS = {
     "learned": "Learned (neural network)",
@@ -47,8 +49,8 @@ class Fields(MotionFields):
 
     Parameters
     ----------
-    layers : callable
-        Returns the layers to choose from.
+    layers, masks : callable
+        Return the layers to choose from.
 
     Attributes
     ----------
@@ -58,7 +60,7 @@ class Fields(MotionFields):
         What decides on the result, besides the layer.
     """
 
-    def __init__(self, layers: Callable):
+    def __init__(self, layers: Callable, masks: Callable):
         super().__init__(layers)
         self._choose_factor()
         self._choose_method()
@@ -71,8 +73,15 @@ class Fields(MotionFields):
         for row in (*movie, *self.preset_rows.rows, *motion, *chosen):
             self.form.append(row)  # one by one: labels are aligned as rows are added
         self.compare_row = CompareRow()
+        self.method_options = MethodOptions()
+        self.large_motion = Stabilisation(masks)
+        self.stabilise, self.mask = self.large_motion.stabilise, self.large_motion.mask
+        for field in self.method_options.parameters:
+            setattr(self, field.name, field)
         self.rows = [
             self.form,
+            self.method_options,
+            self.large_motion,
             self.live,
             self.buttons,
             self.compare_row,
@@ -86,6 +95,8 @@ class Fields(MotionFields):
             self.model,
             self.model_file,
             self.device,
+            *self.method_options.parameters,
+            *self.large_motion.parameters,
         ]
         for field in (*self.parameters, self.live, *self.buttons, self.cancel):
             field.native.setObjectName(field.name)
@@ -99,6 +110,7 @@ class Fields(MotionFields):
         learned = self.method.value == "learned"
         self.model.visible = learned
         self.model_file.visible = learned and self.model.value == OWN_FILE
+        self.method_options.show(self.method.value)
 
     def enable(self, enabled: bool) -> None:
         """Let the fields be changed, or only the work in progress be cancelled."""

@@ -34,7 +34,7 @@ from napari_motionmag.widgets.whole import WholeMovies
 from napari_motionmag.widgets.work import Latest
 
 PAUSE_MS = 200  # after a change, before the frame is drawn anew
-WIDTH = 340  # px; the title and two frequencies fit
+WIDTH = 360  # px; a row of four buttons fits
 SAVE_AS = "OME-TIFF (*.ome.tif *.tif);;OME-Zarr (*.zarr);;NumPy (*.npy);;Video (*.mp4 *.mov *.avi)"
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 

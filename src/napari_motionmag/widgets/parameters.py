@@ -11,6 +11,8 @@ from napari_motionmag.widgets.motion_fields import MotionFields
 def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
     """Return the arguments of `magnify` that the fields say, besides the movie.
 
+    A mask is the layer that is chosen.
+
     Parameters
     ----------
     fields : Fields
@@ -25,7 +27,7 @@ def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
         said["model"] = Path(fields.model_file.value) if model == OWN_FILE else model
     if fields.device.value != "auto":
         said["device"] = fields.device.value
-    return said
+    return said | fields.large_motion.values() | fields.method_options.values(method)
 
 
 def motion_arguments(fields: MotionFields) -> dict:
@@ -45,6 +47,11 @@ def fill(fields: Fields, said: dict) -> None:
     for name in ("factor", "method", "model"):
         if name in said:
             getattr(fields, name).value = said[name]
+    options = fields.method_options.of.get(fields.method.value)
+    if options is not None and set(options.fields) & set(said):
+        options.fill(said)
+    if "stabilise" in said:
+        fields.large_motion.fill(said["stabilise"])
     fill_motion(fields, said)
 
 
