@@ -14,6 +14,7 @@ from napari_motionmag.movie import Movie
 
 if TYPE_CHECKING:
     from napari_motionmag.methods import Told
+    from napari_motionmag.parts import Part
 
 FRAME_BYTES = 64 * 2**20  # of frames as they were read, unless a filter's window needs more
 MOST_FRAME_BYTES = 1024 * 2**20
@@ -32,31 +33,49 @@ class Frames(Sequence):
         The same for the same frames, in all threads.
     told : Told or None
         What methods have warned of already.
+
+    Parameters
+    ----------
+    part : Part, optional
+        Of `movie`: what methods see of its frames.
     """
 
-    def __init__(self, movie: Movie, token: str, other: tuple[int, ...], told: Told | None = None):
+    def __init__(
+        self,
+        movie: Movie,
+        token: str,
+        other: tuple[int, ...],
+        told: Told | None = None,
+        part: Part | None = None,
+    ):
         self.movie = movie
         self.other = other
         self.told = told
+        self._part = part
         self._editable = editable(movie.data)
-        self.identity = (token if self._editable else movie.source, movie.axes, tuple(other))
+        source = token if self._editable else movie.source
+        where = None if part is None else (part.region, part.preview)
+        self.identity = (source, movie.axes, tuple(other), where)
 
     def __len__(self) -> int:
         return self.movie.n_frames
 
     def __getitem__(self, t: int) -> np.ndarray:
-        return self.movie.to_unit(self._read(t))
+        frame = self.movie.to_unit(self._read(t))
+        return frame if self._part is None else self._part.reduce(frame)
 
     def _read(self, t: int) -> np.ndarray:
+        window = None if self._part is None else self._part.window
         if self._editable:
-            return self.movie.read(t, self.other)
+            return self.movie.read(t, self.other, window)
         key = (self.identity, t)
-        return _FRAMES.get(key, lambda: self.movie.read(t, self.other))
+        return _FRAMES.get(key, lambda: self.movie.read(t, self.other, window))
 
     def key(self, t: int) -> tuple:
         """What tells a frame from all others, whatever magnifies it: by place or by content."""
-        place = content_key(self._read(t)) if self._editable else (self.identity, t)
-        return place, self.movie.intensity_range
+        if not self._editable:
+            return self.identity, t, self.movie.intensity_range
+        return content_key(self._read(t)), self.identity[1:], self.movie.intensity_range
 
     def window_key(self, indices: Sequence[int]) -> tuple:
         """The like for several frames."""
@@ -65,7 +84,7 @@ class Frames(Sequence):
         digest = hashlib.sha1(usedforsecurity=False)
         for index in indices:
             digest.update(content_key(self._read(index)))
-        return digest.digest(), self.movie.intensity_range
+        return digest.digest(), self.identity[1:], self.movie.intensity_range
 
     def reserve(self, count: int) -> bool:
         """Have room for so many frames; False when they would take too much memory."""

@@ -7,7 +7,10 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from weakref import WeakKeyDictionary, ref
 
+import numpy as np
+
 from napari_motionmag.origins import traits_of
+from napari_motionmag.parts import Part
 
 _SOURCES: WeakKeyDictionary = WeakKeyDictionary()  # magnified layer -> reference to its source
 _COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versions are kept
@@ -50,6 +53,7 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
     from napari.layers import Image
 
     copied = {name: getattr(layer, name) for name in _CALIBRATION + _LOOK}
+    copied |= _placed(layer, magnification.movie)
     magnified = Image(
         magnification.dask(),
         name=magnified_name(layer.name, magnification.recipe),
@@ -64,6 +68,24 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
     magnified.contrast_limits_range = layer.contrast_limits_range
     _SOURCES[magnified] = ref(layer)
     return magnified
+
+
+def _placed(layer, movie) -> dict:
+    """Scale and translation of a part of the frames of a layer, so that it lies where it was."""
+    from napari.utils.transforms import Affine
+
+    part = movie.data
+    if not isinstance(part, Part):
+        return {}
+    calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
+    sizes, offset = np.ones(len(calibrated)), np.zeros(len(calibrated))
+    for letter, first in zip("YX", part.region[::2], strict=True):
+        sizes[calibrated.index(letter)] = part.preview
+        # the middle of the first square of pixels
+        offset[calibrated.index(letter)] = first + (part.preview - 1) / 2
+    own = {name: getattr(layer, name) for name in ("scale", "rotate", "shear")}
+    moved = Affine(**own, ndim=layer.ndim).linear_matrix @ offset
+    return {"scale": layer.scale * sizes, "translate": layer.translate + moved}
 
 
 def source_of(magnified):

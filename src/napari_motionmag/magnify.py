@@ -24,10 +24,13 @@ from napari_motionmag.layer_source import is_image_layer
 from napari_motionmag.made import remember
 from napari_motionmag.methods import Method, Told
 from napari_motionmag.movie import Movie
+from napari_motionmag.parts import Part
 from napari_motionmag.temporal import TemporalOperator, make_operator
 
 if TYPE_CHECKING:
     import dask.array as da
+
+CONTEXT = 64  # px around a region that methods see, unless they say what they need
 
 
 def _learned(model, device, precision, tile, options):
@@ -123,11 +126,15 @@ class Magnification:
         """
         if self.factor == 1:  # the identity, to the last bit
             return [self.movie.read(t, other) for t in times]
-        frames = Frames(self.movie, self.token, other, self.told)
+        whole, part, inside = self.movie, None, ()
+        if isinstance(self.movie.data, Part):
+            whole = self.movie.data.movie
+            part, inside = self.movie.data.around(getattr(self.method, "context", CONTEXT))
+        frames = Frames(whole, self.token, other, self.told, part)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
-            self.movie.from_unit(frame, source)
+            whole.from_unit(frame[inside], source)
             for frame, source in zip(drawn, sources, strict=True)
         ]
 
@@ -193,6 +200,8 @@ def plan(
     intensity_range: tuple[float, float] | None = None,
     stabilise: str | Mapping | None = None,
     mask=None,
+    region: Sequence[int] | None = None,
+    preview: int = 1,
     **options,
 ) -> Magnification:
     """Check the arguments of :func:`magnify` and return what makes the frames."""
@@ -205,7 +214,12 @@ def plan(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     operator.row(0, movie.n_frames)  # refuses what does not fit the movie
     magnifier = METHODS[method](model, device, precision, tile, options)
+    part = Part.of(movie, region, preview)
+    if part is not None and stabilise is not None:
+        raise ValueError("region and preview go without stabilise, which aligns whole frames")
     magnifier, alignment = stabilised(magnifier, stabilise, mask, movie, source)
+    given_range = movie.given_range
+    movie = movie if part is None else part.as_movie()
     smallest = getattr(magnifier, "smallest_frame", 2)
     if min(movie.frame_shape[:2]) < smallest:
         raise ValueError(
@@ -222,9 +236,10 @@ def plan(
         "device": None if device is None else str(device),
         "precision": precision,
         "tile": tile,
-        "intensity_range": movie.given_range,
+        "intensity_range": given_range,
         "given": [name for name, value in of_the_movie.items() if value is not None],
         **alignment,
+        **({} if part is None else {"region": part.region, "preview": part.preview}),
         "options": dict(options),
     }
     return Magnification(movie, magnifier, operator, factor, recipe)
@@ -248,6 +263,8 @@ def magnify(
     intensity_range: tuple[float, float] | None = None,
     stabilise: str | Mapping | None = None,
     mask=None,
+    region: Sequence[int] | None = None,
+    preview: int = 1,
     **options,
 ) -> da.Array:
     """Magnify the motion in a movie, lazily.
@@ -291,6 +308,13 @@ def magnify(
         motion back as it was. With any method. A dict gives ``model``, one of these, and further
         options of `napari_motionmag.classical.stabilise.Stabilised`: ``reference``, ``align_to``,
         ``smooth``, ``feather``. Needs scikit-image.
+    region : (int, int, int, int), optional
+        Only this part of the frames is magnified: first row, last row + 1, first column, last
+        column + 1. The learned method draws there what it would in the whole frame; the others
+        see 64 px around the region.
+    preview : int
+        Magnify at a coarser resolution, for large frames: squares of so many pixels to each side
+        are averaged to one. Noise falls, and details are lost.
     mask : array, napari Labels or Shapes layer, or path, optional
         With `stabilise`: the part of the scene that is followed and magnified; without it, all.
         (Y, X), drawn in the reference frame, or (T, Y, X); what is not 0 is marked. Of the latter,
@@ -304,9 +328,9 @@ def magnify(
     Returns
     -------
     dask.array.Array
-        Shape and dtype of the movie, one frame a block; nothing is computed yet. Computing frame
-        t reads what the temporal operator needs for it and no more. Integers are rounded and
-        clipped to their type's limits.
+        Shape (but for `region` and `preview`) and dtype of the movie, one frame a block; nothing
+        is computed yet. Computing frame t reads what the temporal operator needs for it and no
+        more. Integers are rounded and clipped to their type's limits.
 
     Raises
     ------
@@ -341,6 +365,8 @@ def magnify(
         intensity_range=intensity_range,
         stabilise=stabilise,
         mask=mask,
+        region=region,
+        preview=preview,
         **options,
     ).dask()
 
