@@ -34,18 +34,22 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{path} ({path.stat().st_size // 1000} kB)")
 
 
-def window(sample: str):
-    """Photograph the demonstration of a sample when its magnified frame is there."""
+def window(sample: str, preset: str = ""):
+    """Photograph the demonstration of a sample, perhaps with a preset, when its frame is there."""
     from PIL import Image
 
     from napari_motionmag.demo import open_window
     from napari_motionmag.widgets import slicing
 
     slicing.SLOW = math.inf  # how fast this machine is does not belong into the picture
-    viewer, _ = open_window(sample)
+    viewer, widget = open_window(sample)
     try:
         viewer.window.resize(*WINDOW)
         _wait(lambda: len(viewer.layers) == 2 and all(layer.loaded for layer in viewer.layers))
+        if preset:
+            drawn = viewer.layers[-1].data
+            widget.preset.value = preset
+            _wait(lambda: viewer.layers[-1].data is not drawn and viewer.layers[-1].loaded)
         viewer.reset_view()
         _wait_until_quiet(1)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
@@ -63,6 +67,7 @@ def slices(sample: str):
 PICTURES: dict[str, Callable] = {
     "window": lambda: window("beating_cell"),
     "window_band": lambda: window("strings"),
+    "window_preset": lambda: window("cilia", preset="cilia"),
     "window_colour": lambda: window("drifting_membrane"),
     "slices_strings": lambda: slices("strings"),
     "slices_cell": lambda: slices("beating_cell"),

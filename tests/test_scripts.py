@@ -241,6 +241,15 @@ def test_alignment_is_kept_with_its_mask():
     same(made, frames=[2])
 
 
+def test_a_mask_that_the_recipe_could_not_keep_is_refused():
+    layer = sample_layer(n_frames=3)
+    mask = np.ones((64, 64), bool)
+    made = magnify_layer(layer, 3, method="linear", stabilise="translation", mask=mask)
+    del made.metadata["napari_motionmag"]["recipe"]["mask"]["bits"]
+    with pytest.raises(ValueError, match=r"mask .* was too large to be kept"):
+        magnification_of(made)
+
+
 @pytest.mark.parametrize("name", ["pulsing_epithelium", "drifting_membrane"])
 def test_channels_and_colours(name):
     same(magnify_layer(sample_layer(name, size=112), 5, method="riesz"))

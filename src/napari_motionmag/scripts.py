@@ -13,22 +13,21 @@ Arguments may be plain values, NumPy arrays and numbers, temporal operators, nap
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
+from napari_motionmag.classical.mask_recipes import unpack
 from napari_motionmag.layer_source import is_layer
 from napari_motionmag.layers import source_of
+from napari_motionmag.literals import fitted, plain
 from napari_motionmag.movie import Movie
 from napari_motionmag.origins import Origin, origin_of, recorded_origin
 from napari_motionmag.recipes import OF_THE_SOURCE, arguments, is_magnified, recipe_of
 from napari_motionmag.temporal import TemporalOperator
 
-LONGEST_LINE = 88
 LARGEST_ARRAY = 5000  # numbers that are written out
 _PACKAGE = "napari_motionmag"
 LAZY = "Lazy: magnified[t].compute() draws frame t, magnified.compute() all of them."
@@ -114,10 +113,17 @@ def magnification(movie: FromLayer, recipe: Mapping) -> Call:
         Its axes, frame rate and intensity range are those of the recipe.
     recipe : mapping
         As `napari_motionmag.recipes.recipe_of` returns it.
+
+    Raises
+    ------
+    ValueError
+        When the mask was too large to be kept in the recipe.
     """
     said = arguments(recipe)
     factor = said.pop("factor")
     said = {key: value for key, value in said.items() if key not in OF_THE_SOURCE}
+    if "mask" in said:
+        unpack(said["mask"])  # refuses one that is too large to be in the recipe
     call = Call(_PACKAGE, "magnify", movie, factor, **said)
     return call.named("magnified", LAZY)
 
@@ -212,7 +218,7 @@ class _Writer:
         arguments += [f"{key}={self.value(value)}" for key, value in call.kwargs.items()]
         name = self._free(call.result)
         self._lines += [f"# {line}" for line in call.comment.splitlines()]
-        self._lines.append(_fitted(f"{name} = {function}", arguments))
+        self._lines.append(fitted(f"{name} = {function}", arguments))
         self._done.append((call, name))
         return name
 
@@ -229,28 +235,7 @@ class _Writer:
             return self._array(value)
         if is_dataclass(value) and not isinstance(value, type):
             return self._dataclass(value)
-        if isinstance(value, np.generic):
-            value = value.item()
-        if value is None or isinstance(value, bool | int):
-            return repr(value)
-        if isinstance(value, float):
-            return repr(value) if math.isfinite(value) else f'float("{value}")'
-        if isinstance(value, str | os.PathLike):
-            return _quoted(os.fspath(value))
-        if isinstance(value, slice):
-            ends = [value.start, value.stop, value.step]
-            if value.step is None:
-                ends.pop()
-            return f"slice({', '.join(self.value(end) for end in ends)})"
-        if isinstance(value, Mapping):
-            items = (f"{self.value(key)}: {self.value(v)}" for key, v in value.items())
-            return f"{{{', '.join(items)}}}"
-        if isinstance(value, list):
-            return f"[{', '.join(map(self.value, value))}]"
-        if isinstance(value, tuple):
-            comma = "," if len(value) == 1 else ""
-            return f"({', '.join(map(self.value, value))}{comma})"
-        raise TypeError(f"a {type(value).__name__} cannot be written into a script: {value!r}")
+        return plain(value, self.value)
 
     def _array(self, value: np.ndarray) -> str:
         if value.size > LARGEST_ARRAY:
@@ -340,13 +325,13 @@ class _Writer:
         said = {"axes": movie.axes, "fps": movie.fps, "intensity_range": movie.given_range}
         said |= {"scale": movie.scale, "units": movie.units}
         given = [f"{key}={self.value(v)}" for key, v in said.items() if v is not None]
-        self._lines.append(_fitted(f"{name} = Movie", [data, *given]))
+        self._lines.append(fitted(f"{name} = Movie", [data, *given]))
         return name
 
     def _assign(self, target: str, function: str, *args, **kwargs) -> None:
         arguments = [self.value(value) for value in args]
         arguments += [f"{key}={self.value(value)}" for key, value in kwargs.items()]
-        self._lines.append(_fitted(f"{target} = {function}", arguments))
+        self._lines.append(fitted(f"{target} = {function}", arguments))
 
     def _import(self, module: str, name: str) -> None:
         self._imports.setdefault(module, set()).add(name)
@@ -374,22 +359,6 @@ def _reachable(calls: Sequence) -> Iterator[Call]:
             yield from _reachable(list(item.values()))
         elif isinstance(item, list | tuple):
             yield from _reachable(item)
-
-
-def _fitted(start: str, arguments: list[str]) -> str:
-    """Return a call in one line or, where that is too long, with a line for each argument."""
-    line = f"{start}({', '.join(arguments)})"
-    if len(line) <= LONGEST_LINE or len(arguments) < 2:
-        return line
-    return "\n".join([f"{start}(", *(f"    {argument}," for argument in arguments), ")"])
-
-
-def _quoted(text: str) -> str:
-    """Return text in double quotes where repr has single ones."""
-    written = repr(text)
-    if written[0] == "'" and '"' not in written:
-        return f'"{written[1:-1]}"'
-    return written
 
 
 def _same(a, b) -> bool:

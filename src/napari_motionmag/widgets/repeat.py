@@ -46,16 +46,19 @@ class RepeatWidget(Container):
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         self._viewer = viewer_of(napari_viewer)
         self._make_fields()
-        form = Container(name="form", labels=True)
-        form.margins = (0, 0, 0, 0)
-        for row in (self.made, self.recipe, self.on):
-            form.append(row)
         copy = ScriptButton(self.script, "Put a Python script on the clipboard that does this.")
         buttons = Container(widgets=[self.repeat, copy], layout="horizontal", labels=False)
         buttons.margins = (0, 0, 0, 0)
-        super().__init__(
-            widgets=[form, buttons, self.status], name="repeat_magnification", labels=False
-        )
+        rows = [
+            Label(value="As it was done in"),
+            self.made,
+            self.recipe,
+            Label(value="magnify the motion in"),
+            self.on,
+            buttons,
+            self.status,
+        ]
+        super().__init__(widgets=rows, name="repeat_magnification", labels=False)
         self.native.setMinimumWidth(WIDTH)
         self._messages = Messages(self.status)
         self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
@@ -94,14 +97,12 @@ class RepeatWidget(Container):
     def _make_fields(self) -> None:
         self.made = ComboBox(
             name="made",
-            label="As in",
             choices=self._magnified_layers,
             tooltip="A magnified layer: what made it is done again.",
         )
-        self.recipe = Label(name="recipe", label=" ")
+        self.recipe = Label(name="recipe")
         self.on = ComboBox(
             name="on",
-            label="On",
             choices=self._sources,
             tooltip="The movie to be magnified. Axes, frame rate and intensities are its own, "
             "unless they were given by hand.",
