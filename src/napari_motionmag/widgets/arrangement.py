@@ -140,9 +140,10 @@ class Arrangement:
             height = canvas.size[0] / rows - SPACING
             if self._named and height > 4 * NAME_HEIGHT:
                 viewer.reset_view(margin=(NAME_HEIGHT + 2 * SPACING) / height)
-                center = np.array(viewer.camera.center)
-                center[-2] -= NAME_HEIGHT / 2 / viewer.camera.zoom  # above the frame
-                viewer.camera.center = tuple(center)
+                camera = scene_of(viewer).camera
+                center = np.array(camera.center)
+                center[-2] -= NAME_HEIGHT / 2 / camera.zoom  # above the frame
+                camera.center = tuple(center)
             else:
                 viewer.reset_view()
         self._camera = _camera(viewer)
@@ -171,7 +172,8 @@ class _Before:
             if layer in viewer.layers:
                 layer.visible = True
         if viewer.dims.ndisplay == self.ndisplay:
-            viewer.camera.center, viewer.camera.zoom, viewer.camera.angles = self.camera
+            camera = scene_of(viewer).camera
+            camera.center, camera.zoom, camera.angles = self.camera
         if self.active in viewer.layers:
             viewer.layers.selection.active = self.active
 
@@ -181,8 +183,13 @@ def canvas_of(viewer):
     return getattr(viewer, "canvas", viewer)
 
 
+def scene_of(viewer):
+    """Return what has the camera: the viewer itself before napari 0.9."""
+    return getattr(viewer, "scene", viewer)
+
+
 def _camera(viewer) -> tuple:
-    camera = viewer.camera
+    camera = scene_of(viewer).camera
     return tuple(camera.center), camera.zoom, tuple(camera.angles)
 
 

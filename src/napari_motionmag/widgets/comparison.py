@@ -276,8 +276,8 @@ class Comparison:
         """Report failures; those that were told last time are only said at the foot."""
         messages = summary(failures, attempted)
         news = [message for message in messages if message not in self._told]
-        for message in news:
-            self._messages.report(ValueError(message))
+        if news:
+            self._messages.report(ValueError("\n".join(news)))
         self._messages.say("\n".join(messages))
         self._told = messages
 

@@ -1,0 +1,354 @@
+"""Comparing methods side by side in a real window."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_motionmag.magnify import METHODS
+from napari_motionmag.widgets.arrangement import canvas_of, scene_of
+from napari_motionmag.widgets.magnify import MagnifyWidget
+
+METHODS_COMPARED = ("pixels", "still", "mirror")
+
+
+class Shifted:
+    """The other methods: the frame itself plus a constant; may be told to fail."""
+
+    smallest_frame = 8
+
+    def __init__(self, name, plus):
+        self.name, self.plus = name, plus
+        self.drawn, self.factors = [], []
+        self.error = None
+
+    def magnify(self, frames, operator, times, factor):
+        if self.error is not None:
+            raise self.error
+        self.drawn += list(times)
+        self.factors.append(factor)
+        return np.stack([frames[t] + self.plus for t in times]).astype(np.float32)
+
+
+@pytest.fixture
+def others(method, monkeypatch):
+    """Two more quick methods beside ``"pixels"``."""
+    made = {name: Shifted(name, n / 10) for n, name in enumerate(("still", "mirror"))}
+    for name, one in made.items():
+        monkeypatch.setitem(METHODS, name, lambda *_, one=one: one)
+    return made
+
+
+@pytest.fixture
+def widget(viewer, movie, method, others):
+    made = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(made, name="Magnify motion")
+    made._fields.compare_row.choose_methods(["original", *METHODS_COMPARED])
+    return made
+
+
+@pytest.fixture
+def idle(qtbot):
+    """Wait until all methods have drawn, and a change made before has come through."""
+
+    def wait(widget):
+        qtbot.wait(10)
+        qtbot.waitUntil(
+            lambda: not widget._timer.isActive() and not widget._comparison.drawing, timeout=20_000
+        )
+        qtbot.wait(10)
+
+    return wait
+
+
+@pytest.fixture
+def compared(widget, click, idle):
+    """Press the button and wait for the layers."""
+
+    def press():
+        click(widget, "compare")
+        idle(widget)
+        return widget._comparison.layers()
+
+    return press
+
+
+def grid(viewer):
+    return canvas_of(viewer).grid
+
+
+def test_methods_are_shown_side_by_side(viewer, movie, method, others, compared, frames):
+    viewer.dims.set_current_step(0, 4)
+    layers = compared()
+    assert [layer.name for layer in layers] == [
+        "pixels x10: cell",
+        "still x10: cell",
+        "mirror x10: cell",
+    ]
+    assert list(viewer.layers) == [movie, *layers]
+    assert all(layer.visible for layer in viewer.layers)
+    assert all(isinstance(layer.data, da.Array) for layer in layers)
+    assert grid(viewer).enabled
+    assert grid(viewer).stride == 1
+    cells = {grid(viewer).position(n, viewer.layers) for n in range(4)}
+    assert len(cells) == 4, "a cell for each"
+    assert [layer.name_overlay.visible for layer in viewer.layers] == [True] * 4
+    # only the frame that is shown, and by each method what that method draws
+    assert method.drawn == others["still"].drawn == others["mirror"].drawn == [4]
+    assert np.array_equal(layers[1]._data_view, frames[4])
+    assert not np.array_equal(layers[0]._data_view, frames[4])
+    assert layers[2].metadata["napari_motionmag"]["recipe"]["method"] == "mirror"
+    viewer.dims.set_current_step(0, 7)
+    assert method.drawn == others["mirror"].drawn == [4, 7]
+
+
+def test_the_look_is_one(viewer, movie, compared):
+    layers = compared()
+    movie.contrast_limits = (500, 2000)
+    movie.gamma = 0.5
+    layers[1].colormap = "magma"
+    for layer in viewer.layers:
+        assert tuple(layer.contrast_limits) == (500, 2000)
+        assert layer.gamma == 0.5
+        assert layer.colormap.name == "magma"
+
+
+def test_a_change_comes_to_all(viewer, widget, method, others, compared, idle):
+    layers = compared()
+    for factor in (3, 4, 5):
+        widget.factor.value = factor
+    idle(widget)
+    assert widget._comparison.layers() == layers
+    assert [layer.name.split(":")[0] for layer in layers] == ["pixels x5", "still x5", "mirror x5"]
+    assert others["still"].factors == [10, 5], "only the last of many changes is drawn"
+    widget.mode.value = "dynamic"
+    idle(widget)
+    for layer in layers:
+        operator = layer.metadata["napari_motionmag"]["recipe"]["operator"]
+        assert operator["operator"] == "dynamic"
+
+
+def test_comparing_again_replaces(viewer, widget, movie, compared):
+    first = compared()
+    widget._fields.compare_row.choose_methods(["still", "mirror"])
+    second = compared()
+    assert len(second) == 2
+    assert not set(first) & set(viewer.layers)
+    assert list(viewer.layers) == [movie, *second]
+    assert not movie.visible, "the original was not chosen"
+
+
+def test_the_way_back(viewer, widget, movie, compared, click, frames, idle):
+    other = viewer.add_image(frames, name="other", visible=False)
+    labels = viewer.add_labels(np.ones((20, 24), int), name="mask")
+    widget.layer.value = movie
+    grid(viewer).stride, grid(viewer).shape, grid(viewer).spacing = 2, (1, 3), 0.1
+    scene_of(viewer).camera.zoom = 3.5
+    viewer.layers.selection.active = labels
+    compared()
+    assert not labels.visible
+    compared()
+    click(widget, "end_comparison")
+    assert list(viewer.layers) == [movie, other, labels]
+    assert [layer.visible for layer in viewer.layers] == [True, False, True]
+    assert not grid(viewer).enabled
+    assert (grid(viewer).stride, grid(viewer).shape, grid(viewer).spacing) == (2, (1, 3), 0.1)
+    assert scene_of(viewer).camera.zoom == 3.5
+    assert viewer.layers.selection.active is labels
+    assert not movie.name_overlay.visible
+    movie.contrast_limits = (700, 900)  # nothing is linked any more
+    assert tuple(other.contrast_limits) != (700, 900)
+    assert not widget._fields.compare_row.end.native.isVisible()
+
+
+def test_layers_can_be_kept(viewer, widget, movie, compared, click):
+    layers = compared()
+    widget._fields.compare_row.keep.value = True
+    click(widget, "end_comparison")
+    assert list(viewer.layers) == [movie, *layers]
+    assert [layer.visible for layer in viewer.layers] == [True, False, False, False]
+    layers[0].visible = True
+    viewer.dims.set_current_step(0, 9)
+    assert layers[0]._data_view.shape == (20, 24)
+
+
+def test_layers_that_the_user_named_are_kept(viewer, movie, widget, compared, click):
+    layers = compared()
+    layers[1].name = "the good one"
+    click(widget, "end_comparison")
+    assert list(viewer.layers) == [movie, layers[1]]
+
+
+def test_a_method_that_fails(viewer, widget, others, compared, notifications, idle):
+    others["still"].error = ValueError("the movie is too calm")
+    layers = compared()
+    assert [layer.name for layer in layers] == ["pixels x10: cell", "mirror x10: cell"]
+    assert [text for _, text in notifications()] == ["Still: the movie is too calm"]
+    widget.factor.value = 3
+    idle(widget)
+    assert len(notifications()) == 1, "told already"
+    others["still"].error = None
+    others["mirror"].error = RuntimeError("out of order")
+    widget.factor.value = 4
+    idle(widget)
+    names = {layer.name: layer.visible for layer in viewer.layers}
+    assert names["still x4: cell"]
+    assert not names["mirror x3: cell"], "what is shown is by the settings of now"
+    assert "Mirror: RuntimeError: out of order" in notifications()[-1][1]
+    others["mirror"].error = None
+    widget.factor.value = 5
+    idle(widget)
+    assert {layer.name: layer.visible for layer in viewer.layers}["mirror x5: cell"]
+
+
+def test_what_befalls_all_is_told_once_and_changes_nothing(
+    viewer, widget, movie, compared, notifications
+):
+    widget.mode.value = "temporal"
+    widget.band_low.value, widget.band_high.value = 30, 40
+    assert compared() == []
+    assert len(notifications()) == 1
+    assert "band" in notifications()[0][1]
+    assert not grid(viewer).enabled
+    assert list(viewer.layers) == [movie]
+
+
+def test_nothing_chosen(widget, compared, notifications):
+    widget._fields.compare_row.choose_methods(["original"])
+    assert compared() == []
+    assert "at least one method" in notifications()[0][1]
+    with pytest.raises(ValueError, match="phaze"):
+        widget.compare(["phaze"])
+
+
+def test_the_movie_is_removed(viewer, widget, movie, compared, idle, click):
+    layers = compared()
+    viewer.layers.remove(movie)
+    widget.factor.value = 3
+    idle(widget)
+    assert list(viewer.layers) == layers
+    assert all(layer.name.split(":")[0].endswith("x10") for layer in layers)
+    viewer.dims.set_current_step(0, 8)
+    assert layers[0]._data_view.shape == (20, 24)
+    click(widget, "end_comparison")
+    assert len(viewer.layers) == 0
+    assert not grid(viewer).enabled
+
+
+def test_another_movie_is_chosen(viewer, widget, movie, compared, frames, idle):
+    layers = compared()
+    other = viewer.add_image(frames[:6], name="other")
+    widget.layer.value = other
+    widget.factor.value = 3
+    idle(widget)
+    assert [layer.name.split(":")[0].split("x")[-1] for layer in layers] == ["10"] * 3
+    again = compared()
+    assert [layer.name for layer in again] == [f"{m} x3: other" for m in METHODS_COMPARED]
+    assert list(viewer.layers) == [movie, other, *again]
+
+
+def test_compared_layers_are_removed(viewer, widget, movie, compared, idle, qtbot):
+    layers = compared()
+    viewer.layers.remove(layers[0])
+    widget.factor.value = 3
+    idle(widget)
+    assert list(viewer.layers) == [movie, *layers[1:]], "it does not come back"
+    viewer.layers.selection = set(layers[1:])
+    viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: not widget._comparison.active, timeout=5000)
+    assert not grid(viewer).enabled
+
+
+def test_a_layer_that_is_hidden_costs_nothing(viewer, widget, others, compared, idle):
+    layers = compared()
+    layers[1].visible = False
+    drawn = list(others["still"].drawn)
+    widget.factor.value = 3
+    idle(widget)
+    assert others["still"].drawn == drawn
+    assert layers[1].name == "still x3: cell"
+    assert not layers[1].visible
+
+
+def test_three_dimensions(viewer, widget, compared, qtbot, notifications):
+    layers = compared()
+    viewer.dims.ndisplay = 3
+    qtbot.wait(50)
+    assert not any(layer.visible for layer in layers)
+    assert len([text for _, text in notifications() if "Compute all" in text]) == 1
+    viewer.dims.ndisplay = 2
+    qtbot.waitUntil(lambda: all(layer.visible for layer in layers), timeout=5000)
+
+
+def test_the_grid_is_left_by_hand(viewer, widget, compared, click, idle):
+    compared()
+    grid(viewer).enabled = False
+    widget.factor.value = 2
+    idle(widget)
+    click(widget, "end_comparison")
+    assert not grid(viewer).enabled
+    assert len(viewer.layers) == 1
+
+
+def test_two_widgets(viewer, widget, movie, compared, idle):
+    second = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(second, name="Another")
+    compared()
+    second.layer.value = movie
+    second.compare(["still"])
+    idle(second)
+    assert not widget._comparison.active
+    assert [layer.name for layer in viewer.layers] == ["cell", "still x10: cell"]
+    second.end_comparison()
+    assert not grid(viewer).enabled
+    assert movie.visible
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_widget_is_closed(viewer, widget, movie, compared, qtbot, keep):
+    layers = compared()
+    widget._fields.compare_row.keep.value = keep
+    viewer.window.remove_dock_widget(widget.native)
+    qtbot.wait(20)
+    assert not grid(viewer).enabled
+    assert movie.visible
+    assert all(layer in viewer.layers for layer in layers)
+    viewer.dims.set_current_step(0, 3)
+
+
+def test_the_viewer_is_closed_meanwhile(make_napari_viewer, frames, method, others, qtbot):
+    viewer = make_napari_viewer()
+    viewer.add_image(frames, name="cell")
+    widget = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    method.seconds = 0.05
+    widget.compare(["pixels", "still"])
+    viewer.close()
+    qtbot.wait(300)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "rgb"),
+    [
+        ((6, 2, 3, 16, 20), "TZCYX", False),
+        ((6, 16, 20, 3), "TYXS", True),
+        ((6, 8, 8), "TYX", False),
+    ],
+)
+def test_other_movies(viewer, widget, others, compared, shape, axes, rgb):
+    data = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    labels = tuple(axes.lower().replace("s", ""))
+    widget.layer.value = viewer.add_image(data, name="bad", rgb=rgb, axis_labels=labels)
+    layers = compared()
+    assert [layer.data.shape for layer in layers] == [shape] * 3
+    assert all(layer.rgb == rgb for layer in layers)
+
+
+@pytest.mark.parametrize("shape", [(1, 20, 20), (6, 5, 20)])
+def test_movies_that_do_not_do(viewer, widget, compared, notifications, shape):
+    layer = viewer.add_image(np.zeros(shape, np.uint8), name="bad")
+    widget.layer.value = layer
+    before = [layer.visible for layer in viewer.layers]
+    assert compared() == []
+    assert len([text for severity, text in notifications() if severity == "error"]) == 1
+    assert [layer.visible for layer in viewer.layers] == before
+    assert not grid(viewer).enabled
