@@ -1,85 +1,10 @@
 """Where methods compute, and one lock for each such place."""
 
-import contextvars
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
-VISIBLE, ORDINARY, AHEAD = 0, 1, 2  # who waits for a device: the smallest number goes first
-_urgency: contextvars.ContextVar[int] = contextvars.ContextVar("urgency", default=ORDINARY)
-
-
-@contextmanager
-def urgency(level: int) -> Iterator[None]:
-    """What this thread computes goes before, or after, what other threads compute.
-
-    Parameters
-    ----------
-    level : int
-        `VISIBLE` for a frame that somebody waits for, `ORDINARY`, or `AHEAD` for one that may be
-        asked for later.
-    """
-    before = _urgency.set(level)
-    try:
-        yield
-    finally:
-        _urgency.reset(before)
-
-
-class DeviceLock:
-    """A reentrant lock that the most urgent of the waiting threads gets, see `urgency`.
-
-    Among equals the one that has waited longest.
-    """
-
-    def __init__(self):
-        self._changed = threading.Condition()
-        self._owner: int | None = None
-        self._depth = 0
-        self._waiting: list[tuple[int, int]] = []
-        self._arrivals = 0
-
-    def acquire(self) -> bool:
-        """Wait for the lock and take it."""
-        me = threading.get_ident()
-        with self._changed:
-            if self._owner != me:
-                self._arrivals += 1
-                place = (_urgency.get(), self._arrivals)
-                self._waiting.append(place)
-                try:
-                    while self._owner is not None or min(self._waiting) != place:
-                        self._changed.wait()
-                finally:
-                    self._waiting.remove(place)
-                self._owner = me
-            self._depth += 1
-        return True
-
-    def release(self) -> None:
-        """Give the lock back; by the thread that holds it."""
-        with self._changed:
-            if self._owner != threading.get_ident():
-                raise RuntimeError("the device is not held by this thread")
-            self._depth -= 1
-            if self._depth == 0:
-                self._owner = None
-                self._changed.notify_all()
-
-    @property
-    def wanted(self) -> bool:
-        """Whether a more urgent thread than this one waits."""
-        with self._changed:
-            return any(level < _urgency.get() for level, _ in self._waiting)
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *_) -> None:
-        self.release()
-
+from napari_motionmag.turns import DeviceLock
 
 _LOCKS: dict[str, DeviceLock] = {}
 _LOCKS_GUARD = threading.Lock()

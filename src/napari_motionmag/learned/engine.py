@@ -90,7 +90,20 @@ class Engine:
 
     def _prepare(self, network):
         network = network.to(self.device, memory_format=torch.channels_last).eval()
+        for part in network.modules():
+            part.register_forward_pre_hook(lambda *_: self.lock.give_way())
         return network.requires_grad_(False)
+
+    def _giving_way(self, folded: FoldedOh2018) -> FoldedOh2018:
+        """Have a network look after each layer whether it works ahead and somebody waits."""
+        convolve = folded._convolve
+
+        def looking(*arguments, **options):
+            self.lock.give_way()
+            return convolve(*arguments, **options)
+
+        folded._convolve = looking
+        return folded
 
     def network(self, channels: int):
         """The network for frames of 1 or 3 channels."""
@@ -116,7 +129,7 @@ class Engine:
         if key not in self._runners:
             network = self.network(channels)
             if self.kind == "oh2018":
-                network = FoldedOh2018(network, dtype)
+                network = self._giving_way(FoldedOh2018(network, dtype))
                 if self._compile:
                     network.encoder = torch.compile(network.encoder)
                     network.decoder = torch.compile(network.decoder)

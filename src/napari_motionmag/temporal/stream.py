@@ -19,7 +19,7 @@ from napari_motionmag.temporal.differences import Static
 from napari_motionmag.temporal.recursive import _Recursive
 
 TOLERANCE = 1e-4  # of all weights that a recursive filter may miss when it starts in mid-movie
-FEW = 64  # a recursive filter's weights are added up rather than carried on, when they are so few
+FEW = 16  # a recursive filter's weights are added up rather than carried on, when they are so few
 KEPT = 4  # results; threads that draw neighbours do not ask in order
 
 
@@ -182,10 +182,8 @@ class Variation:
         """Read each frame once, and add it to all the outputs that it has a part in."""
         rows = {t: needed(self.operator, t, self.n_frames) for t in times}
         own = {t: get(t) for t in times}
-        sums = {}
-        for t in times:
-            # relative to the output frame: T is blind to what stands still, rounding should be
-            sums[t] = own[t] * np.float32(rows[t][1].sum()).item()
+        # relative to the output frame, as weights sum to zero: what stands still gives nothing
+        sums = {t: own[t] * 0 for t in times}
         parts: dict[int, list[tuple[int, float]]] = {}
         for t, (indices, weights) in rows.items():
             for index, weight in zip(indices.tolist(), weights.tolist(), strict=True):
@@ -203,8 +201,9 @@ class Variation:
         """Whether frames are being asked for one after another, so that a state pays."""
         if self._recursion is not None and self._steps_to(max(times)) is not None:
             return True
+        memory = lasting(self.operator, TOLERANCE)
         onward = len(times) > 1 or 0 <= min(times) - self._asked <= KEPT or min(times) < FEW
-        return onward and len(needed(self.operator, max(times), self.n_frames)[0]) > FEW
+        return onward and (memory is None or memory > FEW)
 
     def _steps_to(self, t: int) -> int | None:
         """How many frames the state is behind; None where starting anew is nearer."""

@@ -17,12 +17,15 @@ import numpy as np
 
 from napari_motionmag.cache import ByteBoundedCache
 from napari_motionmag.magnify import Magnification
+from napari_motionmag.turns import VISIBLE, urgency
+from napari_motionmag.widgets.ahead import Ahead
 
 DRAWN_BYTES = 256 * 2**20
 MEMORY_SHARE = 0.5  # of the memory that is free; larger results go to disk
 LONGEST_BATCH = 16  # frames drawn together; they share work
 BATCH_SECONDS = 0.25  # so long may a cancel take to be heard, or as long as one frame takes
 _DRAWN = ByteBoundedCache(DRAWN_BYTES, lambda frame: frame.nbytes)
+_AHEAD = Ahead()
 
 
 class Audience(Protocol):
@@ -70,11 +73,23 @@ class Shown(Magnification):
         if _asked_by_napari() and self.audience.unwanted(self.token):
             return [np.zeros(self.movie.frame_shape, self.movie.dtype) for _ in times]
         try:
-            with self.audience.listening():
-                return self._kept(times, other)
+            with self.audience.listening(), urgency(VISIBLE):
+                drawn = self._kept(times, other)
         except Exception as error:
             self.audience.failed(self.token, error)
             raise
+        if len(times) == 1:
+            _AHEAD.shown(
+                (self.token, tuple(other)),
+                int(times[0]),
+                self.movie.n_frames,
+                lambda t: self._draw_ahead(t, other),
+            )
+        return drawn
+
+    def _draw_ahead(self, t: int, other: tuple[int, ...]) -> None:
+        with self.audience.listening():
+            self._kept([t], other)
 
     def _kept(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
         draw = super().frames
