@@ -31,6 +31,7 @@ from napari_motionmag.identity import source_token
 from napari_motionmag.intensity import estimate_range
 from napari_motionmag.layer_source import is_image_layer, layer_arguments
 from napari_motionmag.lazy import frames_as_dask
+from napari_motionmag.portable import opened, portable
 
 SAMPLED_FRAMES = 5  # at most so many frames are read to estimate the intensity range
 EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximately
@@ -40,7 +41,8 @@ class Movie:
     """An array with the meaning of its axes, its frame rate and its intensity range.
 
     A movie does not change after it was made (`replace` makes another), holds the array as it
-    came, and can be pickled when the array can.
+    came, and can be pickled when the array can; memory maps and files opened by
+    `napari_motionmag.io.open_movie` go by their path, without content.
 
     Parameters
     ----------
@@ -128,10 +130,12 @@ class Movie:
         raise AttributeError("a Movie does not change")
 
     def __getstate__(self):
-        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+        state = {key: value for key, value in self.__dict__.items() if key != "_lock"}
+        return state | {"data": portable(self.data)}
 
     def __setstate__(self, state):
-        self.__dict__.update(state, _lock=threading.RLock())
+        data = opened(state["data"])
+        self.__dict__.update(state | {"data": data, "_lock": threading.RLock()})
 
     def __repr__(self):
         name = "" if self.name is None else f" {self.name!r}"
