@@ -122,6 +122,11 @@ def test_calls_are_written_once_in_order_and_long_ones_in_several_lines():
     assert made["found_2"] == [1, 2]
 
 
+def test_any_title_is_a_docstring():
+    text = source(Call("builtins", "dict"), title='of "a\\b""" and')
+    assert compile(text, "script", "exec").co_consts[0].splitlines()[0] == "of 'a\\b''' and"
+
+
 def test_a_variable_is_not_called_like_a_function():
     text = source(Call("builtins", "sorted", (2, 1)).named("sorted"))
     assert run(text)["sorted_2"] == [1, 2]

@@ -198,6 +198,7 @@ class _Writer:
         from napari_motionmag import __version__
 
         made = f"Made with napari-motionmag {__version__}."
+        title = title.replace("\\", "\\\\").replace('"', "'")  # it stands between quotes
         head = [f'"""{title or made}' + (f"\n\n{made}\n" if title else "") + '"""', ""]
         if self._numpy:
             head += ["import numpy as np", ""]

@@ -422,7 +422,7 @@ class MagnifyWidget(Container):
             event.connect(self.reset_choices)
         self._viewer.layers.events.removed.connect(self._layer_removed)
         self.native_parent_changed.connect(self._parent_changed)
-        self.native.destroyed.connect(lambda: self._leave(viewer_closes=True))
+        self.native.destroyed.connect(self._destroyed)  # no lambda: it would outlive the widget
         find_devices(self._offer_devices)
 
     def _layer_events(self) -> list:
@@ -439,6 +439,9 @@ class MagnifyWidget(Container):
     def _parent_changed(self, parent) -> None:
         if parent is None:  # taken out of its dock
             self._leave()
+
+    def _destroyed(self, _=None) -> None:
+        self._leave(viewer_closes=True)
 
     def _leave(self, viewer_closes: bool = False) -> None:
         """Stop all work and let go of viewer and layers."""
