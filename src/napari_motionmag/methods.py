@@ -44,9 +44,10 @@ class Method(ABC):
         ----------
         frames : sequence of numpy.ndarray
             ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Each frame that
-            is needed is read once: those that the operator names for `times`, and `times`. It may
-            have an ``identity``, the same for the same frames, by which a method may keep what it
-            made of them, and a `Told`, ``told``, by which it says things once.
+            is needed is read once: those that the operator names for `times`, and `times`. With
+            an attribute ``identity`` (the same for the same frames) and a method ``key(t)`` (the
+            same for the same frame), a method may keep what it made of them for later calls;
+            with ``told``, a `Told`, it says things once.
         operator : TemporalOperator
             Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
         times : iterable of int

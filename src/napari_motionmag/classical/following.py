@@ -82,6 +82,10 @@ class Follower:
             )
         return frame
 
+    def key(self, t: int):
+        """What tells frame `t` from others, also after it was edited if the frames know that."""
+        return self.frames.key(t) if hasattr(self.frames, "key") else t
+
     def finite(self, t: int) -> np.ndarray:
         """Frame `t` with the mean in place of what is not finite, which splines would spread."""
         frame = self.frame(t)
@@ -144,7 +148,8 @@ class Follower:
             return np.eye(3)
         if self.identity is None:
             return self._own.get(t, lambda: self._estimate(t))
-        return _TRANSFORMS.get((self.identity, t), lambda: self._estimate(t))
+        key = (self.identity, self.key(t), self.key(self.reference))
+        return _TRANSFORMS.get(key, lambda: self._estimate(t))
 
     def _estimate(self, t: int) -> np.ndarray:
         found = self._prepared().align(self._grey(t), self.mask(t))
@@ -162,7 +167,7 @@ class Follower:
             return Template(self._grey(self.reference), self.plan.model, self.mask(self.reference))
 
         if self.identity is not None:
-            return _TEMPLATES.get(self.identity, make)
+            return _TEMPLATES.get((self.identity, self.key(self.reference)), make)
         if self._template is None:
             self._template = make()
         return self._template
@@ -186,7 +191,7 @@ class Aligned(Sequence):
         self._pixels = np.indices(follower.shape, dtype=np.float64)
         self.told = getattr(follower.frames, "told", None)
         if follower.identity is not None:
-            self.identity = ("stabilised", follower.identity, pivot)
+            self.identity = ("stabilised", *follower.identity, pivot)
 
     def __len__(self) -> int:
         return len(self._follower.frames)
@@ -198,10 +203,16 @@ class Aligned(Sequence):
         if self._follower.identity is None:
             frame = self._align(t)
         else:
-            frame = _ALIGNED.get((self.identity, t), lambda: self._align(t))
+            frame = _ALIGNED.get(self.key(t), lambda: self._align(t))
         if t in self._keep:
             self._kept[t] = frame
         return frame
+
+    def key(self, t: int):
+        """What tells aligned frame `t` from others."""
+        follower = self._follower
+        here = (follower.key(i) for i in (t, self._pivot, follower.reference))
+        return (self.identity, *here)
 
     def carry_back(self, t: int, change: np.ndarray) -> np.ndarray:
         """A change in aligned frame `t` in the pixels of frame `t`, faded where it ends."""

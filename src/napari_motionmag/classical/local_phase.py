@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Decomposition", "LocalPhaseMethod"]
 
 
-#: Of the frames of a subband that are worked on together. It only saves overhead, of which a GPU has
-#: more: beyond that it wastes memory.
+#: Of the frames of a subband that are worked on together. It only saves overhead, of which a GPU
+#: has more: beyond that it wastes memory.
 _BLOCK_BYTES = {"cpu": 2**26, "gpu": 2**29}
 
 

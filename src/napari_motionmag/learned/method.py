@@ -11,6 +11,7 @@ import numpy as np
 from napari_motionmag.cache import ByteBoundedCache
 from napari_motionmag.classical.color import luma
 from napari_motionmag.learned import weights
+from napari_motionmag.methods import Method
 from napari_motionmag.temporal import Static
 from napari_motionmag.temporal.stream import Variation, needed
 
@@ -19,7 +20,7 @@ RECENT_BYTES = 64 * 2**20  # variations and encodings of frames shown last, for 
 
 
 @dataclass(frozen=True)
-class LearnedMagnifier:
+class LearnedMagnifier(Method):
     """Magnification by a network, ``difference`` or ``oh2018``.
 
     Parameters
@@ -65,26 +66,6 @@ class LearnedMagnifier:
         return self._engine().halo
 
     def magnify(self, frames, operator, times: Sequence[int], factor: float) -> np.ndarray:
-        """Magnified frames.
-
-        Parameters
-        ----------
-        frames : sequence of ndarray
-            float32 (Y, X) or (Y, X, 3), black 0, white 1. With an attribute ``identity`` (the
-            same for the same frames) and a method ``key(t)`` (the same for the same frame), what
-            was computed of them is used again by later calls.
-        operator : TemporalOperator
-            Bound; selects what is magnified.
-        times : sequence of int
-            Frames to make.
-        factor : float
-            m, total gain.
-
-        Returns
-        -------
-        ndarray
-            float32 (len(times), Y, X) or (len(times), Y, X, 3).
-        """
         runner = self._engine()
         draw, planes = (_by_difference, 8) if runner.kind == "difference" else (_by_shape, 96)
         held = _Read(frames)
