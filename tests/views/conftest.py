@@ -55,3 +55,33 @@ class Texture:
 @pytest.fixture(scope="session")
 def texture():
     return Texture
+
+
+@pytest.fixture
+def trace_of():
+    """Make the trace of a region that oscillates along x: 200 frames, 0.5 um a pixel."""
+    from napari_motionmag.views.noise_model import NoiseModel
+    from napari_motionmag.views.trace import DisplacementTrace
+
+    def make(frequency, amplitude=0.1, fps=50.0, sigma=0.005):
+        n = 200
+        clock = np.arange(n) / 50.0
+        random = np.random.default_rng(5)
+        covariance = np.broadcast_to(sigma**2 * np.eye(2), (n, 2, 2))
+        return DisplacementTrace(
+            times=np.arange(n) / (fps or 1.0),
+            time_unit="s" if fps else "frame",
+            dy=random.normal(0, sigma, n),
+            dx=amplitude * np.cos(2 * np.pi * frequency * clock) + random.normal(0, sigma, n),
+            covariance=covariance,
+            frame_covariance=covariance,
+            misfit=np.ones(n),
+            noise=NoiseModel(1.0),
+            region=(slice(0, 10), slice(0, 10)),
+            reference="mean of all frames",
+            fps=fps,
+            pixel_size=(0.5, 0.5),
+            length_unit="um",
+        )
+
+    return make

@@ -59,6 +59,11 @@ def peak_in_words(
     return text
 
 
+def _times(ratio: float) -> str:
+    rounded = float(f"{ratio:.2g}")
+    return f"{rounded:,.0f} times" if rounded >= 100 else f"{rounded:g} times"
+
+
 def direction_in_words(direction: float) -> str:
     """Write an orientation: "x", "y", or the angle from x (right) towards y (down)."""
     degrees = math.degrees(direction) % 180
@@ -84,7 +89,7 @@ def spectrum_in_words(
             f"{spectrum.resolution:.3g} {unit}"
         )
     text = "Moves at " + peak_in_words(peaks[0], trace, spectrum.direction, unit=unit)
-    text += f", along {angle}; {peaks[0].ratio:.3g} x the background in power"
+    text += f", along {angle}; {_times(peaks[0].ratio)} the background in power"
     others = [f"{peak.frequency:.4g}" for peak in peaks[1:5]]
     return f"{text}. Also {', '.join(others)} {unit}" if others else text
 

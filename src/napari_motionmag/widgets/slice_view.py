@@ -295,6 +295,8 @@ class SliceViewWidget(MeasuringWidget):
 
         def done(error, cancelled):
             if error is not None:
+                self._cuts, self._coarse = [], {}
+                self.canvas.draw(None)
                 self._messages.all_well()
                 self._failed(error)
                 return
@@ -347,7 +349,8 @@ class SliceViewWidget(MeasuringWidget):
         return {"napari_motionmag_slice": about}
 
     def _pictures(self) -> list[tuple[Cut, SlicePicture]]:
-        return [(cut, self._picture(cut)) for cut in self._cuts]
+        there = [cut for cut in self._cuts if cut.layer in self._coarse or cut.layer in self._views]
+        return [(cut, self._picture(cut)) for cut in there]
 
     def _picture(self, cut: Cut) -> SlicePicture:
         _, view = self._coarse.get(cut.layer) or self._views[cut.layer]
