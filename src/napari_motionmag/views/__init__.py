@@ -25,6 +25,8 @@ _MODULES = {
     "kernels": ("EncoderKernels", "encoder_kernels"),
     "kernel_kinds": ("kernel_kind",),
     "activations": ("Activations", "unit_activations"),
+    "labelled": ("labelled_mosaic",),
+    "kernel_figure": ("kernel_labels",),
     "mosaics": ("mosaic",),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}

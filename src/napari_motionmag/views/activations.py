@@ -213,7 +213,7 @@ def _of_oh2018(runner, movie: Movie, at, operator, t: int, factors):
             response = network.manipulator.response(delta, factor)
             found["manipulator"].append(_array(response))
             drawn = network.decoder(texture, shape - delta + response)
-            decoded.append(padding.remove(runner.download(drawn)))
+            decoded.append(padding.remove(runner.download(drawn)[0]))
     return found, np.stack(decoded), padding
 
 
@@ -237,5 +237,5 @@ def _of_difference(runner, movie: Movie, at, operator, t: int, factors):
         for factor in factors:
             change = np.float32(factor - 1) * variation
             drawn = network(runner.upload(padding.add(frame)), runner.upload(padding.add(change)))
-            decoded.append(padding.remove(runner.download(drawn)))
+            decoded.append(padding.remove(runner.download(drawn)[0]))
     return found, np.stack(decoded), padding

@@ -64,6 +64,7 @@ def encoder_kernels(
     n: int = 8,
     size: int | None = None,
     method: str | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> EncoderKernels:
     """Approximate the encoder of a network by linear convolution kernels.
 
@@ -88,6 +89,8 @@ def encoder_kernels(
         (exact derivatives), at many places; the error is how much these differ. None: least
         squares for ``oh2018``, impulse for ``difference``, whose variation is zero in pictures
         that do not move.
+    progress : callable, optional
+        Called as ``progress(done, total)`` now and then; what it raises ends the work.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def encoder_kernels(
     if method is None:
         method = "impulse" if difference else "least_squares"
     approximate = _by_impulses if method == "impulse" else _by_least_squares
-    kernels, errors = approximate(respond, pictures, stride, int(size))
+    kernels, errors = approximate(respond, pictures, stride, int(size), progress or _silent)
     alive = np.flatnonzero(np.isfinite(errors) & kernels.any(axis=(1, 2)))
     chosen = alive[np.argsort(errors[alive], kind="stable")][: int(n)]
     kinds = tuple(kernel_kind(kernel) for kernel in kernels[chosen])
@@ -142,6 +145,10 @@ class _Reached(Exception):
     def __init__(self, features: Tensor):
         super().__init__()
         self.features = features
+
+
+def _silent(done: int, total: int) -> None:
+    """Say nothing of the progress."""
 
 
 def _response(network, difference: bool, representation: str):
@@ -231,10 +238,15 @@ def _inner(sides: Sequence[int], stride: int, half: int) -> list[tuple[int, int]
 
 
 def _by_least_squares(
-    respond: Callable[[Tensor], Tensor], pictures: list[Tensor], stride: int, size: int
+    respond: Callable[[Tensor], Tensor],
+    pictures: list[Tensor],
+    stride: int,
+    size: int,
+    progress: Callable[[int, int], object],
 ) -> tuple[np.ndarray, np.ndarray]:
     fit, test = _Moments(size), _Moments(size)
-    for picture in pictures:
+    for k, picture in enumerate(pictures):
+        progress(k, len(pictures))
         with torch.no_grad():
             response = respond(picture)[0].double().numpy()
         (y0, y1), (x0, x1) = _inner(picture.shape[-2:], stride, size // 2)
@@ -302,7 +314,11 @@ class _Moments:
 
 
 def _by_impulses(
-    respond: Callable[[Tensor], Tensor], pictures: list[Tensor], stride: int, size: int
+    respond: Callable[[Tensor], Tensor],
+    pictures: list[Tensor],
+    stride: int,
+    size: int,
+    progress: Callable[[int, int], object],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Derivatives along combs of impulses, so far apart that their responses do not meet."""
     half = size // 2
@@ -316,6 +332,7 @@ def _by_impulses(
     while counts.min() < _PLACES:
         for picture, span in zip(pictures, spans, strict=True):
             for phase in np.ndindex(stride, stride):
+                progress(min(int(counts.min()), _PLACES), _PLACES)
                 comb, places = _comb(picture.shape[-2:], span, phase, stride, distance, random)
                 with torch.no_grad(), forward_ad.dual_level():
                     response = respond(forward_ad.make_dual(picture, comb))

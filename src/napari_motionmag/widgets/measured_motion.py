@@ -82,9 +82,19 @@ class MeasuredMotion(MeasuringWidget):
         Further fields, and the buttons.
     height : int
         Of the figure, px.
+    windows : bool
+        Whether the frame is measured window by window, and all planes may be.
     """
 
-    def __init__(self, napari_viewer, name: str, rows: list, buttons: list, height: int):
+    def __init__(
+        self,
+        napari_viewer,
+        name: str,
+        rows: list,
+        buttons: list,
+        height: int,
+        windows: bool = True,
+    ):
         self._viewer = viewer_of(napari_viewer)
         self._adding = False
         self._working_on = None
@@ -116,7 +126,8 @@ class MeasuredMotion(MeasuringWidget):
             tooltip="Measure each of them, not only the one that is shown.",
         )
         motion = [row for row in fields.motion_rows if row not in (fields.axes, fields.fps)]
-        every = [self.like, *motion, *rows, self.window, self.planes]
+        self._windows = windows
+        every = [self.like, *motion, *rows, *([self.window, self.planes] if windows else [])]
         super().__init__(self._viewer, name, every, buttons, height)
         fields.axes, fields.fps = self.axes, self.fps
         fields.band_row.label = "Band"
@@ -345,7 +356,8 @@ class MeasuredMotion(MeasuringWidget):
             movie = asked.movie
             if not by_hand:
                 self._messages.say(f"{asked.layer.name}: {asked.operator.describe()}")
-        self.planes.visible = movie is not None and len(list(movie.series())) > 1
+        if self._windows:
+            self.planes.visible = movie is not None and len(list(movie.series())) > 1
 
     def _changed_for_good(self) -> None:
         if not self._closed:

@@ -80,3 +80,25 @@ def _calibration(layer, letters: str, start: int, step: float, first) -> dict:
         "units": tuple(layer.units)[start:],
         "axis_labels": tuple(layer.axis_labels)[start:],
     }
+
+
+def beside_frame(layer, axes: str, picture: np.ndarray) -> tuple[np.ndarray, dict]:
+    """Lay a picture to the right of the frames of a layer, as high as they are.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+    axes : str
+        Letters of its data.
+    picture : ndarray, shape (h, w)
+
+    Returns
+    -------
+    data, arguments
+        As of `over_frame`.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    height, width = (data.shape[axes.index(letter)] for letter in "YX")
+    step = height / picture.shape[0]
+    first = ((step - 1) / 2, 1.05 * width + (step - 1) / 2)
+    return over_frame(layer, axes, {(): picture}, step=step, first=first)
