@@ -3,6 +3,7 @@
 import dask.array as da
 import numpy as np
 import pytest
+from napari._app_model import get_app_model
 
 from napari_motionmag.magnify import METHODS
 from napari_motionmag.widgets.arrangement import canvas_of, scene_of
@@ -352,3 +353,15 @@ def test_movies_that_do_not_do(viewer, widget, compared, notifications, shape):
     assert len([text for severity, text in notifications() if severity == "error"]) == 1
     assert [layer.visible for layer in viewer.layers] == before
     assert not grid(viewer).enabled
+
+
+def test_the_menu_compares_the_active_layer(make_napari_viewer, frames, method, others, idle):
+    viewer = make_napari_viewer()
+    cell = viewer.add_image(frames, name="cell")
+    viewer.add_image(frames, name="other")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-motionmag", "Magnify motion")
+    widget._fields.compare_row.choose_methods(["still"])
+    viewer.layers.selection.active = cell
+    get_app_model().commands.execute_command("napari-motionmag.compare").result()
+    idle(widget)
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["still x10: cell"]

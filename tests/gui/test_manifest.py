@@ -26,6 +26,7 @@ def test_every_command_is_there(manifest):
         for kind in ("widgets", "sample_data", "readers")
         for contribution in getattr(manifest.contributions, kind)
     }
+    used |= {item.command for items in manifest.contributions.menus.values() for item in items}
     assert used == {command.id for command in manifest.contributions.commands}
 
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QSizePolicy
 from napari_motionmag.classical.options import OPTIONS, Option
 from napari_motionmag.widgets.fold import Fold
 
-LARGEST = 1_000_000
+LARGEST = 2**40
 LABELS = {
     "sigma": "Smoothing",
     "chroma": "Colour",
