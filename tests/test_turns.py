@@ -131,8 +131,9 @@ class Drawing:
         ([4, 7], []),
         ([4, 5], [6, 7, 8]),
         ([5, 4], [3, 2, 1]),
-        ([8, 9], [0, 1, 2]),
-        ([9, 0], [1, 2, 3]),
+        ([7, 8], [9]),
+        ([8, 9], []),
+        ([9, 0], []),
         ([4, 4], []),
     ],
 )
@@ -142,7 +143,7 @@ def test_frames_in_the_direction_of_play_are_drawn_ahead(shown, drawn):
         ahead.shown("movie", t, 10, draw)
     ahead.wait()
     assert draw.drawn == drawn
-    assert len(drawn) in (0, COUNT)
+    assert len(drawn) <= COUNT
 
 
 def test_what_is_ahead_is_forgotten_when_something_else_is_shown():

@@ -40,21 +40,19 @@ class Ahead:
         series : hashable
             Of what; frames of another one make no direction of play.
         t, n_frames : int
-            Which frame, of how many. Play goes on from the last to the first.
+            Which frame, of how many.
         draw : callable
             ``draw(t)`` draws a frame and keeps it.
         """
         with self._lock:
             before, self._last = self._last, (series, t)
             step = t - before[1]
-            if step in (n_frames - 1, 1 - n_frames):
-                step = -step // (n_frames - 1)
             self._wanted.clear()
-            if before[0] != series or abs(step) != 1 or n_frames < 3:
+            if before[0] != series or abs(step) != 1:
                 return
-            count = min(COUNT, n_frames - 1)
-            self._wanted += [(draw, (t + step * k) % n_frames) for k in range(1, count + 1)]
-            if self._thread is None:
+            following = (t + step * k for k in range(1, COUNT + 1))
+            self._wanted += [(draw, k) for k in following if 0 <= k < n_frames]
+            if self._wanted and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="napari-motionmag-ahead")
                 self._thread.start()
 
