@@ -1,0 +1,44 @@
+"""Importing the package is quick and takes neither torch nor Qt nor napari along."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "qtpy", "PyQt6", "PySide6", "napari", "dask", "scipy", "numpy", "magicgui")
+
+
+def _run(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    loaded = _run(
+        "import sys, napari_motionmag; print(' '.join(m for m in sys.modules if '.' not in m))"
+    ).split()
+    assert "napari_motionmag" in loaded
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_importing_the_package_is_quick():
+    code = (
+        "import time; start = time.process_time(); import napari_motionmag; "
+        "print(time.process_time() - start)"
+    )
+    assert min(float(_run(code)) for _ in range(3)) < 0.15  # seconds of one core
+
+
+@pytest.mark.parametrize("name", ["magnify", "Movie", "temporal", "magnify_layer"])
+def test_public_names_take_no_qt_and_no_torch_along(name):
+    loaded = _run(f"import sys; from napari_motionmag import {name}; print(' '.join(sys.modules))")
+    assert not {"torch", "qtpy", "napari"} & set(loaded.split())
+
+
+def test_planning_a_result_takes_no_torch_along():
+    code = (
+        "import sys, numpy as np; from napari_motionmag import magnify; "
+        "magnify(np.zeros((3, 16, 16)), 5); print('torch' in sys.modules)"
+    )
+    assert _run(code).strip() == "False"
