@@ -14,6 +14,9 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
 WINDOW = (1200, 620)  # px
+COMPARISON = (1280, 760)
+MEASURING = (1280, 800)
+DOCK = (1280, 760)
 LARGEST_FILE = 300_000  # bytes
 PATIENCE = 120  # seconds for a frame to be drawn
 
@@ -57,6 +60,95 @@ def window(sample: str, preset: str = ""):
         viewer.close()
 
 
+def comparison(sample: str, frame: int, methods: list[str]):
+    """Photograph a window in which methods are compared on a sample."""
+    import napari
+    from PIL import Image
+
+    from napari_motionmag import samples
+    from napari_motionmag.widgets import slicing
+    from napari_motionmag.widgets.magnify import MagnifyWidget
+
+    slicing.SLOW = math.inf
+    viewer = napari.Viewer()
+    try:
+        viewer.window.resize(*COMPARISON)
+        ((data, arguments, _),) = samples.make_sample_data(sample)
+        viewer.add_image(data, **arguments)
+        viewer.dims.set_current_step(0, frame)
+        widget = MagnifyWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Magnify motion")
+        _wait_until_quiet(1)
+        widget.compare(methods)
+        _wait(lambda: len(viewer.layers) == len(methods) and all(y.loaded for y in viewer.layers))
+        _wait_until_quiet(2)
+        widget._fields.status.value = ""  # it says how long that took
+        _wait_until_quiet(0.5)
+        return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    finally:
+        viewer.close()
+
+
+def dock(place: str, sample: str, frame: int, do: Callable, magnified: bool = False):
+    """Photograph a sample with a dock beside it, when what the dock does is done.
+
+    Parameters
+    ----------
+    place : str
+        ``module:Class`` within `napari_motionmag.widgets`.
+    sample : str
+    frame : int
+        That is shown.
+    do : callable
+        Called with the widget: sets its fields, presses its button.
+    magnified : bool
+        Whether a magnified layer is there, too.
+    """
+    from importlib import import_module
+
+    import napari
+    from PIL import Image
+
+    from napari_motionmag import magnify_layer, samples
+
+    module, name = place.split(":")
+    viewer = napari.Viewer()
+    try:
+        viewer.window.resize(*DOCK)
+        ((data, arguments, _),) = samples.make_sample_data(sample)
+        layer = viewer.add_image(data, **arguments)
+        viewer.dims.set_current_step(0, frame)
+        if magnified:
+            said = dict(arguments["metadata"]["suggestion"], method="phase")
+            viewer.add_layer(magnify_layer(layer, **said))
+        widget = getattr(import_module(f"napari_motionmag.widgets.{module}"), name)(viewer)
+        viewer.window.add_dock_widget(widget, name=widget.name.replace("_", " ").capitalize())
+        _wait_until_quiet(1)
+        do(widget)
+        _wait(lambda: not widget._runner.working)
+        viewer.reset_view()
+        _wait_until_quiet(2)
+        return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    finally:
+        viewer.close()
+
+
+def _map_motion(widget) -> None:
+    widget.window.value = 24
+    widget.measure()
+
+
+def _show_kernels(widget) -> None:
+    widget.model.value = "oh2018"
+    widget.compute()
+
+
+def _show_activations(widget) -> None:
+    widget.model.value, widget.part.value = "oh2018", "manipulator"
+    widget.units.value, widget.second.value = "4", 10
+    widget.compute()
+
+
 def slices(sample: str):
     """Draw a frame and a slice over time of a sample and of its magnification."""
     from napari_motionmag.demo import picture
@@ -64,11 +156,64 @@ def slices(sample: str):
     return picture(sample)
 
 
+def measuring(kind: str):
+    """Photograph one of the docks that measure, at work on the vibrating strings."""
+    import napari
+    import numpy as np
+    from PIL import Image
+
+    from napari_motionmag import magnify_layer, samples
+    from napari_motionmag.widgets.displacement import DisplacementWidget
+    from napari_motionmag.widgets.slice_view import SliceViewWidget
+    from napari_motionmag.widgets.spectrum import SpectrumWidget
+
+    kinds = {"slice": SliceViewWidget, "spectrum": SpectrumWidget, "trace": DisplacementWidget}
+    viewer = napari.Viewer()
+    try:
+        viewer.window.resize(*MEASURING)
+        ((data, arguments, _),) = samples.make_sample_data("strings")
+        movie = viewer.add_image(data, **arguments)
+        magnified = magnify_layer(movie, 12, method="linear", mode="temporal", band=(100, 120))
+        widget = kinds[kind](viewer)
+        viewer.window.add_dock_widget(widget, name=widget.name.replace("_", " ").capitalize())
+        if kind == "slice":
+            viewer.add_layer(magnified)
+            shapes = widget.add_line()
+            shapes.data = [np.array([[6, 60], [72, 60]])]  # um: across the strings
+            widget.layers.value, widget.frame_beside.value = [movie, magnified], True
+            _wait(lambda: not widget._timer.isActive() and not widget._runner.working)
+        else:
+            corners = np.array([(22, 40), (22, 80), (34, 80), (34, 40)])
+            marks = {"edge_color": "#ffb400", "edge_width": 0.7, "face_color": "transparent"}
+            shapes = viewer.add_shapes(
+                [corners], shape_type="rectangle", name="a string", units=("um", "um"), **marks
+            )
+            widget.marks.value = shapes
+            widget()
+        viewer.reset_view()
+        _wait_until_quiet(2)
+        return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    finally:
+        viewer.close()
+
+
 PICTURES: dict[str, Callable] = {
     "window": lambda: window("beating_cell"),
     "window_band": lambda: window("strings"),
     "window_preset": lambda: window("cilia", preset="cilia"),
     "window_colour": lambda: window("drifting_membrane"),
+    "compare": lambda: comparison(
+        "beating_cell", 9, ["original", "learned", "phase", "riesz", "linear", "lagrangian"]
+    ),
+    "noise_floor": lambda: dock(
+        "noise_floor:NoiseFloorWidget", "beating_cell", 14, lambda it: it.measure(), magnified=True
+    ),
+    "motion_map": lambda: dock("motion_map:MotionMapWidget", "pulsing_epithelium", 0, _map_motion),
+    "kernels": lambda: dock("kernels:KernelsWidget", "beating_cell", 14, _show_kernels),
+    "activations": lambda: dock("activations:ActivationsWidget", "vesicles", 10, _show_activations),
+    "slice_view": lambda: measuring("slice"),
+    "motion_spectrum": lambda: measuring("spectrum"),
+    "displacement": lambda: measuring("trace"),
     "slices_strings": lambda: slices("strings"),
     "slices_cell": lambda: slices("beating_cell"),
 }
