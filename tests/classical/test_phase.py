@@ -11,6 +11,7 @@ from gratings import displacement, fourier_shift, grating, texture
 
 from napari_motionmag.classical import local_phase
 from napari_motionmag.classical.phase import PhaseMagnifier
+from napari_motionmag.classical.steerable import SteerablePyramid
 
 # ------------------------------------------------------------------ operators and scenes
 
@@ -140,6 +141,38 @@ def test_textures_by_phase_alone_fall_short_by_what_is_documented(options, low, 
     out = double(padding=0, **options).magnify(frames, Static(), [1], 10)[0]
     gain = (texture_displacement(still, out) - 0.02) / (9 * 0.02)
     assert low < gain < high
+
+
+@pytest.mark.parametrize("pyramid", BOUNDS)
+def test_what_a_texture_falls_short_by_is_the_motion_of_the_envelopes(pyramid):
+    # the gradient of a subband A exp(i phi) is (A' + i A phi') exp(i phi): phase moves the latter
+    still = 0.5 + 0.1 * texture(128, 0.12, 0.45)
+    whole, by_phase = 0.0, 0.0
+    made = SteerablePyramid(still.shape, pyramid, dtype=torch.float64)
+    for _, values in made.coefficients(made.spectrum(torch.from_numpy(still - still.mean()))):
+        c = values.numpy()
+        n = c.shape[1]
+        slope = np.fft.ifft(np.fft.fft(c) * 2j * np.pi * np.fft.fftfreq(n)) * n / 128
+        turning = (slope * c.conj()).imag / np.maximum(np.abs(c), 1e-300)
+        whole += (np.abs(slope) ** 2).sum() / c.size
+        by_phase += (turning**2).sum() / c.size
+    frames = [still, fourier_shift(still, 0.02)]
+    out = double(padding=0, sigma=0, pyramid=pyramid).magnify(frames, Static(), [1], 10)[0]
+    gain = (texture_displacement(still, out) - 0.02) / (9 * 0.02)
+    assert gain == pytest.approx(by_phase / whole, abs=0.002)
+
+
+@pytest.mark.parametrize(("wavelength", "gain"), [(64 / 29, 0.081), (64 / 22, 0.82), (3.55, 1.0)])
+def test_wavelengths_below_three_and_a_half_px_are_partly_high_pass_residual(wavelength, gain):
+    k = round(64 / wavelength)
+    frames = [grating((64, 64), 64 / k, s) for s in (0, 0.02)]
+    out = double(padding=0).magnify(frames, Static(), [1], 6)[0]
+    a, b = (np.fft.fft(f.mean(0))[k] for f in (frames[0], out))
+    moved = -np.angle(b / a) * 64 / k / (2 * np.pi)
+    assert (moved - 0.02) / 0.1 == pytest.approx(gain, abs=0.01)
+    # what the window of the design says: cos^2 of the octaves below Nyquist
+    share = math.cos(math.pi / 2 * min(-math.log2(2 * k / 64) / 0.75, 1)) ** 2
+    assert gain == pytest.approx(1 - share, abs=0.01)
 
 
 @pytest.mark.parametrize("pyramid", ["octave", "half-octave"])
