@@ -25,7 +25,7 @@ def test_default_is_shipped():
 
 
 def test_round_trip(tmp_path):
-    network = weights.build("difference", {"width": 16, "blocks": 1})
+    network = weights.build("difference", {"quarter": 16, "context": 4})
     path = tmp_path / "small.safetensors"
     weights.save(path, network, {"model": "difference", "steps": 3})
     loaded, card = weights.load(path)
@@ -52,13 +52,13 @@ def test_foreign_weights(tmp_path):
 
 def test_weights_that_do_not_fit_their_config(tmp_path):
     path = tmp_path / "small.safetensors"
-    weights.save(path, weights.build("difference", {"width": 16}), {"model": "difference"})
+    weights.save(path, weights.build("difference", {"quarter": 16}), {"model": "difference"})
     card = weights.read_card(path)
     from json import dumps
 
     from safetensors.torch import load_file, save_file
 
-    card["config"]["width"] = 32
+    card["config"]["quarter"] = 32
     save_file(load_file(path), path, metadata={"card": dumps(card)})
     with pytest.raises(ValueError, match="do not fit"):
         weights.load(path)
@@ -66,7 +66,7 @@ def test_weights_that_do_not_fit_their_config(tmp_path):
 
 def test_damaged_weights_are_refused(tmp_path):
     path = tmp_path / "small.safetensors"
-    weights.save(path, weights.build("difference", {"width": 16}), {"model": "difference"})
+    weights.save(path, weights.build("difference", {"quarter": 16}), {"model": "difference"})
     content = bytearray(path.read_bytes())
     content[-5] ^= 0x10
     path.write_bytes(content)

@@ -14,7 +14,7 @@ from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.scenes import SceneMaker
 from napari_motionmag.training.train import Settings, Trainer, main, pick_device, run
 
-SMALL = {"half_width": 8, "width": 8, "blocks": 1}
+SMALL = {"half": 8, "quarter": 8, "eighth": 8, "context": 4, "drawing": (8, 8, 8)}
 
 
 def _settings(**changes):
@@ -51,7 +51,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config):
 
 @pytest.mark.parametrize("model", ["difference", "oh2018"])
 def test_training_learns_a_batch(tmp_path, monkeypatch, model):
-    config = {"half_width": 16, "width": 16, "blocks": 1} if model == "difference" else None
+    config = {"half": 16, "quarter": 16, "eighth": 16} if model == "difference" else None
     settings = _settings(model=model, config=config, steps=1000, size=32, batch=2, rate=2e-3)
     trainer = Trainer(tmp_path, settings)
     batch = trainer.batch(3)
@@ -67,11 +67,13 @@ def test_files_of_a_run(tmp_path):
     run(trainer, log_every=2)
     network, card = weights.load(tmp_path / "difference.safetensors")
     assert card["steps"] == 4
-    assert network.config.width == 8
+    assert network.config.quarter == 8
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4]
     with Image.open(tmp_path / "panel.png") as panel:
         assert panel.size == (2 * 32, 4 * 32)
+    with Image.open(tmp_path / "curve.png") as curve:
+        assert min(curve.size) > 300
 
 
 def test_oh2018_loss_has_the_papers_four_terms():
@@ -92,6 +94,7 @@ def test_relative_loss_counts_small_motion_like_large():
     pool = PicturePool(procedural_count=4, seed=0)
     batch = SceneMaker(pool, 32).batch(2, torch.Generator().manual_seed(1))
     for contrast in (1.0, 0.3):
+        batch.inside = torch.ones_like(batch.inside)
         batch.target = batch.b + contrast * torch.sign(torch.randn(batch.b.shape))
         relative, plain = losses._image_losses(batch.b, batch, 0.02)
         assert torch.isclose(plain, torch.tensor(2 * contrast), rtol=1e-3)

@@ -122,13 +122,14 @@ def test_variation_kernel_of_the_difference_network(tmp_path, few_places):
     network = weights.build("difference", {"channels": 1})
     clear(network)
     with torch.no_grad():
-        # channels after unshuffling: 4 of the frame, then 4 of the variation
-        network.head.weight[0, 4, 1, 1] = 1.0
-        network.head.weight[0, 5, 1, 1] = -1.0
-        network.head.weight[1, 0, 1, 1] = 1.0
-        network.head.bias[:2] = 10
-        network.down.weight[7, 0, 1, 1] = 1.0
-        network.down.weight[8, 1, 1, 1] = 1.0
+        # channels after unshuffling: 4 of the frame, then 4 of the magnified variation
+        encoder = network.motion
+        encoder.head.weight[0, 4, 1, 1] = 1.0
+        encoder.head.weight[0, 5, 1, 1] = -1.0
+        encoder.head.weight[1, 0, 1, 1] = 1.0
+        encoder.head.bias[:2] = 10
+        encoder.down.weight[7, 0, 1, 1] = 1.0
+        encoder.down.weight[8, 1, 1, 1] = 1.0
     path = tmp_path / "edge.safetensors"
     weights.save(path, network, {"model": "difference"})
     found = encoder_kernels(pictures(1, 80), path, size=7)
@@ -211,7 +212,7 @@ def movie(colour=False):
 @pytest.mark.parametrize("colour", [False, True])
 @pytest.mark.parametrize("model", ["oh2018", "difference"])
 def test_decoded_frames_are_those_of_magnify(small, model, colour):
-    blocks = {"decoder_blocks": 2} if model == "oh2018" else {"blocks": 2}
+    blocks = {"decoder_blocks": 2} if model == "oh2018" else {"quarter": 16}
     path = small(model, **blocks)
     frames = movie(colour)
     found = unit_activations(frames, 2, (1.5, 4), model=path, mode="dynamic")
@@ -258,12 +259,20 @@ def test_still_frames_leave_nothing_to_manipulate(small):
 
 
 def test_layers_of_the_difference_network(small):
-    found = unit_activations(movie(), 1, (3,), model=small("difference", blocks=1), units=3)
-    assert found.strides == {"head": 2, "deep": 4, "fusion": 2}
-    assert found.maps["deep"].shape == (1, 3, 9, 12)
+    path = small("difference", quarter=16)
+    found = unit_activations(movie(), 1, (3,), model=path, units=2)
+    assert found.strides == {
+        "encoding": 4,
+        "motion": 4,
+        "displacement": 1,
+        "drawing": 4,
+        "fusion": 2,
+    }
+    assert found.maps["encoding"].shape == (1, 2, 9, 12)
+    assert found.maps["displacement"].shape == (1, 2, 34, 45)
     # hooks are gone: a second look sees the same, once
-    again = unit_activations(movie(), 1, (3,), model=small("difference", blocks=1), units=3)
-    np.testing.assert_array_equal(found.maps["head"], again.maps["head"])
+    again = unit_activations(movie(), 1, (3,), model=path, units=2)
+    np.testing.assert_array_equal(found.maps["motion"], again.maps["motion"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_motionmag.evaluation.scenes import Pair, add_noise
+from napari_motionmag.evaluation.scenes import Pair, add_noise, camera_pan
 from napari_motionmag.temporal import FIR, Static, TemporalOperator
 
 CROP = 12  # px at the border that are not scored
@@ -106,6 +106,15 @@ def _output_motion(level, seed):
     return _pair_case(seed, given, level / given, background=True)
 
 
+def _noise_real(level, seed):
+    """Pictures as they are, moved by whole pixels: nothing was resampled (paper, A.2.4)."""
+    rng = np.random.default_rng(1000 + seed)
+    before, now, after = camera_pan(seed, 2)
+    return Case(
+        [add_noise(before, level, rng), add_noise(now, level, rng)], Static(0), 1, 2.0, after
+    )
+
+
 def _temporal(level, seed) -> Case:
     """3 Hz motion of the objects on 0.5 Hz drift of 1 px and noise; band 2-4 Hz at 30 fps.
 
@@ -158,6 +167,14 @@ PROTOCOLS = (
         (0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 100.0),
         (1.0, 10.0, 50.0),
         _noise_large,
+    ),
+    Protocol(
+        "noise_real",
+        "Noise on real pictures, motion 2 px, factor 2",
+        "noise factor",
+        (0.01, 0.1, 1.0, 3.0, 9.0, 30.0, 100.0),
+        (1.0, 9.0),
+        _noise_real,
     ),
     Protocol(
         "factor",

@@ -105,6 +105,32 @@ class Pair:
         return frame[0].permute(1, 2, 0).numpy().copy()
 
 
+def camera_pan(seed: int, step: int) -> list[np.ndarray]:
+    """Three views of a photograph, each `step` whole pixels further, with all its own noise.
+
+    Parameters
+    ----------
+    seed : int
+        Which photograph, from where, and along which axis.
+    step : int
+        Pixels from view to view.
+
+    Returns
+    -------
+    list of ndarray
+        Three float32 (192, 192, 3), black 0, white 1.
+    """
+    rng = np.random.default_rng(seed)
+    pictures = list(photographs().values())
+    picture = pictures[rng.integers(len(pictures))]
+    y, x = (int(rng.integers(2 * step, n - SIZE - 2 * step)) for n in picture.shape[:2])
+    dy, dx = [(step, 0), (-step, 0), (0, step), (0, -step)][rng.integers(4)]
+    return [
+        picture[y - k * dy : y - k * dy + SIZE, x - k * dx : x - k * dx + SIZE].astype(np.float32)
+        for k in range(3)
+    ]
+
+
 def _crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> torch.Tensor:
     pad = [(0, max(0, side - n)) for n in picture.shape[:2]] + [(0, 0)]
     picture = np.pad(picture, pad, mode="symmetric")

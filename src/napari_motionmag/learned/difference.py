@@ -1,8 +1,9 @@
-"""The ``difference`` network: the temporal operator acts on pixels, the network draws the motion.
+"""The ``difference`` network: the temporal operator acts on pixels, the network moves the picture.
 
 The first layer of any encoder that is linear commutes with a linear temporal operator T, so T can
 act on the pixels themselves, which are far fewer than features. The network is given the current
-frame B and the magnified variation (m - 1) T(luma) and returns what to add to B.
+frame B, D = T(luma) and the gain m - 1. It finds the displacement that explains D, moves B by m - 1
+times that, and draws what was hidden or noisy.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,7 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_motionmag.learned.local_motion import CANDIDATES, FEATURES, candidates, limited
+from napari_motionmag.learned.warping import pull, sample
+
 LUMA = (0.299, 0.587, 0.114)
+_COLOUR = 0.01  # of white; nearby colour that lets half of the drawn colour through
+SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at quarter resolution
 
 
 @dataclass(frozen=True)
@@ -20,27 +26,28 @@ class DifferenceConfig:
 
     Parameters
     ----------
-    half_width : int
-        Channels at half resolution.
-    width : int
-        Channels at quarter resolution.
-    blocks : int
-        Residual blocks at quarter resolution.
-    compression : float
-        The variation v enters as v / (1 + abs(v) / compression); v in units where black is -1
-        and white is 1.
+    half, quarter, eighth : int
+        Channels at 1/2, 1/4 and 1/8 of the resolution, where motion is found.
+    context : int
+        Channels at 1/2 that are moved with the frame.
+    drawing : tuple of int
+        Channels at 1/2, 1/4 and 1/8 where the moved frame is finished.
+    limit : float
+        Longest displacement that is added, in px.
     gate : float
-        Largest nearby abs(v) at which the residual is let through by half. Keeps a still scene
-        exactly still at any factor.
+        Largest nearby abs((m - 1) D) at which what is drawn is let through by half; black 0,
+        white 1. Keeps a still scene exactly still at any factor.
     channels : int
         3 for colour frames, 1 for grey ones (see :meth:`DifferenceNet.to_grey`).
     """
 
-    half_width: int = 48
-    width: int = 64
-    blocks: int = 8
-    compression: float = 4.0
-    gate: float = 0.002
+    half: int = 32
+    quarter: int = 64
+    eighth: int = 96
+    context: int = 12
+    drawing: tuple[int, int, int] = (40, 56, 80)
+    limit: float = 48.0
+    gate: float = 0.001
     channels: int = 3
 
     def to_dict(self) -> dict:
@@ -61,13 +68,140 @@ class ResidualBlock(nn.Module):
         return x + self.second(F.relu(self.first(x)))
 
 
-class DifferenceNet(nn.Module):
-    """Draw a magnified frame from the frame and its magnified variation.
+def _blocks(width: int, number: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width, scale=number**-0.5) for _ in range(number)))
 
-    ``out = B + gate * (R + s v)`` with ``v = (m - 1) D`` (compressed), ``D = T(luma)`` and R, s
-    functions of B and v. The output depends on ``(m - 1) D`` alone: no motion is too small, and
-    D = 0 leaves the frame as it is. ``s = 1, R = 0`` is linear magnification, exact as long as the
-    output moves by a fraction of a pixel; the network says where (s) and draws the rest (R).
+
+class MotionNet(nn.Module):
+    """Which displacement is right where: chooses among candidates, spreads and sharpens them."""
+
+    def __init__(self, config: DifferenceConfig):
+        super().__init__()
+        half, quarter, eighth = config.half, config.quarter, config.eighth
+        self.head = nn.Conv2d(4 * (config.channels + 2), half, 3, padding=1)
+        self.down = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        # what was seen there, and what least squares made of it
+        self.merge = nn.Conv2d(quarter + CANDIDATES * FEATURES, quarter, 1)
+        self.fine = _blocks(quarter, 1)
+        self.deeper = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
+        self.coarse = _blocks(eighth, 3)
+        self.back = nn.Conv2d(eighth, quarter, 1)
+        self.body = _blocks(quarter, 2)
+        # choice of a candidate or none, spreading, gain, importance, correction
+        self.outputs = (CANDIDATES + 1, 9 * len(SPREADS), 1, 1, 2)
+        self.choose = nn.Conv2d(quarter, sum(self.outputs), 3, padding=1)
+        self.sharpen = nn.Conv2d(quarter, 9 * 16, 1)
+        self.context = nn.Conv2d(quarter, 4 * config.context, 1)
+        self.limit = config.limit
+        nn.init.zeros_(self.choose.weight)
+        nn.init.zeros_(self.choose.bias)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features at 1/4 of the resolution, before the rectifier."""
+        return self.down(F.relu(self.head(F.pixel_unshuffle(inputs, 2))))
+
+    def forward(self, inputs: Tensor, motions: Tensor, features: Tensor):
+        """Choose and refine displacements.
+
+        Parameters
+        ----------
+        inputs : Tensor
+            (N, C + 2, H, W): planes of the frame, compressed variations.
+        motions, features : Tensor
+            From :func:`~napari_motionmag.learned.local_motion.candidates`.
+
+        Returns
+        -------
+        motion : Tensor
+            float32 (N, 2, H, W), displacement x and y in px.
+        importance : Tensor
+            float32 (N, 1, H, W), within -3 and 3: larger for what is in front.
+        context : Tensor
+            (N, context, H / 2, W / 2), features that move with the frame.
+        """
+        encoded = F.relu(self.encode(inputs))
+        x = torch.cat([encoded, features.to(encoded.dtype)], 1)
+        x = self.fine(F.relu(self.merge(x)))
+        wide = self.back(self.coarse(F.relu(self.deeper(x))))
+        x = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
+        active = F.relu(x)
+        parts = self.choose(active).float().split(self.outputs, 1)
+        choice, spreading, gain, importance, correction = parts
+        motion = self._chosen(motions, features, choice)
+        for share, distance in zip(spreading.split(9, 1), SPREADS, strict=True):
+            motion = _mixed(motion, share.softmax(1), distance)
+        size = F.avg_pool2d(motion.abs().sum(1, keepdim=True), 5, 1, 2, count_include_pad=False)
+        motion = motion * (1 + 0.5 * gain.tanh()) + correction * size
+        motion = limited(motion, self.limit)
+        both = torch.cat([motion, 3 * (importance / 3).tanh()], 1)
+        both = _upsampled(both, self.sharpen(active).float())
+        return both[:, :2], both[:, 2:], F.pixel_shuffle(self.context(active), 2)
+
+    @staticmethod
+    def _chosen(motions: Tensor, features: Tensor, choice: Tensor) -> Tensor:
+        explained = features.unflatten(1, (CANDIDATES, FEATURES))[:, :, 2]
+        nothing = torch.zeros_like(choice[:, :1])
+        shares = (choice + torch.cat([3 * explained, nothing], 1)).softmax(1)
+        return (motions * shares[:, :CANDIDATES, None]).sum(1)
+
+
+def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
+    """Weighted mean of each pixel and its eight neighbours at a distance."""
+    height, width = x.shape[-2:]
+    around = F.pad(x, (distance,) * 4, mode="replicate")
+    out = torch.zeros_like(x)
+    for k in range(9):
+        dy, dx = k // 3 * distance, k % 3 * distance
+        out = out + shares[:, k : k + 1] * around[..., dy : dy + height, dx : dx + width]
+    return out
+
+
+def _upsampled(x: Tensor, weights: Tensor) -> Tensor:
+    """Four times as large; each pixel a convex mean of nine around it (RAFT, ECCV 2020)."""
+    count, channels, height, width = x.shape
+    shares = weights.view(count, 1, 9, 16, height, width).softmax(2)
+    around = F.unfold(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3)
+    around = around.view(count, channels, 9, 1, height, width)
+    out = (shares * around).sum(2).flatten(1, 2)
+    return F.pixel_shuffle(out, 4)
+
+
+class DrawingNet(nn.Module):
+    """Finishes the moved frame: draws what was hidden and takes noise away."""
+
+    def __init__(self, config: DifferenceConfig):
+        super().__init__()
+        half, quarter, eighth = config.drawing
+        self.head = nn.Conv2d(4 * (config.channels + 1) + config.context, half, 3, padding=1)
+        self.down = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        self.fine = _blocks(quarter, 1)
+        self.deeper = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
+        self.coarse = _blocks(eighth, 2)
+        self.rise = nn.Conv2d(eighth, quarter, 1)
+        self.body = _blocks(quarter, 1)
+        self.back = nn.Conv2d(quarter, 2 * half, 1)
+        self.fuse = nn.Conv2d(half + half // 2, half, 3, padding=1)
+        self.tail = nn.Conv2d(half, 4 * config.channels, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)
+
+    def forward(self, planes: Tensor, context: Tensor) -> Tensor:
+        skip = F.relu(self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1)))
+        x = self.fine(F.relu(self.down(skip)))
+        wide = self.rise(self.coarse(F.relu(self.deeper(x))))
+        deep = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
+        fused = torch.cat([F.pixel_shuffle(F.relu(self.back(deep)), 2), skip], 1)
+        return F.pixel_shuffle(self.tail(F.relu(self.fuse(fused))), 2)
+
+
+class DifferenceNet(nn.Module):
+    """Moves the current frame by what the temporal operator selects.
+
+    ``out = W(B, (m - 1) w) + gate * R``: w is the displacement that explains D = T(luma), W moves
+    the frame B by it, R draws what comes to light and takes noise away. Candidates for w are local
+    least squares solutions at several scales, linear in D: no motion is too small and the factor
+    is kept. A network chooses among them, spreads them from where they are sure, and says which
+    layer is in front. D = 0 leaves the frame as it is.
 
     Parameters
     ----------
@@ -76,29 +210,38 @@ class DifferenceNet(nn.Module):
 
     Notes
     -----
-    About 51 kMAC a pixel (105 GMAC a frame of 1920 x 1080). Height and width must be multiples
-    of :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the whole frame.
+    About 50 kMAC a pixel (103 GMAC a frame of 1920 x 1080). Height and width must be multiples of
+    :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the whole frame.
     """
 
-    stride = 4
-    halo = 80  # 78 px are within reach of the convolutions, 72 of the gate
+    stride = 8
+    # 62 px for the candidates, 132 for the choice among them, 48 for the largest displacement,
+    # 26 for holes and interpolation, 84 for the drawing.
+    halo = 352
 
     def __init__(self, config: DifferenceConfig | None = None):
         super().__init__()
         self.config = config = config or DifferenceConfig()
-        half, width = config.half_width, config.width
-        self.head = nn.Conv2d(4 * (config.channels + 1), half, 3, padding=1)
-        self.down = nn.Conv2d(half, width, 3, stride=2, padding=1)
-        self.body = nn.Sequential(
-            *(ResidualBlock(width, scale=config.blocks**-0.5) for _ in range(config.blocks))
-        )
-        self.up = nn.Conv2d(width, 4 * 32, 1)
-        self.fuse = nn.Conv2d(32 + half, half, 3, padding=1)
-        self.tail = nn.Conv2d(half, 4 * (config.channels + 1), 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)
+        self.motion = MotionNet(config)
+        self.drawing = DrawingNet(config)
 
-    def forward(self, frame: Tensor, variation: Tensor) -> Tensor:
+    def encode(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
+        """What the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
+        return self.motion.encode(self._inputs(to_planes(frame), variation, gain))
+
+    def displacement(self, frame: Tensor, variation: Tensor, gain: Tensor):
+        """By what the frame is moved, which layer is in front, and features that move with it.
+
+        Parameters and results are those of :meth:`forward` and of :class:`MotionNet`.
+        """
+        planes = to_planes(frame.float())
+        variation = variation.float()
+        with torch.autocast(frame.device.type, enabled=False):
+            halfway = planes[:, :1] - 0.5 * variation
+            motions, features = candidates(halfway, variation, gain, self.config.limit)
+        return self.motion(self._inputs(planes, variation, gain), motions, features)
+
+    def forward(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
         """Magnify.
 
         Parameters
@@ -106,49 +249,84 @@ class DifferenceNet(nn.Module):
         frame : Tensor
             (N, C, H, W), black 0, white 1; C as in the configuration.
         variation : Tensor
-            (N, 1, H, W), ``(m - 1) T(luma)`` in the same units.
+            (N, 1, H, W), T(luma) in the same units.
+        gain : Tensor
+            (N,), m - 1.
 
         Returns
         -------
         Tensor
-            (N, C, H, W), the magnified frame.
+            float32 (N, C, H, W), the magnified frame.
         """
-        v = 2 * variation
-        compressed = v / (1 + v.abs() / self.config.compression)
-        x = torch.cat([F.pixel_unshuffle(2 * frame - 1, 2), F.pixel_unshuffle(compressed, 2)], 1)
-        skip = F.relu(self.head(x))
-        deep = self.body(F.relu(self.down(skip)))
-        fused = torch.cat([F.pixel_shuffle(F.relu(self.up(deep)), 2), skip], 1)
-        drawn = F.pixel_shuffle(self.tail(F.relu(self.fuse(fused))), 2)
-        residual, share = drawn[:, :-1], drawn[:, -1:]
-        residual = residual + share * compressed
-        return frame + self._gate(v).to(frame.dtype) * (0.5 * residual).to(frame.dtype)
+        return self.parts(frame, variation, gain)[0]
 
-    def _gate(self, v: Tensor) -> Tensor:
-        # The largest variation within the reach of the convolutions, at quarter resolution.
-        reach = F.max_pool2d(v.detach().abs().float(), 4)
-        for kernel in ((33, 1), (1, 33)):
-            reach = F.max_pool2d(reach, kernel, stride=1, padding=(kernel[0] // 2, kernel[1] // 2))
-        return F.interpolate(reach / (reach + self.config.gate), scale_factor=4, mode="nearest")
+    def parts(self, frame: Tensor, variation: Tensor, gain: Tensor):
+        """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
+        motion, importance, context = self.displacement(frame, variation, gain)
+        with torch.autocast(frame.device.type, enabled=False):
+            source, coverage = pull(motion, importance)
+            moved = sample(to_planes(frame.float()), source)
+            context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
+        inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
+        drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
+        change = gain.view(-1, 1, 1, 1) * variation
+        drawn = drawn * _near(change, self.config.gate)
+        if moved.shape[1] > 1:  # grey frames stay grey
+            colour = _near(moved[:, 1:], _COLOUR)
+            drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * colour], 1)
+        return from_planes(moved + drawn), motion, from_planes(moved)
+
+    @staticmethod
+    def _inputs(planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
+        change = gain.view(-1, 1, 1, 1) * variation
+        return torch.cat(
+            [
+                2 * planes[:, :1] - 1,
+                2 * planes[:, 1:],
+                2 * change / (1 + change.abs() / 2),
+                8 * variation / (1 + 8 * variation.abs()),
+            ],
+            1,
+        )
 
     def to_grey(self) -> "DifferenceNet":
-        """A network for one channel with the same result as three equal channels.
-
-        The head is summed over its colour inputs, the tail averaged over its colour outputs.
-        """
+        """A network for one channel with the same result as three equal channels."""
         if self.config.channels == 1:
             return self
-        config = DifferenceConfig(**{**self.config.to_dict(), "channels": 1})
-        grey = DifferenceNet(config)
+        grey = DifferenceNet(DifferenceConfig(**{**self.config.to_dict(), "channels": 1}))
         state = self.state_dict()
-        weight = state["head.weight"]  # inputs: 3 colours x 4 sub-pixels, then 4 of the variation
-        colours = weight[:, :12].unflatten(1, (3, 4)).sum(1)
-        state["head.weight"] = torch.cat([colours, weight[:, 12:]], 1)
-        for name in ("tail.weight", "tail.bias"):  # outputs: 3 colours and the share, x 4
-            colours, share = state[name][:12], state[name][12:]
-            state[name] = torch.cat([colours.unflatten(0, (3, 4)).mean(0), share])
+        for name in ("motion.head.weight", "drawing.head.weight"):  # chroma is zero
+            state[name] = torch.cat([state[name][:, :4], state[name][:, 12:]], 1)
+        for name in ("drawing.tail.weight", "drawing.tail.bias"):
+            state[name] = state[name][:4]
         grey.load_state_dict(state)
         return grey.to(next(self.parameters()).device).train(self.training)
+
+
+def _near(x: Tensor, half: float) -> Tensor:
+    """1 where something near is much larger than `half`, 0 where all is zero."""
+    reach = x.detach().abs().float().amax(1, keepdim=True)
+    reach = F.max_pool2d(reach, 8)
+    reach = F.max_pool2d(reach, (9, 1), stride=1, padding=(4, 0))
+    reach = F.max_pool2d(reach, (1, 9), stride=1, padding=(0, 4))
+    return F.interpolate(reach / (reach + half), scale_factor=8, mode="nearest")
+
+
+def to_planes(frame: Tensor) -> Tensor:
+    """Luma and two colour differences, B - Y and R - Y; grey frames are luma alone."""
+    if frame.shape[1] == 1:
+        return frame
+    y = luma(frame)
+    return torch.cat([y, frame[:, 2:3] - y, frame[:, :1] - y], 1)
+
+
+def from_planes(planes: Tensor) -> Tensor:
+    """The inverse of :func:`to_planes`."""
+    if planes.shape[1] == 1:
+        return planes
+    y, blue, red = planes.split(1, 1)
+    green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
+    return torch.cat([y + red, y + green, y + blue], 1)
 
 
 def luma(frame: Tensor) -> Tensor:

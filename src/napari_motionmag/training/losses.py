@@ -15,7 +15,9 @@ FLOORS = {"difference": 0.02, "oh2018": 0.1}
 
 
 def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dict]:
-    """L1 between drawn and true frame, relative to the input's.
+    """L1 and structural similarity of the drawn frame, and error of the displacement.
+
+    The first two are relative to the input's, the last to the displacement asked for.
 
     Parameters
     ----------
@@ -31,10 +33,57 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     terms : dict of str to Tensor
         The terms by name, detached.
     """
-    gain = (batch.factor - 1).view(-1, 1, 1, 1)
-    drawn = network(batch.b, gain * batch.variation)
-    total, image = _image_losses(drawn, batch, FLOORS["difference"])
-    return total, {"image": image.detach(), "relative": total.detach()}
+    drawn, motion, moved = network.parts(batch.b, batch.variation, batch.factor - 1)
+    floor = FLOORS["difference"]
+    relative, image = _image_losses(drawn, batch, floor)
+    warped, _ = _image_losses(moved, batch, floor)
+    structure = _structure_loss(drawn, batch)
+    asked = (batch.factor - 1).view(-1, 1, 1, 1) * batch.motion
+    error = (motion - asked).abs().mean((1, 2, 3))
+    error = (error / (asked.abs().mean((1, 2, 3)) + 0.1)).clamp(max=5).mean()
+    total = relative + 0.3 * warped + 0.5 * structure + 0.3 * error
+    terms = {
+        "image": image,
+        "relative": relative,
+        "moved": warped,
+        "structure": structure,
+        "motion": error,
+    }
+    return total, {name: value.detach() for name, value in terms.items()}
+
+
+def _structure_loss(drawn: Tensor, batch: Batch) -> Tensor:
+    """1 - SSIM, relative to that of the input."""
+    inside = batch.inside[..., 3:-3, 3:-3]
+
+    def dissimilarity(frame):
+        return ((1 - ssim(frame.float(), batch.target)) * inside).mean((1, 2, 3))
+
+    with torch.no_grad():
+        nothing = dissimilarity(batch.b)
+    return (dissimilarity(drawn) / (nothing + 0.1)).mean()
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity, (N, C, H - 6, W - 6), in windows of 7 x 7 px; black 0, white 1.
+
+    References
+    ----------
+    Wang et al., "Image quality assessment: from error visibility to structural similarity",
+    IEEE Transactions on Image Processing 13, 2004.
+    """
+
+    def mean(x):
+        return F.avg_pool2d(x, 7, stride=1)
+
+    unbiased = 49 / 48
+    mean_a, mean_b = mean(a), mean(b)
+    var_a = unbiased * (mean(a * a) - mean_a**2)
+    var_b = unbiased * (mean(b * b) - mean_b**2)
+    covariance = unbiased * (mean(a * b) - mean_a * mean_b)
+    c1, c2 = 0.01**2, 0.03**2
+    brightness = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return brightness * (2 * covariance + c2) / (var_a + var_b + c2)
 
 
 def oh2018_losses(
@@ -90,8 +139,8 @@ def _image_losses(drawn: Tensor, batch: Batch, floor: float) -> tuple[Tensor, Te
     Plain L1 is decided by strong edges that move far; small motions and faint textures would
     hardly count.
     """
-    plain = 2 * (drawn.float() - batch.target).abs().mean((1, 2, 3))
-    nothing = 2 * (batch.b - batch.target).abs().mean((1, 2, 3))
+    plain = 2 * ((drawn.float() - batch.target).abs() * batch.inside).mean((1, 2, 3))
+    nothing = 2 * ((batch.b - batch.target).abs() * batch.inside).mean((1, 2, 3))
     return (plain / (nothing + floor)).mean(), plain.mean()
 
 

@@ -14,8 +14,10 @@ from torch import Tensor
 from napari_motionmag.learned.difference import luma
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.sensor import Sensor, log_uniform
+from napari_motionmag.training.sequences import Sequence
 
 PARTS = ("objects", "background", "blurred", "static", "still_background")
+SEQUENCES = 0.25  # share of samples that are taken from a short movie
 _MARGIN = 40  # background beyond the frame: the largest motion, and what fades out at the border
 
 
@@ -61,17 +63,67 @@ class Scene:
         Tensor
             (N, 3, size, size), black 0, white 1, noise-free.
         """
+        frame, _ = self._drawn(background_shift, object_shift, None)
+        return frame
+
+    def render_with_field(
+        self, background_shift: Tensor, object_shift: Tensor, values: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """A frame, and which layer's value every pixel shows.
+
+        Parameters
+        ----------
+        background_shift, object_shift : Tensor
+            As for :meth:`render`.
+        values : (Tensor, Tensor)
+            (N, C) and (M, C), of backgrounds and of objects: a displacement, say.
+
+        Returns
+        -------
+        frame : Tensor
+            As from :meth:`render`.
+        field : Tensor
+            (N, C, size, size), the value of the foremost layer with an alpha above 1/2.
+        """
+        return self._drawn(background_shift, object_shift, values)
+
+    def only(self, sample: int, repeats: int = 1) -> "Scene":
+        """The scene of one sample, `repeats` times over."""
+        mine = [k for k, owner in enumerate(self.owner) if owner == sample]
+        return Scene(
+            self.background[sample : sample + 1].expand(repeats, -1, -1, -1),
+            self.objects[mine].repeat(repeats, 1, 1, 1),
+            [k for k in range(repeats) for _ in mine],
+            self.position[mine].repeat(repeats, 1),
+            self.grey[sample : sample + 1].expand(repeats),
+            self.size,
+        )
+
+    def inside(self, shift: Tensor) -> Tensor:
+        """(N, 1, size, size): 1 where a background moved by `shift` still covers the frame."""
+        at = torch.arange(self.size, dtype=torch.float32) - shift[:, :, None]  # where it was
+        y, x = ((at >= 0) & (at <= self.size - 1)).float().unbind(1)
+        return (y[:, :, None] * x[:, None, :])[:, None]
+
+    def _drawn(self, background_shift, object_shift, values):
         device = self.background.device
         canvas = shifted(self.background, background_shift.to(device))
         frame = canvas[..., _MARGIN : _MARGIN + self.size, _MARGIN : _MARGIN + self.size].clone()
+        field = None
+        if values is not None:
+            field = values[0].to(device)[..., None, None].repeat(1, 1, self.size, self.size)
         if len(self.owner):
             place = self.position.double() + object_shift.double()
             whole = place.round()
             sprites = shifted(self.objects, (place - whole).float().to(device))
             for k, (y, x) in enumerate(whole.long().tolist()):
                 _paste(frame[self.owner[k]], sprites[k], y, x)
+                if field is not None:
+                    solid = (sprites[k, 3:] > 0.5).to(field.dtype)
+                    layer = values[1][k].to(device)[:, None, None] * solid
+                    _paste(field[self.owner[k]], torch.cat([layer, solid]), y, x)
         grey = self.grey.to(device).view(-1, 1, 1, 1)
-        return torch.where(grey, luma(frame).expand_as(frame), frame)
+        return torch.where(grey, luma(frame).expand_as(frame), frame), field
 
 
 @dataclass
@@ -91,6 +143,11 @@ class Batch:
         (N,), the factor m.
     two_frame : Tensor
         bool (N,): `variation` is the plain difference.
+    motion : Tensor
+        (N, 2, H, W), the selected displacement of what `b` shows, x and y in px.
+    inside : Tensor
+        (N, 1, H, W), 1 where `target` shows what lies within `b`, 0 where background has come
+        in over the border.
     """
 
     a: Tensor
@@ -99,6 +156,8 @@ class Batch:
     variation: Tensor
     factor: Tensor
     two_frame: Tensor
+    motion: Tensor
+    inside: Tensor
 
     def to(self, device) -> "Batch":
         return Batch(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
@@ -197,8 +256,11 @@ class SceneMaker:
                 rest_b + gain[:, None] * background, rest_o + gain[owner][:, None] * objects
             )
 
-        clean_a, clean_b = at(torch.zeros(count)), at(torch.ones(count))
-        target = at(factor)
+        clean_a, target = at(torch.zeros(count)), at(factor)
+        clean_b, motion = scene.render_with_field(
+            rest_b + background, rest_o + objects, (background.flip(1), objects.flip(1))
+        )
+        inside = scene.inside((factor - 1)[:, None] * background)
         sensor = Sensor.random(
             count, scene.grey, generator, 0.1 + 0.3 * difficulty, 0.9 - 0.8 * difficulty
         )
@@ -206,8 +268,27 @@ class SceneMaker:
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)
         variation, two_frame = _variation(a, b, clean_a, clean_b, pattern, generator)
-        device = a.device
-        return Batch(a, b, target, variation, factor.to(device), two_frame.to(device))
+        batch = Batch(
+            a,
+            b,
+            target,
+            variation,
+            factor.to(a.device),
+            two_frame.to(a.device),
+            motion,
+            inside.to(a.device),
+        )
+        in_movie = torch.rand(count, generator=generator) < SEQUENCES
+        for k in torch.nonzero(in_movie)[:, 0].tolist():
+            mine = [i for i, sample in enumerate(scene.owner) if sample == k]
+            sequence = Sequence.random(background[k : k + 1], objects[mine], generator)
+            sample = sequence.render(
+                scene.only(k), factor[k].item(), sensor.only(k), pattern[k : k + 1], generator
+            )
+            for name, value in sample.items():
+                getattr(batch, name)[k] = value[0]
+            batch.two_frame[k] = False
+        return batch
 
 
 def _draw_factor(
@@ -222,7 +303,7 @@ def _draw_factor(
     wide = 30 * torch.rand(count, generator=generator)
     usual = 14 * torch.rand(count, generator=generator)
     small = log_uniform(0.1, 30.0, count, generator)
-    output = torch.where(u < 0.5, usual, torch.where(u < 0.75, small, wide))
+    output = torch.where(u < 0.35, usual, torch.where(u < 0.5, small, wide))
     output = output * (0.1 + 0.9 * difficulty)
     given = log_uniform(0.3 * (0.005 / 0.3) ** difficulty, 10.0, count, generator)
     factor = (output / given).clamp(max=1000.0)
@@ -335,7 +416,8 @@ def shifted(spectrum: Tensor, shift: Tensor) -> Tensor:
 
 
 def _paste(frame: Tensor, sprite: Tensor, y: int, x: int) -> None:
-    """Draw a premultiplied sprite centred at (y, x) over a frame (3, H, W), in place."""
+    """Draw a premultiplied sprite (C + 1, S, S), alpha last, centred at (y, x) over a frame
+    (C, H, W), in place."""
     side, (height, width) = sprite.shape[-1], frame.shape[-2:]
     top, left = y - side // 2, x - side // 2
     y0, y1 = max(0, top), min(height, top + side)
@@ -344,4 +426,4 @@ def _paste(frame: Tensor, sprite: Tensor, y: int, x: int) -> None:
         return
     part = sprite[:, y0 - top : y1 - top, x0 - left : x1 - left]
     under = frame[:, y0:y1, x0:x1]
-    under.mul_(1 - part[3:]).add_(part[:3])
+    under.mul_(1 - part[-1:]).add_(part[:-1])

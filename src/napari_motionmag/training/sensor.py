@@ -69,17 +69,26 @@ class Sensor:
         photon_share = torch.rand(count, generator=generator)
         photon_share = torch.where(chance(0.4), torch.ones(count), photon_share)
         pattern = log_uniform(0.1 / 255, 2 / 255, count, generator)
-        choices = torch.tensor([255.0, 255, 255, 1023, 4095, 0])
+        choices = torch.tensor([255.0, 255, 255, 1023, 4095, 65535, 0])
         levels = choices[torch.randint(len(choices), (count,), generator=generator)]
         blemished = (~chance(perfect)).float()
         sigma = sigma * blemished
         return cls(
             photons=0.5 / (sigma**2 * photon_share),
             read=sigma * (1 - photon_share).sqrt(),
-            pattern=torch.where(chance(0.15), pattern, torch.zeros(count)) * blemished,
+            pattern=torch.where(chance(0.05), pattern, torch.zeros(count)) * blemished,
             levels=levels * blemished,
             clips=chance(0.5),
             grey=grey.cpu(),
+        )
+
+    def only(self, sample: int, repeats: int = 1) -> "Sensor":
+        """The camera of one sample, `repeats` times over."""
+        return Sensor(
+            **{
+                name: value[sample : sample + 1].expand(repeats)
+                for name, value in vars(self).items()
+            }
         )
 
     def fixed_pattern(self, like: Tensor, generator: torch.Generator) -> Tensor:

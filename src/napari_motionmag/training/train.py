@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_motionmag.learned.network import Oh2018Net
 from napari_motionmag.learned.weights import build, load, save
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.progress_pictures import save_curve, save_panel
 from napari_motionmag.training.scenes import Batch, SceneMaker
 
 
@@ -33,7 +35,7 @@ class Settings:
     minutes: float | None = None
     seed: int = 0
     refresh_every: int = 4
-    curriculum: int = 4000
+    curriculum: int = 3000
     pictures: int = 256
 
 
@@ -187,24 +189,19 @@ class Trainer:
         )
 
     @torch.no_grad()
-    def panel(self) -> None:
-        """Write a PNG: reference, frame, drawn, truth, from top to bottom, the same samples
-        always."""
-        from PIL import Image
-
+    def pictures(self) -> None:
+        """Write ``panel.png``, of samples that stay the same, and ``curve.png``."""
         batch, _ = self.batch(2**40)
-        drawn = _draw(self.average, batch)
-        rows = [batch.a, batch.b, drawn, batch.target]
-        picture = torch.cat([torch.cat(list(r.clamp(0, 1)), 2) for r in rows], 1)
-        pixels = (picture.permute(1, 2, 0).cpu().numpy() * 255).astype(np.uint8)
-        Image.fromarray(pixels).save(self.folder / "panel.png")
+        save_panel(self.folder / "panel.png", batch, _draw(self.average, batch))
+        if find_spec("matplotlib"):
+            save_curve(self.folder / "curve.png", self.folder / "log.jsonl")
 
 
 def _draw(network, batch: Batch):
     factor = batch.factor.view(-1, 1, 1, 1)
     if isinstance(network, Oh2018Net):
         return network(batch.a, batch.b, factor)
-    return network(batch.b, (factor - 1) * batch.variation)
+    return network(batch.b, batch.variation, batch.factor - 1)
 
 
 def _hardware(device: torch.device) -> str:
@@ -259,7 +256,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--init", help="weights to start from: a name or a .safetensors file")
     p.add_argument("--steps", type=int, help="length of the run in steps")
     p.add_argument("--minutes", type=float, help="length of the run in minutes of training")
-    p.add_argument("--size", type=int, default=128, help="crop in px (multiple of 4)")
+    p.add_argument("--size", type=int, default=128, help="crop in px (multiple of 8)")
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--rate", type=float, default=8e-4, help="learning rate")
     p.add_argument("--seed", type=int, default=0)
@@ -276,6 +273,10 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     if not args.steps and not args.minutes:
         raise ValueError("train: give the length of the run as --steps or --minutes")
+    if args.size < 32 or args.size % 8:
+        raise ValueError(f"--size must be a multiple of 8 px from 32 up, got {args.size}")
+    if not find_spec("matplotlib"):
+        print("curve.png needs matplotlib: pip install 'napari-motionmag[plots]'", file=sys.stderr)
     if args.threads:
         torch.set_num_threads(args.threads)
     device = pick_device(args.device)
@@ -323,10 +324,10 @@ def run(trainer: Trainer, *, save_every: float = 60, log_every: int = 50) -> Non
                 _report(trainer, line)
             if time.monotonic() - saved > save_every:
                 trainer.save()
-                trainer.panel()
+                trainer.pictures()
                 saved = time.monotonic()
     trainer.save()
-    trainer.panel()
+    trainer.pictures()
 
 
 def _report(trainer: Trainer, line: dict) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from napari_motionmag.classical.color import luma
 from napari_motionmag.learned.engine import engine
@@ -17,7 +18,7 @@ from napari_motionmag.views.mosaics import mosaic
 
 LAYERS = {
     "oh2018": ("texture", "shape", "manipulator", "fusion"),
-    "difference": ("head", "deep", "fusion"),
+    "difference": ("encoding", "motion", "displacement", "drawing", "fusion"),
 }
 
 
@@ -105,8 +106,9 @@ def unit_activations(
     layers : sequence of str, optional
         Of ``oh2018``: "texture" and "shape" (outputs of the encoder), "manipulator"
         (``h(m g(Delta))``, what is added to the shape), "fusion" (first residual block of the
-        decoder). Of ``difference``: "head" (half resolution), "deep" (quarter resolution), "fusion"
-        (half resolution, from both). All when None.
+        decoder). Of ``difference``: "encoding" (first features), "motion" (from which displacements
+        are chosen), "displacement" (x and y in px, by which the frame is moved), "drawing" (from
+        which hidden parts are drawn), "fusion" (the same at half resolution). All when None.
     units : int or mapping of layer to sequence of int
         Which units: so many of those that vary most over the frame, or by number.
     mode, reference, band, fps, filter
@@ -226,16 +228,27 @@ def _of_difference(runner, movie: Movie, at, operator, t: int, factors):
     for index, share in zip(indices.tolist(), shares.tolist(), strict=True):
         variation += np.float32(share) * luma(_frame(movie, at, index))
     found: dict[str, list[np.ndarray]] = {layer: [] for layer in LAYERS["difference"]}
-    modules = {"head": network.head, "deep": network.body, "fusion": network.fuse}
+    modules = {
+        "encoding": network.motion.down,
+        "motion": network.motion.body,
+        "displacement": network.motion,
+        "drawing": network.drawing.body,
+        "fusion": network.drawing.fuse,
+    }
     decoded = []
     with runner.working(), ExitStack() as stack:
         for layer, module in modules.items():
             hook = module.register_forward_hook(
-                lambda module, given, made, layer=layer: found[layer].append(_array(made))
+                lambda module, given, made, layer=layer: found[layer].append(
+                    _array(made[0] if isinstance(made, tuple) else made)
+                )
             )
             stack.callback(hook.remove)
         for factor in factors:
-            change = np.float32(factor - 1) * variation
-            drawn = network(runner.upload(padding.add(frame)), runner.upload(padding.add(change)))
+            drawn = network(
+                runner.upload(padding.add(frame)),
+                runner.upload(padding.add(variation)),
+                torch.tensor([factor - 1], dtype=torch.float32, device=runner.device),
+            )
             decoded.append(padding.remove(runner.download(drawn)[0]))
     return found, np.stack(decoded), padding

@@ -139,14 +139,6 @@ def encoder_kernels(
     return EncoderKernels(kernels[chosen], errors[chosen], chosen, kinds, stride)
 
 
-class _Reached(Exception):
-    """The features were computed; what the network would do with them is not needed."""
-
-    def __init__(self, features: Tensor):
-        super().__init__()
-        self.features = features
-
-
 def _silent(done: int, total: int) -> None:
     """Say nothing of the progress."""
 
@@ -157,17 +149,8 @@ def _response(network, difference: bool, representation: str):
         which = REPRESENTATIONS.index(representation)
         return (lambda picture: network.encoder(picture)[1 - which]), (2, 4)[which]
 
-    def stop(module, given, made):
-        raise _Reached(made)
-
-    network.body.register_forward_hook(stop)
-
     def respond(frame: Tensor, variation: Tensor) -> Tensor:
-        try:
-            network(frame, variation)
-        except _Reached as reached:
-            return reached.features
-        raise RuntimeError("the network did not come by its features")
+        return network.encode(frame, variation, frame.new_ones(1))
 
     if representation == "texture":
         return (lambda picture: respond(picture, torch.zeros_like(picture))), 4
