@@ -53,7 +53,7 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
     from napari.layers import Image
 
     copied = {name: getattr(layer, name) for name in _CALIBRATION + _LOOK}
-    copied |= _placed(layer, magnification.movie)
+    copied |= placement(layer, magnification.movie)
     magnified = Image(
         magnification.dask(),
         name=magnified_name(layer.name, magnification.recipe),
@@ -70,13 +70,21 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
     return magnified
 
 
-def _placed(layer, movie) -> dict:
-    """Scale and translation of a part of the frames of a layer, so that it lies where it was."""
+def placement(layer, movie) -> dict:
+    """Scale and translation of a movie made of a layer, so that it lies where it was.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source.
+    movie : Movie
+        The result: of the whole frames, or of a part of them.
+    """
     from napari.utils.transforms import Affine
 
     part = movie.data
     if not isinstance(part, Part):
-        return {}
+        return {"scale": layer.scale, "translate": layer.translate}
     calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
     sizes, offset = np.ones(len(calibrated)), np.zeros(len(calibrated))
     for letter, first in zip("YX", part.region[::2], strict=True):

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QSizePolicy
 from napari_motionmag.magnify import METHODS
 from napari_motionmag.widgets.compare import CompareRow
 from napari_motionmag.widgets.factor import FactorField
+from napari_motionmag.widgets.large_frames import LargeFrames
 from napari_motionmag.widgets.method_options import MethodOptions
 from napari_motionmag.widgets.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.panes import OWN_FILE
@@ -76,12 +77,15 @@ class Fields(MotionFields):
         self.method_options = MethodOptions()
         self.large_motion = Stabilisation(masks)
         self.stabilise, self.mask = self.large_motion.stabilise, self.large_motion.mask
+        self.large_frames = LargeFrames(masks)
+        self.region, self.preview = self.large_frames.region, self.large_frames.preview
         for field in self.method_options.parameters:
             setattr(self, field.name, field)
         self.rows = [
             self.form,
             self.method_options,
             self.large_motion,
+            self.large_frames,
             self.live,
             self.buttons,
             self.compare_row,
@@ -97,6 +101,7 @@ class Fields(MotionFields):
             self.device,
             *self.method_options.parameters,
             *self.large_motion.parameters,
+            *self.large_frames.parameters,
         ]
         for field in (*self.parameters, self.live, *self.buttons, self.cancel):
             field.native.setObjectName(field.name)

@@ -22,6 +22,7 @@ from napari_motionmag.widgets.devices import find_devices
 from napari_motionmag.widgets.drawing import timed
 from napari_motionmag.widgets.fields import Fields, device_choices
 from napari_motionmag.widgets.gl_context import make_current
+from napari_motionmag.widgets.large_frames import region_of
 from napari_motionmag.widgets.messages import EXPECTED, Messages
 from napari_motionmag.widgets.position import frame_shown, time_is_drawn
 from napari_motionmag.widgets.results import TIME_ACROSS, Result, Results
@@ -242,6 +243,8 @@ class MagnifyWidget(Container):
         said = parameters.arguments(self._fields, method, model)
         if "mask" in said:
             said["mask"] = mask_from_layer(said["mask"], movie.axes, movie.shape, self.layer.value)
+        if "region" in said:
+            said["region"] = region_of(said["region"], self.layer.value, movie)
         made = plan(movie, **said)
         made.recipe["given"] = self._source.given(self.layer.value, self.axes.value, movie)
         return made
@@ -456,5 +459,6 @@ class MagnifyWidget(Container):
         for event in self._layer_events():
             event.disconnect(self.reset_choices)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._fields.large_frames.let_go()
         self._results.close()
         self._slow.undo()

@@ -11,7 +11,7 @@ from napari_motionmag.widgets.motion_fields import MotionFields
 def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
     """Return the arguments of `magnify` that the fields say, besides the movie.
 
-    A mask is the layer that is chosen.
+    A mask and a region are the layers that are chosen.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ def arguments(fields: Fields, method: str = "", model: str = "") -> dict:
         said["model"] = Path(fields.model_file.value) if model == OWN_FILE else model
     if fields.device.value != "auto":
         said["device"] = fields.device.value
-    return said | fields.large_motion.values() | fields.method_options.values(method)
+    said |= fields.large_motion.values() | fields.large_frames.values()
+    return said | fields.method_options.values(method)
 
 
 def motion_arguments(fields: MotionFields) -> dict:

@@ -11,7 +11,13 @@ import numpy as np
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_motionmag.layers import magnified_layer, magnified_metadata, magnified_name
+from napari_motionmag.layers import (
+    magnified_layer,
+    magnified_metadata,
+    magnified_name,
+    placement,
+)
+from napari_motionmag.parts import Part
 from napari_motionmag.widgets.drawing import Shown
 from napari_motionmag.widgets.position import time_is_drawn
 from napari_motionmag.widgets.warned import warnings_to
@@ -161,6 +167,8 @@ class Results:
             layer.name = name
             result.name = layer.name
         layer.metadata = {**layer.metadata, **magnified_metadata(source, shown.recipe)}
+        for where, value in placement(source, shown.movie).items():
+            setattr(layer, where, value)
         layer.data = shown.dask()
         if result.hidden == "failed":
             self._reveal(result)
@@ -226,5 +234,10 @@ class Results:
 
 
 def _fits(result: Result, shown: Shown) -> bool:
-    before, after = result.shown.movie, shown.movie
+    """Whether a layer can show it: a movie of the same kind, of another part of it perhaps."""
+    before, after = _whole(result.shown.movie), _whole(shown.movie)
     return (before.axes, before.shape, before.dtype) == (after.axes, after.shape, after.dtype)
+
+
+def _whole(movie):
+    return movie.data.movie if isinstance(movie.data, Part) else movie
