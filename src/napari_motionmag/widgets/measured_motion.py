@@ -15,11 +15,12 @@ from napari_motionmag.scripts import Call, FromLayer
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.motion_maps import reads
 from napari_motionmag.widgets import parameters
-from napari_motionmag.widgets.measuring import MeasuringWidget, viewer_of
+from napari_motionmag.widgets.measuring import WIDTH, MeasuringWidget, viewer_of
 from napari_motionmag.widgets.messages import EXPECTED
 from napari_motionmag.widgets.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.over_frame import over_frame
 from napari_motionmag.widgets.position import frame_shown
+from napari_motionmag.widgets.scroll import make_scroll
 from napari_motionmag.widgets.source import suggestion_of
 from napari_motionmag.widgets.work import steps_of
 
@@ -138,6 +139,7 @@ class MeasuredMotion(MeasuringWidget):
         self.layer.changed.connect(self._fill)
         fields.reference_current.changed.connect(self._take_current_frame)
         self._viewer.layers.events.removed.connect(self._layer_removed)
+        make_scroll(self.native, WIDTH)  # low windows would cut the figure
         self._fill()
         self._settings_changed()
 

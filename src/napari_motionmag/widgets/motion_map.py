@@ -16,7 +16,7 @@ from napari_motionmag.widgets.measured_motion import Asked, MeasuredMotion
 from napari_motionmag.widgets.position import frame_shown
 from napari_motionmag.widgets.script_button import ScriptButton
 
-_HEIGHT = 280  # px, of the figure
+_HEIGHT = 250  # px, of the figure
 _FULL = 0.98  # of the amplitudes have colours of their own, the largest share the last one
 
 
