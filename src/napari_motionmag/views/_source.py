@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from napari_motionmag.classical.color import RGB_TO_YIQ
 from napari_motionmag.movie import Movie
 from napari_motionmag.units import metres
 from napari_motionmag.views._magnified import TOGETHER, MagnifiedFrames
 
-LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
 BLOCK_BYTES = 1 << 26  # frames read together take no more memory than this
 
 
@@ -30,7 +30,7 @@ def needed_fps(movie: Movie) -> float:
 
 def grey(frames: np.ndarray) -> np.ndarray:
     """Return luma as float64 of frames (..., Y, X) or (..., Y, X, S); S is told by the caller."""
-    return frames[..., :3] @ LUMA
+    return frames[..., :3] @ RGB_TO_YIQ[0]
 
 
 class Series:
