@@ -82,11 +82,11 @@ def _row(title: str, movie: Movie, region, pitch: float) -> None:
         peak = peaks[0]
         found = with_error(peak.frequency, peak.sigma_frequency)
         amplitude = with_error(peak.amplitude, peak.sigma_amplitude)
-        ratio = f"{peak.ratio:.3g}"
+        ratio = f"{float(f'{peak.ratio:.2g}'):,.0f}"
     else:
         found = f"none within {near[0]:.1f} to {near[1]:.1f}"
-        amplitude = f"< {float(spectrum.amplitude[inside].max()):.1g}"
-        ratio = f"{float((spectrum.density / spectrum.background)[inside].max()):.2g}"
+        amplitude = f"< {max(float(spectrum.amplitude[inside].max()), 1e-4):.1g}"
+        ratio = f"{float((spectrum.density / spectrum.background)[inside].max()):.1f}"
     print(f"| {title} | {found} | {amplitude} | {ratio} | {seconds:.1f} |", flush=True)
 
 
