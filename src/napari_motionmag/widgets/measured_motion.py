@@ -139,7 +139,8 @@ class MeasuredMotion(MeasuringWidget):
         self.layer.changed.connect(self._fill)
         fields.reference_current.changed.connect(self._take_current_frame)
         self._viewer.layers.events.removed.connect(self._layer_removed)
-        make_scroll(self.native, WIDTH)  # low windows would cut the figure
+        # low windows would cut the figure
+        make_scroll(self.native, max(WIDTH, self.native.layout().minimumSize().width()))
         self._fill()
         self._settings_changed()
 
