@@ -44,8 +44,8 @@ class DifferenceConfig:
     half: int = 32
     quarter: int = 64
     eighth: int = 96
-    context: int = 12
-    drawing: tuple[int, int, int] = (40, 56, 80)
+    context: int = 8
+    drawing: tuple[int, int, int] = (32, 64, 96)
     limit: float = 48.0
     gate: float = 0.001
     channels: int = 3
@@ -186,12 +186,17 @@ class DrawingNet(nn.Module):
         nn.init.zeros_(self.tail.bias)
 
     def forward(self, planes: Tensor, context: Tensor) -> Tensor:
-        skip = F.relu(self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1)))
-        x = self.fine(F.relu(self.down(skip)))
-        wide = self.rise(self.coarse(F.relu(self.deeper(x))))
+        skip = _leaky(self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1)))
+        x = self.fine(_leaky(self.down(skip)))
+        wide = self.rise(self.coarse(_leaky(self.deeper(x))))
         deep = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
-        fused = torch.cat([F.pixel_shuffle(F.relu(self.back(deep)), 2), skip], 1)
-        return F.pixel_shuffle(self.tail(F.relu(self.fuse(fused))), 2)
+        fused = torch.cat([F.pixel_shuffle(_leaky(self.back(deep)), 2), skip], 1)
+        return F.pixel_shuffle(self.tail(_leaky(self.fuse(fused))), 2)
+
+
+def _leaky(x: Tensor) -> Tensor:
+    # Before a last layer of zeros plain rectifiers all shut in an early training, for good.
+    return F.leaky_relu(x, 0.1)
 
 
 class DifferenceNet(nn.Module):

@@ -24,13 +24,22 @@ FEATURES = 5  # of each candidate
 
 
 def _separable(x: Tensor, along_y, along_x, stride: int = 1) -> Tensor:
-    """Correlate each channel with two 5-tap filters; borders are replicated."""
-    channels = x.shape[1]
+    """Correlate each channel with two 5-tap filters; borders are replicated.
+
+    Shifted additions: several times as fast as a convolution of so few channels.
+    """
     x = F.pad(x, (2, 2, 2, 2), mode="replicate")
-    vertical = x.new_tensor(along_y).view(1, 1, 5, 1).expand(channels, 1, 5, 1)
-    horizontal = x.new_tensor(along_x).view(1, 1, 1, 5).expand(channels, 1, 1, 5)
-    x = F.conv2d(x, vertical, stride=(stride, 1), groups=channels)
-    return F.conv2d(x, horizontal, stride=(1, stride), groups=channels)
+    height, width = x.shape[-2] - 4, x.shape[-1] - 4
+    x = _added([x[..., k : k + height : stride, :] for k in range(5)], along_y)
+    return _added([x[..., k : k + width : stride] for k in range(5)], along_x)
+
+
+def _added(parts: list[Tensor], weights) -> Tensor:
+    used = [(part, weight) for part, weight in zip(parts, weights, strict=True) if weight]
+    total = used[0][0] * used[0][1]
+    for part, weight in used[1:]:
+        total = torch.add(total, part, alpha=weight)
+    return total
 
 
 def _products(luma: Tensor, variation: Tensor) -> Tensor:

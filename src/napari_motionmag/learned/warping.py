@@ -37,21 +37,20 @@ def splat(values: Tensor, motion: Tensor) -> Tensor:
     """
     count, channels, height, width = values.shape
     to = grid(motion) + motion
-    corner = to.floor()
-    fraction = to - corner
-    x0, y0 = corner.long().unbind(1)
-    fx, fy = fraction.unbind(1)
-    first = torch.arange(count, device=values.device).view(-1, 1, 1) * (height * width)
-    rows = values.permute(0, 2, 3, 1).reshape(-1, channels)
-    out = rows.new_zeros(count * height * width, channels)
+    # A frame of pixels around the frame takes what leaves it.
+    x = to[:, :1].clamp(-1, width)
+    y = to[:, 1:].clamp(-1, height)
+    left, top = x.floor(), y.floor()
+    fx, fy = x - left, y - top
+    row = width + 3
+    first = ((top + 1) * row + left + 1).long()
+    out = values.new_zeros(count, channels, (height + 3) * row)
     for dx in (0, 1):
         for dy in (0, 1):
-            x, y = x0 + dx, y0 + dy
-            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-            weight = (fx if dx else 1 - fx) * (fy if dy else 1 - fy) * inside
-            index = first + y.clamp(0, height - 1) * width + x.clamp(0, width - 1)
-            out = out.index_add(0, index.flatten(), rows * weight.reshape(-1, 1))
-    return out.view(count, height, width, channels).permute(0, 3, 1, 2)
+            share = values * ((fx if dx else 1 - fx) * (fy if dy else 1 - fy))
+            index = (first + (dy * row + dx)).expand_as(share)
+            out = out.scatter_add(2, index.flatten(2), share.flatten(2))
+    return out.view(count, channels, height + 3, row)[..., 1:-2, 1:-2]
 
 
 def pull(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
