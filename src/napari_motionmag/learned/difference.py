@@ -269,8 +269,10 @@ class DifferenceNet(nn.Module):
         """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
         motion, importance, context = self.displacement(frame, variation, gain)
         with torch.autocast(frame.device.type, enabled=False):
+            planes = to_planes(frame.float())
             source, coverage = pull(motion, importance)
-            moved = sample(to_planes(frame.float()), source)
+            still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
+            moved = torch.where(still, planes, sample(planes, source))
             context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
@@ -279,7 +281,9 @@ class DifferenceNet(nn.Module):
         if moved.shape[1] > 1:  # grey frames stay grey
             colour = _near(moved[:, 1:], _COLOUR)
             drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * colour], 1)
-        return from_planes(moved + drawn), motion, from_planes(moved)
+        frame = frame.float()
+        only_moved = frame + from_planes(moved - planes)
+        return only_moved + from_planes(drawn), motion, only_moved
 
     @staticmethod
     def _inputs(planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
