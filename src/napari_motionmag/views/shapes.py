@@ -152,4 +152,5 @@ def _pixels(corners: np.ndarray, layer, image) -> np.ndarray:
         return corners[:, -2:].copy()
     world = [layer.data_to_world(corner) for corner in corners]
     found = np.array([np.asarray(image.world_to_data(point), float)[-2:] for point in world])
-    return found.round(6)  # what the turns of layers leave behind would cut a pixel off a line
+    # napari keeps corners in single precision: a line a little too short would lose a pixel
+    return found.round(3)
