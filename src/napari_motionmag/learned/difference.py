@@ -182,8 +182,19 @@ class DrawingNet(nn.Module):
         self.back = nn.Conv2d(quarter, 2 * half, 1)
         self.fuse = nn.Conv2d(half + half // 2, half, 3, padding=1)
         self.tail = nn.Conv2d(half, 4 * config.channels, 3, padding=1)
+        self._start()
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        """He initialisation: PyTorch's own lets the signal fade away on its way to the tail."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+        for block in self.modules():
+            if isinstance(block, ResidualBlock):
+                block.second.weight.mul_(0.3)
         nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)
 
     def forward(self, planes: Tensor, context: Tensor) -> Tensor:
         skip = _leaky(self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1)))
