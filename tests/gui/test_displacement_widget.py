@@ -47,7 +47,7 @@ def test_the_course_is_measured_with_its_errors(viewer, dock, click, qtbot, cour
     error = trace.dy - (course - course.mean())
     assert np.abs(error).max() < 5 * trace.sigma_dy.max()
     assert trace.sigma_dy.max() < 0.02
-    assert dock.status.value.startswith("Along y 5.0")
+    assert dock.status.value.startswith("Along y: 5.0")
     assert "phase 57" in dock.status.value or "phase 58" in dock.status.value
     axes = dock.canvas.figure.axes[0]
     assert axes.get_ylabel() == "displacement (px)"

@@ -114,7 +114,7 @@ def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
     along = f"along {direction_in_words(direction)}"
     if peaks:
         told = peak_in_words(peaks[0], trace, direction, unit=unit, phase=True)
-        return f"{along} {told}; {error}"
+        return f"{along}: {told}; {error}"
     spread = float(course.max() - course.min())
     told = f"{spread:.3g} px"
     if size is not None:
