@@ -21,7 +21,7 @@ def random_weights(request, tmp_path):
     torch.manual_seed(0)
     network = weights.build(request.param)
     if request.param == "difference":
-        torch.nn.init.normal_(network.drawing.tail.weight, 0, 0.05)
+        torch.nn.init.normal_(network.drawing.tail.weight, 0, 0.01)
         torch.nn.init.normal_(network.motion.choose.weight, 0, 0.05)
     path = tmp_path / "random.safetensors"
     weights.save(path, network, {"model": request.param})

@@ -65,7 +65,7 @@ class ResidualBlock(nn.Module):
             self.second.weight.mul_(scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(x)))
+        return self.second(F.relu_(self.first(x))).add_(x)
 
 
 def _blocks(width: int, number: int) -> nn.Sequential:
@@ -98,7 +98,7 @@ class MotionNet(nn.Module):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Features at 1/4 of the resolution, before the rectifier."""
-        return self.down(F.relu(self.head(F.pixel_unshuffle(inputs, 2))))
+        return self.down(F.relu_(self.head(F.pixel_unshuffle(inputs, 2))))
 
     def forward(self, inputs: Tensor, motions: Tensor, features: Tensor):
         """Choose and refine displacements.
@@ -119,12 +119,13 @@ class MotionNet(nn.Module):
         context : Tensor
             (N, context, H / 2, W / 2), features that move with the frame.
         """
-        encoded = F.relu(self.encode(inputs))
+        encoded = F.relu_(self.encode(inputs))
+        features = features.contiguous(memory_format=torch.channels_last)
         x = torch.cat([encoded, features.to(encoded.dtype)], 1)
-        x = self.fine(F.relu(self.merge(x)))
-        wide = self.back(self.coarse(F.relu(self.deeper(x))))
+        x = self.fine(F.relu_(self.merge(x)))
+        wide = self.back(self.coarse(F.relu_(self.deeper(x))))
         x = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
-        active = F.relu(x)
+        active = F.relu_(x)
         parts = self.choose(active).float().split(self.outputs, 1)
         choice, spreading, gain, importance, correction = parts
         motion = self._chosen(motions, features, choice)
@@ -159,11 +160,14 @@ def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
 def _upsampled(x: Tensor, weights: Tensor) -> Tensor:
     """Four times as large; each pixel a convex mean of nine around it (RAFT, ECCV 2020)."""
     count, channels, height, width = x.shape
-    shares = weights.view(count, 1, 9, 16, height, width).softmax(2)
-    around = F.unfold(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3)
-    around = around.view(count, channels, 9, 1, height, width)
-    out = (shares * around).sum(2).flatten(1, 2)
-    return F.pixel_shuffle(out, 4)
+    shares = weights.contiguous().view(count, 9, 1, 16, height, width).softmax(1)
+    around = F.pad(x, (1, 1, 1, 1), mode="replicate")[:, :, None]
+    out = x.new_zeros(count, channels, 16, height, width)
+    for k in range(9):
+        dy, dx = divmod(k, 3)
+        part = around[..., dy : dy + height, dx : dx + width]
+        out = torch.addcmul(out, part, shares[:, k])
+    return F.pixel_shuffle(out.flatten(1, 2), 4)
 
 
 class DrawingNet(nn.Module):
@@ -207,7 +211,7 @@ class DrawingNet(nn.Module):
 
 def _leaky(x: Tensor) -> Tensor:
     # Before a last layer of zeros plain rectifiers all shut in an early training, for good.
-    return F.leaky_relu(x, 0.1)
+    return F.leaky_relu_(x, 0.1)
 
 
 class DifferenceNet(nn.Module):

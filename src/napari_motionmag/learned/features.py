@@ -19,7 +19,7 @@ from torch import Tensor
 
 from napari_motionmag.cache import ByteBoundedCache
 
-MEMORY_BYTES = 64 * 2**20  # unless a few frames or a window of time need more
+MEMORY_BYTES = 16 * 2**20  # unless a few frames or a window of time need more
 MOST_MEMORY_BYTES = 2 * 2**30
 DISK_BYTES = 16 * 2**30
 DISK_SHARE = 0.25  # of the free disk

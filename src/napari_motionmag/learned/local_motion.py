@@ -42,12 +42,13 @@ def _added(parts: list[Tensor], weights) -> Tensor:
     return total
 
 
-def _products(luma: Tensor, variation: Tensor) -> Tensor:
-    """(N, 6, H, W): gx gx, gx gy, gy gy, gx D, gy D, D D."""
+def _products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
+    """(N, 6, H / window, W / window): means of gx gx, gx gy, gy gy, gx D, gy D, D D."""
     gy = _separable(luma, _SLOPE, _SMOOTH)
     gx = _separable(luma, _SMOOTH, _SLOPE)
     d = _separable(variation, _SMOOTH, _SMOOTH)
-    return torch.cat([gx * gx, gx * gy, gy * gy, gx * d, gy * d, d * d], 1)
+    pairs = ((gx, gx), (gx, gy), (gy, gy), (gx, d), (gy, d), (d, d))
+    return torch.cat([F.avg_pool2d(a * b, window) for a, b in pairs], 1)
 
 
 def _solve(sums: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,9 +92,7 @@ def candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float):
     """
     found = []
     for level in range(LEVELS):
-        sums = _products(luma, variation)
-        for _ in range(2 - level):
-            sums = F.avg_pool2d(sums, 2)
+        sums = _products(luma, variation, max(4 // 2**level, 1))
         if level == 0:
             found.append(_solve(sums))
         sums = _separable(sums, _BINOMIAL, _BINOMIAL)

@@ -16,7 +16,7 @@ from napari_motionmag.temporal import Static
 from napari_motionmag.temporal.stream import Variation, needed
 
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
-RECENT_BYTES = 64 * 2**20  # variations and encodings of frames shown last, for another factor
+RECENT_BYTES = 16 * 2**20  # variations and encodings of frames shown last, for another factor
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _recent(key: Hashable | None, make: Callable[[], object]):
     value = _RECENT.peek(key)
     if value is None:
         value = make()
-        _RECENT.at_least(min(16 * RECENT_BYTES, 3 * _size(value)))
+        _RECENT.at_least(min(64 * RECENT_BYTES, 3 * _size(value)))
         _RECENT.put(key, value)
     return value
 

@@ -232,11 +232,14 @@ class SceneMaker:
         premultiplied = torch.cat([colour * alpha, alpha], 1)
         return spectrum(premultiplied, blur.clamp(max=1.2).to(device), fade=4)
 
-    def batch(self, count: int, generator: torch.Generator, difficulty: float = 1.0) -> Batch:
+    def batch(
+        self, count: int, generator: torch.Generator, difficulty: float = 1.0, noisy: bool = False
+    ) -> Batch:
         """`count` samples of random parts, motions, factors and cameras.
 
         `difficulty` in [0, 1] scales how far things move in the output (3 px at 0, 30 px at 1),
-        how little in the input, and how often the sensor is noisy, and strongly so.
+        how little in the input, and how often the sensor is noisy, and strongly so; with `noisy`
+        it always is.
         """
         order = torch.randint(len(PARTS), (count,), generator=generator).tolist()
         parts = [PARTS[k] for k in order]
@@ -262,7 +265,7 @@ class SceneMaker:
         )
         inside = scene.inside((factor - 1)[:, None] * background)
         sensor = Sensor.random(
-            count, scene.grey, generator, 0.1 + 0.3 * difficulty, 0.9 - 0.8 * difficulty
+            count, scene.grey, generator, 0.1 + 0.4 * difficulty, 0.9 - 0.8 * difficulty, noisy
         )
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)

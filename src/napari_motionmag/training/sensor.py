@@ -49,12 +49,14 @@ class Sensor:
         generator: torch.Generator,
         strong: float = 0.4,
         perfect: float = 0.1,
+        noisy: bool = False,
     ) -> "Sensor":
         """Cameras from noise-free to a few photons a pixel.
 
         A fifth has no noise, a share of `strong` up to 50/255 at mid-grey, the others up to 3/255
         as in the paper. Quantisation as in the paper (8 bits), finer, or none. A share of
-        `perfect` has neither noise nor quantisation nor pattern, whatever the rest.
+        `perfect` has neither noise nor quantisation nor pattern, whatever the rest. With `noisy`,
+        every camera has noise of 3/255 to 50/255 at mid-grey.
         """
 
         def chance(p):
@@ -72,6 +74,9 @@ class Sensor:
         choices = torch.tensor([255.0, 255, 255, 1023, 4095, 65535, 0])
         levels = choices[torch.randint(len(choices), (count,), generator=generator)]
         blemished = (~chance(perfect)).float()
+        if noisy:
+            sigma = log_uniform(3 / 255, 50 / 255, count, generator)
+            blemished = torch.ones(count)
         sigma = sigma * blemished
         return cls(
             photons=0.5 / (sigma**2 * photon_share),

@@ -36,6 +36,7 @@ class Settings:
     seed: int = 0
     refresh_every: int = 4
     curriculum: int = 3000
+    noisy: int = 1000  # first steps with noise in every sample, lest drawing dies out
     pictures: int = 256
 
 
@@ -130,7 +131,8 @@ class Trainer:
         """The samples of a step: a function of the seed and the step alone."""
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
         difficulty = min(1.0, number / max(1, self.settings.curriculum))
-        return self.maker.batch(self.settings.batch, generator, difficulty), generator
+        noisy = number < self.settings.noisy and self.settings.model == "difference"
+        return self.maker.batch(self.settings.batch, generator, difficulty, noisy), generator
 
     def train_step(self) -> dict:
         """One optimisation step; returns the terms of the loss."""
