@@ -2,17 +2,18 @@
 
 import threading
 
-from napari_motionmag.widgets import runner
-from napari_motionmag.widgets.runner import UNITS, Runner, paced
+from napari_motionmag.widgets import pace
+from napari_motionmag.widgets.pace import UNITS, paced
+from napari_motionmag.widgets.runner import Runner
 from napari_motionmag.widgets.work import Cancelled
 
 
 def test_a_flood_of_steps_becomes_a_trickle():
-    assert len(list(paced(iter(range(1, 100_001)), 100_000))) <= runner.MOST_AT_ONCE + 10
+    assert len(list(paced(iter(range(1, 100_001)), 100_000))) <= pace.MOST_AT_ONCE + 10
 
 
 def test_all_units_are_told_in_time(monkeypatch):
-    monkeypatch.setattr(runner, "PACE_SECONDS", 0)
+    monkeypatch.setattr(pace, "PACE_SECONDS", 0)
     assert len(list(paced(iter(range(1, 1001)), 1000))) == UNITS
     assert list(paced(iter([3, 4]), 4)) == [3] * 10 + [4] * 10
 

@@ -16,6 +16,8 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QCoreApplication
 from superqt.utils import ensure_main_thread
 
+from napari_motionmag.widgets.pace import UNITS, paced
+
 
 def in_background(function: Callable[[], object], done: Callable) -> None:
     """Run a function in a thread; then call ``done(result, error)`` on the main thread.
@@ -89,8 +91,8 @@ class Job:
     Parameters
     ----------
     begin : callable
-        ``begin(cancelled)`` returns an iterator that does the work, a step at a time. It raises
-        `Cancelled` once the event `cancelled` is set.
+        ``begin(cancelled)`` returns an iterator that does the work and tells how many steps are
+        done. It raises `Cancelled` once the event `cancelled` is set.
     total : int
         Number of steps.
     title : str
@@ -98,7 +100,7 @@ class Job:
     done : callable
         Called on the main thread as ``done(error, cancelled)`` when all is over.
     stepped : callable
-        Called on the main thread after each step with what the iterator gave.
+        Called on the main thread, now and then, with what the iterator gave.
     warned : callable
         Called on the main thread with the arguments of `warnings.showwarning`, as a tuple.
     """
@@ -116,7 +118,9 @@ class Job:
         self._done = done
         self._outcome = (None, True)  # when napari ends it, as it closes
         self._worker = create_worker(
-            _outcome, begin(self._cancelled), _progress={"total": total, "desc": title}
+            _outcome,
+            paced(begin(self._cancelled), total),
+            _progress={"total": UNITS, "desc": title},
         )
         self._worker.returned.connect(self._returned)
         self._worker.finished.connect(self._finished)
