@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_motionmag.methods import Told
     from napari_motionmag.parts import Part
 
-FRAME_BYTES = 64 * 2**20  # of frames as they were read, unless a filter's window needs more
+FRAME_BYTES = 16 * 2**20  # of frames as they were read, unless a filter's window needs more
 MOST_FRAME_BYTES = 1024 * 2**20
 _FRAMES = ByteBoundedCache(FRAME_BYTES, lambda frame: frame.nbytes)
 

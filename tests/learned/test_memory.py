@@ -69,7 +69,7 @@ def test_fewer_frames_then_smaller_tiles_draw_the_same(
     monkeypatch.setattr(engine, "halo", engine.stride * 2)  # tiles smaller than the reach, for once
     exact = Engine(weights_file, "cpu", tile=64)
     managed = _limited(engine, monkeypatch, 110 * 110, ERRORS[kind])
-    with pytest.warns(UserWarning, match="memory") as caught:
+    with pytest.warns(UserWarning, match="(?i)memory") as caught:
         engine.difference(frames, changes, 4.0)
     told = [str(w.message) for w in caught]
     assert len(told) == 2, told
@@ -131,7 +131,7 @@ def test_a_device_that_is_too_small_gives_way_to_the_cpu(
     monkeypatch.setattr(engine, "device", SimpleNamespace(type="gpu", __str__=lambda _: "gpu"))
     monkeypatch.setattr(engine, "batch", lambda pixels: 1)
     monkeypatch.setattr(engine, "upload", _fail)
-    with pytest.warns(UserWarning, match="memory") as caught:
+    with pytest.warns(UserWarning, match="(?i)memory") as caught:
         out = engine.difference(frames[:1], changes[:1], 4.0)
     assert "the CPU computes" in str(caught[-1].message)
     assert sum("the CPU computes" in str(w.message) for w in caught) == 1
