@@ -64,7 +64,7 @@ class Sensor:
 
         sigma = torch.where(
             chance(strong / 0.8),
-            log_uniform(1 / 255, 50 / 255, count, generator),
+            log_uniform(2 / 255, 50 / 255, count, generator),
             log_uniform(0.1 / 255, 3 / 255, count, generator),
         )
         sigma = torch.where(chance(0.2), torch.zeros(count), sigma)
