@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +76,6 @@ class Engine:
         self._cuts: dict[tuple[int, int], int] = {}
         self._colour = self._prepare(network)
         self._grey = self._prepare(network.to_grey())
-        self._by_gain = "gain" in signature(network.forward).parameters
         self.dtype = torch.float32
         self._compile = compile
         self._runners: dict[tuple[bool, torch.dtype], object] = {}
@@ -191,9 +189,7 @@ class Engine:
 
     def _difference(self, frame: Tensor, variation: Tensor, gain: float) -> Tensor:
         network = self.runner(frame.shape[1])
-        if self._by_gain:
-            return network(frame, variation, frame.new_full((len(frame),), gain))
-        return network(frame, gain * variation)
+        return network(frame, variation, frame.new_full((len(frame),), gain))
 
     # ---- the device ----
 

@@ -17,12 +17,13 @@ from napari_motionmag.views.figures import draw_displacement
 from napari_motionmag.views.trace import DisplacementTrace
 from napari_motionmag.views.wording import trace_in_words
 from napari_motionmag.widgets.measure_fields import RegionFields
-from napari_motionmag.widgets.measuring import MeasuringWidget, viewer_of
+from napari_motionmag.widgets.measuring import MeasuringWidget
 from napari_motionmag.widgets.messages import EXPECTED
 from napari_motionmag.widgets.motion_fields import may_be_narrow
 from napari_motionmag.widgets.regions import Region, regions_of
 from napari_motionmag.widgets.script_button import ScriptButton
 from napari_motionmag.widgets.tracing import traced
+from napari_motionmag.widgets.viewers import viewer_of
 
 REFERENCES = [("mean of all frames", "mean"), ("one frame", "frame")]
 DIRECTIONS = [("largest motion", None), ("x (right)", 0.0), ("y (down)", math.pi / 2)]

@@ -9,12 +9,13 @@ from magicgui.widgets import ComboBox, PushButton, SpinBox
 from napari.layers import Image
 
 from napari_motionmag.scripts import Call, FromLayer, source
-from napari_motionmag.widgets.measuring import MeasuringWidget, viewer_of
+from napari_motionmag.widgets.measuring import MeasuringWidget
 from napari_motionmag.widgets.messages import EXPECTED
 from napari_motionmag.widgets.motion_fields import may_be_narrow
 from napari_motionmag.widgets.network_choice import PERCENT, NetworkChoice, percent_of
 from napari_motionmag.widgets.over_frame import beside_frame
 from napari_motionmag.widgets.script_button import ScriptButton
+from napari_motionmag.widgets.viewers import viewer_of
 
 _HEIGHT = 250  # px, of the figure
 _COLUMNS = 4

@@ -15,13 +15,14 @@ from napari_motionmag.scripts import Call, FromLayer
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.motion_maps import reads
 from napari_motionmag.widgets import parameters
-from napari_motionmag.widgets.measuring import WIDTH, MeasuringWidget, viewer_of
+from napari_motionmag.widgets.measuring import WIDTH, MeasuringWidget
 from napari_motionmag.widgets.messages import EXPECTED
 from napari_motionmag.widgets.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.over_frame import over_frame
 from napari_motionmag.widgets.position import frame_shown
 from napari_motionmag.widgets.scroll import make_scroll
 from napari_motionmag.widgets.source import suggestion_of
+from napari_motionmag.widgets.viewers import viewer_of
 from napari_motionmag.widgets.work import steps_of
 
 BY_HAND = "by hand"

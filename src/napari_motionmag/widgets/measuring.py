@@ -15,6 +15,7 @@ from napari_motionmag.widgets.canvas import Canvas
 from napari_motionmag.widgets.messages import Messages
 from napari_motionmag.widgets.position import frame_shown
 from napari_motionmag.widgets.runner import Runner
+from napari_motionmag.widgets.viewers import viewer_of
 
 PAUSE_MS = 150  # after a change, before it is acted upon
 WIDTH = 340  # px
@@ -202,16 +203,3 @@ class MeasuringWidget(Container):
             event.disconnect(self._layers_changed)
         self._viewer.dims.events.point.disconnect(self._point_changed)
         self.canvas.close_down()
-
-
-def viewer_of(viewer):
-    """Return the viewer itself, not the proxy that napari hands to plugins.
-
-    Through the proxy, a layer is another object each time.
-    """
-    import napari
-
-    viewer = napari.current_viewer() if viewer is None else viewer
-    if viewer is None:
-        raise ValueError("napari_viewer: there is no viewer; make one with napari.Viewer() first")
-    return getattr(viewer, "__wrapped__", viewer)

@@ -16,7 +16,7 @@ from napari_motionmag.views.passes import slice_passes
 from napari_motionmag.views.shapes import drawn_lines, line_from_shapes
 from napari_motionmag.views.slice_export import save_slice
 from napari_motionmag.views.slices import slice_calibration
-from napari_motionmag.widgets.measuring import MeasuringWidget, viewer_of
+from napari_motionmag.widgets.measuring import MeasuringWidget
 from napari_motionmag.widgets.messages import EXPECTED
 from napari_motionmag.widgets.script_button import ScriptButton
 from napari_motionmag.widgets.slice_cuts import (
@@ -29,6 +29,7 @@ from napari_motionmag.widgets.slice_cuts import (
 )
 from napari_motionmag.widgets.slice_fields import SliceFields
 from napari_motionmag.widgets.slice_layers import add_line, open_slices
+from napari_motionmag.widgets.viewers import viewer_of
 
 SCRIPT = "Put a Python script that cuts the same slices on the clipboard."
 SAVE_AS = "TIFF (*.tif);;CSV (*.csv)"

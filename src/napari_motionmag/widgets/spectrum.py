@@ -25,12 +25,13 @@ from napari_motionmag.views.trace import DisplacementTrace
 from napari_motionmag.views.wording import spectrum_in_words
 from napari_motionmag.widgets.magnify_dock import fill_band
 from napari_motionmag.widgets.measure_fields import RegionFields
-from napari_motionmag.widgets.measuring import MeasuringWidget, viewer_of
+from napari_motionmag.widgets.measuring import MeasuringWidget
 from napari_motionmag.widgets.messages import EXPECTED
 from napari_motionmag.widgets.motion_fields import FILTERS, may_be_narrow, row
 from napari_motionmag.widgets.regions import Region, regions_of
 from napari_motionmag.widgets.script_button import ScriptButton
 from napari_motionmag.widgets.tracing import traced
+from napari_motionmag.widgets.viewers import viewer_of
 
 AGAINST = [
     ("smooth background", "background"),
