@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_motionmag import __version__, cli
+from napari_motionmag import __version__, cli, magnify
 from napari_motionmag.io import open_movie, save_movie
 from napari_motionmag.progress import ProgressLine, duration
 
@@ -333,6 +333,43 @@ def test_an_interrupted_zarr_is_resumed(capsys, film, tmp_path, magnified, monke
     changed = [*argv, "--overwrite"]
     changed[4] = "3"
     assert run(capsys, *changed)[0] == 0  # nothing unfinished is left: this is a new beginning
+
+
+def test_an_output_that_is_whole_is_not_resumed(capsys, film, tmp_path, magnified):
+    pytest.importorskip("zarr")
+    target = tmp_path / "o.zarr"
+    argv = ["magnify", film, target, "--factor", "2", "--resume"]
+    assert run(capsys, *argv)[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*")}
+    code, _, err = run(capsys, *argv)
+    assert code == 0
+    assert err[-1] == f"napari-motionmag: {target} was whole already"
+    assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
+    argv[4] = "3"  # that is another output
+    code, _, err = run(capsys, *argv)
+    assert code == 2
+    assert "exists already" in err[-1]
+    assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
+
+
+def test_a_region_at_half_the_resolution(capsys, film, tmp_path):
+    target = tmp_path / "out.ome.tif"
+    code, _, _ = run(
+        capsys, "magnify", film, target, "--factor", "3", "--method", "linear",
+        "--region", 2, 32, 4, 40, "--preview", 2,
+    )  # fmt: skip
+    assert code == 0
+    found, asked = open_movie(target), {"region": (2, 32, 4, 40), "preview": 2}
+    expected = magnify(open_movie(film), 3, method="linear", **asked)
+    np.testing.assert_array_equal(np.asarray(found.data), expected.compute())
+    assert found.shape == (6, 15, 18)
+    assert found.scale == pytest.approx((0.02, 1.0, 1.0))  # of 0.5 um a pixel
+    with tifffile.TiffFile(target) as file:
+        assert "&quot;region&quot;: [2, 32, 4, 40]" in file.ome_metadata
+    code, _, err = run(capsys, "magnify", film, tmp_path / "o.npy", "--factor", 3, "--region",
+                       0, 99, 0, 8)  # fmt: skip
+    assert (code, len(err)) == (2, 1)
+    assert "region must be" in err[0]
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])

@@ -216,6 +216,20 @@ def _add_magnify(commands, common) -> None:
         metavar=("BLACK", "WHITE"),
         help="intensities of black and white; estimated from a few frames without",
     )
+    add(
+        "--region",
+        type=int,
+        nargs=4,
+        metavar=("Y0", "Y1", "X0", "X1"),
+        help="only this part of the frames: first row, last row + 1, first column, last column + 1",
+    )
+    add(
+        "--preview",
+        type=int,
+        default=1,
+        metavar="N",
+        help="at a coarser resolution: N x N pixels are averaged to one",
+    )
     method = parser.add_argument_group("how")
     add = method.add_argument
     add(
@@ -266,6 +280,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
     from napari_motionmag.distributed import connected
     from napari_motionmag.io import check_output, open_movie, save_movie
     from napari_motionmag.io.journal import fingerprint
+    from napari_motionmag.parts import Part
     from napari_motionmag.progress import ProgressLine, duration
 
     preset = cli_presets.apply(arguments)
@@ -297,10 +312,13 @@ def _magnify(arguments: argparse.Namespace) -> None:
         "precision": arguments.precision,
         "tile": arguments.tile,
     }
+    part = Part.of(movie, arguments.region, arguments.preview)
+    if part is not None:
+        options |= {"region": part.region, "preview": part.preview}
     own = cli_options.asked_for(arguments)
     magnified = magnify(movie, arguments.factor, **options, **own)
     shown = target.suffix.lower() in _VIDEO
-    result = movie.replace(
+    result = (movie if part is None else part.as_movie()).replace(
         data=magnified,
         # of the source: finding it in the result would compute frames for nothing
         intensity_range=movie.intensity_range if shown else None,
@@ -324,11 +342,13 @@ def _magnify(arguments: argparse.Namespace) -> None:
         if not arguments.quiet:
             line.clear()
     if not arguments.quiet:
-        print(
-            f"{PROGRAM}: wrote {target}: {line.done} frames in {duration(line.elapsed)}, "
-            f"{line.rate:.3g} frames/s",
-            file=sys.stderr,
+        told = (
+            f"wrote {target}: {line.done} frames in {duration(line.elapsed)}, "
+            f"{line.rate:.3g} frames/s"
+            if line.done
+            else f"{target} was whole already"
         )
+        print(f"{PROGRAM}: {told}", file=sys.stderr)
 
 
 def _recipe(arguments: argparse.Namespace, movie, options: dict, own: dict) -> dict:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_motionmag.io.atomic import appearing_whole, check_target
-from napari_motionmag.io.formats import WRITABLE, format_of
+from napari_motionmag.io.formats import WRITABLE, format_of, is_zarr_store
 from napari_motionmag.io.frames import FrameStream, Progress
 from napari_motionmag.io.journal import Journal
 from napari_motionmag.io.npy import write_npy
@@ -59,7 +59,8 @@ def save_movie(
         Whether to replace an output that is there.
     resume : bool
         Zarr only: keep what is written when the writing is interrupted, killed even, and go on
-        from there when called again with the same movie, `recipe` and `source`.
+        from there when called again with the same movie, `recipe` and `source`. An output that
+        is whole, of a movie of the same shape and the same `recipe`, is left as it is.
     source : mapping, optional
         What tells whether the source of the movie changed between the calls, of what JSON can
         hold; `journal.fingerprint` makes it for a file. Not kept in the output.
@@ -77,7 +78,7 @@ def save_movie(
     Raises
     ------
     FileExistsError
-        When there is an output and `overwrite` is False.
+        When there is an output and `overwrite` is False, but for what `resume` allows.
     OSError
         When the file cannot be written.
     ValueError
@@ -86,6 +87,8 @@ def save_movie(
     path = Path(path)
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
     kind = check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
+    if resume and not overwrite and _is_whole(path, movie, recipe):
+        return path
     stream = FrameStream(movie, progress, client)
     with appearing_whole(path, overwrite, directory=kind == "zarr", kept=resume) as partial:
         journal = Journal(partial.with_name(f"{partial.name}.journal"), source)
@@ -142,7 +145,8 @@ def check_output(
     kind = format_of(path)
     if resume and kind != "zarr":
         raise ValueError(f"{path}: resume is for .zarr only")
-    check_target(path, overwrite, directory=kind == "zarr")
+    if not (resume and is_zarr_store(path)):  # what it holds is seen when the recipe is known
+        check_target(path, overwrite, directory=kind == "zarr")
     if kind == "zarr":
         from napari_motionmag.io.zarr_writer import check_zarr
 
@@ -156,3 +160,9 @@ def check_output(
 
         check_video(movie, playback_fps)
     return kind
+
+
+def _is_whole(path: Path, movie: Movie, recipe: Mapping | None) -> bool:
+    from napari_motionmag.io.zarr_writer import holds
+
+    return is_zarr_store(path) and holds(path, movie, recipe)

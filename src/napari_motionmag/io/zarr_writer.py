@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -56,8 +57,7 @@ def write_zarr(
         When the journal is of another movie or other settings.
     """
     movie = stream.movie
-    sizes = dict(zip(movie.axes.replace("S", "C"), movie.shape, strict=True))
-    axes = "".join(letter for letter in "TCZYX" if letter in sizes)
+    axes, shape = _as_stored(movie)
     order = "".join(letter for letter in "TCZ" if letter in movie.axes)
     attributes = _attributes(movie, axes, recipe)
     settings = {
@@ -73,8 +73,9 @@ def write_zarr(
             journal.remove()
         if path.is_dir():
             shutil.rmtree(path)
-        shape = tuple(sizes[letter] for letter in axes)
-        chunks = tuple(1 if letter in order else sizes[letter] for letter in axes)
+        chunks = tuple(
+            1 if letter in order else size for letter, size in zip(axes, shape, strict=True)
+        )
         _create(path, attributes, axes, shape, chunks, movie.dtype)
         if journal is not None:
             journal.begin(settings)
@@ -85,6 +86,33 @@ def write_zarr(
             if journal is not None:
                 journal.add(index)
     _sweep(path)
+
+
+def holds(path: Path, movie: Movie, recipe: Mapping | None = None) -> bool:
+    """Whether an OME-Zarr image is what `write_zarr` would make of a movie, by all but its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        A zarr store.
+    movie, recipe
+        As for `write_zarr`.
+    """
+    group = import_zarr().open(path, mode="r")
+    axes, shape = _as_stored(movie)
+    stored = group.get("0") if hasattr(group, "get") else None
+    return (
+        stored is not None
+        and (stored.shape, stored.dtype) == (shape, movie.dtype.newbyteorder("="))
+        and dict(group.attrs) == json.loads(json.dumps(_attributes(movie, axes, recipe)))
+    )
+
+
+def _as_stored(movie: Movie) -> tuple[str, tuple[int, ...]]:
+    """Axes and shape in the order that OME-Zarr asks for."""
+    sizes = dict(zip(movie.axes.replace("S", "C"), movie.shape, strict=True))
+    axes = "".join(letter for letter in "TCZYX" if letter in sizes)
+    return axes, tuple(sizes[letter] for letter in axes)
 
 
 def _create(path: Path, attributes: dict, axes: str, shape, chunks, dtype: np.dtype) -> None:
