@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from napari_motionmag.learned.folded import FoldedOh2018, fold_last, fold_upsampling, has_fused
+from napari_motionmag.learned.folded import FoldedOh2018, fold_last, fold_upsampling
+from napari_motionmag.learned.fused import has_fused
 from napari_motionmag.learned.network import Oh2018Config, Oh2018Net
 
 KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not has_fused(), reason="no oneDNN"))]

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_motionmag.learned.fused import Conv2d
 from napari_motionmag.learned.local_motion import CANDIDATES, FEATURES, candidates, limited
 from napari_motionmag.learned.warping import pull, sample
 
@@ -59,13 +60,13 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, *, scale: float = 1.0):
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.first = Conv2d(width, width, 3, padding=1, after="relu")
+        self.second = Conv2d(width, width, 3, padding=1)
         with torch.no_grad():
             self.second.weight.mul_(scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.second(F.relu_(self.first(x))).add_(x)
+        return self.second.plus(self.first(x), x)
 
 
 def _blocks(width: int, number: int) -> nn.Sequential:
@@ -78,27 +79,27 @@ class MotionNet(nn.Module):
     def __init__(self, config: DifferenceConfig):
         super().__init__()
         half, quarter, eighth = config.half, config.quarter, config.eighth
-        self.head = nn.Conv2d(4 * (config.channels + 2), half, 3, padding=1)
-        self.down = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        self.head = Conv2d(4 * (config.channels + 2), half, 3, padding=1, after="relu")
+        self.down = Conv2d(half, quarter, 3, stride=2, padding=1)
         # what was seen there, and what least squares made of it
-        self.merge = nn.Conv2d(quarter + CANDIDATES * FEATURES, quarter, 1)
+        self.merge = Conv2d(quarter + CANDIDATES * FEATURES, quarter, 1, after="relu")
         self.fine = _blocks(quarter, 1)
-        self.deeper = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
+        self.deeper = Conv2d(quarter, eighth, 3, stride=2, padding=1, after="relu")
         self.coarse = _blocks(eighth, 3)
-        self.back = nn.Conv2d(eighth, quarter, 1)
+        self.back = Conv2d(eighth, quarter, 1)
         self.body = _blocks(quarter, 2)
         # choice of a candidate or none, spreading, gain, importance, correction
         self.outputs = (CANDIDATES + 1, 9 * len(SPREADS), 1, 1, 2)
-        self.choose = nn.Conv2d(quarter, sum(self.outputs), 3, padding=1)
-        self.sharpen = nn.Conv2d(quarter, 9 * 16, 1)
-        self.context = nn.Conv2d(quarter, 4 * config.context, 1)
+        self.choose = Conv2d(quarter, sum(self.outputs), 3, padding=1)
+        self.sharpen = Conv2d(quarter, 9 * 16, 1)
+        self.context = Conv2d(quarter, 4 * config.context, 1)
         self.limit = config.limit
         nn.init.zeros_(self.choose.weight)
         nn.init.zeros_(self.choose.bias)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Features at 1/4 of the resolution, before the rectifier."""
-        return self.down(F.relu_(self.head(F.pixel_unshuffle(inputs, 2))))
+        return self.down(self.head(F.pixel_unshuffle(inputs, 2)))
 
     def forward(self, inputs: Tensor, motions: Tensor, features: Tensor):
         """Choose and refine displacements.
@@ -122,8 +123,8 @@ class MotionNet(nn.Module):
         encoded = F.relu_(self.encode(inputs))
         features = features.contiguous(memory_format=torch.channels_last)
         x = torch.cat([encoded, features.to(encoded.dtype)], 1)
-        x = self.fine(F.relu_(self.merge(x)))
-        wide = self.back(self.coarse(F.relu_(self.deeper(x))))
+        x = self.fine(self.merge(x))
+        wide = self.back(self.coarse(self.deeper(x)))
         x = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
         active = F.relu_(x)
         parts = self.choose(active).float().split(self.outputs, 1)
@@ -176,16 +177,19 @@ class DrawingNet(nn.Module):
     def __init__(self, config: DifferenceConfig):
         super().__init__()
         half, quarter, eighth = config.drawing
-        self.head = nn.Conv2d(4 * (config.channels + 1) + config.context, half, 3, padding=1)
-        self.down = nn.Conv2d(half, quarter, 3, stride=2, padding=1)
+        inputs = 4 * (config.channels + 1) + config.context
+        # Before a last layer of zeros plain rectifiers all shut in an early training, for good.
+        leaky = {"after": "leaky_relu"}
+        self.head = Conv2d(inputs, half, 3, padding=1, **leaky)
+        self.down = Conv2d(half, quarter, 3, stride=2, padding=1, **leaky)
         self.fine = _blocks(quarter, 1)
-        self.deeper = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
+        self.deeper = Conv2d(quarter, eighth, 3, stride=2, padding=1, **leaky)
         self.coarse = _blocks(eighth, 2)
-        self.rise = nn.Conv2d(eighth, quarter, 1)
+        self.rise = Conv2d(eighth, quarter, 1)
         self.body = _blocks(quarter, 1)
-        self.back = nn.Conv2d(quarter, 2 * half, 1)
-        self.fuse = nn.Conv2d(half + half // 2, half, 3, padding=1)
-        self.tail = nn.Conv2d(half, 4 * config.channels, 3, padding=1)
+        self.back = Conv2d(quarter, 2 * half, 1, **leaky)
+        self.fuse = Conv2d(half + half // 2, half, 3, padding=1, **leaky)
+        self.tail = Conv2d(half, 4 * config.channels, 3, padding=1)
         self._start()
 
     @torch.no_grad()
@@ -201,17 +205,12 @@ class DrawingNet(nn.Module):
         nn.init.zeros_(self.tail.weight)
 
     def forward(self, planes: Tensor, context: Tensor) -> Tensor:
-        skip = _leaky(self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1)))
-        x = self.fine(_leaky(self.down(skip)))
-        wide = self.rise(self.coarse(_leaky(self.deeper(x))))
+        skip = self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1))
+        x = self.fine(self.down(skip))
+        wide = self.rise(self.coarse(self.deeper(x)))
         deep = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
-        fused = torch.cat([F.pixel_shuffle(_leaky(self.back(deep)), 2), skip], 1)
-        return F.pixel_shuffle(self.tail(_leaky(self.fuse(fused))), 2)
-
-
-def _leaky(x: Tensor) -> Tensor:
-    # Before a last layer of zeros plain rectifiers all shut in an early training, for good.
-    return F.leaky_relu_(x, 0.1)
+        fused = torch.cat([F.pixel_shuffle(self.back(deep), 2), skip], 1)
+        return F.pixel_shuffle(self.tail(self.fuse(fused)), 2)
 
 
 class DifferenceNet(nn.Module):

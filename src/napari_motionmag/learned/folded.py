@@ -9,11 +9,11 @@
 - Frames of which only the shape is asked for go without the texture head.
 """
 
-from functools import cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from napari_motionmag.learned.fused import has_fused
 
 
 class FoldedOh2018:
@@ -186,22 +186,3 @@ def _clear_outside(x: Tensor) -> None:
 def _spread(cells: Tensor) -> Tensor:
     """(N, 4 C, H, W), four positions of each cell, to (N, C, 2 H, 2 W)."""
     return cells.unflatten(1, (2, 2, -1)).permute(0, 3, 4, 1, 5, 2).flatten(4, 5).flatten(2, 3)
-
-
-@cache
-def has_fused() -> bool:
-    """Whether this PyTorch has oneDNN's fused convolutions, and they do what is expected."""
-    if not torch.backends.mkldnn.is_available():
-        return False
-    x, weight, bias = torch.ones(1, 1, 3, 3), -torch.ones(1, 1, 3, 3), torch.full((1,), 5.0)
-    line = [[1, 1], [1, 1], [1, 1], 1]
-    try:
-        convolved = torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *line, "relu", [], "")
-        total = torch.ones(1, 1, 3, 3)
-        torch.ops.mkldnn._convolution_pointwise_(
-            total, x, weight, bias, *line, "add", 1.0, None, [], None
-        )
-    except (AttributeError, RuntimeError, TypeError):  # not an interface that PyTorch promises
-        return False
-    plain = F.conv2d(x, weight, bias, padding=1)
-    return torch.allclose(convolved, plain.relu()) and torch.allclose(total, 1 + plain)
