@@ -89,6 +89,12 @@ def test_command_writes_table_json_and_figure(tmp_path, capsys, with_identity):
         assert min(figure.size) > 300
 
 
+def test_levels_beyond_a_method_are_no_reason_to_warn(recwarn):
+    result = run.evaluate(["riesz"], seeds=1, only=["noise_large"])
+    assert len(result["protocols"]["noise_large"]) == 3
+    assert [str(w.message) for w in recwarn if "bound" in str(w.message)] == []
+
+
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match=r"methods must be of .*got 'magic'"):
         run.make_method("magic")
