@@ -90,8 +90,8 @@ def test_command_writes_table_json_and_figure(tmp_path, capsys, with_identity):
 
 
 def test_levels_beyond_a_method_are_no_reason_to_warn(recwarn):
-    result = run.evaluate(["riesz"], seeds=1, only=["noise_large"])
-    assert len(result["protocols"]["noise_large"]) == 3
+    result = run.evaluate(["riesz"], seeds=1, only=["subpixel"])
+    assert len(result["protocols"]["subpixel"]) == 3
     assert [str(w.message) for w in recwarn if "bound" in str(w.message)] == []
 
 
