@@ -30,11 +30,12 @@ def _settings(**changes):
     return Settings(**{**values, **changes})
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "muon"])
 @pytest.mark.parametrize(
     ("model", "config"), [("difference", SMALL), ("oh2018", {"decoder_blocks": 1})]
 )
-def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config):
-    settings = _settings(model=model, config=config)
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config, optimiser):
+    settings = _settings(model=model, config=config, optimiser=optimiser)
     whole = Trainer(tmp_path / "whole", settings)
     run(whole)
     first = Trainer(tmp_path / "parts", settings)
@@ -47,6 +48,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config):
     run(second)
     for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
         assert torch.equal(a, b)
+    if model == "oh2018":
+        assert torch.equal(whole.head.weight, second.head.weight)
 
 
 @pytest.mark.parametrize("model", ["difference", "oh2018"])
@@ -76,17 +79,29 @@ def test_files_of_a_run(tmp_path):
         assert min(curve.size) > 300
 
 
-def test_oh2018_loss_has_the_papers_four_terms():
+def test_oh2018_loss_has_the_papers_four_terms_and_two():
     pool = PicturePool(procedural_count=4, seed=0)
     generator = torch.Generator().manual_seed(0)
     batch = SceneMaker(pool, 32).batch(2, generator)
-    network = weights.build("oh2018", {"decoder_blocks": 1})
-    total, terms = losses.oh2018_losses(network, batch, generator)
+    network, head = weights.build("oh2018", {"decoder_blocks": 5}), losses.MotionHead()
+    total, terms = losses.oh2018_losses(network, batch, generator, head)
     regularisers = {"texture", "texture_perturbed", "shape_perturbed"}
-    assert set(terms) == {"image", "relative"} | regularisers
-    rest = sum(terms[name] for name in regularisers)
-    assert torch.isclose(total, terms["relative"] + 0.1 * rest)
+    assert set(terms) == {"image", "relative", "structure", "motion"} | regularisers
+    rest = 0.1 * sum(terms[name] for name in regularisers)
+    rest += 0.5 * terms["structure"] + 0.3 * terms["motion"]
+    assert torch.isclose(total, terms["relative"] + rest)
     assert all(value > 0 for value in terms.values())
+
+
+def test_error_of_the_displacement_is_relative_to_what_was_asked():
+    pool = PicturePool(procedural_count=4, seed=0)
+    batch = SceneMaker(pool, 32).batch(2, torch.Generator().manual_seed(0))
+    batch.factor = torch.full_like(batch.factor, 5.0)
+    batch.motion = torch.ones_like(batch.motion)
+    asked = torch.full((2, 2, 16, 16), 4.0)
+    assert losses._motion_error(asked, batch) == 0
+    assert torch.isclose(losses._motion_error(asked / 2, batch), torch.tensor(2 / 4.1))
+    assert losses._motion_error(asked * 100, batch) == 5  # no more: one sample must not rule
 
 
 def test_relative_loss_counts_small_motion_like_large():

@@ -2,13 +2,15 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_motionmag.learned.difference import DifferenceNet
 from napari_motionmag.learned.network import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
 REGULARISATION = 0.1
+STRUCTURE, MOTION = 0.5, 0.3  # weights of 1 - SSIM and of the displacement's error
+FUSED = 4  # blocks of the decoder after which displacements are asked for
 # Added to what doing nothing costs, lest still scenes count without bound. A network that draws
 # frames anew starts far from doing nothing: still scenes should not count much more than others.
 FLOORS = {"difference": 0.02, "oh2018": 0.1}
@@ -38,10 +40,8 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     relative, image = _image_losses(drawn, batch, floor)
     warped, _ = _image_losses(moved, batch, floor)
     structure = _structure_loss(drawn, batch)
-    asked = (batch.factor - 1).view(-1, 1, 1, 1) * batch.motion
-    error = (motion - asked).abs().mean((1, 2, 3))
-    error = (error / (asked.abs().mean((1, 2, 3)) + 0.1)).clamp(max=5).mean()
-    total = relative + 0.3 * warped + 0.5 * structure + 0.3 * error
+    error = _motion_error(motion, batch)
+    total = relative + 0.3 * warped + STRUCTURE * structure + MOTION * error
     terms = {
         "image": image,
         "relative": relative,
@@ -50,6 +50,14 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
         "motion": error,
     }
     return total, {name: value.detach() for name, value in terms.items()}
+
+
+def _motion_error(motion: Tensor, batch: Batch) -> Tensor:
+    """Error of an added displacement (N, 2, H / k, W / k) in px, relative to the one asked for."""
+    asked = (batch.factor - 1).view(-1, 1, 1, 1) * batch.motion
+    asked = F.avg_pool2d(asked, asked.shape[-1] // motion.shape[-1])
+    error = (motion - asked).abs().mean((1, 2, 3))
+    return (error / (asked.abs().mean((1, 2, 3)) + 0.1)).clamp(max=5).mean()
 
 
 def _structure_loss(drawn: Tensor, batch: Batch) -> Tensor:
@@ -86,13 +94,29 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     return brightness * (2 * covariance + c2) / (var_a + var_b + c2)
 
 
-def oh2018_losses(
-    network: Oh2018Net, batch: Batch, generator: torch.Generator
-) -> tuple[Tensor, dict]:
-    """The paper's loss: L1(Y_hat, Y) + 0.1 (L1(V_a, V_b) + L1(V'_b, V'_Y) + L1(M'_b, M_b)).
+class MotionHead(nn.Conv2d):
+    """What tells the added displacement from features of the decoder, while training.
 
-    V is texture, M shape; a prime marks frames whose colours were perturbed. The first term is
-    taken relative to L1(b, Y), see :func:`_image_losses`.
+    Takes (N, 64, H / 2, W / 2) and gives (N, 2, H / 2, W / 2), x and y in px.
+    """
+
+    def __init__(self):
+        super().__init__(64, 2, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return 8 * super().forward(features)
+
+
+def oh2018_losses(
+    network: Oh2018Net, batch: Batch, generator: torch.Generator, head: MotionHead
+) -> tuple[Tensor, dict]:
+    """The paper's loss and two terms more.
+
+    The paper's is L1(Y_hat, Y) + 0.1 (L1(V_a, V_b) + L1(V'_b, V'_Y) + L1(M'_b, M_b)): V is
+    texture, M shape; a prime marks frames whose colours were perturbed. The first term is taken
+    relative to L1(b, Y), see :func:`_image_losses`. Added are structural similarity, and the error
+    of the displacement that `head` reads in the middle of the decoder: half of the layers are to
+    find it, the others to move the picture by it.
 
     Parameters
     ----------
@@ -102,13 +126,15 @@ def oh2018_losses(
         Training samples.
     generator : torch.Generator
         Draws the colour perturbation.
+    head : MotionHead
+        Trained with the network.
 
     Returns
     -------
     total : Tensor
         What to minimise.
     terms : dict of str to Tensor
-        The four terms by name, and the first as plain L1 (``image``), detached.
+        The terms by name, and the first as plain L1 (``image``), detached.
 
     References
     ----------
@@ -121,15 +147,29 @@ def oh2018_losses(
     v_a, v_b, v_b_prime, v_y_prime = texture.split(count)
     m_a, m_b, m_b_prime, _ = shape.split(count)
     factor = batch.factor.view(-1, 1, 1, 1)
-    drawn = network.decoder(v_b, network.manipulator(m_a, m_b - m_a, factor))
+    halfway: list[Tensor] = []
+    watch = network.decoder.fusion[:FUSED][-1].register_forward_hook(
+        lambda block, inputs, features: halfway.append(features)
+    )
+    with watch:
+        drawn = network.decoder(v_b, network.manipulator(m_a, m_b - m_a, factor))
     relative, image = _image_losses(drawn, batch, FLOORS["oh2018"])
+    structure = _structure_loss(drawn, batch)
+    error = _motion_error(head(halfway[0]).float(), batch)
     terms = {
         "texture": F.l1_loss(v_a.float(), v_b.float()),
         "texture_perturbed": F.l1_loss(v_b_prime.float(), v_y_prime.float()),
         "shape_perturbed": F.l1_loss(m_b_prime.float(), m_b.float()),
     }
     total = relative + REGULARISATION * sum(terms.values())
-    terms = {"image": image, "relative": relative, **terms}
+    total = total + STRUCTURE * structure + MOTION * error
+    terms = {
+        "image": image,
+        "relative": relative,
+        "structure": structure,
+        "motion": error,
+        **terms,
+    }
     return total, {name: value.detach() for name, value in terms.items()}
 
 

@@ -16,6 +16,7 @@ from napari_motionmag.learned.network import Oh2018Net
 from napari_motionmag.learned.weights import build, load, save
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.muon import Muon
 from napari_motionmag.training.progress_pictures import save_curve, save_panel
 from napari_motionmag.training.scenes import Batch, SceneMaker
 
@@ -38,6 +39,7 @@ class Settings:
     curriculum: int = 3000
     noisy: int = 1000  # first steps with noise in every sample, lest drawing dies out
     pictures: int = 256
+    optimiser: str = "adam"
 
 
 class Trainer:
@@ -84,13 +86,19 @@ class Trainer:
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.average = build(settings.model, network.config.to_dict()).to(self.device)
         self.average.load_state_dict(self.network.state_dict())
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=settings.rate, betas=(0.9, 0.999)
-        )
+        self.head = None
+        trained = list(self.network.parameters())
+        if settings.model == "oh2018":
+            self.head = losses.MotionHead().to(self.device)
+            trained += self.head.parameters()
+        kind = {"adam": torch.optim.Adam, "muon": Muon}[settings.optimiser]
+        self.optimiser = kind(trained, lr=settings.rate)
         self.step, self.elapsed = 0, 0.0
         if state is not None:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
+            if self.head is not None:
+                self.head.load_state_dict(state["head"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.elapsed = state["step"], state["elapsed"]
         pool = PicturePool(
@@ -146,7 +154,7 @@ class Trainer:
             if isinstance(self.network, DifferenceNet):
                 total, terms = losses.difference_losses(self.network, batch)
             else:
-                total, terms = losses.oh2018_losses(self.network, batch, generator)
+                total, terms = losses.oh2018_losses(self.network, batch, generator, self.head)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -171,6 +179,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "head": None if self.head is None else self.head.state_dict(),
             "step": self.step,
             "elapsed": self.elapsed,
         }
@@ -261,6 +270,24 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--size", type=int, default=128, help="crop in px (multiple of 8)")
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--rate", type=float, default=8e-4, help="learning rate")
+    p.add_argument(
+        "--curriculum",
+        type=int,
+        default=3000,
+        help="steps until motions are as large, factors as high and noise as frequent as can be",
+    )
+    p.add_argument(
+        "--noisy",
+        type=int,
+        default=1000,
+        help="difference: first steps that have noise in every sample",
+    )
+    p.add_argument(
+        "--optimiser",
+        choices=("auto", "adam", "muon"),
+        default="auto",
+        help="auto: muon for oh2018, adam for difference",
+    )
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", default="auto")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
@@ -294,7 +321,14 @@ def main(argv: list[str] | None = None) -> int:
         steps=args.steps,
         minutes=args.minutes,
         seed=args.seed,
+        curriculum=args.curriculum,
+        noisy=args.noisy,
         pictures=args.pictures,
+        optimiser=(
+            {"oh2018": "muon"}.get(args.model, "adam")
+            if args.optimiser == "auto"
+            else args.optimiser
+        ),
     )
     trainer = Trainer(
         args.folder,

@@ -1,0 +1,99 @@
+"""The optimiser Muon for convolutions: every direction of a layer's weights moves equally far."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+_MOMENTUM, _BETAS, _EPSILON = 0.95, (0.9, 0.999), 1e-8
+_QUINTIC = 3.4445, -4.7750, 2.0315  # steep at 0; singular values end within 0.7 and 1.2
+_LIKE_ADAM = 0.2  # root mean square of Adam's steps, as a share of the rate
+
+
+class Muon(torch.optim.Optimizer):
+    """Nesterov momentum, orthogonalised, for kernels between hidden layers; Adam for the rest.
+
+    Kernels (O, I, h, w) count as matrices of O rows. First and last layers (3 channels or fewer to
+    one side), kernels 1x1 to few outputs and biases are left to Adam, as is usual. Steps are scaled
+    to the size of Adam's, so that one rate does for both.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        What to optimise.
+    lr : float
+        Learning rate, as for Adam.
+
+    References
+    ----------
+    Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; Liu et al.,
+    "Muon is scalable for LLM training", arXiv 2502.16982 (Section 2.2, scale of the steps).
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Take a step; `closure`, when given, computes loss and gradients first."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                if is_hidden_kernel(parameter):
+                    change = self._orthogonal(parameter)
+                else:
+                    change = self._adam(parameter)
+                parameter.add_(change, alpha=-group["lr"])
+        return loss
+
+    def _orthogonal(self, parameter: Tensor) -> Tensor:
+        state, gradient = self.state[parameter], parameter.grad
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
+        ahead = gradient.lerp(state["momentum"], _MOMENTUM).flatten(1)
+        return orthogonalised(ahead).view_as(parameter) * (_LIKE_ADAM * max(ahead.shape) ** 0.5)
+
+    def _adam(self, parameter: Tensor) -> Tensor:
+        state, gradient = self.state[parameter], parameter.grad
+        if not state:
+            state["step"] = 0
+            state["mean"], state["square"] = (torch.zeros_like(parameter) for _ in range(2))
+        state["step"] += 1
+        slow, slower = _BETAS
+        state["mean"].lerp_(gradient, 1 - slow)
+        state["square"].lerp_(gradient.square(), 1 - slower)
+        mean = state["mean"] / (1 - slow ** state["step"])
+        square = state["square"] / (1 - slower ** state["step"])
+        return mean / (square.sqrt() + _EPSILON)
+
+
+def is_hidden_kernel(parameter: Tensor) -> bool:
+    """Whether a parameter is the kernel of a convolution between hidden layers."""
+    return parameter.ndim == 4 and min(parameter.shape[:2]) > 3 and parameter.shape[-1] == 3
+
+
+def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
+    """The matrix with all its singular values near 1, by Newton-Schulz iterations.
+
+    Parameters
+    ----------
+    matrix : Tensor
+        (rows, columns).
+    steps : int
+        Iterations.
+    """
+    a, b, c = _QUINTIC
+    x = matrix / (matrix.norm() + 1e-12)
+    tall = x.shape[0] > x.shape[1]
+    if tall:
+        x = x.T
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
