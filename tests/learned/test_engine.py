@@ -152,7 +152,9 @@ def test_bfloat16_stays_near_float32(random_weights):
     half = LearnedMagnifier(random_weights, device="cpu", precision="bfloat16").magnify(
         frames, Static(), [1], 3.0
     )
-    assert 0 < np.abs(full - half).max() < 0.1  # random weights, frames of noise
+    off = np.abs(full - half)  # of random weights, on frames of noise
+    assert 0 < off.mean() < 0.01
+    assert off.max() < 0.3
 
 
 def test_the_precision_is_the_fastest_that_draws_the_same_picture(monkeypatch, random_weights):

@@ -145,7 +145,7 @@ def _fail(*_):
 def test_when_nothing_helps_the_error_says_what_to_do(weights_file, monkeypatch):
     engine = Engine(weights_file, "cpu")
     monkeypatch.setattr(engine, "upload", _fail)
-    blank = np.zeros((40, 40), np.float32)
+    blank = np.zeros((48, 48), np.float32)
     with (
         pytest.warns(UserWarning, match="smaller tiles"),
         pytest.raises(MemoryError, match="magnify a region"),
