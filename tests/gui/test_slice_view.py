@@ -372,3 +372,33 @@ def test_npe2_offers_the_widget(viewer, movie):
     _, made = viewer.window.add_plugin_dock_widget("napari-motionmag", "Slice view")
     assert isinstance(made, SliceViewWidget)
     assert views.slice_view(movie, [(10, 0), (10, 23)]).shape == made()[0].shape
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "written"),
+    [
+        ("mine", "CSV (*.csv)", "mine.csv"),
+        ("mine", "TIFF (*.tif)", "mine.tif"),
+        ("mine.csv", "TIFF (*.tif)", "mine.csv"),
+        ("", "", None),  # cancelled
+    ],
+)
+def test_saving_by_the_button(dock, settled, click, monkeypatch, tmp_path, typed, kind, written):
+    settled(dock)
+    monkeypatch.setattr(
+        "napari_motionmag.widgets.measuring.QFileDialog.getSaveFileName",
+        lambda *_: (str(tmp_path / typed) if typed else "", kind),
+    )
+    click(dock, "save")
+    assert [path.name for path in tmp_path.iterdir()] == ([written] if written else [])
+
+
+def test_a_file_that_cannot_be_written_is_said(dock, settled, click, monkeypatch, tmp_path):
+    settled(dock)
+    monkeypatch.setattr(
+        "napari_motionmag.widgets.measuring.QFileDialog.getSaveFileName",
+        lambda *_: (str(tmp_path / "nowhere" / "mine.csv"), "CSV (*.csv)"),
+    )
+    click(dock, "save")
+    assert "nowhere" in dock.status.value
+    assert list(tmp_path.iterdir()) == []

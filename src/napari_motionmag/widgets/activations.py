@@ -96,24 +96,16 @@ class ActivationsWidget(MeasuredMotion):
             found.append(unit_activations(asked.movie, t, **options))
             tell(1, 1)
 
-        def done(error, cancelled) -> None:
-            self._working_on = None
-            if error is not None:
-                self._failed(error)
-            elif cancelled:
-                self._messages.say("Cancelled")
-            elif asked.layer not in self._viewer.layers:
-                self._messages.say("The movie was closed")
-            else:
-                self._messages.all_well()
-                self._show(asked, t, part, form, found[0])
+        def take() -> None:
+            self._messages.all_well()
+            self._show(asked, t, part, form, found[0])
 
         self._messages.afresh()
         self._messages.say("The network is at work…")
         self._working_on = asked.layer
         self._runner.request(
             lambda cancelled: percent_of(work, cancelled),
-            done,
+            self._when_done(take),
             lambda _: None,
             total=PERCENT,
             title="Activations of a network",

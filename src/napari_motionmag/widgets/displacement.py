@@ -8,7 +8,6 @@ from pathlib import Path
 
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, PushButton, Select, SpinBox
 from napari.layers import Image
-from qtpy.QtWidgets import QFileDialog
 
 from napari_motionmag.movie import Movie
 from napari_motionmag.scripts import Call, FromLayer, source
@@ -135,14 +134,7 @@ class DisplacementWidget(MeasuringWidget):
                 found.append(self._trace(task, value, options, told))
                 before += reached[0]
 
-        def done(error, cancelled):
-            if error is not None:
-                self._failed(error)
-            elif cancelled:
-                self._messages.say("Cancelled")
-            else:
-                self._take(tasks, found)
-
+        done = self._when_done(lambda: self._take(tasks, found))
         movies = [task.movie for task in tasks]
         traced(self._runner, self._messages, work, done, movies, "Measuring displacement")
 
@@ -339,14 +331,7 @@ class DisplacementWidget(MeasuringWidget):
         self._messages.say_drawn("\n".join(words))
 
     def _choose_file(self, _=None) -> None:
-        path, _ = QFileDialog.getSaveFileName(self.native, "Save", "trace.csv", "CSV (*.csv)")
-        if not path:
-            return
-        try:
-            self.save_to(path if Path(path).suffix else f"{path}.csv")
-        except EXPECTED as error:
-            self._messages.all_well()
-            self._failed(error)
+        self._ask_and_save("trace.csv", "CSV (*.csv)")
 
 
 def _same(tasks: list[Task], before: list[Task]) -> bool:

@@ -35,7 +35,7 @@ class KernelsWidget(MeasuringWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         self._viewer = viewer_of(napari_viewer)
-        self._working_on = self._layer = None
+        self._layer = None
         self.layer = ComboBox(
             name="layer",
             label="Pictures",
@@ -93,24 +93,16 @@ class KernelsWidget(MeasuringWidget):
         def work(tell) -> None:
             found.append(encoder_kernels(movie, **options, progress=tell))
 
-        def done(error, cancelled) -> None:
-            self._working_on = None
-            if error is not None:
-                self._failed(error)
-            elif cancelled:
-                self._messages.say("Cancelled")
-            elif layer not in self._viewer.layers:
-                self._messages.say("The movie was closed")
-            else:
-                self._messages.all_well()
-                self._show(layer, movie, options, found[0])
+        def take() -> None:
+            self._messages.all_well()
+            self._show(layer, movie, options, found[0])
 
         self._messages.afresh()
         self._messages.say("Trying the network…")
         self._working_on = layer
         self._runner.request(
             lambda cancelled: percent_of(work, cancelled),
-            done,
+            self._when_done(take),
             lambda step: self._messages.say(f"Trying the network: {step} %"),
             total=PERCENT,
             title="Kernels of a network",

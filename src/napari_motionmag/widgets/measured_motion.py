@@ -99,7 +99,6 @@ class MeasuredMotion(MeasuringWidget):
     ):
         self._viewer = viewer_of(napari_viewer)
         self._adding = False
-        self._working_on = None
         self._maps: list[Image | Labels] = []  # layers that were made here
         self._filled = None  # the layer that the fields were filled from
         self.like = ComboBox(
@@ -229,24 +228,16 @@ class MeasuredMotion(MeasuringWidget):
                     **options,
                 )
 
-        def done(error, cancelled):
-            self._working_on = None
-            if error is not None:
-                self._failed(error)
-            elif cancelled:
-                self._messages.say("Cancelled")
-            elif asked.layer not in self._viewer.layers:
-                self._messages.say("The movie was closed")
-            else:
-                self._messages.all_well()
-                finish(asked, found)
+        def take() -> None:
+            self._messages.all_well()
+            finish(asked, found)
 
         self._messages.afresh()
         self._messages.say(f"{title}…")
         self._working_on = asked.layer
         self._runner.request(
             lambda cancelled: steps_of(work, cancelled),
-            done,
+            self._when_done(take),
             lambda step: self._messages.say(f"{title}: {step} of {total} frames read"),
             total=total,
             title=title,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from magicgui.widgets import Container, FloatSpinBox, Label, LineEdit, PushButton
 from napari.layers import Image, Points, Shapes
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QFileDialog, QSizePolicy
 
 from napari_motionmag.layer_source import layer_arguments
 from napari_motionmag.movie import Movie
 from napari_motionmag.widgets.canvas import Canvas
-from napari_motionmag.widgets.messages import Messages
+from napari_motionmag.widgets.messages import EXPECTED, Messages
 from napari_motionmag.widgets.position import frame_shown
 from napari_motionmag.widgets.runner import Runner
 from napari_motionmag.widgets.viewers import viewer_of
@@ -41,6 +43,7 @@ class MeasuringWidget(Container):
         self._viewer = viewer_of(napari_viewer)
         self._closed = False
         self._filling = False
+        self._working_on: Image | None = None
         self.axes = LineEdit(
             name="axes",
             label="Axes",
@@ -178,6 +181,49 @@ class MeasuringWidget(Container):
 
     def _failed(self, error: Exception) -> None:
         self._messages.report(error)
+
+    def _when_done(self, take: Callable[[], None]) -> Callable[[Exception | None, bool], None]:
+        """Return what is called at the end of a job: it says why there is no result, or takes it.
+
+        A job is about `_working_on`, when that is set: without that layer there is nothing to take.
+        """
+        layer = self._working_on
+
+        def done(error: Exception | None, cancelled: bool) -> None:
+            self._working_on = None
+            if error is not None:
+                self._failed(error)
+            elif cancelled:
+                self._messages.say("Cancelled")
+            elif layer is not None and layer not in self._viewer.layers:
+                self._messages.say("The movie was closed")
+            else:
+                take()
+
+        return done
+
+    def _ask_and_save(self, suggested: str, kinds: str) -> None:
+        """Ask for a file, and save to it with the widget's `save_to`.
+
+        Parameters
+        ----------
+        suggested : str
+            Its name; its extension is added to a name without one, unless the kind that was chosen
+            has another.
+        kinds : str
+            As Qt wants them: ``"TIFF (*.tif);;CSV (*.csv)"``.
+        """
+        suggestion = str(Path.cwd() / suggested)
+        path, kind = QFileDialog.getSaveFileName(self.native, "Save", suggestion, kinds)
+        if not path:
+            return
+        if not Path(path).suffix:
+            path += kind.partition("*")[2].rstrip(")") or Path(suggested).suffix
+        try:
+            self.save_to(path)
+        except EXPECTED as error:
+            self._messages.all_well()
+            self._failed(error)
 
     # ---- leaving ----
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtWidgets import QFileDialog
 
 from napari_motionmag.movie import Movie
 from napari_motionmag.scripts import Call, FromLayer, source
@@ -393,14 +392,4 @@ class SliceViewWidget(MeasuringWidget):
         if not self._pictures():
             self._failed(ValueError("There is no slice yet: choose a movie and a line first"))
             return
-        suggested = str(Path.cwd() / "slice.tif")
-        path, chosen = QFileDialog.getSaveFileName(self.native, "Save", suggested, SAVE_AS)
-        if not path:
-            return
-        if not Path(path).suffix:
-            path += ".csv" if "csv" in chosen else ".tif"
-        try:
-            self.save_to(path)
-        except EXPECTED as error:
-            self._messages.all_well()
-            self._failed(error)
+        self._ask_and_save("slice.tif", SAVE_AS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, PushButton
 from napari.layers import Image
-from qtpy.QtWidgets import QFileDialog, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.movie import Movie
 from napari_motionmag.scripts import Call, FromLayer, source
@@ -138,14 +138,7 @@ class SpectrumWidget(MeasuringWidget):
             trace = displacement_trace(movie, value, at=at or None, progress=progress)
             found.append(_spectrum_of(layer, movie, region, at, trace))
 
-        def done(error, cancelled):
-            if error is not None:
-                self._failed(error)
-            elif cancelled:
-                self._messages.say("Cancelled")
-            else:
-                self._take(found[0])
-
+        done = self._when_done(lambda: self._take(found[0]))
         traced(self._runner, self._messages, work, done, [movie], f"Measuring {layer.name}")
 
     def band(self) -> tuple[float, float]:
@@ -353,14 +346,7 @@ class SpectrumWidget(MeasuringWidget):
         self._messages.say(f"“Magnify motion” is set to {low:.4g} to {high:.4g} Hz")
 
     def _choose_file(self, _=None) -> None:
-        path, _ = QFileDialog.getSaveFileName(self.native, "Save", "spectrum.csv", "CSV (*.csv)")
-        if not path:
-            return
-        try:
-            self.save_to(path)
-        except EXPECTED as error:
-            self._messages.all_well()
-            self._failed(error)
+        self._ask_and_save("spectrum.csv", "CSV (*.csv)")
 
 
 def _spectrum_of(layer, movie: Movie, region: Region, at: dict, trace) -> Measured:
