@@ -95,6 +95,13 @@ def test_levels_beyond_a_method_are_no_reason_to_warn(recwarn):
     assert [str(w.message) for w in recwarn if "bound" in str(w.message)] == []
 
 
+def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"napari-motionmag\[plots\]"):
+        run.main(["--only", "gain", "--methods", "phase", "--out", str(tmp_path / "scores")])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match=r"methods must be of .*got 'magic'"):
         run.make_method("magic")

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,8 @@ def main(argv: list[str] | None = None) -> int:
         "learned:oh2018",
         *(name for name in ("phase",) if name in METHODS),
     ]
+    if args.out and not find_spec("matplotlib"):
+        raise ImportError("the figure needs matplotlib: pip install 'napari-motionmag[plots]'")
     started = time.monotonic()
     result = evaluate(
         names,
