@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
 from napari_motionmag.learned import fused
 from napari_motionmag.learned.difference import ResidualBlock
@@ -22,7 +23,7 @@ def test_inference_equals_training(after, options):
     layer = Conv2d(5, 7, 3, after=after, **options)
     plain = layer(x)
     assert plain.requires_grad
-    with torch.no_grad():
+    with torch.inference_mode():
         assert (layer(x) - plain).abs().max() <= 1e-5
     assert (plain.min() >= 0) == (after == "relu")
 
@@ -39,11 +40,13 @@ def test_blocks_leave_their_input_as_it_was():
 
 def test_no_fusing_under_autocast_or_with_gradients(monkeypatch):
     x, layer = noise(1, 4, 8, 8), Conv2d(4, 4, 3, after="relu")
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
     layer(x).sum().backward()
     assert layer.weight.grad.abs().sum() > 0
+    with torch.no_grad(), forward_ad.dual_level():
+        assert forward_ad.unpack_dual(layer(forward_ad.make_dual(x, x))).tangent is not None
     monkeypatch.setattr(fused, "has_fused", lambda: False)
-    with torch.no_grad():  # a PyTorch without them
+    with torch.inference_mode():  # a PyTorch without them
         found = layer(x)
     assert (found - layer(x)).abs().max() == 0

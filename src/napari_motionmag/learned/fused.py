@@ -54,10 +54,10 @@ class Conv2d(nn.Conv2d):
 
 
 def _fuse(x: Tensor) -> bool:
-    """Whether oneDNN's operators do: they keep no gradients, and know no autocast."""
+    """Whether oneDNN's operators do: they know no derivatives (forward ones too) and no autocast."""
     return (
         x.device.type == "cpu"
-        and not torch.is_grad_enabled()
+        and torch.is_inference_mode_enabled()
         and not torch.is_autocast_enabled("cpu")
         and has_fused()
     )
