@@ -1,8 +1,13 @@
 """Work of which the last wish counts, and steps that come in a flood."""
 
 import threading
+import warnings
+
+import pytest
+from magicgui.widgets import Label
 
 from napari_motionmag.widgets import pace
+from napari_motionmag.widgets.messages import Messages
 from napari_motionmag.widgets.pace import UNITS, paced
 from napari_motionmag.widgets.runner import Runner
 from napari_motionmag.widgets.work import Cancelled
@@ -60,3 +65,29 @@ def test_a_flood_does_not_end_the_program(viewer, qtbot):
     )
     qtbot.waitUntil(lambda: bool(done), timeout=60_000)
     assert done == [None]
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_for_programmers_are_not_shown(viewer, qtbot, notifications):
+    status, done = Label(), []
+    messages = Messages(status)
+
+    def steps(cancelled):
+        warnings.warn("use another function", DeprecationWarning, stacklevel=1)
+        warnings.warn("the movie is short", UserWarning, stacklevel=1)
+        warnings.warn("use another library", DeprecationWarning, stacklevel=1)
+        yield 1
+
+    work = Runner(lambda busy: None, messages.warn)
+    work.request(
+        steps,
+        lambda error, cancelled: done.append(error),
+        lambda step: None,
+        total=1,
+        title="warnings",
+    )
+    qtbot.waitUntil(lambda: bool(done), timeout=20_000)
+    assert done == [None]
+    assert status.value == "the movie is short"
+    assert [text for _, text in notifications()] == ["the movie is short"]
+    work.close()

@@ -54,7 +54,7 @@ class Conv2d(nn.Conv2d):
 
 
 def _fuse(x: Tensor) -> bool:
-    """Whether oneDNN's operators do: they know no derivatives (forward ones too) and no autocast."""
+    """Whether oneDNN's operators do: they know no derivatives, forward or backward, no autocast."""
     return (
         x.device.type == "cpu"
         and torch.is_inference_mode_enabled()

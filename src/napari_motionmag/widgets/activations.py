@@ -207,6 +207,7 @@ class ActivationsWidget(MeasuredMotion):
             self._maps.append(self._viewer.add_image(data, name=name, **place, **look))
         finally:
             self._adding = before
+        self._viewer.reset_view()  # it lies beside the movie, where nobody looks yet
 
     # ---- fields ----
 

@@ -163,6 +163,7 @@ class KernelsWidget(MeasuringWidget):
             self._layer = self._viewer.add_image(
                 data, name=name, contrast_limits=(0, 255), interpolation2d="linear", **place
             )
+            self._viewer.reset_view()  # it lies beside the movie, where nobody looks yet
         self.canvas.draw(partial(draw_kernels, found=found))
         kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(found.kinds).most_common())
         size = found.kernels.shape[-1]

@@ -40,8 +40,15 @@ class Messages:
         """Show a warning, as a notification too unless one from the same place was.
 
         Methods warn at each frame, with other numbers each time.
+
+        Parameters
+        ----------
+        place : tuple
+            Category, file and line of the warning. Deprecations, which are for programmers, are
+            not shown.
+        text : str
         """
-        if self._status is None:
+        if self._status is None or issubclass(place[0], DeprecationWarning):
             return
         self._warning = text
         self.say(text)
