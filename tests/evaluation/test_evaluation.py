@@ -95,6 +95,28 @@ def test_levels_beyond_a_method_are_no_reason_to_warn(recwarn):
     assert [str(w.message) for w in recwarn if "bound" in str(w.message)] == []
 
 
+def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity):
+    argv = ["--only", "noise_large", "gain", "--seeds", "1", "--out", str(tmp_path / "a")]
+    assert run.main([*argv, "--methods", "linear"]) == 0
+    earlier = tmp_path / "a" / "evaluation.json"
+    alone = json.loads(earlier.read_text())
+    argv[-1] = str(tmp_path / "b")
+    assert run.main([*argv, "--methods", "identity", "--beside", str(earlier)]) == 0
+    both = json.loads((tmp_path / "b" / "evaluation.json").read_text())
+    assert both["methods"] == ["linear", "identity"]
+    for old, row in zip(
+        alone["protocols"]["noise_large"], both["protocols"]["noise_large"], strict=True
+    ):
+        assert row["floor"] == old["floor"]
+        assert row["ssim"]["linear"] == old["ssim"]["linear"]
+        assert row["closed"]["identity"] == [0, 0]
+    assert set(both["gain"]) == {"linear", "identity"}
+    assert "linear" in capsys.readouterr().out
+    argv[4] = "2"
+    with pytest.raises(ValueError, match="same protocols, levels and seeds"):
+        run.main([*argv, "--methods", "identity", "--beside", str(earlier)])
+
+
 def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"napari-motionmag\[plots\]"):

@@ -50,7 +50,13 @@ def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None)
         ``gain``, ``still``, ``colour``: by method.
     """
     methods = {name: make_method(name, device) for name in names}
-    result: dict = {"methods": list(names), "seeds": seeds, "protocols": {}}
+    with warnings.catch_warnings():  # that levels are beyond a method's bounds is the point
+        warnings.simplefilter("ignore", UserWarning)
+        return _scores(methods, seeds, quick, only, report)
+
+
+def _scores(methods: dict, seeds: int, quick: bool, only, report) -> dict:
+    result: dict = {"methods": list(methods), "seeds": seeds, "protocols": {}}
     for protocol in protocols.PROTOCOLS:
         if only and protocol.name not in only:
             continue
@@ -78,9 +84,7 @@ def _level(protocol, level, methods, seeds) -> dict:
     for case in protocol.cases(level, seeds):
         floors.append(protocols.similarity(case.frames[case.time], case.truth))
         for name, method in methods.items():
-            with warnings.catch_warnings():  # that a level is beyond a method's bound is the point
-                warnings.simplefilter("ignore", UserWarning)
-                drawn = method.magnify(case.frames, case.operator, [case.time], case.factor)[0]
+            drawn = method.magnify(case.frames, case.operator, [case.time], case.factor)[0]
             scores[name].append(protocols.similarity(drawn, case.truth))
     floor = np.array(floors)
     row = {"level": level, "floor": float(floor.mean()), "ssim": {}, "closed": {}}
@@ -109,6 +113,48 @@ def _line(name: str, row: dict) -> str:
     level = "x".join(f"{v:g}" for v in np.atleast_1d(row["level"]))
     closed = "  ".join(f"{k} {v[0]:.2f} ±{v[1]:.2f}" for k, v in row["closed"].items())
     return f"{name:14s}{level:>9s}  floor {row['floor']:.3f}  {closed}"
+
+
+def merged(before: dict, result: dict) -> dict:
+    """Scores of earlier methods beside new ones.
+
+    Parameters
+    ----------
+    before, result : dict
+        From :func:`evaluate`, of the same scenes. Where both have a method, the new scores count.
+
+    Returns
+    -------
+    dict
+        The same, with the methods of both.
+
+    Raises
+    ------
+    ValueError
+        When they are of different scenes.
+    """
+    levels = [
+        {name: [row["level"] for row in rows] for name, rows in one["protocols"].items()}
+        for one in (before, result)
+    ]
+    # JSON has lists for tuples
+    if before["seeds"] != result["seeds"] or json.dumps(levels[0]) != json.dumps(levels[1]):
+        raise ValueError(
+            "beside must hold scores of the same protocols, levels and seeds; it has "
+            f"{before['seeds']} scenes a level of {', '.join(levels[0])}, now there are "
+            f"{result['seeds']} of {', '.join(levels[1])}"
+        )
+    methods = [m for m in before["methods"] if m not in result["methods"]] + result["methods"]
+    out = {**result, "methods": methods, "protocols": {}}
+    for name, rows in result["protocols"].items():
+        out["protocols"][name] = [
+            {**row, **{key: {**old[key], **row[key]} for key in ("ssim", "closed")}}
+            for old, row in zip(before["protocols"][name], rows, strict=True)
+        ]
+    for key in ("gain", "still", "colour"):
+        if key in result:
+            out[key] = {**before.get(key, {}), **result[key]}
+    return out
 
 
 def table(result: dict) -> str:
@@ -171,6 +217,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--only", nargs="+", choices=[p.name for p in protocols.PROTOCOLS] + ["gain"])
     p.add_argument("--seeds", type=int, help="scenes a level: 2 when quick, 10 in full")
     p.add_argument("--device")
+    p.add_argument(
+        "--beside",
+        type=Path,
+        metavar="JSON",
+        help="evaluation.json of other methods on the same scenes, shown with these",
+    )
     p.add_argument("--out", type=Path, help="folder for evaluation.json and evaluation.png")
     return p
 
@@ -185,6 +237,7 @@ def main(argv: list[str] | None = None) -> int:
     ]
     if args.out and not find_spec("matplotlib"):
         raise ImportError("the figure needs matplotlib: pip install 'napari-motionmag[plots]'")
+    before = None if args.beside is None else json.loads(args.beside.read_text())
     started = time.monotonic()
     result = evaluate(
         names,
@@ -194,6 +247,8 @@ def main(argv: list[str] | None = None) -> int:
         only=args.only,
         report=lambda line: print(line, file=sys.stderr, flush=True),
     )
+    if before is not None:
+        result = merged(before, result)
     print(table(result))
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     if args.out:
