@@ -196,9 +196,11 @@ def figure(result: dict, path: Path) -> None:
             axes.set_xticks(list(x), [f"{a:g} x {b:g}" for a, b in (r["level"] for r in data)])
         else:
             axes.set_xscale("log")
-        axes.set(title=protocol.title, xlabel=protocol.xlabel, ylabel="SSIM")
+        axes.set(xlabel=protocol.xlabel, ylabel="SSIM")
+        axes.set_title(protocol.title, fontsize=10)
         axes.grid(alpha=0.3)
-    canvas.axes[0].legend(fontsize=8)
+    handles, labels = canvas.axes[0].get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=10)
     canvas.savefig(path, dpi=110)
 
 
