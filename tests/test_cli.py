@@ -348,7 +348,7 @@ def test_an_output_that_is_whole_is_not_resumed(capsys, film, tmp_path, magnifie
     argv[4] = "3"  # that is another output
     code, _, err = run(capsys, *argv)
     assert code == 2
-    assert "exists already" in err[-1]
+    assert "made with other settings" in err[-1]
     assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
 
 

@@ -272,7 +272,7 @@ def test_non_finite_pixels_are_reported_not_spread():
     frames[3, 5, 7] = np.nan
     out = magnify(frames, 4, intensity_range=(0, 1))
     assert np.isfinite(out[2].compute()).all()
-    with pytest.raises(ValueError, match="frame t=3 of the movie has 1 pixels that are NaN"):
+    with pytest.raises(ValueError, match="frame t=3 of the movie has 1 pixel that is NaN"):
         out[3].compute()
 
 

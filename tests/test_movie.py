@@ -66,7 +66,6 @@ def test_axes_are_guessed_when_the_shape_leaves_one_reading(shape, dtype, axes):
         ((5, 3, 4, 3), "u1"),
         ((5, 30, 40, 3), "i4"),
         ((5, 2, 30, 40, 3), "u1"),
-        ((30, 40), "u1"),
     ],
 )
 def test_ambiguous_shapes_ask_for_axes(shape, dtype):
@@ -74,6 +73,11 @@ def test_ambiguous_shapes_ask_for_axes(shape, dtype):
         Movie(np.zeros(shape, dtype))
     assert str(shape) in str(error.value)
     assert "'TCYX'" in str(error.value)
+
+
+def test_a_picture_is_no_movie():
+    with pytest.raises(ValueError, match=r"must be a movie, with axes T, Y and X.*\(30, 40\)"):
+        Movie(np.zeros((30, 40)))
 
 
 @pytest.mark.parametrize(
@@ -392,7 +396,7 @@ def test_to_unit_gives_a_new_array():
 @pytest.mark.parametrize("dtype", ["u1", "f4"])
 def test_a_result_that_is_not_finite_is_refused(dtype):
     movie = Movie(np.zeros((2, 2, 3), dtype))
-    with pytest.raises(ValueError, match="magnified frame has 1 pixels"):
+    with pytest.raises(ValueError, match="magnified frame has 1 pixel"):
         movie.from_unit(np.array([[0, np.nan, 0], [0, 0, 0]], "f4"))
 
 
@@ -500,7 +504,7 @@ def test_estimating_names_the_bad_frame():
     data = np.zeros((9, 4, 5), "f4")
     data[8, 0, 0] = np.nan
     movie = Movie(data)
-    with pytest.raises(ValueError, match="frame t=8 of the movie has 1 pixels"):
+    with pytest.raises(ValueError, match="frame t=8 of the movie has 1 pixel"):
         _ = movie.intensity_range
 
 

@@ -86,6 +86,10 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
         return "TYX"
     if len(shape) == 4 and colour and (dtype.kind == "f" or dtype in (np.uint8, np.uint16)):
         return "TYXS"
+    if len(shape) < 3:
+        raise ValueError(
+            f"data must be a movie, with axes T, Y and X at least; got an array of shape {shape}"
+        )
     raise ValueError(
         f"axes cannot be guessed for data of shape {shape} and dtype {dtype}; pass axes with one "
         f"letter for each axis, of {MEANING}, for example {EXAMPLES}"

@@ -40,6 +40,10 @@ def run(
     RuntimeError
         When `gui` is True and no window can be opened.
     """
+    from napari_motionmag import samples
+
+    if sample not in samples.NAMES:
+        raise ValueError(f"sample must be one of {', '.join(samples.NAMES)}, got {sample!r}")
     obstacle = None if gui is False else no_window_because()
     if gui and obstacle:
         raise RuntimeError(f"no window can be opened: {obstacle}")

@@ -486,7 +486,10 @@ def _refuse_non_finite(frame: np.ndarray, what: str) -> None:
     if frame.dtype.kind == "f":
         count = frame.size - int(np.count_nonzero(np.isfinite(frame)))
         if count:
-            raise ValueError(f"{what} has {count} pixels that are NaN or infinite")
+            raise ValueError(
+                f"{what} has {count} {'pixel that is' if count == 1 else 'pixels that are'} NaN or "
+                "infinite; put numbers in their place first, as with numpy.nan_to_num"
+            )
 
 
 def _warn_if_inexact(dtype: np.dtype, range_: tuple[float, float]) -> None:

@@ -60,6 +60,31 @@ def test_band_without_frame_rate(attempt):
     assert "fps" in attempt(movie(6, 20, 20), prepare)
 
 
+def test_neither_frame_rate_nor_band(attempt):
+    def prepare(widget):
+        widget.mode.value = "temporal"
+
+    assert "fps is missing" in attempt(movie(6, 20, 20), prepare)
+
+
+def test_a_rate_that_is_typed_gives_a_band_to_start_from(viewer, widget):
+    widget.layer.value = viewer.add_image(movie(6, 20, 20), name="unknown rate")
+    widget.mode.value = "temporal"
+    widget.fps.value = 30
+    assert (widget.band_low.value, widget.band_high.value) == (1.5, 6)
+    widget.band_low.value, widget.band_high.value = 2, 4
+    widget.fps.value = 60  # a band that was chosen stays
+    assert (widget.band_low.value, widget.band_high.value) == (2, 4)
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 5000])
+def test_a_factor_that_is_none(viewer, widget, factor):
+    before = widget.factor.value
+    with pytest.raises(ValueError, match="-1000"):
+        widget.factor.value = factor
+    assert widget.factor.value == before
+
+
 def test_band_beyond_nyquist(attempt):
     def prepare(widget):
         widget.mode.value = "temporal"

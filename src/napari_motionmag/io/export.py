@@ -87,8 +87,15 @@ def save_movie(
     path = Path(path)
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
     kind = check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
-    if resume and not overwrite and _is_whole(path, movie, recipe):
-        return path
+    if resume and not overwrite and is_zarr_store(path):
+        from napari_motionmag.io.zarr_writer import holds
+
+        if holds(path, movie, recipe):
+            return path
+        raise FileExistsError(
+            f"{path} is whole already, made with other settings or of another movie; choose "
+            "another name, or replace it with overwrite=True (--overwrite)"
+        )
     stream = FrameStream(movie, progress, client)
     with appearing_whole(path, overwrite, directory=kind == "zarr", kept=resume) as partial:
         journal = Journal(partial.with_name(f"{partial.name}.journal"), source)
@@ -160,9 +167,3 @@ def check_output(
 
         check_video(movie, playback_fps)
     return kind
-
-
-def _is_whole(path: Path, movie: Movie, recipe: Mapping | None) -> bool:
-    from napari_motionmag.io.zarr_writer import holds
-
-    return is_zarr_store(path) and holds(path, movie, recipe)

@@ -7,7 +7,6 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from scipy import signal
 
 # Number of float64 elements filtered at once (8 MiB): small beside a movie, large beside the
 # overhead of a call.
@@ -95,6 +94,8 @@ def scan_array(x, state=None, *, sos: np.ndarray, axis: int):
     out : ndarray
     state : tuple (first frame, delays (sections, 2, ...)), float64
     """
+    from scipy import signal  # costs half a second: only where it is used
+
     out = np.empty(x.shape, float_dtype(x.dtype))
     source, target = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)
     if not len(source):  # an empty block changes nothing

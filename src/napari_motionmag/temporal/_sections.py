@@ -8,7 +8,6 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy import signal
 
 # Rows drop the past (and future) whose weights sum to less than this part of all weights.
 _NEGLIGIBLE = 1e-6
@@ -47,6 +46,8 @@ def _impulse_of_length(op, length: int) -> tuple[np.ndarray, np.ndarray, int]:
     memory : int
         Number of frames that are not negligible.
     """
+    from scipy import signal  # costs half a second: only where it is used
+
     impulse = np.zeros(length)
     impulse[0] = 1
     h = signal.sosfilt(op.sos, impulse)
@@ -67,6 +68,8 @@ def pad_length(sos: np.ndarray, n: int) -> int:
 @lru_cache(maxsize=64)
 def both_ways_reach(op) -> int | None:
     """How far, in frames, the filter run both ways reaches before it is negligible."""
+    from scipy import signal
+
     length = fading(op)
     if length > _LONG:
         return None
@@ -86,6 +89,8 @@ def both_ways_row(op, t: int, n: int) -> np.ndarray:
     The matrix is a product: odd extension, filter, reverse, filter, reverse, crop. Its row is
     what the transposed steps make, in opposite order, of a one at frame `t`.
     """
+    from scipy import signal
+
     sos = op.sos
     pad = pad_length(sos, n)
     weights = np.zeros(n + 2 * pad)
@@ -112,6 +117,8 @@ def lasting(op, tolerance: float) -> int | None:
 
     A filter that starts so many frames before has forgotten how it started.
     """
+    from scipy import signal
+
     length = fading(op)
     if length > _LONG:
         return None

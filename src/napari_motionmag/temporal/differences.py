@@ -71,9 +71,7 @@ class Static(TemporalOperator):
         if isinstance(self.reference, int):
             return f"static, reference frame {self.reference}"
         if isinstance(self.reference, slice):
-            ends = [self.reference.start, self.reference.stop, self.reference.step]
-            text = ":".join("" if end is None else str(end) for end in ends)
-            return f"static, reference mean of frames {text if ends[2] else text[:-1]}"
+            return f"static, reference mean of frames {_written(self.reference)}"
         shown = ", ".join(map(str, self.reference[:6]))
         more = f", ... ({len(self.reference)} frames)" if len(self.reference) > 6 else ""
         return f"static, reference mean of frames {shown}{more}"
@@ -196,8 +194,8 @@ def _resolve(op: Static, n: int) -> np.ndarray:
         frames = [] if outside or step == 0 else sorted(range(n)[op.reference])
         if not frames:
             raise ValueError(
-                f"reference {op.reference!r} must select frames of the movie and not go beyond "
-                f"its {n} frames"
+                f"reference must select frames of the movie and not go beyond its {n} frames, got "
+                f"{_written(op.reference)}"
             )
         return np.array(frames, dtype=np.int64)
     frames = np.atleast_1d(np.array(op.reference, dtype=np.int64))
@@ -208,6 +206,13 @@ def _resolve(op: Static, n: int) -> np.ndarray:
             f"so {-n} to {n - 1} are allowed"
         )
     return np.sort(frames % n)
+
+
+def _written(frames: slice) -> str:
+    """A slice as in brackets: ``2:5``."""
+    ends = [frames.start, frames.stop, frames.step]
+    text = ":".join("" if end is None else str(end) for end in ends)
+    return text if frames.step else text[:-1]
 
 
 @lru_cache(maxsize=64)

@@ -78,9 +78,9 @@ def make_operator(
             )
         return Static(reference, fps=fps) if mode == "static" else Dynamic(fps=fps)
 
-    low, high = _check_pair(band)
-    if fps is None:
+    if fps is None:  # without it no band can be right
         raise ValueError("fps is missing: mode='temporal' needs the frames per second of the movie")
+    low, high = _check_pair(band)
     if filter == "acceleration":
         FIR(low, high, fps)  # the band must be a band here too
         return Acceleration((low + high) / 2, fps)

@@ -14,7 +14,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebval
-from scipy import signal
 
 from napari_motionmag.temporal._checks import (
     check_band,
@@ -245,6 +244,8 @@ def _finish(kernel: np.ndarray, frequency: float, fps: float) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _fir_kernel(op: FIR) -> np.ndarray:
+    from scipy import signal  # costs half a second: only where it is used
+
     taps = op.n_taps
     edges = op.low if op.high >= op.fps / 2 else [op.low, op.high]
     kernel = signal.firwin(taps, edges, pass_zero=False, window="hamming", fs=op.fps)
@@ -288,6 +289,8 @@ def _reflect(frames: np.ndarray, n: int) -> np.ndarray:
 
 def _convolve(frames: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Convolve along axis 0 with a symmetric kernel, where it fits: ``len - taps + 1`` frames."""
+    from scipy import signal
+
     taps, n = len(kernel), len(frames) - len(kernel) + 1
     if taps > _DIRECT_TAPS:
         shaped = kernel.reshape(-1, *(1,) * (frames.ndim - 1))

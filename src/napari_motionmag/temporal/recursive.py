@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-from scipy import signal
 
 from napari_motionmag.temporal import _engine
 from napari_motionmag.temporal._checks import check_band, check_fps, check_int
@@ -161,6 +160,8 @@ class Butterworth(_Recursive):
         return (0, n) if reach is None else (max(0, start - reach), min(n, stop + reach))
 
     def _filter(self, frames, first, start, stop, n):
+        from scipy import signal  # costs half a second: only where it is used
+
         if not self.zero_phase:
             return super()._filter(frames, first, start, stop, n)
         frames -= frames[:1].copy()
@@ -240,6 +241,8 @@ class DifferenceOfIIR(_Recursive):
 
 @lru_cache(maxsize=64)
 def _butterworth_sections(low: float, high: float, fps: float, order: int) -> np.ndarray:
+    from scipy import signal
+
     if high >= fps / 2:
         return signal.butter(order, low, "highpass", fs=fps, output="sos")
     return signal.butter(order, [low, high], "bandpass", fs=fps, output="sos")

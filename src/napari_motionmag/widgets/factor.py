@@ -28,6 +28,14 @@ def position_of(factor: float) -> int:
     return round(_BELOW_ONE + _ABOVE_ONE * min(math.log10(factor) / _DECADES, 1.0))
 
 
+class _Factor(FloatSpinBox):
+    @FloatSpinBox.value.setter
+    def value(self, value) -> None:
+        if math.isnan(value):  # Qt would make it the largest number there is
+            raise ValueError(f"factor must be a number from {-LARGEST:g} to {LARGEST:g}, got nan")
+        FloatSpinBox.value.fset(self, value)
+
+
 class FactorField(Container):
     """A number with a slider beside it; the number may also be what the slider cannot show.
 
@@ -40,7 +48,7 @@ class FactorField(Container):
     """
 
     def __init__(self, tooltip: str, **kwargs):
-        number = FloatSpinBox(name="number", value=10, min=-LARGEST, max=LARGEST, tooltip=tooltip)
+        number = _Factor(name="number", value=10, min=-LARGEST, max=LARGEST, tooltip=tooltip)
         number.adaptive_step = True
         slider = Slider(name="slider", min=0, max=LAST, readout=False, tooltip=tooltip)
         super().__init__(widgets=[number, slider], layout="horizontal", labels=False, **kwargs)

@@ -278,9 +278,13 @@ class MagnifyWidget(Container):
             self._timer.start()
 
     def _rate_changed(self, fps: float) -> None:
-        """Go back to what the layer says when the rate is cleared."""
-        if fps == 0 and not self._filling:
+        """Go back to what the layer says when the rate is cleared; begin with some band."""
+        if self._filling:
+            return
+        if fps == 0:
             self._layer_changed()
+        elif self.band_low.value == self.band_high.value == 0:
+            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
 
     def _take_current_frame(self, _=None) -> None:
         try:
