@@ -94,7 +94,7 @@ def test_help_lists_every_option(capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("--option pyramid=octave", "--option pyramid: method 'learned' has no options of its own"),
+        ("--option pyramid=octave", "--option pyramid: method 'learned' has draw"),
         ("--method phase --option lambda_c=2", "method 'phase' has pyramid, sigma, chroma"),
         ("--method phase --option pyramid=third", "got 'third'"),
         ("--method phase --option sigma", "--option must be NAME=VALUE, got 'sigma'"),

@@ -22,12 +22,21 @@ from napari_motionmag.classical.riesz import RieszMagnifier
 from napari_motionmag.classical.stabilise import Stabilised
 from napari_motionmag.classical.steerable import PYRAMIDS
 from napari_motionmag.classical.transforms import MODELS
+from napari_motionmag.learned.method import LearnedMagnifier
 from napari_motionmag.magnify import METHODS
 
 CLASSES = {
     kind.name: kind
-    for kind in (PhaseMagnifier, RieszMagnifier, LinearMagnifier, LagrangianMagnifier)
+    for kind in (
+        LearnedMagnifier,
+        PhaseMagnifier,
+        RieszMagnifier,
+        LinearMagnifier,
+        LagrangianMagnifier,
+    )
 }
+# what magnify() has arguments for, and what scripts alone use
+NOT_OPTIONS = ("device", "dtype", "model", "precision", "tile", "compile")
 EACH = [(name, option) for name, options in OPTIONS.items() for option in options]
 EACH += [("stabilise", option) for option in STABILISE]
 
@@ -44,7 +53,7 @@ def test_every_method_is_in_the_table_with_all_its_arguments_and_their_defaults(
         arguments = {
             key: value.default
             for key, value in signature(kind).parameters.items()
-            if key not in ("device", "dtype")
+            if key not in NOT_OPTIONS
         }
         assert {option.name: option.default for option in OPTIONS[name]} == arguments
     arguments = signature(Stabilised).parameters
@@ -116,7 +125,7 @@ def test_texts_become_values_of_the_right_type():
     [
         ("phase", "octave", "--option must be NAME=VALUE, got 'octave'"),
         ("phase", "lambda_c=3", "method 'phase' has pyramid, sigma, chroma"),
-        ("learned", "sigma=3", "method 'learned' has no options of its own"),
+        ("learned", "sigma=3", "method 'learned' has draw"),
         ("phase", "pyramid=third", "pyramid must be one of .*'quarter-octave'.* got 'third'"),
         ("phase", "sigma=wide", "sigma must be a number >= 0 .* got 'wide'"),
         ("phase", "envelope=2", "envelope must be True or False, got '2'"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_motionmag import Movie, magnify, samples
 from napari_motionmag.device import choose_device
 from napari_motionmag.learned import engine as engine_module
 from napari_motionmag.learned import precision, weights
@@ -141,6 +142,26 @@ def test_missing_device_is_refused(monkeypatch):
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         LearnedMagnifier(**options)
+
+
+def test_without_drawing_noise_stays_as_it_was():
+    movie, about = samples.load("still")
+    frames = Movie(movie, fps=about["fps"])
+    drawn, moved = (
+        np.asarray(magnify(frames, 10, draw=draw)[5]).astype(float) for draw in (True, False)
+    )
+    noise = movie[5].astype(float) - movie.mean(axis=0)
+    kept = [np.std(x - movie.mean(axis=0)) / noise.std() for x in (drawn, moved)]
+    assert kept[0] < 0.8
+    assert 0.95 < kept[1] < 1.3
+
+
+def test_drawing_cannot_be_left_out_of_oh2018(random_weights):
+    if weights.read_card(random_weights)["model"] == "difference":
+        LearnedMagnifier(random_weights, draw=False)
+    else:
+        with pytest.raises(ValueError, match="draw=False is for the network 'difference'"):
+            LearnedMagnifier(random_weights, draw=False)
 
 
 @pytest.mark.filterwarnings("ignore:precision 'bfloat16' changes the picture")

@@ -62,6 +62,15 @@ def test_still_scene_stays_still_at_any_factor(difference):
     assert torch.equal(difference(frame, still, torch.tensor([999.0])), frame)
 
 
+def test_without_drawing_the_frame_is_only_moved(difference):
+    frame, change = _noise(1, 3, 64, 64), 0.1 * (_noise(1, 1, 64, 64, seed=1) - 0.5)
+    gain = torch.tensor([3.0])
+    drawn, _, moved = difference.parts(frame, change, gain)
+    assert torch.equal(difference(frame, change, gain, draw=False), moved)
+    assert (drawn - moved).abs().max() > 1e-3
+    assert (moved - frame).abs().max() > 1e-3
+
+
 def test_rounding_noise_of_a_temporal_filter_is_not_motion(difference):
     frame = _noise(1, 3, 64, 64)
     rounding = 1e-8 * (_noise(1, 1, 64, 64, seed=1) - 0.5)

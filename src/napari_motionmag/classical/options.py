@@ -164,7 +164,15 @@ _MAX_BYTES = Option(
 
 #: Options of each method's own, besides those of `magnify`.
 OPTIONS: dict[str, tuple[Option, ...]] = {
-    "learned": (),
+    "learned": (
+        Option(
+            "draw",
+            "flag",
+            True,
+            "Network difference: draw what comes to light and take noise away. Without it, pixels "
+            "are only moved: noise and the finest texture stay.",
+        ),
+    ),
     "phase": (
         _choice(
             "pyramid",
@@ -390,7 +398,7 @@ def parse_texts(
         if not equals:
             raise ValueError(f"{argument} must be NAME=VALUE, got {text!r}")
         if name not in known:
-            has = f"has {', '.join(known)}" if known else "has no options of its own"
+            has = f"has {', '.join(known)}"
             raise ValueError(f"{argument} {name}: {whose} {has}")
         if name in found:
             raise ValueError(f"{argument} {name} is given twice")

@@ -260,7 +260,7 @@ class DifferenceNet(nn.Module):
             motions, features = candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
 
-    def forward(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
+    def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, draw: bool = True) -> Tensor:
         """Magnify.
 
         Parameters
@@ -271,23 +271,35 @@ class DifferenceNet(nn.Module):
             (N, 1, H, W), T(luma) in the same units.
         gain : Tensor
             (N,), m - 1.
+        draw : bool
+            Whether to draw what comes to light and to take noise away. Without, the frame is
+            only moved.
 
         Returns
         -------
         Tensor
             float32 (N, C, H, W), the magnified frame.
         """
+        if not draw:
+            planes, moved, *_ = self._moved(frame, *self.displacement(frame, variation, gain))
+            return frame.float() + from_planes(moved - planes)
         return self.parts(frame, variation, gain)[0]
 
-    def parts(self, frame: Tensor, variation: Tensor, gain: Tensor):
-        """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
-        motion, importance, context = self.displacement(frame, variation, gain)
+    @staticmethod
+    def _moved(frame: Tensor, motion: Tensor, importance: Tensor, context: Tensor):
+        """Planes of a frame, the same moved, features moved, and how many pixels arrived where."""
         with torch.autocast(frame.device.type, enabled=False):
             planes = to_planes(frame.float())
             source, coverage = pull(motion, importance)
             still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
             moved = torch.where(still, planes, sample(planes, source))
             context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
+        return planes, moved, context, coverage
+
+    def parts(self, frame: Tensor, variation: Tensor, gain: Tensor):
+        """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
+        motion, importance, context = self.displacement(frame, variation, gain)
+        planes, moved, context, coverage = self._moved(frame, motion, importance, context)
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
         change = gain.view(-1, 1, 1, 1) * variation

@@ -187,9 +187,11 @@ class Engine:
         shape = base + self.runner(channels, exact=True).response(delta.float(), factor).float()
         return self.runner(channels).decoder(texture, shape).float()
 
-    def _difference(self, frame: Tensor, variation: Tensor, gain: float) -> Tensor:
+    def _difference(
+        self, frame: Tensor, variation: Tensor, gain: float, draw: bool = True
+    ) -> Tensor:
         network = self.runner(frame.shape[1])
-        return network(frame, variation, frame.new_full((len(frame),), gain))
+        return network(frame, variation, frame.new_full((len(frame),), gain), draw)
 
     # ---- the device ----
 
@@ -346,7 +348,11 @@ class Engine:
     # ---- the `difference` network ----
 
     def difference(
-        self, frames: Sequence[np.ndarray], variations: Sequence[np.ndarray], gain: float
+        self,
+        frames: Sequence[np.ndarray],
+        variations: Sequence[np.ndarray],
+        gain: float,
+        draw: bool = True,
     ) -> np.ndarray:
         """Run the ``difference`` network.
 
@@ -358,6 +364,8 @@ class Engine:
             float32 (Y, X): T(luma) of each.
         gain : float
             m - 1.
+        draw : bool
+            Draw what comes to light and take noise away, or move pixels only.
 
         Returns
         -------
@@ -377,7 +385,7 @@ class Engine:
             with engine.streaming():
                 given = cut(padded), cut(changes)
                 with engine.working():
-                    drawn = engine._difference(*given, gain)
+                    drawn = engine._difference(*given, gain, draw)
                     engine.finish()
                 return engine.download(drawn)
 

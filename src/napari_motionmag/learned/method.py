@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -29,11 +29,16 @@ class LearnedMagnifier(Method):
         Name of shipped weights or path of a ``.safetensors`` file.
     device, precision, tile, compile
         See :class:`napari_motionmag.learned.engine.Engine`; chosen when None.
+    draw : bool
+        Network ``difference``: draw what comes to light behind what moves, and take noise away.
+        False moves the pixels of the frame and does nothing else: noise and the finest texture
+        stay as they are, and it takes half the time.
 
     Raises
     ------
     ValueError
-        If the weights, the device, the precision or the tile are not to be had.
+        If the weights, the device, the precision or the tile are not to be had, or the network
+        cannot do without drawing.
     """
 
     model: str = "default"
@@ -41,12 +46,20 @@ class LearnedMagnifier(Method):
     precision: str | None = None
     tile: int | None = None
     compile: bool = False
+    draw: bool = True
 
     name = "learned"
     smallest_frame = 8  # px; below, nothing is left of the frame at the network's resolution
 
     def __post_init__(self):
-        weights.read_card(weights.resolve(self.model))
+        card = weights.read_card(weights.resolve(self.model))
+        if not isinstance(self.draw, bool):
+            raise TypeError(f"draw must be True or False, got {self.draw!r}")
+        if not self.draw and card["model"] != "difference":
+            raise ValueError(
+                f"draw=False is for the network 'difference'; {card['model']!r} draws each frame "
+                "anew"
+            )
         if (self.device, self.precision, self.tile) != (None, None, None):
             from napari_motionmag.device import choose_device
             from napari_motionmag.learned.precision import checked_precision
@@ -67,14 +80,15 @@ class LearnedMagnifier(Method):
 
     def magnify(self, frames, operator, times: Sequence[int], factor: float) -> np.ndarray:
         runner = self._engine()
-        draw, planes = (_by_difference, 8) if runner.kind == "difference" else (_by_shape, 96)
+        by_difference = partial(_by_difference, draw=self.draw)
+        magnified, planes = (by_difference, 8) if runner.kind == "difference" else (_by_shape, 96)
         held = _Read(frames)
         out, first = [], 0
         while first < len(times):
             shape = held.hold(times[first : first + 1])[0].shape
             last = first + max(1, RUN_BYTES // (planes * shape[0] * shape[1]))
             held.hold(times[first:last])
-            out.append(draw(runner, held, operator, times[first:last], factor))
+            out.append(magnified(runner, held, operator, times[first:last], factor))
             first = last
         return out[0] if len(out) == 1 else np.concatenate(out)
 
@@ -190,10 +204,10 @@ def _varied(kind: tuple, frames: _Read, operator, times, get) -> list:
 # ---- the two networks ----
 
 
-def _by_difference(runner, frames: _Read, operator, times, factor: float) -> np.ndarray:
+def _by_difference(runner, frames: _Read, operator, times, factor: float, draw: bool) -> np.ndarray:
     """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
-    drawn = _varied(("luma",), frames, operator, times, lambda index: luma(frames[index]))
-    return runner.difference([frames[t] for t in times], drawn, factor - 1)
+    varied = _varied(("luma",), frames, operator, times, lambda index: luma(frames[index]))
+    return runner.difference([frames[t] for t in times], varied, factor - 1, draw)
 
 
 def _by_shape(runner, frames: _Read, operator, times, factor: float) -> np.ndarray:
