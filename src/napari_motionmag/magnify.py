@@ -334,12 +334,23 @@ def magnify(
 
     Raises
     ------
-    ValueError, TypeError
-        If an argument is out of range; the message names it, what came and what is allowed.
+    TypeError
+        If `movie` is no array of real numbers, `factor` no number, or an option is not known.
+    ValueError
+        If the axes cannot be guessed, there are fewer than two frames or frames are too small;
+        `factor` is not finite; `fps` or `band` is missing in temporal mode, or the band is none
+        below half the rate; `reference` or `region` lies outside of the movie; or a method, mode,
+        filter, model, device or precision is not to be had. The message names the argument, what
+        came and what is allowed. Frames with pixels that are NaN or infinite raise when they are
+        computed.
 
     References
     ----------
-    Oh et al., "Learning-based Video Motion Magnification", ECCV 2018.
+    Oh et al., "Learning-based Video Motion Magnification", ECCV 2018 (learned). Wadhwa et al.,
+    "Phase-based Video Motion Processing", SIGGRAPH 2013 (phase); "Riesz Pyramids for Fast
+    Phase-Based Video Magnification", ICCP 2014 (riesz). Wu et al., "Eulerian Video Magnification",
+    SIGGRAPH 2012 (linear). Liu et al., "Motion Magnification", SIGGRAPH 2005 (lagrangian). Zhang et
+    al., "Video Acceleration Magnification", CVPR 2017 (acceleration).
 
     Examples
     --------
