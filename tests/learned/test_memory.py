@@ -47,14 +47,14 @@ def changes(frames):
 def _limited(engine, monkeypatch, pixels, error):
     """Have the engine's device fail above so many pixels at once; note what it managed."""
     managed = []
-    draw = engine._difference
+    difference = engine._difference
 
-    def limited(frame, variation, gain):
+    def limited(frame, variation, gain, draw):
         count = frame.shape[0] * frame.shape[2] * frame.shape[3]
         if count > pixels:
             raise error()
         managed.append(tuple(frame.shape))
-        return draw(frame, variation, gain)
+        return difference(frame, variation, gain, draw)
 
     monkeypatch.setattr(engine, "_difference", limited)
     return managed
