@@ -117,6 +117,15 @@ def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity):
         run.main([*argv, "--methods", "identity", "--beside", str(earlier)])
 
 
+def test_where_the_input_is_the_truth_no_gap_is_closed():
+    factor = next(p for p in protocols.PROTOCOLS if p.name == "factor")
+    method = {"identity": Identity()}
+    row = run._level(factor, 1.0, method, 1)
+    assert row["closed"] == {"identity": None}
+    assert "identity (SSIM 1.000)" in run._line("factor", row)
+    assert run._level(factor, 2.0, method, 1)["closed"]["identity"] == [0, 0]
+
+
 def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"napari-motionmag\[plots\]"):

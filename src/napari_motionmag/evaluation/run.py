@@ -13,6 +13,7 @@ import numpy as np
 from napari_motionmag.evaluation import protocols
 from napari_motionmag.magnify import METHODS
 
+NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
 GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta
 
 
@@ -46,7 +47,8 @@ def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None)
     -------
     dict
         ``protocols``: by protocol, level and method: mean and standard deviation of SSIM and of
-        the share of the gap closed, (SSIM - floor) / (1 - floor), floor = SSIM(input, truth).
+        the share of the gap closed, (SSIM - floor) / (1 - floor), floor = SSIM(input, truth);
+        None where the floor is 1.
         ``gain``, ``still``, ``colour``: by method.
     """
     methods = {name: make_method(name, device) for name in names}
@@ -92,7 +94,9 @@ def _level(protocol, level, methods, seeds) -> dict:
         values = np.array(values)
         closed = (values - floor) / (1 - floor).clip(min=1e-6)
         row["ssim"][name] = [float(values.mean()), float(values.std())]
-        row["closed"][name] = [float(closed.mean()), float(closed.std())]
+        # where the input is the truth there is no gap
+        gap = floor.mean() < NO_GAP
+        row["closed"][name] = [float(closed.mean()), float(closed.std())] if gap else None
     return row
 
 
@@ -111,7 +115,10 @@ def _gains(methods, seeds) -> dict:
 
 def _line(name: str, row: dict) -> str:
     level = "x".join(f"{v:g}" for v in np.atleast_1d(row["level"]))
-    closed = "  ".join(f"{k} {v[0]:.2f} ±{v[1]:.2f}" for k, v in row["closed"].items())
+    closed = "  ".join(
+        f"{k} (SSIM {row['ssim'][k][0]:.3f})" if v is None else f"{k} {v[0]:.2f} ±{v[1]:.2f}"
+        for k, v in row["closed"].items()
+    )
     return f"{name:14s}{level:>9s}  floor {row['floor']:.3f}  {closed}"
 
 
