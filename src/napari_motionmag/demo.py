@@ -40,10 +40,9 @@ def run(
     RuntimeError
         When `gui` is True and no window can be opened.
     """
-    from napari_motionmag import samples
+    from napari_motionmag.samples import find_sample
 
-    if sample not in samples.NAMES:
-        raise ValueError(f"sample must be one of {', '.join(samples.NAMES)}, got {sample!r}")
+    find_sample(sample)  # before anything is said or opened
     obstacle = None if gui is False else no_window_because()
     if gui and obstacle:
         raise RuntimeError(f"no window can be opened: {obstacle}")

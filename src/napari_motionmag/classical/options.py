@@ -398,8 +398,7 @@ def parse_texts(
         if not equals:
             raise ValueError(f"{argument} must be NAME=VALUE, got {text!r}")
         if name not in known:
-            has = f"has {', '.join(known)}"
-            raise ValueError(f"{argument} {name}: {whose} {has}")
+            raise ValueError(f"{argument} {name}: {whose} has {', '.join(known)}")
         if name in found:
             raise ValueError(f"{argument} {name} is given twice")
         found[name] = known[name].parse(value)

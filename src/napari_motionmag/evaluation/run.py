@@ -90,12 +90,11 @@ def _level(protocol, level, methods, seeds) -> dict:
             scores[name].append(protocols.similarity(drawn, case.truth))
     floor = np.array(floors)
     row = {"level": level, "floor": float(floor.mean()), "ssim": {}, "closed": {}}
+    gap = row["floor"] < NO_GAP  # where the input is the truth there is none
     for name, values in scores.items():
         values = np.array(values)
         closed = (values - floor) / (1 - floor).clip(min=1e-6)
         row["ssim"][name] = [float(values.mean()), float(values.std())]
-        # where the input is the truth there is no gap
-        gap = floor.mean() < NO_GAP
         row["closed"][name] = [float(closed.mean()), float(closed.std())] if gap else None
     return row
 

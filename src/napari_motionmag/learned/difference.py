@@ -281,25 +281,27 @@ class DifferenceNet(nn.Module):
             float32 (N, C, H, W), the magnified frame.
         """
         if not draw:
-            planes, moved, *_ = self._moved(frame, *self.displacement(frame, variation, gain))
+            motion, importance, _ = self.displacement(frame, variation, gain)
+            planes, moved, *_ = self._moved(frame, motion, importance)
             return frame.float() + from_planes(moved - planes)
         return self.parts(frame, variation, gain)[0]
 
     @staticmethod
-    def _moved(frame: Tensor, motion: Tensor, importance: Tensor, context: Tensor):
-        """Planes of a frame, the same moved, features moved, and how many pixels arrived where."""
+    def _moved(frame: Tensor, motion: Tensor, importance: Tensor):
+        """Planes of a frame, the same moved, from where, and how many pixels arrived there."""
         with torch.autocast(frame.device.type, enabled=False):
             planes = to_planes(frame.float())
             source, coverage = pull(motion, importance)
             still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
             moved = torch.where(still, planes, sample(planes, source))
-            context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
-        return planes, moved, context, coverage
+        return planes, moved, source, coverage
 
     def parts(self, frame: Tensor, variation: Tensor, gain: Tensor):
         """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
         motion, importance, context = self.displacement(frame, variation, gain)
-        planes, moved, context, coverage = self._moved(frame, motion, importance, context)
+        planes, moved, source, coverage = self._moved(frame, motion, importance)
+        with torch.autocast(frame.device.type, enabled=False):
+            context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
         change = gain.view(-1, 1, 1, 1) * variation

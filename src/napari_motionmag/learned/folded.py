@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_motionmag.learned.fused import has_fused
+from napari_motionmag.learned.fused import convolved, has_fused
 
 
 class FoldedOh2018:
@@ -138,9 +138,7 @@ class FoldedOh2018:
     def _convolve(self, x: Tensor, layer, padding: int, stride: int = 1, relu: bool = False):
         if self.fused:
             after = "relu" if relu else "none"
-            return torch.ops.mkldnn._convolution_pointwise(
-                x, *layer, [padding] * 2, [stride] * 2, [1, 1], 1, after, [], ""
-            )
+            return convolved(x, *layer, [padding] * 2, [stride] * 2, after=after)
         y = F.conv2d(x, *layer, stride=stride, padding=padding)
         return y.relu_() if relu else y
 

@@ -35,10 +35,7 @@ class Conv2d(nn.Conv2d):
             if self.after == "relu":
                 return F.relu_(y)
             return F.leaky_relu_(y, SLOPE) if self.after == "leaky_relu" else y
-        scalars = [SLOPE] if self.after == "leaky_relu" else []
-        return torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, *self._geometry, self.after, scalars, ""
-        )
+        return convolved(x, self.weight, self.bias, *self._geometry, after=self.after)
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """The convolution of `x` and `other`, added; without the rectifier."""
@@ -51,6 +48,23 @@ class Conv2d(nn.Conv2d):
     @property
     def _geometry(self):
         return self.padding, self.stride, self.dilation, self.groups
+
+
+def convolved(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    padding,
+    stride,
+    dilation=(1, 1),
+    groups: int = 1,
+    after: str = "none",
+) -> Tensor:
+    """The fused convolution; `after` as in :class:`Conv2d`, the others as in ``F.conv2d``."""
+    scalars = [SLOPE] if after == "leaky_relu" else []
+    return torch.ops.mkldnn._convolution_pointwise(
+        x, weight, bias, padding, stride, dilation, groups, after, scalars, ""
+    )
 
 
 def _fuse(x: Tensor) -> bool:
@@ -72,8 +86,8 @@ def has_fused() -> bool:
     layer = weight, bias, [1, 1], [1, 1], [1, 1], 1
     fused = torch.ops.mkldnn
     try:
-        convolved = fused._convolution_pointwise(x, *layer, "relu", [], "")
-        leaky = fused._convolution_pointwise(x, *layer, "leaky_relu", [SLOPE], "")
+        rectified = convolved(x, *layer, after="relu")
+        leaky = convolved(x, *layer, after="leaky_relu")
         summed = fused._convolution_pointwise.binary(x, x, *layer, "add", 1.0, None, [], None)
         total = torch.ones(1, 1, 3, 3)
         fused._convolution_pointwise_(total, x, *layer, "add", 1.0, None, [], None)
@@ -83,7 +97,7 @@ def has_fused() -> bool:
     return all(
         torch.allclose(*pair)
         for pair in (
-            (convolved, plain.relu()),
+            (rectified, plain.relu()),
             (leaky, F.leaky_relu(plain, SLOPE)),
             (summed, 1 + plain),
             (total, 1 + plain),

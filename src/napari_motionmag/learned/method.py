@@ -32,7 +32,7 @@ class LearnedMagnifier(Method):
     draw : bool
         Network ``difference``: draw what comes to light behind what moves, and take noise away.
         False moves the pixels of the frame and does nothing else: noise and the finest texture
-        stay as they are, and it takes half the time.
+        stay as they are.
 
     Raises
     ------

@@ -129,7 +129,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
     ValueError
         When a name, an override or its value is not among those allowed.
     """
-    sample = _sample(name)
+    sample = find_sample(name)
     allowed = (*sample.options, *_COMMON)
     unknown = sorted(set(overrides) - set(allowed))
     if unknown:
@@ -242,7 +242,8 @@ def sample_pulsing_epithelium():
     return make_sample_data("pulsing_epithelium")
 
 
-def _sample(name: str) -> Sample:
+def find_sample(name: str) -> Sample:
+    """What a sample is made of; ValueError when there is none of that name."""
     if not isinstance(name, str) or name not in _SAMPLES:
         raise ValueError(f"no sample {name!r}; allowed: {', '.join(NAMES)}")
     return _SAMPLES[name]

@@ -13,9 +13,9 @@ _LIKE_ADAM = 0.2  # root mean square of Adam's steps, as a share of the rate
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised, for kernels between hidden layers; Adam for the rest.
 
-    Kernels (O, I, h, w) count as matrices of O rows. First and last layers (3 channels or fewer to
-    one side), kernels 1x1 to few outputs and biases are left to Adam, as is usual. Steps are scaled
-    to the size of Adam's, so that one rate does for both.
+    Kernels (O, I, 3, 3) count as matrices of O rows. First and last layers (3 channels or fewer to
+    one side), kernels of other sizes and biases are left to Adam. Steps are scaled to the size of
+    Adam's, so that one rate does for both.
 
     Parameters
     ----------

@@ -20,6 +20,9 @@ from napari_motionmag.training.muon import Muon
 from napari_motionmag.training.progress_pictures import save_curve, save_panel
 from napari_motionmag.training.scenes import Batch, SceneMaker
 
+# Measured for oh2018, which learns faster with Muon.
+OPTIMISERS = {"difference": "adam", "oh2018": "muon"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -324,11 +327,7 @@ def main(argv: list[str] | None = None) -> int:
         curriculum=args.curriculum,
         noisy=args.noisy,
         pictures=args.pictures,
-        optimiser=(
-            {"oh2018": "muon"}.get(args.model, "adam")
-            if args.optimiser == "auto"
-            else args.optimiser
-        ),
+        optimiser=OPTIMISERS[args.model] if args.optimiser == "auto" else args.optimiser,
     )
     trainer = Trainer(
         args.folder,
