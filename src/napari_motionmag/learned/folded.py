@@ -4,8 +4,8 @@
   with four times the channels, one set for each of the four positions in a cell of 2x2 (sub-pixel
   convolution, Shi et al., CVPR 2016): 4/9 of the arithmetic, and no upsampled array.
 - The last convolution 7x7 reads those four sets and writes four positions: 4x4 at half resolution.
-- ReLU and the addition of a block's input happen inside oneDNN's convolutions where PyTorch has
-  them, so that each layer passes over memory once.
+- ReLU and the addition of a block's input happen inside convolutions: kernels of our own where they
+  can be had, oneDNN's where PyTorch has them. Each layer passes over memory once.
 - Frames of which only the shape is asked for go without the texture head.
 """
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_motionmag.learned.fused import convolved, has_fused
+from napari_motionmag.learned.fused import convolved, has_fused, winograd
 
 
 class FoldedOh2018:
@@ -26,7 +26,7 @@ class FoldedOh2018:
     dtype : torch.dtype
         Number type of the convolutions.
     fused : bool, optional
-        Use oneDNN's fused convolutions; where they are there, on the CPU, when None.
+        Use fused convolutions; where they are there, on the CPU, when None.
 
     Notes
     -----
@@ -42,19 +42,21 @@ class FoldedOh2018:
     def __init__(self, network, dtype: torch.dtype = torch.float32, fused: bool | None = None):
         self.dtype = dtype
         device = next(network.parameters()).device
-        self.fused = device.type == "cpu" and has_fused() if fused is None else fused
+        on_cpu = device.type == "cpu"
+        self.fused = on_cpu and has_fused() if fused is None else fused
+        self._kernels = on_cpu and dtype == torch.float32 and fused is not False
         self.linear = network.manipulator.linear
         encoder, manipulator, decoder = network.encoder, network.manipulator, network.decoder
         with torch.no_grad():
             self.first, self.down = self._kept(encoder.first), self._kept(encoder.down)
             self.texture_in = self._kept(encoder.texture_in)
-            self.shape_in = self._kept(encoder.shape_in)
+            self.shape_in = self._same(encoder.shape_in)
             self.trunk, self.fusion = self._blocks(encoder.trunk), self._blocks(decoder.fusion)
             self.texture_blocks = self._blocks(encoder.texture)
             self.shape_blocks = self._blocks(encoder.shape)
             if not self.linear:
                 names = ("g", "h_in", "h_first", "h_second")
-                self.response_layers = [self._kept(getattr(manipulator, name)) for name in names]
+                self.response_layers = [self._same(getattr(manipulator, name)) for name in names]
             self.texture_up = self._own(*fold_upsampling(decoder.texture_up))
             self.up = self._own(*fold_upsampling(decoder.up))
             weight, bias = fold_last(decoder.last)
@@ -68,7 +70,12 @@ class FoldedOh2018:
         return self._own(layer.weight, layer.bias)
 
     def _blocks(self, blocks) -> list:
-        return [(self._kept(block.first), self._kept(block.second)) for block in blocks]
+        return [(self._same(block.first), self._same(block.second)) for block in blocks]
+
+    def _same(self, layer):
+        """A 3x3 convolution that keeps the size: a kernel, where there is one, or its weights."""
+        kernel = winograd(layer.weight, layer.bias) if self._kernels else None
+        return kernel or self._kept(layer)
 
     def shape(self, frame: Tensor) -> Tensor:
         """The shape representation alone, (N, 32, H / 2, W / 2), of a frame (N, C, H, W)."""
@@ -127,7 +134,9 @@ class FoldedOh2018:
         """Residual blocks; `x` is used up."""
         for first, second in blocks:
             y = self._convolve(x, first, 1, relu=True)
-            if self.fused:
+            if callable(second):
+                second(y, x, into=x)
+            elif self.fused:
                 torch.ops.mkldnn._convolution_pointwise_(
                     x, y, *second, [1, 1], [1, 1], [1, 1], 1, "add", 1.0, None, [], None
                 )
@@ -136,6 +145,8 @@ class FoldedOh2018:
         return x
 
     def _convolve(self, x: Tensor, layer, padding: int, stride: int = 1, relu: bool = False):
+        if callable(layer):
+            return layer(x, slope=0.0 if relu else 1.0)
         if self.fused:
             after = "relu" if relu else "none"
             return convolved(x, *layer, [padding] * 2, [stride] * 2, after=after)

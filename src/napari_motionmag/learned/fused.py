@@ -1,8 +1,9 @@
-"""Convolutions with what follows them, in one pass over memory where PyTorch has that.
+"""Convolutions with what follows them, in one pass over memory where that can be had.
 
-oneDNN applies a rectifier, or adds another array, while the result of a convolution is still in the
-processor's caches. PyTorch's compiler uses these operators; they are not part of its documented
-interface, so that they are tried before they are used.
+Kernels of our own do so for most 3x3 convolutions (see :mod:`napari_motionmag.learned.cpu`), with
+fewer multiplications. oneDNN applies a rectifier, or adds another array, while the result of any
+convolution is still in the processor's caches. PyTorch's compiler uses these operators; they are
+not part of its documented interface, so that they are tried before they are used.
 """
 
 from functools import cache
@@ -11,7 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_motionmag.learned import cpu
+
 SLOPE = 0.1  # of leaky rectifiers, below zero
+_SLOPES = {"none": 1.0, "relu": 0.0, "leaky_relu": SLOPE}
 
 
 class Conv2d(nn.Conv2d):
@@ -28,26 +32,51 @@ class Conv2d(nn.Conv2d):
     def __init__(self, *arguments, after: str = "none", **options):
         super().__init__(*arguments, **options)
         self.after = after
+        self._winograd = None, None  # of which weights, and the kernel
 
     def forward(self, x: Tensor) -> Tensor:
-        if not _fuse(x):
-            y = super().forward(x)
-            if self.after == "relu":
-                return F.relu_(y)
-            return F.leaky_relu_(y, SLOPE) if self.after == "leaky_relu" else y
-        return convolved(x, self.weight, self.bias, *self._geometry, after=self.after)
+        if at_once(x):
+            if (kernel := self._kernel()) is not None:
+                return kernel(x, slope=_SLOPES[self.after])
+            if has_fused():
+                return convolved(x, self.weight, self.bias, *self._geometry, after=self.after)
+        y = super().forward(x)
+        if self.after == "relu":
+            return F.relu_(y)
+        return F.leaky_relu_(y, SLOPE) if self.after == "leaky_relu" else y
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """The convolution of `x` and `other`, added; without the rectifier."""
-        if not _fuse(x):
-            return super().forward(x).add_(other)
-        return torch.ops.mkldnn._convolution_pointwise.binary(
-            x, other, self.weight, self.bias, *self._geometry, "add", 1.0, None, [], None
-        )
+        if at_once(x):
+            if (kernel := self._kernel()) is not None:
+                return kernel(x, other)
+            if has_fused():
+                return torch.ops.mkldnn._convolution_pointwise.binary(
+                    x, other, self.weight, self.bias, *self._geometry, "add", 1.0, None, [], None
+                )
+        return super().forward(x).add_(other)
+
+    def _kernel(self):
+        if self._geometry != ((1, 1), (1, 1), (1, 1), 1) or not cpu.available():
+            return None
+        weights = [w for w in (self.weight, self.bias) if w is not None]
+        now = [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights]
+        if self._winograd[0] != now:
+            self._winograd = now, winograd(self.weight, self.bias)
+        return self._winograd[1]
 
     @property
     def _geometry(self):
         return self.padding, self.stride, self.dilation, self.groups
+
+
+def winograd(weight: Tensor, bias: Tensor | None):
+    """The kernel of a 3x3 convolution with padding 1; None where it cannot be had."""
+    if weight.shape[2:] != (3, 3) or not cpu.available():
+        return None
+    from napari_motionmag.learned.cpu.winograd import Winograd, suits
+
+    return Winograd(weight, bias) if suits(weight) else None
 
 
 def convolved(
@@ -67,13 +96,13 @@ def convolved(
     )
 
 
-def _fuse(x: Tensor) -> bool:
-    """Whether oneDNN's operators do: they know no derivatives, forward or backward, no autocast."""
+def at_once(x: Tensor) -> bool:
+    """Whether what knows no derivatives, forward or backward, and no autocast, will do for `x`."""
     return (
         x.device.type == "cpu"
+        and x.dtype == torch.float32
         and torch.is_inference_mode_enabled()
         and not torch.is_autocast_enabled("cpu")
-        and has_fused()
     )
 
 

@@ -10,10 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_motionmag.learned import cpu
+from napari_motionmag.learned.fused import at_once
+
 # Matched derivative and interpolation filters (Farid and Simoncelli, 2004): the gradient is that
 # of the same band-limited picture that D is smoothed to.
-_SMOOTH = (0.037659, 0.249153, 0.426375, 0.249153, 0.037659)
-_SLOPE = (-0.109604, -0.276690, 0.0, 0.276690, 0.109604)
+SMOOTH = (0.037659, 0.249153, 0.426375, 0.249153, 0.037659)
+SLOPE = (-0.109604, -0.276690, 0.0, 0.276690, 0.109604)
 _BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 # Added to the structure tensor: a share of its trace, and the rounding of 16 bits.
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-8
@@ -44,9 +47,13 @@ def _added(parts: list[Tensor], weights) -> Tensor:
 
 def _products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
     """(N, 6, H / window, W / window): means of gx gx, gx gy, gy gy, gx D, gy D, D D."""
-    gy = _separable(luma, _SLOPE, _SMOOTH)
-    gx = _separable(luma, _SMOOTH, _SLOPE)
-    d = _separable(variation, _SMOOTH, _SMOOTH)
+    if at_once(luma) and cpu.available():
+        from napari_motionmag.learned.cpu import gradients
+
+        return gradients.products(luma, variation, window)
+    gy = _separable(luma, SLOPE, SMOOTH)
+    gx = _separable(luma, SMOOTH, SLOPE)
+    d = _separable(variation, SMOOTH, SMOOTH)
     pairs = ((gx, gx), (gx, gy), (gy, gy), (gx, d), (gy, d), (d, d))
     return torch.cat([F.avg_pool2d(a * b, window) for a, b in pairs], 1)
 

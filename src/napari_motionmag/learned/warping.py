@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_motionmag.learned import cpu
+from napari_motionmag.learned.fused import at_once
+
 _HOLES = (3, 9)  # windows, in blocks of 4 px, from which holes are filled
 _LITTLE = 1e-3  # weight below which a pixel counts as a hole
 
@@ -38,19 +41,23 @@ def splat(values: Tensor, motion: Tensor) -> Tensor:
     count, channels, height, width = values.shape
     to = grid(motion) + motion
     # A frame of pixels around the frame takes what leaves it.
-    x = to[:, :1].clamp(-1, width)
-    y = to[:, 1:].clamp(-1, height)
+    x = to[:, 0].clamp(-1, width)
+    y = to[:, 1].clamp(-1, height)
     left, top = x.floor(), y.floor()
     fx, fy = x - left, y - top
     row = width + 3
+    plane = (height + 3) * row
     first = ((top + 1) * row + left + 1).long()
-    out = values.new_zeros(count, channels, (height + 3) * row)
+    first = first + plane * torch.arange(count, device=first.device).view(-1, 1, 1)
+    sums = [values.new_zeros(count * plane) for _ in range(channels)]
     for dx in (0, 1):
         for dy in (0, 1):
-            share = values * ((fx if dx else 1 - fx) * (fy if dy else 1 - fy))
-            index = (first + (dy * row + dx)).expand_as(share)
-            out = out.scatter_add(2, index.flatten(2), share.flatten(2))
-    return out.view(count, channels, height + 3, row)[..., 1:-2, 1:-2]
+            share = (fx if dx else 1 - fx) * (fy if dy else 1 - fy)
+            index = (first + (dy * row + dx)).flatten()
+            for channel, total in enumerate(sums):  # faster than all channels at once
+                total.scatter_add_(0, index, (values[:, channel] * share).flatten())
+    out = torch.stack([total.view(count, height + 3, row) for total in sums], 1)
+    return out[..., 1:-2, 1:-2]
 
 
 def pull(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,16 +80,24 @@ def pull(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
         (N, 1, H, W), how many pixels arrive: about 1, 0 in holes, 2 where layers cover others.
     """
     weight = importance.exp()
+    if at_once(motion) and cpu.available():
+        from napari_motionmag.learned.cpu import splatting
+
+        sums, blocks = splatting.splat(motion, weight)
+        return splatting.settle(sums, _surroundings(blocks), _LITTLE)
     sums = splat(torch.cat([-motion * weight, weight, torch.ones_like(weight)], 1), motion)
-    coverage = sums[:, 3:]
-    blocks = F.avg_pool2d(sums[:, :3], 4)
+    around = _surroundings(F.avg_pool2d(sums[:, :3], 4))
+    around = F.interpolate(around, scale_factor=4, mode="nearest")
+    return (sums[:, :2] + _LITTLE * around) / (sums[:, 2:3] + _LITTLE), sums[:, 3:]
+
+
+def _surroundings(blocks: Tensor) -> Tensor:
+    """Mean displacements of blocks; those of wider windows where next to nothing arrived."""
     wider = [_box(blocks, window) for window in _HOLES]
     source = wider[-1][:, :2] / (wider[-1][:, 2:] + 1e-6)
-    for level in (*wider[-2::-1], blocks, sums):
-        if level is sums:
-            source = F.interpolate(source, scale_factor=4, mode="nearest")
+    for level in (*wider[-2::-1], blocks):
         source = (level[:, :2] + _LITTLE * source) / (level[:, 2:3] + _LITTLE)
-    return source, coverage
+    return source
 
 
 def _box(x: Tensor, window: int) -> Tensor:

@@ -55,7 +55,7 @@ def build(model: str, config: dict | None = None):
     network, configuration = kinds[model]
     try:
         return network(configuration(**(config or {})))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"config does not fit the network {model!r}: {error}") from None
 
 

@@ -1,0 +1,163 @@
+"""Forward warping: what each pixel carries is added to the four around where it moves to."""
+
+import numpy as np
+import torch
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from torch import Tensor
+
+from napari_motionmag.learned.cpu.threads import shared
+from napari_motionmag.learned.cpu.vectors import I64, Address
+
+_ONE = np.float32(1)
+_FOUR = ir.VectorType(ir.FloatType(), 4)
+Float = types.float32
+
+
+@intrinsic
+def _deposit(typing, x, y, weight, right_share, lower_share, to, row):
+    """Add (-x weight, -y weight, weight, 1) to the four cells from an address on; bytes."""
+
+    def generate(context, builder, signature, arguments):
+        x, y, weight, right_share, lower_share, to, row = arguments
+        one = ir.Constant(ir.FloatType(), 1.0)
+        carried = ir.Constant(_FOUR, ir.Undefined)
+        moved = [builder.fneg(builder.fmul(part, weight)) for part in (x, y)]
+        for lane, number in enumerate([*moved, weight, one]):
+            carried = builder.insert_element(carried, number, ir.IntType(32)(lane))
+        for down, share_y in enumerate((builder.fsub(one, lower_share), lower_share)):
+            line = builder.add(to, row) if down else to
+            for right, share_x in enumerate((builder.fsub(one, right_share), right_share)):
+                share = builder.insert_element(
+                    ir.Constant(_FOUR, ir.Undefined),
+                    builder.fmul(share_x, share_y),
+                    ir.IntType(32)(0),
+                )
+                every = ir.Constant(ir.VectorType(ir.IntType(32), 4), [0] * 4)
+                share = builder.shuffle_vector(share, share, every)
+                cell = builder.inttoptr(builder.add(line, I64(16 * right)), _FOUR.as_pointer())
+                total = builder.load(cell)
+                total.align = 4
+                total = builder.fadd(total, builder.fmul(carried, share))
+                builder.store(total, cell).align = 4
+        return context.get_dummy_value()
+
+    return types.void(*[Float] * 5, *[Address] * 2), generate
+
+
+@njit(inline="always")
+def _limited(to, size):
+    """A frame of pixels around the frame takes what leaves it, and what is no number."""
+    if not to > -_ONE:
+        return -_ONE
+    return min(to, size)
+
+
+@njit(
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, :, ::1])",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def _splat(motion, weight, sums, blocks):
+    height, width = weight.shape
+    row = 16 * (width + 3)
+    for y in range(height):
+        for x in range(width):
+            to_x = _limited(np.float32(x) + motion[0, y, x], np.float32(width))
+            to_y = _limited(np.float32(y) + motion[1, y, x], np.float32(height))
+            left, top = np.floor(to_x), np.floor(to_y)
+            _deposit(
+                motion[0, y, x], motion[1, y, x], weight[y, x], to_x - left, to_y - top,
+                sums.ctypes.data + (int(top) + 1) * row + (int(left) + 1) * 16, row,
+            )  # fmt: skip
+    share = np.float32(1 / 16)
+    for y in range(height // 4):
+        for x in range(width // 4):
+            for k in range(3):
+                total = np.float32(0)
+                for i in range(4):
+                    for j in range(4):
+                        total += sums[4 * y + i + 1, 4 * x + j + 1, k]
+                blocks[k, y, x] = total * share
+
+
+@njit(
+    "void(f4[:, :, ::1], f4[:, :, ::1], f4, f4[:, :, ::1], f4[:, ::1], i8, i8)",
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def _settle(sums, around, little, source, coverage, first, last):
+    for y in range(first, last):
+        for x in range(coverage.shape[1]):
+            weight = _ONE / (sums[y + 1, x + 1, 2] + little)
+            source[0, y, x] = (sums[y + 1, x + 1, 0] + little * around[0, y // 4, x // 4]) * weight
+            source[1, y, x] = (sums[y + 1, x + 1, 1] + little * around[1, y // 4, x // 4]) * weight
+            coverage[y, x] = sums[y + 1, x + 1, 3]
+
+
+def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Where pixels come from, summed up where they arrive.
+
+    Parameters
+    ----------
+    motion : Tensor
+        float32 (N, 2, H, W), displacement x and y in px; H and W are multiples of 4.
+    weight : Tensor
+        float32 (N, 1, H, W).
+
+    Returns
+    -------
+    sums : Tensor
+        (N, H + 3, W + 3, 4): -x weight, -y weight, weight and 1 of all that arrive, with bilinear
+        shares; one row and column before the frame and two behind it.
+    blocks : Tensor
+        (N, 3, H / 4, W / 4), means of the first three over 4 x 4 px.
+    """
+    count, _, height, width = motion.shape
+    sums = torch.zeros(count, height + 3, width + 3, 4)
+    blocks = torch.empty(count, 3, height // 4, width // 4)
+    pictures = zip(motion.contiguous(), weight[:, 0].contiguous(), sums, blocks, strict=True)
+    for picture in pictures:
+        _splat(*(part.numpy() for part in picture))
+    return sums, blocks
+
+
+def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]:
+    """Mean displacements, of the surroundings where next to nothing arrived, and the coverage.
+
+    Parameters
+    ----------
+    sums : Tensor
+        From :func:`splat`.
+    around : Tensor
+        float32 (N, 2, H / 4, W / 4).
+    little : float
+        The weight of the surroundings.
+    """
+    count, height, width = sums.shape[0], sums.shape[1] - 3, sums.shape[2] - 3
+    source, coverage = torch.empty(count, 2, height, width), torch.empty(count, 1, height, width)
+    arrays = [x.numpy() for x in (sums, around.contiguous(), source, coverage[:, 0])]
+
+    def work(picture, first, last):
+        total, near, to, covered = (array[picture] for array in arrays)
+        _settle(total, near, little, to, covered, first, last)
+
+    shared(work, count, height)
+    return source, coverage
+
+
+def right() -> bool:
+    """Whether the kernels do what is expected of them."""
+    motion, weight = torch.zeros(1, 2, 4, 4), torch.full((1, 1, 4, 4), 2.0)
+    motion[:, 0] = 0.25
+    sums, blocks = splat(motion, weight)
+    source, coverage = settle(sums, blocks[:, :2], 0.0)
+    row = torch.tensor([0.75, 1, 1, 1])
+    return bool(
+        torch.equal(coverage, row.expand(1, 1, 4, 4))
+        and torch.equal(blocks[0, 2], torch.full((1, 1), 2 * 15 / 16))
+        and torch.allclose(source, -motion)
+    )

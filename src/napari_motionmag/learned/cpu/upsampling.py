@@ -1,0 +1,100 @@
+"""Convex upsampling by 4: softmax and weighted means in registers, weights read once."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from torch import Tensor
+
+from napari_motionmag.learned.cpu import vectors
+from napari_motionmag.learned.cpu.threads import shared
+from napari_motionmag.learned.cpu.vectors import BYTES, I64, LANES, Address
+
+_CHANNELS = 3
+_FOUR = ir.VectorType(ir.FloatType(), 4)
+
+
+@intrinsic
+def _mean(typing, shares, values, row, plane, to, to_row, to_plane):
+    """LANES of the 16 places in a cell: means of nine values of each channel; bytes."""
+
+    def generate(context, builder, signature, arguments):
+        shares, values, row, plane, to, to_row, to_plane = arguments
+        logits = [vectors.load(builder, shares, 4 * 16 * k) for k in range(9)]
+        top = logits[0]
+        for logit in logits[1:]:
+            top = vectors.largest(builder, top, logit)
+        weights = [vectors.exponential(builder, builder.fsub(x, top)) for x in logits]
+        total = weights[0]
+        for weight in weights[1:]:
+            total = builder.fadd(total, weight)
+        for channel in range(_CHANNELS):
+            mean = vectors.constant(0)
+            for k, weight in enumerate(weights):
+                dy, dx = divmod(k, 3)
+                at = builder.add(values, builder.mul(plane, I64(channel)))
+                at = builder.add(builder.add(at, builder.mul(row, I64(dy))), I64(4 * dx))
+                mean = vectors.multiply_add(builder, vectors.load_spread(builder, at), weight, mean)
+            mean = builder.fdiv(mean, total)
+            for line in range(LANES // 4):
+                places = ir.Constant(
+                    ir.VectorType(ir.IntType(32), 4), [4 * line + k for k in range(4)]
+                )
+                part = builder.shuffle_vector(mean, mean, places)
+                at = builder.add(to, builder.mul(to_plane, I64(channel)))
+                at = builder.add(at, builder.mul(to_row, I64(line)))
+                builder.store(part, builder.inttoptr(at, _FOUR.as_pointer())).align = 4
+        return context.get_dummy_value()
+
+    return types.void(*[Address] * 7), generate
+
+
+@njit("void(i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=True)
+def _upsample(shares, values, to, height, width, first, last):
+    row, to_row = 4 * (width + 2), 16 * width
+    plane, to_plane = row * (height + 2), to_row * 4 * height
+    for y in range(first, last):
+        for x in range(width):
+            cell = shares + (y * width + x) * 9 * 64
+            for part in range(0, 64, BYTES):
+                _mean(
+                    cell + part, values + y * row + 4 * x, row, plane,
+                    to + (4 * y + part // 16) * to_row + 16 * x, to_row, to_plane,
+                )  # fmt: skip
+
+
+def upsampled(x: Tensor, weights: Tensor) -> Tensor:
+    """Four times as large; each pixel a convex mean of nine around it.
+
+    Parameters
+    ----------
+    x : Tensor
+        float32 (N, 3, H, W).
+    weights : Tensor
+        float32 (N, 144, H, W), logits of nine neighbours for each of 16 places.
+    """
+    count, channels, height, width = x.shape
+    if channels != _CHANNELS:
+        raise ValueError(f"x must have {_CHANNELS} channels, got {channels}")
+    weights = weights.contiguous(memory_format=torch.channels_last)
+    values = F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous()
+    out = torch.empty(count, channels, 4 * height, 4 * width)
+
+    def work(picture, first, last):
+        arrays = (array[picture].data_ptr() for array in (weights, values, out))
+        _upsample(*arrays, height, width, first, last)
+
+    shared(work, count, height)
+    return out
+
+
+def right() -> bool:
+    """Whether the kernel does what is expected of it."""
+    x, weights = torch.zeros(1, 3, 2, 2), torch.zeros(1, 144, 2, 2)
+    x[..., 1] = 1.0
+    weights[:, :16] = math.log(4)  # the neighbour above and to the left has a third of all
+    wanted = torch.tensor([1 / 4] * 4 + [1 / 2] * 4)
+    return torch.allclose(upsampled(x, weights), wanted.expand(1, 3, 8, 8), atol=1e-6)

@@ -1,0 +1,133 @@
+"""Vector registers inside numba kernels, as LLVM instructions.
+
+Loops are left to numba; what a loop does to one register of numbers is written here, so that it
+stays in registers. Addresses are integers, in bytes.
+"""
+
+import math
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+I64 = ir.IntType(64)
+_I32 = ir.IntType(32)
+_F32 = ir.FloatType()
+Address = types.int64
+
+
+def _registers() -> tuple[int, int]:
+    """Numbers of float32 in a vector register, and registers, of this processor."""
+    has = llvmlite.binding.get_host_cpu_features()
+    if has.get("avx512f"):
+        return 16, 32
+    if has.get("avx2") and has.get("fma"):
+        return 8, 16
+    if llvmlite.binding.get_default_triple().startswith(("aarch64", "arm64")):
+        return 4, 32
+    raise ImportError("the kernels need AVX2 with FMA, AVX-512 or 64-bit ARM")
+
+
+LANES, REGISTERS = _registers()
+BYTES = 4 * LANES  # of a register
+_VECTOR = ir.VectorType(_F32, LANES)
+
+
+def constant(value: float) -> ir.Constant:
+    """A register that holds `value` in all its lanes."""
+    return ir.Constant(_VECTOR, [float(value)] * LANES)
+
+
+def load(builder, address, offset: int = 0):
+    """The register at an address."""
+    if offset:
+        address = builder.add(address, I64(offset))
+    loaded = builder.load(builder.inttoptr(address, _VECTOR.as_pointer()))
+    loaded.align = 4
+    return loaded
+
+
+def store(builder, value, address, offset: int = 0) -> None:
+    """Write a register to an address."""
+    if offset:
+        address = builder.add(address, I64(offset))
+    builder.store(value, builder.inttoptr(address, _VECTOR.as_pointer())).align = 4
+
+
+def spread(builder, number):
+    """A register with `number` in all its lanes."""
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(undefined, number, _I32(0))
+    return builder.shuffle_vector(
+        first, undefined, ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+    )
+
+
+def load_spread(builder, address):
+    """A register with the number at an address in all its lanes."""
+    loaded = builder.load(builder.inttoptr(address, _F32.as_pointer()))
+    loaded.align = 4
+    return spread(builder, loaded)
+
+
+def multiply_add(builder, a, b, c):
+    """``a b + c``, rounded once."""
+    return _llvm(builder, "fma", a, b, c)
+
+
+def _rounded(builder, x):
+    return _llvm(builder, "rint", x)
+
+
+def _llvm(builder, name, *vectors):
+    name = f"llvm.{name}.v{LANES}f32"
+    known = builder.module.globals.get(name)
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(vectors))
+    return builder.call(known or ir.Function(builder.module, kind, name), vectors)
+
+
+def largest(builder, a, b):
+    """The larger one, lane by lane."""
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+def exponential(builder, x):
+    """e to the power of numbers of at most 0, to the last bits."""
+    x = largest(builder, x, constant(-87))
+    power = _rounded(builder, builder.fmul(x, constant(1 / math.log(2))))
+    # ln 2 in two parts: the product with the first is exact
+    rest = multiply_add(builder, power, constant(-_LN2_HIGH), x)
+    rest = multiply_add(builder, power, constant(_LN2_HIGH - math.log(2)), rest)
+    value = constant(1 / math.factorial(7))
+    for order in range(6, -1, -1):
+        value = multiply_add(builder, value, rest, constant(1 / math.factorial(order)))
+    whole = ir.VectorType(_I32, LANES)
+    exponent = builder.add(builder.fptosi(power, whole), ir.Constant(whole, [127] * LANES))
+    scale = builder.bitcast(builder.shl(exponent, ir.Constant(whole, [23] * LANES)), _VECTOR)
+    return builder.fmul(value, scale)
+
+
+_LN2_HIGH = 0.693359375
+
+
+@intrinsic
+def clear(typing, to):
+    """Write zeros to the register at an address."""
+
+    def generate(context, builder, signature, arguments):
+        store(builder, constant(0), arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(Address), generate
+
+
+@intrinsic
+def copy(typing, source, to):
+    """Copy a register from an address to another."""
+
+    def generate(context, builder, signature, arguments):
+        store(builder, load(builder, arguments[0]), arguments[1])
+        return context.get_dummy_value()
+
+    return types.void(Address, Address), generate
