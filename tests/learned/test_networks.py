@@ -154,5 +154,5 @@ def test_halo_covers_the_receptive_field(kind, request):
 
 
 def test_config_round_trip():
-    config = DifferenceConfig(quarter=32, drawing=(16, 24, 32))
+    config = DifferenceConfig(quarter=32, drawing=(16, 24, 32, 24))
     assert DifferenceConfig(**config.to_dict()) == config

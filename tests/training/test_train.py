@@ -14,7 +14,7 @@ from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.scenes import SceneMaker
 from napari_motionmag.training.train import Settings, Trainer, main, pick_device, run
 
-SMALL = {"half": 8, "quarter": 8, "eighth": 8, "context": 4, "drawing": (8, 8, 8)}
+SMALL = {"half": 8, "quarter": 8, "eighth": 8, "context": 4, "drawing": (8, 8, 8, 8)}
 
 
 def _settings(**changes):

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_motionmag.learned.fused import Conv2d
+from napari_motionmag.learned import cpu
+from napari_motionmag.learned.fused import Conv2d, at_once
 from napari_motionmag.learned.local_motion import CANDIDATES, FEATURES, candidates, limited
 from napari_motionmag.learned.warping import pull, sample
 
@@ -31,8 +32,11 @@ class DifferenceConfig:
         Channels at 1/2, 1/4 and 1/8 of the resolution, where motion is found.
     context : int
         Channels at 1/2 that are moved with the frame.
+    hidden : int
+        Channels inside the residual blocks where motion is found.
     drawing : tuple of int
-        Channels at 1/2, 1/4 and 1/8 where the moved frame is finished.
+        Channels at 1/2, 1/4 and 1/8 where the moved frame is finished, and inside its residual
+        blocks.
     limit : float
         Longest displacement that is added, in px.
     gate : float
@@ -43,10 +47,11 @@ class DifferenceConfig:
     """
 
     half: int = 32
-    quarter: int = 64
-    eighth: int = 96
+    quarter: int = 48
+    eighth: int = 64
     context: int = 8
-    drawing: tuple[int, int, int] = (32, 64, 96)
+    hidden: int = 32
+    drawing: tuple[int, int, int, int] = (32, 48, 64, 48)
     limit: float = 48.0
     gate: float = 0.001
     channels: int = 3
@@ -58,10 +63,11 @@ class DifferenceConfig:
 class ResidualBlock(nn.Module):
     """Conv 3x3, ReLU, conv 3x3 and a skip; no normalisation."""
 
-    def __init__(self, width: int, *, scale: float = 1.0):
+    def __init__(self, width: int, hidden: int | None = None, *, scale: float = 1.0):
         super().__init__()
-        self.first = Conv2d(width, width, 3, padding=1, after="relu")
-        self.second = Conv2d(width, width, 3, padding=1)
+        hidden = hidden or width
+        self.first = Conv2d(width, hidden, 3, padding=1, after="relu")
+        self.second = Conv2d(hidden, width, 3, padding=1)
         with torch.no_grad():
             self.second.weight.mul_(scale)
 
@@ -69,8 +75,8 @@ class ResidualBlock(nn.Module):
         return self.second.plus(self.first(x), x)
 
 
-def _blocks(width: int, number: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width, scale=number**-0.5) for _ in range(number)))
+def _blocks(width: int, hidden: int, number: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width, hidden, scale=number**-0.5) for _ in range(number)))
 
 
 class MotionNet(nn.Module):
@@ -78,16 +84,16 @@ class MotionNet(nn.Module):
 
     def __init__(self, config: DifferenceConfig):
         super().__init__()
-        half, quarter, eighth = config.half, config.quarter, config.eighth
+        half, quarter, eighth, hidden = config.half, config.quarter, config.eighth, config.hidden
         self.head = Conv2d(4 * (config.channels + 2), half, 3, padding=1, after="relu")
         self.down = Conv2d(half, quarter, 3, stride=2, padding=1)
         # what was seen there, and what least squares made of it
         self.merge = Conv2d(quarter + CANDIDATES * FEATURES, quarter, 1, after="relu")
-        self.fine = _blocks(quarter, 1)
+        self.fine = _blocks(quarter, hidden, 1)
         self.deeper = Conv2d(quarter, eighth, 3, stride=2, padding=1, after="relu")
-        self.coarse = _blocks(eighth, 3)
+        self.coarse = _blocks(eighth, hidden, 3)
         self.back = Conv2d(eighth, quarter, 1)
-        self.body = _blocks(quarter, 2)
+        self.body = _blocks(quarter, hidden, 2)
         # choice of a candidate or none, spreading, gain, importance, correction
         self.outputs = (CANDIDATES + 1, 9 * len(SPREADS), 1, 1, 2)
         self.choose = Conv2d(quarter, sum(self.outputs), 3, padding=1)
@@ -160,15 +166,17 @@ def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
 
 def _upsampled(x: Tensor, weights: Tensor) -> Tensor:
     """Four times as large; each pixel a convex mean of nine around it (RAFT, ECCV 2020)."""
+    if at_once(x) and cpu.available():
+        from napari_motionmag.learned.cpu import upsampling
+
+        return upsampling.upsampled(x, weights)
     count, channels, height, width = x.shape
-    shares = weights.contiguous().view(count, 9, 1, 16, height, width).softmax(1)
-    around = F.pad(x, (1, 1, 1, 1), mode="replicate")[:, :, None]
-    out = x.new_zeros(count, channels, 16, height, width)
-    for k in range(9):
-        dy, dx = divmod(k, 3)
-        part = around[..., dy : dy + height, dx : dx + width]
-        out = torch.addcmul(out, part, shares[:, k])
-    return F.pixel_shuffle(out.flatten(1, 2), 4)
+    shares = weights.permute(0, 2, 3, 1).reshape(-1, 9, 16).softmax(1)
+    around = F.pad(x, (1, 1, 1, 1), mode="replicate").unfold(2, 3, 1).unfold(3, 3, 1)
+    around = around.permute(0, 2, 3, 1, 4, 5).reshape(-1, channels, 9)
+    with torch.autocast(x.device.type, enabled=False):
+        out = torch.bmm(around, shares).view(count, height, width, channels, 4, 4)
+    return out.permute(0, 3, 1, 4, 2, 5).reshape(count, channels, 4 * height, 4 * width)
 
 
 class DrawingNet(nn.Module):
@@ -176,17 +184,17 @@ class DrawingNet(nn.Module):
 
     def __init__(self, config: DifferenceConfig):
         super().__init__()
-        half, quarter, eighth = config.drawing
+        half, quarter, eighth, hidden = config.drawing
         inputs = 4 * (config.channels + 1) + config.context
         # Before a last layer of zeros plain rectifiers all shut in an early training, for good.
         leaky = {"after": "leaky_relu"}
         self.head = Conv2d(inputs, half, 3, padding=1, **leaky)
         self.down = Conv2d(half, quarter, 3, stride=2, padding=1, **leaky)
-        self.fine = _blocks(quarter, 1)
+        self.fine = _blocks(quarter, hidden, 1)
         self.deeper = Conv2d(quarter, eighth, 3, stride=2, padding=1, **leaky)
-        self.coarse = _blocks(eighth, 2)
+        self.coarse = _blocks(eighth, hidden, 2)
         self.rise = Conv2d(eighth, quarter, 1)
-        self.body = _blocks(quarter, 1)
+        self.body = _blocks(quarter, hidden, 1)
         self.back = Conv2d(quarter, 2 * half, 1, **leaky)
         self.fuse = Conv2d(half + half // 2, half, 3, padding=1, **leaky)
         self.tail = Conv2d(half, 4 * config.channels, 3, padding=1)
