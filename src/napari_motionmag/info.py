@@ -23,6 +23,7 @@ PACKAGES = (
     "matplotlib",
     "scikit-image",
     "imagecodecs",
+    "numba",
     "PyQt6",
 )
 
@@ -35,7 +36,8 @@ def gather() -> dict:
     dict
         Of what JSON can hold: ``version``, ``python``, ``platform``, ``packages`` (name to
         version, None where it is not installed), ``device`` (``name``, ``description``,
-        ``memory_bytes``, ``precision``, ``threads``) and ``weights`` (a list of ``name``,
+        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: whether numba's are used on the
+        CPU) and ``weights`` (a list of ``name``,
         ``path``, ``sha256``, ``description`` and ``card``).
     """
     return {
@@ -60,6 +62,7 @@ def _device() -> dict:
     import torch
 
     from napari_motionmag.device import choose_device
+    from napari_motionmag.learned import cpu
     from napari_motionmag.learned.engine import engine
 
     device = choose_device(None)
@@ -73,6 +76,7 @@ def _device() -> dict:
         "memory_bytes": memory,
         "precision": str(engine(device=str(device)).dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
+        "kernels": cpu.available(),
     }
 
 
@@ -100,7 +104,7 @@ def as_text(facts: dict) -> str:
         f"napari-motionmag {facts['version']}",
         f"Python {facts['python']} on {facts['platform']}",
         f"Device {device['name']} ({device['description']}{room}), {device['precision']}, "
-        f"{device['threads']} CPU threads",
+        f"{device['threads']} CPU threads {'with' if device['kernels'] else 'without'} kernels",
         "",
         "Packages",
         *(f"  {name:14} {found or 'not installed'}" for name, found in facts["packages"].items()),

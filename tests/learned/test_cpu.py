@@ -1,6 +1,7 @@
 """Kernels of our own give what PyTorch gives."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -158,15 +159,24 @@ def test_upsampling(without):
             assert _upsampled(x, far * weights).isfinite().all()
 
 
-def test_pull(without):
-    motion, importance = 5 * noise(2, 2, 24, 36), noise(2, 1, 24, 36, seed=1)
-    motion[0, :, 3, 4] = torch.tensor([1e9, -1e9])  # leaves the frame
+@pytest.mark.parametrize(("height", "width"), [(24, 36), (300, 20)])
+@pytest.mark.parametrize("largest", [5, 60, 1e9])
+def test_pull(without, height, width, largest):
+    motion, importance = 5 * noise(2, 2, height, width), noise(2, 1, height, width, seed=1)
+    motion[0, :, 3, 4] = torch.tensor([largest, -largest])
     plain = without(pull, motion, importance)
-    with torch.inference_mode():
-        found = pull(motion, importance)
-    for mine, its in zip(found, plain, strict=True):
-        assert (mine - its).abs().max() <= 1e-4
-        assert mine.shape == its.shape
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            with torch.inference_mode():
+                found.append(pull(motion, importance))
+    finally:
+        torch.set_num_threads(before)
+    for one, more, its in zip(*found, plain, strict=True):
+        assert torch.equal(one, more)
+        assert (one - its).abs().max() <= 1e-4
+        assert one.shape == its.shape
 
 
 def test_motion_that_is_no_number_does_no_harm():
@@ -218,6 +228,25 @@ def test_switch_in_the_environment():
             env={**os.environ, cpu.SWITCH: switch},
         )
         assert done.stdout.strip() == expected
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="registers of x86")
+def test_registers_of_other_processors(tmp_path):
+    code = (
+        "from napari_motionmag.learned import cpu\n"
+        "from napari_motionmag.learned.cpu import vectors\n"
+        "print(vectors.LANES, cpu.available())"
+    )
+    asked = {
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx,+bmi,+bmi2",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **asked}
+    )
+    assert done.stdout.split() == ["8", "True"]
 
 
 def test_without_a_compiler_that_works(monkeypatch, caplog):

@@ -97,12 +97,13 @@ def convolved(
 
 
 def at_once(x: Tensor) -> bool:
-    """Whether what knows no derivatives, forward or backward, and no autocast, will do for `x`."""
+    """Whether what knows no derivatives, no autocast and no compiler will do for `x`."""
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
         and torch.is_inference_mode_enabled()
         and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
     )
 
 

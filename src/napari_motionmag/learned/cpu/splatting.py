@@ -11,6 +11,7 @@ from napari_motionmag.learned.cpu.threads import shared
 from napari_motionmag.learned.cpu.vectors import I64, Address
 
 _ONE = np.float32(1)
+_BAND = 128  # rows, at least, that a thread moves at a time
 _FOUR = ir.VectorType(ir.FloatType(), 4)
 Float = types.float32
 
@@ -55,15 +56,15 @@ def _limited(to, size):
 
 
 @njit(
-    "void(f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, :, ::1])",
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], i8, i8)",
     nogil=True,
     cache=True,
     error_model="numpy",
 )
-def _splat(motion, weight, sums, blocks):
+def _splat(motion, weight, sums, first, last):
     height, width = weight.shape
     row = 16 * (width + 3)
-    for y in range(height):
+    for y in range(first, last):
         for x in range(width):
             to_x = _limited(np.float32(x) + motion[0, y, x], np.float32(width))
             to_y = _limited(np.float32(y) + motion[1, y, x], np.float32(height))
@@ -72,9 +73,13 @@ def _splat(motion, weight, sums, blocks):
                 motion[0, y, x], motion[1, y, x], weight[y, x], to_x - left, to_y - top,
                 sums.ctypes.data + (int(top) + 1) * row + (int(left) + 1) * 16, row,
             )  # fmt: skip
+
+
+@njit("void(f4[:, :, ::1], f4[:, :, ::1], i8, i8)", nogil=True, cache=True)
+def _means(sums, blocks, first, last):
     share = np.float32(1 / 16)
-    for y in range(height // 4):
-        for x in range(width // 4):
+    for y in range(first, last):
+        for x in range(blocks.shape[2]):
             for k in range(3):
                 total = np.float32(0)
                 for i in range(4):
@@ -119,9 +124,24 @@ def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     count, _, height, width = motion.shape
     sums = torch.zeros(count, height + 3, width + 3, 4)
     blocks = torch.empty(count, 3, height // 4, width // 4)
-    pictures = zip(motion.contiguous(), weight[:, 0].contiguous(), sums, blocks, strict=True)
-    for picture in pictures:
-        _splat(*(part.numpy() for part in picture))
+    means = blocks.numpy()
+    arrays = [x.numpy() for x in (motion.contiguous(), weight[:, 0].contiguous(), sums)]
+    bands = max(1, height // _BAND)
+    if not 2 * motion[:, 1].abs().max() + 4 <= _BAND:  # too far, or no number
+        bands = 1
+    for start in (0, 1):  # every other band: they do not reach each other
+
+        def work(picture, first, last, start=start):
+            for band in range(2 * first + start, 2 * last + start, 2):
+                rows = height * band // bands, height * (band + 1) // bands
+                _splat(*(array[picture] for array in arrays), *rows)
+
+        shared(work, count, (bands + 1 - start) // 2)
+    shared(
+        lambda picture, first, last: _means(arrays[2][picture], means[picture], first, last),
+        count,
+        height // 4,
+    )
     return sums, blocks
 
 

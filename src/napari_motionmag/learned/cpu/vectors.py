@@ -2,13 +2,16 @@
 
 Loops are left to numba; what a loop does to one register of numbers is written here, so that it
 stays in registers. Addresses are integers, in bytes.
+
+numba's cache of a kernel notices changes of the file that the kernel is in, not of this one: after
+changing it, remove the ``__pycache__`` beside it.
 """
 
 import math
 
 import llvmlite.binding
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 
 I64 = ir.IntType(64)
@@ -18,11 +21,15 @@ Address = types.int64
 
 
 def _registers() -> tuple[int, int]:
-    """Numbers of float32 in a vector register, and registers, of this processor."""
-    has = llvmlite.binding.get_host_cpu_features()
-    if has.get("avx512f"):
+    """Numbers of float32 in a vector register, and registers, of what numba compiles for."""
+    asked = config.CPU_FEATURES  # of NUMBA_CPU_FEATURES
+    host = llvmlite.binding.get_host_cpu_features()
+    has = {name for name, there in host.items() if there}
+    if asked is not None:
+        has = {name[1:] for name in asked.split(",") if name.startswith("+")}
+    if "avx512f" in has:
         return 16, 32
-    if has.get("avx2") and has.get("fma"):
+    if {"avx2", "fma"} <= has:
         return 8, 16
     if llvmlite.binding.get_default_triple().startswith(("aarch64", "arm64")):
         return 4, 32

@@ -189,11 +189,11 @@ def _distance(pixel):
 
 
 @njit(nogil=True, cache=True)
-def _enter(x, scratch, edge, height, width, pixel, top, first, count):
-    """Transform `count` tiles of a row; `pixel`: bytes of one."""
-    place = _distance(pixel)
+def _enter(x, scratch, edge, height, width, pixel, first, count):
+    """Transform `count` tiles from the `first` on, row by row; `pixel`: bytes of one."""
+    place, across = _distance(pixel), (width + 3) // 4
     for tile in range(count):
-        left = 4 * (first + tile) - 1
+        top, left = 4 * ((first + tile) // across) - 1, 4 * ((first + tile) % across) - 1
         to = scratch + tile * pixel
         source, row = x + (top * width + left) * pixel, width * pixel
         if top < 0 or left < 0 or top + 6 > height or left + 6 > width:
@@ -235,11 +235,11 @@ def _multiply(scratch, weights, products, pixel, drawn, panel, count):
 
 
 @njit(nogil=True, cache=True)
-def _leave(products, bias, slope, other, y, edge, height, width, drawn, top, first, count):
+def _leave(products, bias, slope, other, y, edge, height, width, drawn, first, count):
     """Transform back and write what lies within the picture; `drawn`: bytes of a pixel."""
-    place = _distance(drawn)
+    place, across = _distance(drawn), (width + 3) // 4
     for tile in range(count):
-        left = 4 * (first + tile)
+        top, left = 4 * ((first + tile) // across), 4 * ((first + tile) % across)
         at = (top * width + left) * drawn
         source, to, added, row = products + tile * drawn, y + at, other + at, width * drawn
         down, right = min(4, height - top), min(4, width - left)
@@ -271,18 +271,14 @@ def _copy_cells(source, source_row, to, row, down, right, pixel):
 def _convolve(
     x, weights, bias, slope, other, y, scratch, height, width, pixel, drawn, panel, first, last
 ):
-    """Rows of tiles `first` to `last` of one picture; addresses of channels-last arrays."""
+    """Tiles `first` to `last` of one picture; addresses of channels-last arrays."""
     products = scratch + 36 * _distance(pixel)
     edge = products + 36 * _distance(drawn)
-    across = (width + 3) // 4
-    for row in range(first, last):
-        for start in range(0, across, _TILES):
-            count = min(_TILES, across - start)
-            _enter(x, scratch, edge, height, width, pixel, 4 * row - 1, start, count)
-            _multiply(scratch, weights, products, pixel, drawn, panel, count)
-            _leave(
-                products, bias, slope, other, y, edge, height, width, drawn, 4 * row, start, count
-            )
+    for start in range(first, last, _TILES):
+        count = min(_TILES, last - start)
+        _enter(x, scratch, edge, height, width, pixel, start, count)
+        _multiply(scratch, weights, products, pixel, drawn, panel, count)
+        _leave(products, bias, slope, other, y, edge, height, width, drawn, start, count)
 
 
 class Winograd:
@@ -385,7 +381,7 @@ class Winograd:
                 first, last,
             )  # fmt: skip
 
-        shared(work, count, -(-height // 4))
+        shared(work, count, -(-height // 4) * -(-width // 4))
         return y if self._drawn == self.outputs else y[:, : self.outputs]
 
 
