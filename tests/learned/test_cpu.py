@@ -78,6 +78,26 @@ def test_errors_are_those_of_rounding():
     assert ours <= 8 * plain
 
 
+def test_two_inputs_side_by_side():
+    from napari_motionmag.learned.cpu.winograd import Winograd
+
+    layer = fused.Conv2d(lanes(3), lanes(2), 3, padding=1, after="relu")
+    for first, second in ((1, 2), (2, 1)):
+        x, beside = noise(2, lanes(first), 9, 14), noise(2, lanes(second), 9, 14, seed=1)
+        joined = torch.cat([x, beside], 1)
+        with torch.inference_mode():
+            found = layer.of_both(x, beside)
+            assert torch.equal(found, layer(joined))
+            plain = F.conv2d(joined, layer.weight, layer.bias, padding=1).relu()
+            assert (found - plain).abs().max() <= 2e-5
+            odd = layer.of_both(joined[:, :5], joined[:, 5:])
+        assert torch.equal(odd, found)
+    kernel = Winograd(layer.weight)
+    for wrong in (joined[:, :5], joined[:1, lanes(2) :], joined[..., :4][:, lanes(2) :]):
+        with pytest.raises(ValueError, match="x must be float32"):
+            kernel(joined[:, : lanes(2)], beside=wrong)
+
+
 @pytest.mark.parametrize("outputs", [1, 5, 37])
 def test_outputs_of_any_number(outputs):
     from napari_motionmag.learned.cpu.winograd import Winograd

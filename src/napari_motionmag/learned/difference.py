@@ -217,8 +217,16 @@ class DrawingNet(nn.Module):
         x = self.fine(self.down(skip))
         wide = self.rise(self.coarse(self.deeper(x)))
         deep = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
-        fused = torch.cat([F.pixel_shuffle(self.back(deep), 2), skip], 1)
-        return F.pixel_shuffle(self.tail(self.fuse(fused)), 2)
+        fused = self.fuse.of_both(_shuffled(self.back(deep)), skip)
+        return F.pixel_shuffle(self.tail(fused), 2)
+
+
+def _shuffled(x: Tensor) -> Tensor:
+    """``F.pixel_shuffle(x, 2)``, channels last, as the next convolution takes it."""
+    count, channels, height, width = x.shape
+    cells = x.permute(0, 2, 3, 1).unflatten(3, (channels // 4, 2, 2))
+    pixels = cells.permute(0, 1, 4, 2, 5, 3).reshape(count, 2 * height, 2 * width, -1)
+    return pixels.permute(0, 3, 1, 2)
 
 
 class DifferenceNet(nn.Module):

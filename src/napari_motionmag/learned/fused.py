@@ -56,6 +56,12 @@ class Conv2d(nn.Conv2d):
                 )
         return super().forward(x).add_(other)
 
+    def of_both(self, x: Tensor, beside: Tensor) -> Tensor:
+        """The convolution of both, their channels joined, and the rectifier."""
+        if at_once(x) and (kernel := self._kernel()) is not None and kernel.takes(x, beside):
+            return kernel(x, beside=beside, slope=_SLOPES[self.after])
+        return self(torch.cat([x, beside], 1))
+
     def _kernel(self):
         if self._geometry != ((1, 1), (1, 1), (1, 1), 1) or not cpu.available():
             return None

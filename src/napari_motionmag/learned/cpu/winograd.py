@@ -189,12 +189,15 @@ def _distance(pixel):
 
 
 @njit(nogil=True, cache=True)
-def _enter(x, scratch, edge, height, width, pixel, first, count):
-    """Transform `count` tiles from the `first` on, row by row; `pixel`: bytes of one."""
-    place, across = _distance(pixel), (width + 3) // 4
+def _enter(x, pixel, scratch, whole, edge, height, width, first, count):
+    """Transform `count` tiles from the `first` on, row by row.
+
+    `pixel`: bytes of one in `x`; `whole`: with the channels of all inputs.
+    """
+    place, across = _distance(whole), (width + 3) // 4
     for tile in range(count):
         top, left = 4 * ((first + tile) // across) - 1, 4 * ((first + tile) % across) - 1
-        to = scratch + tile * pixel
+        to = scratch + tile * whole
         source, row = x + (top * width + left) * pixel, width * pixel
         if top < 0 or left < 0 or top + 6 > height or left + 6 > width:
             for i in range(6):
@@ -267,17 +270,24 @@ def _copy_cells(source, source_row, to, row, down, right, pixel):
             vectors.copy(source + i * source_row + at, to + i * row + at)
 
 
-@njit("void(i8, i8, i8, f4, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=True)
+@njit(
+    "void(i8, i8, i8, i8, i8, i8, f4, i8, i8, i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=True
+)
 def _convolve(
-    x, weights, bias, slope, other, y, scratch, height, width, pixel, drawn, panel, first, last
-):
+    x, pixel, beside, pixel_beside, weights, bias, slope, other, y, drawn, panel, scratch,
+    height, width, first, last,
+):  # fmt: skip
     """Tiles `first` to `last` of one picture; addresses of channels-last arrays."""
-    products = scratch + 36 * _distance(pixel)
+    whole = pixel + pixel_beside
+    products = scratch + 36 * _distance(whole)
     edge = products + 36 * _distance(drawn)
     for start in range(first, last, _TILES):
         count = min(_TILES, last - start)
-        _enter(x, scratch, edge, height, width, pixel, start, count)
-        _multiply(scratch, weights, products, pixel, drawn, panel, count)
+        _enter(x, pixel, scratch, whole, edge, height, width, start, count)
+        if pixel_beside:
+            at = scratch + pixel
+            _enter(beside, pixel_beside, at, whole, edge, height, width, start, count)
+        _multiply(scratch, weights, products, whole, drawn, panel, count)
         _leave(products, bias, slope, other, y, edge, height, width, drawn, start, count)
 
 
@@ -315,11 +325,17 @@ class Winograd:
         if bias is not None:
             self._bias[: self.outputs] = bias.detach()
 
+    @staticmethod
+    def takes(x: Tensor, beside: Tensor) -> bool:
+        """Whether these can be taken side by side, without joining them first."""
+        return x.shape[1] % LANES == 0 and beside.shape[1] % LANES == 0
+
     def __call__(
         self,
         x: Tensor,
         other: Tensor | None = None,
         *,
+        beside: Tensor | None = None,
         slope: float = 1.0,
         into: Tensor | None = None,
     ) -> Tensor:
@@ -331,6 +347,8 @@ class Winograd:
             float32 (N, I, H, W) on the CPU.
         other : Tensor, optional
             (N, O, H, W), added.
+        beside : Tensor, optional
+            The last of the I channels, if not in `x`; a multiple of ``LANES``, as those in `x`.
         slope : float
             Below zero, at most 1: 0 is a rectifier, 1 changes nothing.
         into : Tensor, optional
@@ -342,13 +360,20 @@ class Winograd:
         Tensor
             (N, O, H, W), channels last.
         """
-        count, channels, height, width = x.shape
-        if channels != self.inputs or x.dtype != torch.float32 or x.device.type != "cpu":
+        given = [x] if beside is None else [x, beside]
+        channels = [part.shape[1] for part in given]
+        count, _, height, width = x.shape
+        if (
+            sum(channels) != self.inputs
+            or any(number % LANES for number in channels)
+            or any(part.shape != (count, part.shape[1], height, width) for part in given)
+            or any(part.dtype != torch.float32 or part.device.type != "cpu" for part in given)
+        ):
+            found = " and ".join(f"{part.dtype} {tuple(part.shape)}" for part in given)
             raise ValueError(
-                f"x must be float32 (N, {self.inputs}, H, W) on the CPU, "
-                f"got {x.dtype} {tuple(x.shape)} on {x.device}"
+                f"x must be float32 (N, {self.inputs}, H, W) on the CPU, got {found} on {x.device}"
             )
-        x = x.contiguous(memory_format=torch.channels_last)
+        given = [part.contiguous(memory_format=torch.channels_last) for part in given]
         wanted = count, self.outputs, height, width
         y = into
         if y is None:
@@ -373,12 +398,13 @@ class Winograd:
         size = 36 * (_TILES * (pixel + drawn) + 128 + max(pixel, drawn)) + 64
 
         def work(number, first, last):
+            sources = [(part[number].data_ptr(), 4 * part.shape[1]) for part in given]
+            at, beside_at = [*sources, (0, 0)][:2]
             scratch = torch.empty(size, dtype=torch.uint8)
             _convolve(
-                x[number].data_ptr(), self._weights.data_ptr(), self._bias.data_ptr(), slope,
-                0 if other is None else other[number].data_ptr(), y[number].data_ptr(),
-                -(-scratch.data_ptr() // 64) * 64, height, width, pixel, drawn, self._panel,
-                first, last,
+                *at, *beside_at, self._weights.data_ptr(), self._bias.data_ptr(), slope,
+                0 if other is None else other[number].data_ptr(), y[number].data_ptr(), drawn,
+                self._panel, -(-scratch.data_ptr() // 64) * 64, height, width, first, last,
             )  # fmt: skip
 
         shared(work, count, -(-height // 4) * -(-width // 4))
