@@ -36,8 +36,8 @@ def gather() -> dict:
     dict
         Of what JSON can hold: ``version``, ``python``, ``platform``, ``packages`` (name to
         version, None where it is not installed), ``device`` (``name``, ``description``,
-        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: whether numba's are used on the
-        CPU) and ``weights`` (a list of ``name``,
+        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: None, or why
+        numba's are not used on the CPU) and ``weights`` (a list of ``name``,
         ``path``, ``sha256``, ``description`` and ``card``).
     """
     return {
@@ -76,7 +76,7 @@ def _device() -> dict:
         "memory_bytes": memory,
         "precision": str(engine(device=str(device)).dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "kernels": cpu.available(),
+        "kernels": cpu.missing(),
     }
 
 
@@ -104,7 +104,8 @@ def as_text(facts: dict) -> str:
         f"napari-motionmag {facts['version']}",
         f"Python {facts['python']} on {facts['platform']}",
         f"Device {device['name']} ({device['description']}{room}), {device['precision']}, "
-        f"{device['threads']} CPU threads {'with' if device['kernels'] else 'without'} kernels",
+        f"{device['threads']} CPU threads",
+        f"Kernels of numba on the CPU: {device['kernels'] or 'used'}",
         "",
         "Packages",
         *(f"  {name:14} {found or 'not installed'}" for name, found in facts["packages"].items()),

@@ -7,6 +7,7 @@ not part of its documented interface, so that they are tried before they are use
 """
 
 from functools import cache
+from operator import is_not
 
 import torch
 import torch.nn.functional as F
@@ -27,15 +28,24 @@ class Conv2d(nn.Conv2d):
         As for :class:`torch.nn.Conv2d`.
     after : {"none", "relu", "leaky_relu"}
         What follows the convolution.
+
+    Notes
+    -----
+    Kernels of our own are used for weights that need no gradients: to set weights through
+    ``weight.data`` goes unnoticed by them.
     """
+
+    _winograd = None  # weights, their versions, and the kernel made of them
 
     def __init__(self, *arguments, after: str = "none", **options):
         super().__init__(*arguments, **options)
         self.after = after
-        self._winograd = None, None  # of which weights, and the kernel
+
+    def __getstate__(self):
+        return {**self.__dict__, "_winograd": None}  # kernels belong to this processor
 
     def forward(self, x: Tensor) -> Tensor:
-        if at_once(x):
+        if self._at_once(x):
             if (kernel := self._kernel()) is not None:
                 return kernel(x, slope=_SLOPES[self.after])
             if has_fused():
@@ -47,7 +57,7 @@ class Conv2d(nn.Conv2d):
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """The convolution of `x` and `other`, added; without the rectifier."""
-        if at_once(x):
+        if self._at_once(x):
             if (kernel := self._kernel()) is not None:
                 return kernel(x, other)
             if has_fused():
@@ -58,18 +68,29 @@ class Conv2d(nn.Conv2d):
 
     def of_both(self, x: Tensor, beside: Tensor) -> Tensor:
         """The convolution of both, their channels joined, and the rectifier."""
-        if at_once(x) and (kernel := self._kernel()) is not None and kernel.takes(x, beside):
-            return kernel(x, beside=beside, slope=_SLOPES[self.after])
+        if self._at_once(x):
+            kernel = self._kernel()
+            if kernel is not None and kernel.takes(x, beside):
+                return kernel(x, beside=beside, slope=_SLOPES[self.after])
         return self(torch.cat([x, beside], 1))
 
+    def _at_once(self, x: Tensor) -> bool:
+        return at_once(x) and self.padding_mode == "zeros"
+
     def _kernel(self):
-        if self._geometry != ((1, 1), (1, 1), (1, 1), 1) or not cpu.available():
-            return None
+        """The kernel, for weights that nobody trains; None where it cannot be had."""
         weights = [w for w in (self.weight, self.bias) if w is not None]
-        now = [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights]
-        if self._winograd[0] != now:
-            self._winograd = now, winograd(self.weight, self.bias)
-        return self._winograd[1]
+        if (
+            self._geometry != ((1, 1), (1, 1), (1, 1), 1)
+            or any(w.requires_grad or w.is_inference() for w in weights)
+            or not cpu.available()
+        ):
+            return None
+        versions = [w._version for w in weights]
+        known = self._winograd
+        if known is None or known[1] != versions or any(map(is_not, known[0], weights)):
+            self._winograd = known = weights, versions, winograd(self.weight, self.bias)
+        return known[2]
 
     @property
     def _geometry(self):

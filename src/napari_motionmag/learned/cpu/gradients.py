@@ -8,7 +8,7 @@ from torch import Tensor
 
 from napari_motionmag.learned.cpu import vectors
 from napari_motionmag.learned.cpu.threads import shared
-from napari_motionmag.learned.cpu.vectors import BYTES, LANES, Address
+from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, LANES, Address
 from napari_motionmag.learned.local_motion import SLOPE, SMOOTH
 
 
@@ -71,7 +71,7 @@ def _along_row(typing, source, row, sums, sums_row):
     return types.void(*[Address] * 4), generate
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _fill(line, picture, y):
     """A row with its border replicated by two; a row outside is the nearest one."""
     height, width = picture.shape
@@ -85,7 +85,7 @@ def _fill(line, picture, y):
     "void(f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], "
     "i8, i8, i8)",
     nogil=True,
-    cache=True,
+    cache=CACHE,
     error_model="numpy",
 )
 def _products(luma, variation, out, near, between, sums, window, first, last):
@@ -138,8 +138,17 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
         (N, 6, H / window, W / window).
     """
     count, _, height, width = luma.shape
+    shape = count, 1, height, width
+    for name, given in (("luma", luma), ("variation", variation)):
+        if given.dtype != torch.float32 or given.device.type != "cpu" or given.shape != shape:
+            raise ValueError(
+                f"{name} must be float32 {shape} on the CPU, "
+                f"got {given.dtype} {tuple(given.shape)} on {given.device}"
+            )
+    if height % window or width % window:
+        raise ValueError(f"luma must have sides of a multiple of {window}, got {height}x{width}")
     room = -(-(width + 4) // LANES) * LANES + LANES
-    out = torch.empty(count, 6, height // window, width // window)
+    out = luma.new_empty(count, 6, height // window, width // window)
     arrays = [x.numpy() for x in (luma[:, 0].contiguous(), variation[:, 0].contiguous(), out)]
 
     def work(picture, first, last):
@@ -154,9 +163,8 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
 
 def right() -> bool:
     """Whether the kernel does what is expected of it."""
-    ramp = torch.arange(8.0).expand(1, 1, 8, 8)
+    ramp = torch.from_numpy(np.tile(np.arange(8, dtype=np.float32), (1, 1, 8, 1)))
     slope = sum(weight * k for k, weight in enumerate(SLOPE)) * sum(SMOOTH)
     found = products(ramp, 0 * ramp + 3, 1)[0, :, 4, 4]
     level = 3 * sum(SMOOTH) ** 2
-    wanted = torch.tensor([slope**2, 0, 0, slope * level, 0, level**2])
-    return torch.allclose(found, wanted, atol=1e-4)
+    return np.allclose(found.numpy(), [slope**2, 0, 0, slope * level, 0, level**2], atol=1e-4)

@@ -8,7 +8,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from napari_motionmag.learned.cpu.threads import shared
-from napari_motionmag.learned.cpu.vectors import I64, Address
+from napari_motionmag.learned.cpu.vectors import CACHE, I64, Address
 
 _ONE = np.float32(1)
 _BAND = 128  # rows, at least, that a thread moves at a time
@@ -49,16 +49,14 @@ def _deposit(typing, x, y, weight, right_share, lower_share, to, row):
 
 @njit(inline="always")
 def _limited(to, size):
-    """A frame of pixels around the frame takes what leaves it, and what is no number."""
-    if not to > -_ONE:
-        return -_ONE
-    return min(to, size)
+    """A frame of pixels around the frame takes what leaves it."""
+    return min(max(to, -_ONE), size)
 
 
 @njit(
     "void(f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], i8, i8)",
     nogil=True,
-    cache=True,
+    cache=CACHE,
     error_model="numpy",
 )
 def _splat(motion, weight, sums, first, last):
@@ -66,6 +64,8 @@ def _splat(motion, weight, sums, first, last):
     row = 16 * (width + 3)
     for y in range(first, last):
         for x in range(width):
+            if not (motion[0, y, x] == motion[0, y, x] and motion[1, y, x] == motion[1, y, x]):
+                continue  # what is no number goes nowhere
             to_x = _limited(np.float32(x) + motion[0, y, x], np.float32(width))
             to_y = _limited(np.float32(y) + motion[1, y, x], np.float32(height))
             left, top = np.floor(to_x), np.floor(to_y)
@@ -75,7 +75,7 @@ def _splat(motion, weight, sums, first, last):
             )  # fmt: skip
 
 
-@njit("void(f4[:, :, ::1], f4[:, :, ::1], i8, i8)", nogil=True, cache=True)
+@njit("void(f4[:, :, ::1], f4[:, :, ::1], i8, i8)", nogil=True, cache=CACHE)
 def _means(sums, blocks, first, last):
     share = np.float32(1 / 16)
     for y in range(first, last):
@@ -91,7 +91,7 @@ def _means(sums, blocks, first, last):
 @njit(
     "void(f4[:, :, ::1], f4[:, :, ::1], f4, f4[:, :, ::1], f4[:, ::1], i8, i8)",
     nogil=True,
-    cache=True,
+    cache=CACHE,
     error_model="numpy",
 )
 def _settle(sums, around, little, source, coverage, first, last):
@@ -122,12 +122,21 @@ def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         (N, 3, H / 4, W / 4), means of the first three over 4 x 4 px.
     """
     count, _, height, width = motion.shape
-    sums = torch.zeros(count, height + 3, width + 3, 4)
-    blocks = torch.empty(count, 3, height // 4, width // 4)
+    shapes = (count, 2, height, width), (count, 1, height, width)
+    for name, given, shape in zip(("motion", "weight"), (motion, weight), shapes, strict=True):
+        if given.dtype != torch.float32 or given.device.type != "cpu" or given.shape != shape:
+            raise ValueError(
+                f"{name} must be float32 {shape} on the CPU, "
+                f"got {given.dtype} {tuple(given.shape)} on {given.device}"
+            )
+    if height % 4 or width % 4:
+        raise ValueError(f"motion must have sides of a multiple of 4, got {height}x{width}")
+    sums = motion.new_zeros(count, height + 3, width + 3, 4)
+    blocks = motion.new_empty(count, 3, height // 4, width // 4)
     means = blocks.numpy()
     arrays = [x.numpy() for x in (motion.contiguous(), weight[:, 0].contiguous(), sums)]
     bands = max(1, height // _BAND)
-    if not 2 * motion[:, 1].abs().max() + 4 <= _BAND:  # too far, or no number
+    if not (2 * motion[:, 1].abs() + 4 <= _BAND).all():  # too far, or no number
         bands = 1
     for start in (0, 1):  # every other band: they do not reach each other
 
@@ -158,7 +167,7 @@ def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]
         The weight of the surroundings.
     """
     count, height, width = sums.shape[0], sums.shape[1] - 3, sums.shape[2] - 3
-    source, coverage = torch.empty(count, 2, height, width), torch.empty(count, 1, height, width)
+    source, coverage = (sums.new_empty(count, parts, height, width) for parts in (2, 1))
     arrays = [x.numpy() for x in (sums, around.contiguous(), source, coverage[:, 0])]
 
     def work(picture, first, last):
@@ -171,13 +180,12 @@ def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]
 
 def right() -> bool:
     """Whether the kernels do what is expected of them."""
-    motion, weight = torch.zeros(1, 2, 4, 4), torch.full((1, 1, 4, 4), 2.0)
+    motion = torch.from_numpy(np.zeros((1, 2, 4, 4), np.float32))
     motion[:, 0] = 0.25
-    sums, blocks = splat(motion, weight)
+    sums, blocks = splat(motion, 2 + 0 * motion[:, :1])
     source, coverage = settle(sums, blocks[:, :2], 0.0)
-    row = torch.tensor([0.75, 1, 1, 1])
     return bool(
-        torch.equal(coverage, row.expand(1, 1, 4, 4))
-        and torch.equal(blocks[0, 2], torch.full((1, 1), 2 * 15 / 16))
-        and torch.allclose(source, -motion)
+        (coverage.numpy() == [0.75, 1, 1, 1]).all()
+        and blocks[0, 2] == 2 * 15 / 16
+        and np.allclose(source.numpy(), -motion.numpy())
     )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from itertools import pairwise
 
@@ -12,20 +12,29 @@ import torch
 def shared(work: Callable, pictures: int, rows: int) -> None:
     """Call ``work(picture, first, last)`` for all rows of all pictures.
 
-    As many threads take part as torch may use; the caller's is one of them.
+    As many threads take part as torch may use; the caller's is one of them. All are done, or have
+    failed, when it returns.
     """
     threads = max(1, min(torch.get_num_threads(), rows))
     bounds = [rows * k // threads for k in range(threads + 1)]
-    parts = [
-        (picture, first, last) for picture in range(pictures) for first, last in pairwise(bounds)
+    own, *rest = [(picture, *part) for picture in range(pictures) for part in pairwise(bounds)] or [
+        None
     ]
-    others = [_pool(os.getpid()).submit(work, *part) for part in parts[1:]]
+    if own is None:
+        return
+    own, others = [own], []
+    for part in rest:
+        try:
+            others.append(_pool(os.getpid()).submit(work, *part))
+        except RuntimeError:  # Python is about to end, or there are no more threads
+            own.append(part)
     try:
-        if parts:
-            work(*parts[0])
+        for part in own:
+            work(*part)
     finally:
-        for other in others:
-            other.result()
+        wait(others)
+    for other in others:
+        other.result()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from llvmlite import ir
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from napari_motionmag.learned.cpu import vectors
 from napari_motionmag.learned.cpu.threads import shared
-from napari_motionmag.learned.cpu.vectors import BYTES, I64, LANES, Address
+from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, I64, LANES, Address
 
 _CHANNELS = 3
 _FOUR = ir.VectorType(ir.FloatType(), 4)
@@ -52,7 +53,7 @@ def _mean(typing, shares, values, row, plane, to, to_row, to_plane):
     return types.void(*[Address] * 7), generate
 
 
-@njit("void(i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=True)
+@njit("void(i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=CACHE)
 def _upsample(shares, values, to, height, width, first, last):
     row, to_row = 4 * (width + 2), 16 * width
     plane, to_plane = row * (height + 2), to_row * 4 * height
@@ -77,11 +78,16 @@ def upsampled(x: Tensor, weights: Tensor) -> Tensor:
         float32 (N, 144, H, W), logits of nine neighbours for each of 16 places.
     """
     count, channels, height, width = x.shape
-    if channels != _CHANNELS:
-        raise ValueError(f"x must have {_CHANNELS} channels, got {channels}")
+    for name, given, wanted in (("x", x, _CHANNELS), ("weights", weights, 9 * 16)):
+        shape = count, wanted, height, width
+        if given.dtype != torch.float32 or given.device.type != "cpu" or given.shape != shape:
+            raise ValueError(
+                f"{name} must be float32 {shape} on the CPU, "
+                f"got {given.dtype} {tuple(given.shape)} on {given.device}"
+            )
     weights = weights.contiguous(memory_format=torch.channels_last)
     values = F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous()
-    out = torch.empty(count, channels, 4 * height, 4 * width)
+    out = x.new_empty(count, channels, 4 * height, 4 * width)
 
     def work(picture, first, last):
         arrays = (array[picture].data_ptr() for array in (weights, values, out))
@@ -93,8 +99,8 @@ def upsampled(x: Tensor, weights: Tensor) -> Tensor:
 
 def right() -> bool:
     """Whether the kernel does what is expected of it."""
-    x, weights = torch.zeros(1, 3, 2, 2), torch.zeros(1, 144, 2, 2)
-    x[..., 1] = 1.0
+    x, weights = np.zeros((1, 3, 2, 2), np.float32), np.zeros((1, 144, 2, 2), np.float32)
+    x[..., 1] = 1
     weights[:, :16] = math.log(4)  # the neighbour above and to the left has a third of all
-    wanted = torch.tensor([1 / 4] * 4 + [1 / 2] * 4)
-    return torch.allclose(upsampled(x, weights), wanted.expand(1, 3, 8, 8), atol=1e-6)
+    found = upsampled(torch.from_numpy(x), torch.from_numpy(weights)).numpy()
+    return np.allclose(found, [1 / 4] * 4 + [1 / 2] * 4, atol=1e-6)

@@ -3,15 +3,17 @@
 Loops are left to numba; what a loop does to one register of numbers is written here, so that it
 stays in registers. Addresses are integers, in bytes.
 
-numba's cache of a kernel notices changes of the file that the kernel is in, not of this one: after
-changing it, remove the ``__pycache__`` beside it.
+numba's cache of a kernel notices changes of the file that the kernel is in, not of this one and of
+``local_motion.py``, whose filters are compiled in: after changing them, remove the ``__pycache__``
+here.
 """
 
 import math
 
 import llvmlite.binding
 from llvmlite import ir
-from numba import config, types
+from numba import config, njit, types
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 I64 = ir.IntType(64)
@@ -23,10 +25,8 @@ Address = types.int64
 def _registers() -> tuple[int, int]:
     """Numbers of float32 in a vector register, and registers, of what numba compiles for."""
     asked = config.CPU_FEATURES  # of NUMBA_CPU_FEATURES
-    host = llvmlite.binding.get_host_cpu_features()
-    has = {name for name, there in host.items() if there}
-    if asked is not None:
-        has = {name[1:] for name in asked.split(",") if name.startswith("+")}
+    features = get_host_cpu_features() if asked is None else asked
+    has = {name[1:] for name in features.split(",") if name.startswith("+")}
     if "avx512f" in has:
         return 16, 32
     if {"avx2", "fma"} <= has:
@@ -36,6 +36,16 @@ def _registers() -> tuple[int, int]:
     raise ImportError("the kernels need AVX2 with FMA, AVX-512 or 64-bit ARM")
 
 
+def _can_cache() -> bool:
+    """Whether numba finds a folder for its cache: not in every container."""
+    try:
+        njit(cache=True)(lambda: None)
+    except RuntimeError:
+        return False
+    return True
+
+
+CACHE = _can_cache()
 LANES, REGISTERS = _registers()
 BYTES = 4 * LANES  # of a register
 _VECTOR = ir.VectorType(_F32, LANES)
@@ -95,8 +105,14 @@ def _llvm(builder, name, *vectors):
 
 
 def largest(builder, a, b):
-    """The larger one, lane by lane."""
-    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+    """The larger one, lane by lane; `a` where either is no number."""
+    return builder.select(builder.fcmp_unordered(">", a, b), a, b)
+
+
+def rectified(builder, x, slope):
+    """`x`, times `slope` where it is not above zero."""
+    above = builder.fcmp_ordered(">", x, constant(0))
+    return builder.select(above, x, builder.fmul(x, slope))
 
 
 def exponential(builder, x):

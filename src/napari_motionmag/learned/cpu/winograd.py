@@ -22,7 +22,7 @@ from torch import Tensor
 
 from napari_motionmag.learned.cpu import vectors
 from napari_motionmag.learned.cpu.threads import shared
-from napari_motionmag.learned.cpu.vectors import BYTES, I64, LANES, REGISTERS, Address
+from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, I64, LANES, REGISTERS, Address
 
 # Polynomials are evaluated at 0, +-A, +-B and infinity. With these points, whose powers are exact,
 # errors are a quarter of those with 1 and 2 (measured).
@@ -115,7 +115,7 @@ def _output_transform(plus: bool):
                     if plus:
                         added = vectors.load(builder, _at(builder, other, (i, row), (j, column)))
                         value = builder.fadd(value, added)
-                    value = vectors.largest(builder, value, builder.fmul(value, slope))
+                    value = vectors.rectified(builder, value, slope)
                     vectors.store(builder, value, _at(builder, to, (i, row), (j, column)))
             return context.get_dummy_value()
 
@@ -188,7 +188,7 @@ def _distance(pixel):
     return _TILES * pixel + 64
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _enter(x, pixel, scratch, whole, edge, height, width, first, count):
     """Transform `count` tiles from the `first` on, row by row.
 
@@ -214,7 +214,7 @@ def _enter(x, pixel, scratch, whole, edge, height, width, first, count):
             _transform_input(source + c, row, pixel, to + c, place)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _multiply(scratch, weights, products, pixel, drawn, panel, count):
     """At each place, `count` tiles times the weights."""
     inputs = pixel // 4
@@ -237,7 +237,7 @@ def _multiply(scratch, weights, products, pixel, drawn, panel, count):
                     _multiply_1(source + t * pixel, part, to + t * drawn + k, inputs, drawn)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _leave(products, bias, slope, other, y, edge, height, width, drawn, first, count):
     """Transform back and write what lies within the picture; `drawn`: bytes of a pixel."""
     place, across = _distance(drawn), (width + 3) // 4
@@ -263,7 +263,7 @@ def _leave(products, bias, slope, other, y, edge, height, width, drawn, first, c
             _copy_cells(edge, row, y + at, width * drawn, down, right, drawn)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _copy_cells(source, source_row, to, row, down, right, pixel):
     for i in range(down):
         for at in range(0, right * pixel, BYTES):
@@ -271,7 +271,7 @@ def _copy_cells(source, source_row, to, row, down, right, pixel):
 
 
 @njit(
-    "void(i8, i8, i8, i8, i8, i8, f4, i8, i8, i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=True
+    "void(i8, i8, i8, i8, i8, i8, f4, i8, i8, i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=CACHE
 )
 def _convolve(
     x, pixel, beside, pixel_beside, weights, bias, slope, other, y, drawn, panel, scratch,
@@ -303,7 +303,8 @@ class Winograd:
 
     Notes
     -----
-    Rounding errors are about five times those of a plain convolution.
+    Rounding errors are about five times those of a plain convolution. An input that is no number
+    spreads over its tile, to up to 5x5 outputs instead of 3x3.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None):
@@ -315,13 +316,13 @@ class Winograd:
             )
         self._drawn = -(-self.outputs // LANES) * LANES
         missing = self._drawn - self.outputs
-        weight = F.pad(weight.detach().double().cpu(), (0, 0) * 3 + (0, missing))
+        weight = F.pad(weight.detach().double(), (0, 0) * 3 + (0, missing))
         transform = torch.from_numpy(_WEIGHTS)
         weight = torch.einsum("pa,qb,oiab->pqio", transform, transform, weight)
         self._panel = next(p for p in sorted(_ROWS, reverse=True) if not self._drawn % (p * LANES))
         columns = weight.reshape(36, self.inputs, -1, self._panel * LANES).transpose(1, 2)
         self._weights = columns.float().contiguous()
-        self._bias = torch.zeros(self._drawn)
+        self._bias = weight.new_zeros(self._drawn, dtype=torch.float32)
         if bias is not None:
             self._bias[: self.outputs] = bias.detach()
 
@@ -350,7 +351,7 @@ class Winograd:
         beside : Tensor, optional
             The last of the I channels, if not in `x`; a multiple of ``LANES``, as those in `x`.
         slope : float
-            Below zero, at most 1: 0 is a rectifier, 1 changes nothing.
+            Factor of negative values: 0 is a rectifier, 1 changes nothing.
         into : Tensor, optional
             What is returned: (N, O, H, W), channels last, O a multiple of ``LANES``; may be
             `other`, but not `x`.
@@ -361,54 +362,55 @@ class Winograd:
             (N, O, H, W), channels last.
         """
         given = [x] if beside is None else [x, beside]
-        channels = [part.shape[1] for part in given]
         count, _, height, width = x.shape
-        if (
-            sum(channels) != self.inputs
-            or any(number % LANES for number in channels)
-            or any(part.shape != (count, part.shape[1], height, width) for part in given)
-            or any(part.dtype != torch.float32 or part.device.type != "cpu" for part in given)
-        ):
-            found = " and ".join(f"{part.dtype} {tuple(part.shape)}" for part in given)
+        for name, part in zip(("x", "beside"), given, strict=False):
+            _checked(name, part, (count, part.shape[1], height, width))
+        channels = [part.shape[1] for part in given]
+        if sum(channels) != self.inputs or any(number % LANES for number in channels):
             raise ValueError(
-                f"x must be float32 (N, {self.inputs}, H, W) on the CPU, got {found} on {x.device}"
+                f"x and beside must have {self.inputs} channels, each a multiple of {LANES}, "
+                f"got {channels}"
             )
         given = [part.contiguous(memory_format=torch.channels_last) for part in given]
-        wanted = count, self.outputs, height, width
-        y = into
-        if y is None:
-            padded = count, self._drawn, height, width
-            y = torch.empty(padded, memory_format=torch.channels_last)
-        elif (
-            self._drawn != self.outputs
-            or (y.shape, y.dtype) != (wanted, torch.float32)
-            or not y.is_contiguous(memory_format=torch.channels_last)
-        ):
-            raise ValueError(
-                f"into must be float32 {wanted}, channels last and a multiple of {LANES} channels, "
-                f"got {y.dtype} {tuple(y.shape)}"
-            )
+        wanted, padded = ((count, c, height, width) for c in (self.outputs, self._drawn))
         if other is not None:
-            if other.shape != wanted:
-                raise ValueError(f"other must be {wanted}, got {tuple(other.shape)}")
+            _checked("other", other, wanted)
             if self._drawn != self.outputs:
                 other = F.pad(other, (0, 0, 0, 0, 0, self._drawn - self.outputs))
-            other = other.float().contiguous(memory_format=torch.channels_last)
+            other = other.contiguous(memory_format=torch.channels_last)
+        y = into
+        if y is None:
+            kind = {"dtype": torch.float32, "device": "cpu"}  # other defaults can be set
+            y = torch.empty(padded, memory_format=torch.channels_last, **kind)
+        else:
+            _checked("into", y, padded)
+            last = y.is_contiguous(memory_format=torch.channels_last)
+            if not last or any(y.data_ptr() == part.data_ptr() for part in given):
+                raise ValueError("into must be channels last and none of the inputs")
         pixel, drawn = 4 * self.inputs, 4 * self._drawn
         size = 36 * (_TILES * (pixel + drawn) + 128 + max(pixel, drawn)) + 64
 
         def work(number, first, last):
             sources = [(part[number].data_ptr(), 4 * part.shape[1]) for part in given]
             at, beside_at = [*sources, (0, 0)][:2]
-            scratch = torch.empty(size, dtype=torch.uint8)
+            scratch = np.empty(size, np.uint8)
             _convolve(
                 *at, *beside_at, self._weights.data_ptr(), self._bias.data_ptr(), slope,
                 0 if other is None else other[number].data_ptr(), y[number].data_ptr(), drawn,
-                self._panel, -(-scratch.data_ptr() // 64) * 64, height, width, first, last,
+                self._panel, -(-scratch.ctypes.data // 64) * 64, height, width, first, last,
             )  # fmt: skip
 
         shared(work, count, -(-height // 4) * -(-width // 4))
         return y if self._drawn == self.outputs else y[:, : self.outputs]
+
+
+def _checked(name: str, x: Tensor, shape: tuple) -> None:
+    """Refuse what is not float32 of this shape on the CPU: the kernel does not look."""
+    if x.dtype != torch.float32 or x.device.type != "cpu" or x.shape != shape:
+        raise ValueError(
+            f"{name} must be float32 {tuple(shape)} on the CPU, "
+            f"got {x.dtype} {tuple(x.shape)} on {x.device}"
+        )
 
 
 def suits(weight: Tensor) -> bool:
@@ -419,10 +421,13 @@ def suits(weight: Tensor) -> bool:
 
 def right() -> bool:
     """Whether the kernels do what PyTorch does."""
-    generator = torch.Generator().manual_seed(0)
+    generator = np.random.default_rng(0)
+
+    def noise(*shape):
+        return torch.from_numpy(generator.standard_normal(shape, np.float32))
+
     for outputs in (LANES, 2 * LANES, 3 * LANES, 4 * LANES):
-        weight = torch.randn(outputs, LANES, 3, 3, generator=generator)
-        x = torch.randn(2, LANES, 7, 13, generator=generator)
+        weight, x = noise(outputs, LANES, 3, 3), noise(2, LANES, 7, 13)
         wanted = F.conv2d(x, weight, padding=1).relu()
         if not torch.allclose(Winograd(weight)(x, slope=0.0), wanted, atol=1e-3, rtol=1e-4):
             return False
