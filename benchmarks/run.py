@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 SECTIONS = {
     "engine": "Against a plain port, on the CPU",
+    "kernels": "Kernels on the CPU",
     "scaling": "Size of frames, length of movies",
     "first_frame": "Waiting for a frame",
     "memory": "Memory of exports",
