@@ -36,9 +36,9 @@ def gather() -> dict:
     dict
         Of what JSON can hold: ``version``, ``python``, ``platform``, ``packages`` (name to
         version, None where it is not installed), ``device`` (``name``, ``description``,
-        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: None, or why
-        numba's are not used on the CPU) and ``weights`` (a list of ``name``,
-        ``path``, ``sha256``, ``description`` and ``card``).
+        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: None, or why numba's are not
+        used on the CPU) and ``weights`` (a list of ``name``, ``path``, ``sha256``,
+        ``description`` and ``card``).
     """
     return {
         "version": napari_motionmag.__version__,
