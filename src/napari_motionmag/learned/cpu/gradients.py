@@ -7,6 +7,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from napari_motionmag.learned.cpu import vectors
+from napari_motionmag.learned.cpu.checks import checked
 from napari_motionmag.learned.cpu.threads import shared
 from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, LANES, Address
 from napari_motionmag.learned.local_motion import SLOPE, SMOOTH
@@ -138,13 +139,8 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
         (N, 6, H / window, W / window).
     """
     count, _, height, width = luma.shape
-    shape = count, 1, height, width
-    for name, given in (("luma", luma), ("variation", variation)):
-        if given.dtype != torch.float32 or given.device.type != "cpu" or given.shape != shape:
-            raise ValueError(
-                f"{name} must be float32 {shape} on the CPU, "
-                f"got {given.dtype} {tuple(given.shape)} on {given.device}"
-            )
+    checked("luma", luma, (count, 1, height, width))
+    checked("variation", variation, (count, 1, height, width))
     if height % window or width % window:
         raise ValueError(f"luma must have sides of a multiple of {window}, got {height}x{width}")
     room = -(-(width + 4) // LANES) * LANES + LANES

@@ -7,6 +7,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from napari_motionmag.learned.cpu.checks import checked
 from napari_motionmag.learned.cpu.threads import shared
 from napari_motionmag.learned.cpu.vectors import CACHE, I64, Address
 
@@ -122,13 +123,8 @@ def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         (N, 3, H / 4, W / 4), means of the first three over 4 x 4 px.
     """
     count, _, height, width = motion.shape
-    shapes = (count, 2, height, width), (count, 1, height, width)
-    for name, given, shape in zip(("motion", "weight"), (motion, weight), shapes, strict=True):
-        if given.dtype != torch.float32 or given.device.type != "cpu" or given.shape != shape:
-            raise ValueError(
-                f"{name} must be float32 {shape} on the CPU, "
-                f"got {given.dtype} {tuple(given.shape)} on {given.device}"
-            )
+    checked("motion", motion, (count, 2, height, width))
+    checked("weight", weight, (count, 1, height, width))
     if height % 4 or width % 4:
         raise ValueError(f"motion must have sides of a multiple of 4, got {height}x{width}")
     sums = motion.new_zeros(count, height + 3, width + 3, 4)
@@ -167,6 +163,7 @@ def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]
         The weight of the surroundings.
     """
     count, height, width = sums.shape[0], sums.shape[1] - 3, sums.shape[2] - 3
+    checked("around", around, (count, 2, height // 4, width // 4))
     source, coverage = (sums.new_empty(count, parts, height, width) for parts in (2, 1))
     arrays = [x.numpy() for x in (sums, around.contiguous(), source, coverage[:, 0])]
 

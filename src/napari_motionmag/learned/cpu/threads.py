@@ -17,13 +17,9 @@ def shared(work: Callable, pictures: int, rows: int) -> None:
     """
     threads = max(1, min(torch.get_num_threads(), rows))
     bounds = [rows * k // threads for k in range(threads + 1)]
-    own, *rest = [(picture, *part) for picture in range(pictures) for part in pairwise(bounds)] or [
-        None
-    ]
-    if own is None:
-        return
-    own, others = [own], []
-    for part in rest:
+    parts = [(picture, *part) for picture in range(pictures) for part in pairwise(bounds)]
+    own, others = parts[:1], []
+    for part in parts[1:]:
         try:
             others.append(_pool(os.getpid()).submit(work, *part))
         except RuntimeError:  # Python is about to end, or there are no more threads

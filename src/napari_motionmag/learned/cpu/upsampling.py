@@ -11,6 +11,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from napari_motionmag.learned.cpu import vectors
+from napari_motionmag.learned.cpu.checks import checked
 from napari_motionmag.learned.cpu.threads import shared
 from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, I64, LANES, Address
 
@@ -78,13 +79,8 @@ def upsampled(x: Tensor, weights: Tensor) -> Tensor:
         float32 (N, 144, H, W), logits of nine neighbours for each of 16 places.
     """
     count, channels, height, width = x.shape
-    for name, given, wanted in (("x", x, _CHANNELS), ("weights", weights, 9 * 16)):
-        shape = count, wanted, height, width
-        if given.dtype != torch.float32 or given.device.type != "cpu" or given.shape != shape:
-            raise ValueError(
-                f"{name} must be float32 {shape} on the CPU, "
-                f"got {given.dtype} {tuple(given.shape)} on {given.device}"
-            )
+    checked("x", x, (count, _CHANNELS, height, width))
+    checked("weights", weights, (count, 9 * 16, height, width))
     weights = weights.contiguous(memory_format=torch.channels_last)
     values = F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous()
     out = x.new_empty(count, channels, 4 * height, 4 * width)

@@ -21,6 +21,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from napari_motionmag.learned.cpu import vectors
+from napari_motionmag.learned.cpu.checks import checked
 from napari_motionmag.learned.cpu.threads import shared
 from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, I64, LANES, REGISTERS, Address
 
@@ -364,7 +365,7 @@ class Winograd:
         given = [x] if beside is None else [x, beside]
         count, _, height, width = x.shape
         for name, part in zip(("x", "beside"), given, strict=False):
-            _checked(name, part, (count, part.shape[1], height, width))
+            checked(name, part, (count, part.shape[1], height, width))
         channels = [part.shape[1] for part in given]
         if sum(channels) != self.inputs or any(number % LANES for number in channels):
             raise ValueError(
@@ -374,7 +375,7 @@ class Winograd:
         given = [part.contiguous(memory_format=torch.channels_last) for part in given]
         wanted, padded = ((count, c, height, width) for c in (self.outputs, self._drawn))
         if other is not None:
-            _checked("other", other, wanted)
+            checked("other", other, wanted)
             if self._drawn != self.outputs:
                 other = F.pad(other, (0, 0, 0, 0, 0, self._drawn - self.outputs))
             other = other.contiguous(memory_format=torch.channels_last)
@@ -383,7 +384,7 @@ class Winograd:
             kind = {"dtype": torch.float32, "device": "cpu"}  # other defaults can be set
             y = torch.empty(padded, memory_format=torch.channels_last, **kind)
         else:
-            _checked("into", y, padded)
+            checked("into", y, padded)
             last = y.is_contiguous(memory_format=torch.channels_last)
             if not last or any(y.data_ptr() == part.data_ptr() for part in given):
                 raise ValueError("into must be channels last and none of the inputs")
@@ -402,15 +403,6 @@ class Winograd:
 
         shared(work, count, -(-height // 4) * -(-width // 4))
         return y if self._drawn == self.outputs else y[:, : self.outputs]
-
-
-def _checked(name: str, x: Tensor, shape: tuple) -> None:
-    """Refuse what is not float32 of this shape on the CPU: the kernel does not look."""
-    if x.dtype != torch.float32 or x.device.type != "cpu" or x.shape != shape:
-        raise ValueError(
-            f"{name} must be float32 {tuple(shape)} on the CPU, "
-            f"got {x.dtype} {tuple(x.shape)} on {x.device}"
-        )
 
 
 def suits(weight: Tensor) -> bool:
