@@ -90,11 +90,11 @@ def test_two_inputs_side_by_side():
         x, beside = noise(2, lanes(first), 9, 14), noise(2, lanes(second), 9, 14, seed=1)
         joined = torch.cat([x, beside], 1)
         with torch.inference_mode():
-            found = layer.of_both(x, beside)
+            found = layer(x, beside)
             assert torch.equal(found, layer(joined))
             plain = F.conv2d(joined, layer.weight, layer.bias, padding=1).relu()
             assert (found - plain).abs().max() <= 2e-5
-            odd = layer.of_both(joined[:, :5], joined[:, 5:])
+            odd = layer(joined[:, :5], joined[:, 5:])
         assert torch.equal(odd, found)
     kernel, x = Winograd(layer.weight), joined[:, : lanes(2)]
     with pytest.raises(ValueError, match="channels, each a multiple of"):

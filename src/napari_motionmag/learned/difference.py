@@ -221,7 +221,7 @@ class DrawingNet(nn.Module):
         x = self.fine(self.down(skip))
         wide = self.rise(self.coarse(self.deeper(x)))
         deep = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
-        fused = self.fuse.of_both(_shuffled(self.back(deep)), skip)
+        fused = self.fuse(_shuffled(self.back(deep)), skip)
         return F.pixel_shuffle(self.tail(fused), 2)
 
 

@@ -44,12 +44,17 @@ class Conv2d(nn.Conv2d):
     def __getstate__(self):
         return {**self.__dict__, "_winograd": None}  # kernels belong to this processor
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self._at_once(x):
-            if (kernel := self._kernel()) is not None:
-                return kernel(x, slope=_SLOPES[self.after])
-            if has_fused():
-                return convolved(x, self.weight, self.bias, *self._geometry, after=self.after)
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """The convolution of `x`, or of `x` and `beside`, their channels joined."""
+        kernel = self._kernel() if self._at_once(x) else None
+        if kernel is not None and beside is not None and kernel.takes(x, beside):
+            return kernel(x, beside=beside, slope=_SLOPES[self.after])
+        if beside is not None:
+            x = torch.cat([x, beside], 1)
+        if kernel is not None:
+            return kernel(x, slope=_SLOPES[self.after])
+        if self._at_once(x) and has_fused():
+            return convolved(x, self.weight, self.bias, *self._geometry, after=self.after)
         y = super().forward(x)
         if self.after == "relu":
             return F.relu_(y)
@@ -65,14 +70,6 @@ class Conv2d(nn.Conv2d):
                     x, other, self.weight, self.bias, *self._geometry, "add", 1.0, None, [], None
                 )
         return super().forward(x).add_(other)
-
-    def of_both(self, x: Tensor, beside: Tensor) -> Tensor:
-        """The convolution of both, their channels joined, and the rectifier."""
-        if self._at_once(x):
-            kernel = self._kernel()
-            if kernel is not None and kernel.takes(x, beside):
-                return kernel(x, beside=beside, slope=_SLOPES[self.after])
-        return self(torch.cat([x, beside], 1))
 
     def _at_once(self, x: Tensor) -> bool:
         return at_once(x) and self.padding_mode == "zeros"
