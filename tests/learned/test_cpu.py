@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from copy import deepcopy as copied
 
 import numpy as np
@@ -26,8 +27,21 @@ pytest.importorskip("numba")
 
 @pytest.fixture(scope="module", autouse=True)
 def _kernels():
-    if not cpu.available():
-        pytest.skip("no kernels for this processor")
+    why = cpu.missing()
+    if why is not None and ("the kernels need" in why or why.startswith(cpu.SWITCH)):
+        pytest.skip(why)
+    assert why is None, why
+
+
+@contextmanager
+def running(number):
+    """As many threads of torch."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -122,20 +136,15 @@ def test_threads_change_nothing(network):
     if network:
         kernel, given = small_network(1)
     found = []
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2, 3, 16):
-            torch.set_num_threads(threads)
-            with torch.inference_mode():
-                found.append(kernel(*given))
-    finally:
-        torch.set_num_threads(before)
+    for number in (1, 2, 3, 16):
+        with running(number), torch.inference_mode():
+            found.append(kernel(*given))
     for other in found[1:]:  # PyTorch's own sums depend on the number of threads
         assert (found[0] - other).abs().max() <= (1e-5 if network else 0)
 
 
 def test_all_parts_are_done_when_one_fails():
-    done, before = [], torch.get_num_threads()
+    done = []
 
     def work(picture, first, last):
         if first == 0:
@@ -143,12 +152,8 @@ def test_all_parts_are_done_when_one_fails():
         time.sleep(0.1)
         done.append(first)
 
-    torch.set_num_threads(3)
-    try:
-        with pytest.raises(MemoryError):
-            threads.shared(work, 1, 3)
-    finally:
-        torch.set_num_threads(before)
+    with running(3), pytest.raises(MemoryError):
+        threads.shared(work, 1, 3)
     assert sorted(done) == [1, 2]
 
 
@@ -210,7 +215,7 @@ def test_nothing_to_do():
     assert coverage.shape == (0, 1, 8, 8)
 
 
-def test_infinities_and_what_is_no_number():
+def test_what_is_no_number_comes_out():
     layer = layer_of(1, 1, after="relu")
     layer.weight[:] = 0
     layer.weight[:, 0, 1, 1] = 1
@@ -292,7 +297,7 @@ def test_copies_make_kernels_of_their_own():
         assert used(copy)
 
 
-def test_defaults_of_torch_change_nothing(without):
+def test_defaults_of_torch_change_nothing():
     layer, x = layer_of(1, 2), noise(1, lanes(1), 9, 9)
     net, given = small_network(1)
     with torch.inference_mode():
@@ -339,14 +344,10 @@ def test_pull(without, height, width, largest):
     if largest == 700:  # all to one row: threads must not meet there
         motion[:, 1] = height / 2 - torch.arange(height).view(-1, 1)
     plain = without(pull, motion, importance)
-    found, before = [], torch.get_num_threads()
-    try:
-        for number in (1, 3, 3, 3):
-            torch.set_num_threads(number)
-            with torch.inference_mode():
-                found.append(pull(motion, importance))
-    finally:
-        torch.set_num_threads(before)
+    found = []
+    for number in (1, 3, 3, 3):
+        with running(number), torch.inference_mode():
+            found.append(pull(motion, importance))
     for one, *more, its in zip(*found, plain, strict=True):
         assert all(torch.equal(one, other) for other in more)
         assert (one - its).abs().max() <= 1e-4 * max(1, its.abs().max())

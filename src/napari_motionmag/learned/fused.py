@@ -46,14 +46,13 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
         """The convolution of `x`, or of `x` and `beside`, their channels joined."""
-        kernel = self._kernel() if self._at_once(x) else None
-        if kernel is not None and beside is not None and kernel.takes(x, beside):
-            return kernel(x, beside=beside, slope=_SLOPES[self.after])
-        if beside is not None:
-            x = torch.cat([x, beside], 1)
+        fast = self._at_once(x)
+        kernel = self._kernel() if fast else None
+        if beside is not None and (kernel is None or not kernel.takes(x, beside)):
+            x, beside = torch.cat([x, beside], 1), None
         if kernel is not None:
-            return kernel(x, slope=_SLOPES[self.after])
-        if self._at_once(x) and has_fused():
+            return kernel(x, beside=beside, slope=_SLOPES[self.after])
+        if fast and has_fused():
             return convolved(x, self.weight, self.bias, *self._geometry, after=self.after)
         y = super().forward(x)
         if self.after == "relu":
@@ -96,7 +95,7 @@ class Conv2d(nn.Conv2d):
 
 def winograd(weight: Tensor, bias: Tensor | None):
     """The kernel of a 3x3 convolution with padding 1; None where it cannot be had."""
-    if weight.shape[2:] != (3, 3) or not cpu.available():
+    if not cpu.available():
         return None
     from napari_motionmag.learned.cpu.winograd import Winograd, suits
 

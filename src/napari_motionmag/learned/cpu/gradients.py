@@ -35,7 +35,7 @@ def _across_rows(typing, luma, variation, row, to, to_row):
 
         def lines(address):
             for k in range(5):
-                yield vectors.load(builder, builder.add(address, builder.mul(row, vectors.I64(k))))
+                yield vectors.load(builder, vectors.at(builder, address, (k, row)))
 
         picture = list(lines(luma))
         found = (
@@ -44,8 +44,7 @@ def _across_rows(typing, luma, variation, row, to, to_row):
             _weighted(builder, list(lines(variation)), SMOOTH),
         )
         for number, register in enumerate(found):
-            at = builder.add(to, builder.mul(to_row, vectors.I64(number)))
-            vectors.store(builder, register, at)
+            vectors.store(builder, register, vectors.at(builder, to, (number, to_row)))
         return context.get_dummy_value()
 
     return types.void(*[Address] * 5), generate
@@ -59,12 +58,12 @@ def _along_row(typing, source, row, sums, sums_row):
         source, row, sums, sums_row = arguments
         gradients = []
         for number, weights in enumerate((SLOPE, SMOOTH, SMOOTH)):
-            at = builder.add(source, builder.mul(row, vectors.I64(number)))
+            at = vectors.at(builder, source, (number, row))
             near = [vectors.load(builder, at, 4 * k) for k in range(5)]
             gradients.append(_weighted(builder, near, weights))
         x, y, d = gradients
         for number, (a, b) in enumerate(((x, x), (x, y), (y, y), (x, d), (y, d), (d, d))):
-            at = builder.add(sums, builder.mul(sums_row, vectors.I64(number)))
+            at = vectors.at(builder, sums, (number, sums_row))
             total = vectors.multiply_add(builder, a, b, vectors.load(builder, at))
             vectors.store(builder, total, at)
         return context.get_dummy_value()

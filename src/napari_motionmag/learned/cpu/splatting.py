@@ -7,14 +7,13 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from napari_motionmag.learned.cpu import vectors
 from napari_motionmag.learned.cpu.checks import checked
 from napari_motionmag.learned.cpu.threads import shared
-from napari_motionmag.learned.cpu.vectors import CACHE, I64, Address
+from napari_motionmag.learned.cpu.vectors import CACHE, FOUR, I64, Address
 
 _ONE = np.float32(1)
 _BAND = 128  # rows, at least, that a thread moves at a time
-_FOUR = ir.VectorType(ir.FloatType(), 4)
-Float = types.float32
 
 
 @intrinsic
@@ -24,28 +23,22 @@ def _deposit(typing, x, y, weight, right_share, lower_share, to, row):
     def generate(context, builder, signature, arguments):
         x, y, weight, right_share, lower_share, to, row = arguments
         one = ir.Constant(ir.FloatType(), 1.0)
-        carried = ir.Constant(_FOUR, ir.Undefined)
+        carried = ir.Constant(FOUR, ir.Undefined)
         moved = [builder.fneg(builder.fmul(part, weight)) for part in (x, y)]
         for lane, number in enumerate([*moved, weight, one]):
             carried = builder.insert_element(carried, number, ir.IntType(32)(lane))
         for down, share_y in enumerate((builder.fsub(one, lower_share), lower_share)):
             line = builder.add(to, row) if down else to
             for right, share_x in enumerate((builder.fsub(one, right_share), right_share)):
-                share = builder.insert_element(
-                    ir.Constant(_FOUR, ir.Undefined),
-                    builder.fmul(share_x, share_y),
-                    ir.IntType(32)(0),
-                )
-                every = ir.Constant(ir.VectorType(ir.IntType(32), 4), [0] * 4)
-                share = builder.shuffle_vector(share, share, every)
-                cell = builder.inttoptr(builder.add(line, I64(16 * right)), _FOUR.as_pointer())
+                share = vectors.spread(builder, builder.fmul(share_x, share_y), FOUR)
+                cell = builder.inttoptr(builder.add(line, I64(16 * right)), FOUR.as_pointer())
                 total = builder.load(cell)
                 total.align = 4
                 total = builder.fadd(total, builder.fmul(carried, share))
                 builder.store(total, cell).align = 4
         return context.get_dummy_value()
 
-    return types.void(*[Float] * 5, *[Address] * 2), generate
+    return types.void(*[types.float32] * 5, *[Address] * 2), generate
 
 
 @njit(inline="always")

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
@@ -13,10 +12,9 @@ from torch import Tensor
 from napari_motionmag.learned.cpu import vectors
 from napari_motionmag.learned.cpu.checks import checked
 from napari_motionmag.learned.cpu.threads import shared
-from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, I64, LANES, Address
+from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, FOUR, I64, LANES, Address
 
 _CHANNELS = 3
-_FOUR = ir.VectorType(ir.FloatType(), 4)
 
 
 @intrinsic
@@ -37,18 +35,14 @@ def _mean(typing, shares, values, row, plane, to, to_row, to_plane):
             mean = vectors.constant(0)
             for k, weight in enumerate(weights):
                 dy, dx = divmod(k, 3)
-                at = builder.add(values, builder.mul(plane, I64(channel)))
-                at = builder.add(builder.add(at, builder.mul(row, I64(dy))), I64(4 * dx))
+                at = vectors.at(builder, values, (channel, plane), (dy, row), (dx, I64(4)))
                 mean = vectors.multiply_add(builder, vectors.load_spread(builder, at), weight, mean)
             mean = builder.fdiv(mean, total)
             for line in range(LANES // 4):
-                places = ir.Constant(
-                    ir.VectorType(ir.IntType(32), 4), [4 * line + k for k in range(4)]
-                )
+                places = vectors.lanes([4 * line + k for k in range(4)])
                 part = builder.shuffle_vector(mean, mean, places)
-                at = builder.add(to, builder.mul(to_plane, I64(channel)))
-                at = builder.add(at, builder.mul(to_row, I64(line)))
-                builder.store(part, builder.inttoptr(at, _FOUR.as_pointer())).align = 4
+                at = vectors.at(builder, to, (channel, to_plane), (line, to_row))
+                builder.store(part, builder.inttoptr(at, FOUR.as_pointer())).align = 4
         return context.get_dummy_value()
 
     return types.void(*[Address] * 7), generate

@@ -49,6 +49,8 @@ CACHE = _can_cache()
 LANES, REGISTERS = _registers()
 BYTES = 4 * LANES  # of a register
 _VECTOR = ir.VectorType(_F32, LANES)
+FOUR = ir.VectorType(_F32, 4)  # of any processor
+_LN2_HIGH = 0.693359375
 
 
 def constant(value: float) -> ir.Constant:
@@ -72,13 +74,23 @@ def store(builder, value, address, offset: int = 0) -> None:
     builder.store(value, builder.inttoptr(address, _VECTOR.as_pointer())).align = 4
 
 
-def spread(builder, number):
-    """A register with `number` in all its lanes."""
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
+def spread(builder, number, kind=_VECTOR):
+    """A register, or another kind of vector, with `number` in all its lanes."""
+    undefined = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(undefined, number, _I32(0))
-    return builder.shuffle_vector(
-        first, undefined, ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
-    )
+    return builder.shuffle_vector(first, undefined, lanes([0] * kind.count))
+
+
+def lanes(numbers: list[int]) -> ir.Constant:
+    """Which lanes a shuffle takes."""
+    return ir.Constant(ir.VectorType(_I32, len(numbers)), numbers)
+
+
+def at(builder, address, *steps):
+    """An address so many times so many bytes further on, for each of `steps`."""
+    for number, distance in steps:
+        address = builder.add(address, builder.mul(distance, I64(number)))
+    return address
 
 
 def load_spread(builder, address):
@@ -129,9 +141,6 @@ def exponential(builder, x):
     exponent = builder.add(builder.fptosi(power, whole), ir.Constant(whole, [127] * LANES))
     scale = builder.bitcast(builder.shl(exponent, ir.Constant(whole, [23] * LANES)), _VECTOR)
     return builder.fmul(value, scale)
-
-
-_LN2_HIGH = 0.693359375
 
 
 @intrinsic

@@ -24,6 +24,7 @@ from napari_motionmag.learned.cpu import vectors
 from napari_motionmag.learned.cpu.checks import checked
 from napari_motionmag.learned.cpu.threads import shared
 from napari_motionmag.learned.cpu.vectors import BYTES, CACHE, I64, LANES, REGISTERS, Address
+from napari_motionmag.learned.cpu.vectors import at as _at
 
 # Polynomials are evaluated at 0, +-A, +-B and infinity. With these points, whose powers are exact,
 # errors are a quarter of those with 1 and 2 (measured).
@@ -126,12 +127,6 @@ def _output_transform(plus: bool):
 
 
 _transform_output, _transform_output_plus = _output_transform(False), _output_transform(True)
-
-
-def _at(builder, address, *steps):
-    for number, distance in steps:
-        address = builder.add(address, builder.mul(distance, I64(number)))
-    return address
 
 
 def _panel_product(width: int):
@@ -389,7 +384,8 @@ class Winograd:
             if not last or any(y.data_ptr() == part.data_ptr() for part in given):
                 raise ValueError("into must be channels last and none of the inputs")
         pixel, drawn = 4 * self.inputs, 4 * self._drawn
-        size = 36 * (_TILES * (pixel + drawn) + 128 + max(pixel, drawn)) + 64
+        distance = _distance.py_func
+        size = 36 * (distance(pixel) + distance(drawn) + max(pixel, drawn)) + 64
 
         def work(number, first, last):
             sources = [(part[number].data_ptr(), 4 * part.shape[1]) for part in given]
