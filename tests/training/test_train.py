@@ -52,6 +52,35 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config, o
         assert torch.equal(whole.head.weight, second.head.weight)
 
 
+def test_a_run_is_resumed_in_another_precision(tmp_path):
+    settings = _settings(model="oh2018", config={"decoder_blocks": 1}, optimiser="muon", steps=4)
+    first = Trainer(tmp_path, settings, precision=torch.bfloat16)
+    assert first.maker.largest_factor == 100
+    for _ in range(2):
+        first.train_step()
+    first.save()
+    second = Trainer(tmp_path, settings, precision=torch.float32)
+    assert second.step == 2
+    assert second.maker.largest_factor == 1000
+    for a, b in zip(first.network.parameters(), second.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+    run(second)
+    assert second.step == 4
+    network, card = weights.load(second.weights)
+    assert card["steps"] == 4
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+def test_oh2018_starts_as_the_linear_method_when_asked(tmp_path):
+    made = {"model": "oh2018", "config": None}
+    network = Trainer(tmp_path / "linear", _settings(**made, start="linear")).network
+    assert not network.decoder.fusion[0].second.weight.any()
+    network = Trainer(tmp_path / "random", _settings(**made)).network
+    assert network.decoder.fusion[0].second.weight.any()
+    with pytest.raises(ValueError, match="--start linear is for oh2018"):
+        main([str(tmp_path), "--model", "difference", "--start", "linear", "--steps", "1"])
+
+
 @pytest.mark.parametrize("model", ["difference", "oh2018"])
 def test_training_learns_a_batch(tmp_path, monkeypatch, model):
     config = {"half": 16, "quarter": 16, "eighth": 16} if model == "difference" else None
@@ -87,7 +116,7 @@ def test_oh2018_loss_has_the_papers_four_terms_and_two():
     total, terms = losses.oh2018_losses(network, batch, generator, head)
     regularisers = {"texture", "texture_perturbed", "shape_perturbed"}
     assert set(terms) == {"image", "relative", "structure", "motion"} | regularisers
-    rest = 0.1 * sum(terms[name] for name in regularisers)
+    rest = sum(weight * terms[name] for name, weight in losses.REGULARISERS.items())
     rest += 0.5 * terms["structure"] + 0.3 * terms["motion"]
     assert torch.isclose(total, terms["relative"] + rest)
     assert all(value > 0 for value in terms.values())
