@@ -157,6 +157,8 @@ class Batch:
         much noise as `b`.
     filtered : Tensor
         bool (N,): samples whose `later` is not `b`.
+    lit : Tensor
+        bool (N,): samples in which light changes.
     """
 
     a: Tensor
@@ -169,6 +171,7 @@ class Batch:
     inside: Tensor
     later: Tensor
     filtered: Tensor
+    lit: Tensor
 
     def to(self, device) -> "Batch":
         return Batch(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
@@ -335,6 +338,7 @@ class SceneMaker:
             inside.to(a.device),
             later,
             filtered,
+            lit.to(a.device),
         )
         in_movie = torch.rand(count, generator=generator) < self.sequences
         for k in torch.nonzero(in_movie)[:, 0].tolist():
