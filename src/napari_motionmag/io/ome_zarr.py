@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_motionmag.io.formats import Found
 from napari_motionmag.io.reader import axes_of
-from napari_motionmag.units import metres, seconds, short_name
+from napari_motionmag.movie.units import metres, seconds, short_name
 
 KEY = "napari_motionmag"
 

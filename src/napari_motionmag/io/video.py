@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.io.formats import Found
-from napari_motionmag.lazy import frames_as_dask
+from napari_motionmag.movie.lazy import frames_as_dask
 
 CACHE_BYTES = 1 << 26  # frames kept, so that going back a little need not decode anew
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_motionmag.learned.difference import DifferenceNet
-from napari_motionmag.learned.network import Oh2018Net
+from napari_motionmag.methods.learned.networks.difference import DifferenceNet
+from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
 # Four times the paper's 0.1, because they are taken in every fourth step only; that of shape is
