@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from napari_motionmag.learned.network import Oh2018Config, Oh2018Net
+from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Config, Oh2018Net
 from napari_motionmag.training.linear_start import start_as_linear
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from motion import measured_shift
 
-from napari_motionmag.learned.difference import luma
+from napari_motionmag.methods.learned.networks.difference import luma
 from napari_motionmag.training import scenes
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.light import Light

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from napari_motionmag.learned.network import Oh2018Net
+from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 
 
 @torch.no_grad()
