@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.cache import ByteBoundedCache
+from napari_motionmag.io.array_like import ArrayLike, whole_index
 from napari_motionmag.io.formats import Found
 from napari_motionmag.io.video_index import VideoIndex, read_index
 from napari_motionmag.lazy import frames_as_dask
@@ -35,7 +36,7 @@ def import_av():
     return av
 
 
-class VideoFrames:
+class VideoFrames(ArrayLike):
     """The frames of a video as an array that decodes those that are read.
 
     The pixels of a frame are those that decoding from the first frame on gives, whatever is read
@@ -83,7 +84,6 @@ class VideoFrames:
         pixels = self._pixels(first)
         self.dtype = pixels.dtype
         self.shape = (self._index.count, *pixels.shape)
-        self.ndim = len(self.shape)
         self._reset()
 
     def own(self) -> dict:
@@ -150,11 +150,8 @@ class VideoFrames:
         status = self.path.stat()
         return (str(self.path.resolve()), status.st_size, status.st_mtime_ns)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __getitem__(self, index) -> np.ndarray:
-        index = index if isinstance(index, tuple) else (index,)
+        index = whole_index(index, self.ndim)
         numbers = np.arange(self.shape[0])[index[0]]
         rest = index[1:]
         frames = [self.read(int(t))[rest] for t in np.atleast_1d(numbers)]
