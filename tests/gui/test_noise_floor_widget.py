@@ -9,7 +9,7 @@ from half_moving import FPS, SHAPE, add_movie, half_moving
 from napari.layers import Labels
 
 from napari_motionmag import magnify, magnify_layer, views
-from napari_motionmag.widgets.noise_floor import NoiseFloorWidget
+from napari_motionmag.widgets.measure.noise_floor import NoiseFloorWidget
 
 BAND = {"mode": "temporal", "band": (1.0, 3.0)}
 
@@ -64,7 +64,7 @@ def test_maps_are_those_of_the_science_and_lie_over_the_movie(viewer, dock, fini
 
 
 def test_colours_are_even_in_the_logarithm():
-    from napari_motionmag.widgets.noise_floor import logarithmic
+    from napari_motionmag.widgets.measure.noise_floor import logarithmic
 
     colours = logarithmic(10, 1000)
     at = [(value - 10) / 990 for value in (10, 100, 1000)]

@@ -5,8 +5,8 @@ import pytest
 from motion import fourier_shift, smooth_texture
 
 from napari_motionmag import Movie, magnify, views
-from napari_motionmag.widgets.magnify import MagnifyWidget
-from napari_motionmag.widgets.spectrum import SpectrumWidget
+from napari_motionmag.widgets.magnify.dock import MagnifyWidget
+from napari_motionmag.widgets.measure.spectrum import SpectrumWidget
 
 FPS, PITCH = 100.0, 12.8
 ROWS, COLUMNS = (10, 38), (10, 38)

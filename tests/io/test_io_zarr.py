@@ -235,7 +235,7 @@ def stop_after(n):
 
 
 def test_interrupted_writing_goes_on(tmp_path, counting_source, monkeypatch):
-    monkeypatch.setattr("napari_motionmag.io.frames.os.cpu_count", lambda: 1)
+    monkeypatch.setattr("napari_motionmag.io.frame_stream.os.cpu_count", lambda: 1)
     path, data = tmp_path / "film.zarr", noise((9, 5, 6))
     movie, computed = counting_source(data)
     recipe = {"factor": 3, "band": (1.0, 2.0)}

@@ -73,7 +73,7 @@ def test_batches_hold_what_they_promise(maker):
     plain = batch.two_frame
     assert plain.any()
     assert (~plain).any()
-    from napari_motionmag.learned.difference import luma
+    from napari_motionmag.methods.learned.networks.difference import luma
 
     quantised = luma(batch.b - batch.a)[plain]
     assert (quantised - batch.variation[plain]).abs().max() < 1e-5

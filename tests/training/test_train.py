@@ -8,7 +8,7 @@ import time
 import pytest
 import torch
 
-from napari_motionmag.learned import weights
+from napari_motionmag.methods.learned import weights
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.scenes import SceneMaker

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from napari_motionmag.units import seconds, short_name
+from napari_motionmag.movie.units import seconds, short_name
 
 _PLAUSIBLE = 10_000  # planes that may be missing without a second thought
 

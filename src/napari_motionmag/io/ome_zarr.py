@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.axes import letter_of
 from napari_motionmag.io.array_like import ArrayLike, Reordered, whole_index
 from napari_motionmag.io.formats import Found
 from napari_motionmag.io.ome_xml import calibration_of, positive_number
 from napari_motionmag.io.reader import axes_of
-from napari_motionmag.labelled import regular_step
-from napari_motionmag.units import metres, seconds, short_name
+from napari_motionmag.movie.axes import letter_of
+from napari_motionmag.movie.labelled import regular_step
+from napari_motionmag.movie.units import metres, seconds, short_name
 
 KEY = "napari_motionmag"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from napari_motionmag.axes import EXAMPLES, guess_axes, positive
 from napari_motionmag.io.formats import Found, format_of
 from napari_motionmag.io.npy import read_npy
-from napari_motionmag.movie import Movie
+from napari_motionmag.movie.axes import EXAMPLES, guess_axes, positive
+from napari_motionmag.movie.movie import Movie
 
 
 def open_movie(

@@ -14,11 +14,11 @@ import tifffile
 
 from napari_motionmag.io.array_like import ArrayLike, Reordered, whole_index
 from napari_motionmag.io.formats import Found
-from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.ome_xml import OmeClaims, calibration_of, positive_number
 from napari_motionmag.io.reader import axes_of
-from napari_motionmag.movie import Movie
-from napari_motionmag.units import metres, seconds, short_name
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.movie.units import metres, seconds, short_name
 
 BIG = 2**31 - 2**25  # bytes from which on a BigTIFF is written
 _OME_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import ByteBoundedCache
 from napari_motionmag.io.array_like import ArrayLike, whole_index
 from napari_motionmag.io.formats import Found
 from napari_motionmag.io.video_index import VideoIndex, read_index
-from napari_motionmag.lazy import frames_as_dask
+from napari_motionmag.movie.lazy import frames_as_dask
 
 CACHE_BYTES = 1 << 26  # of decoded frames, so that going back a little need not decode again
 DECODERS = 3  # open at a time: playing, reading ahead and a view elsewhere need one each

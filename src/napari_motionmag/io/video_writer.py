@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.axes import checked_range, positive
-from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.video import COMMENT, import_av
-from napari_motionmag.movie import Movie
+from napari_motionmag.movie.axes import checked_range, positive
+from napari_motionmag.movie.movie import Movie
 
 FASTEST = 120.0  # frames per second; players drop frames beyond
 SLOW = 30.0  # what faster movies are shown at

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.journal import Journal
 from napari_motionmag.io.ome_zarr import KEY, import_zarr
-from napari_motionmag.movie import Movie
-from napari_motionmag.units import long_name
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.movie.units import long_name
 
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
@@ -149,7 +149,7 @@ def _written_here(
 def _written_by_workers(
     path: Path, stream: FrameStream, axes: str, order: str, done: set
 ) -> Iterator[tuple[int, ...]]:
-    from napari_motionmag.distributed import completed
+    from napari_motionmag.compute.cluster import completed
 
     movie = stream.movie
     places = [movie.axes.index(letter) for letter in order]

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_motionmag.learned.difference import DifferenceNet
-from napari_motionmag.learned.network import Oh2018Net
+from napari_motionmag.methods.learned.networks.difference import DifferenceNet
+from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
 REGULARISATION = 0.1

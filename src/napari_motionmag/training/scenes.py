@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_motionmag.learned.difference import luma
+from napari_motionmag.methods.learned.networks.difference import luma
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.sensor import Sensor, log_uniform
 from napari_motionmag.training.sequences import Sequence

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_motionmag.learned.difference import luma
+from napari_motionmag.methods.learned.networks.difference import luma
 from napari_motionmag.temporal import FIR
 from napari_motionmag.training.sensor import Sensor, log_uniform
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_motionmag.learned.difference import DifferenceNet
-from napari_motionmag.learned.network import Oh2018Net
-from napari_motionmag.learned.weights import build, load, save
+from napari_motionmag.methods.learned.networks.difference import DifferenceNet
+from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
+from napari_motionmag.methods.learned.weights import build, load, save
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.muon import Muon
