@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from napari_motionmag.temporal._checks import check_fps, check_number
+from napari_motionmag.temporal._checks import check_band, check_fps, check_number
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
 from napari_motionmag.temporal.fir import FIR, Acceleration
@@ -82,7 +82,7 @@ def make_operator(
         raise ValueError("fps is missing: mode='temporal' needs the frames per second of the movie")
     low, high = _check_pair(band)
     if filter == "acceleration":
-        FIR(low, high, fps)  # the band must be a band here too
+        check_band(low, high, check_fps(fps))
         return Acceleration((low + high) / 2, fps)
     return {"fir": FIR, "butterworth": Butterworth, "iir": DifferenceOfIIR}[filter](low, high, fps)
 

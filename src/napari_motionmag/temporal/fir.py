@@ -29,10 +29,17 @@ _DIRECT_TAPS = 48
 # Width of the transition of a Hamming-windowed FIR filter, times taps / fps (Oppenheim and
 # Schafer, Discrete-Time Signal Processing, table of window designs).
 _HAMMING_TRANSITION = 3.3
+MOST_TAPS = 2**20  # of any kernel
+_SHORT = 2**17  # taps that are allowed however short the movie
 
 
 class _Centred(TemporalOperator):
     """An operator with a symmetric kernel that sums to zero, the movie's ends reflected."""
+
+    @property
+    @abstractmethod
+    def n_taps(self) -> int:
+        """Length of the kernel, in frames; odd."""
 
     @property
     @abstractmethod
@@ -42,10 +49,32 @@ class _Centred(TemporalOperator):
     @property
     def support(self):
         self._require_fps()
-        half = len(self.kernel) // 2
-        return half, half
+        return self.n_taps // 2, self.n_taps // 2
+
+    @abstractmethod
+    def _wanted(self) -> str:
+        """The argument that decides on the length of the kernel, for errors."""
+
+    def _whole_taps(self, frames: float) -> int:
+        """Round a length in frames up to an odd number; refuse what no memory can hold."""
+        if frames > MOST_TAPS:
+            raise ValueError(
+                f"{self._wanted()} at fps={self.fps:g} needs a filter of {frames:.3g} frames; at "
+                f"most {MOST_TAPS} are possible: widen the band, or check fps"
+            )
+        return math.ceil(frames) | 1
+
+    def _check_length(self, n: int) -> None:
+        """Refuse a kernel that is much longer than a movie of `n` frames."""
+        most = max(_SHORT, 4 * n)
+        if self.n_taps > most:
+            raise ValueError(
+                f"{self._wanted()} at fps={self.fps:g} needs a filter of {self.n_taps} frames, but "
+                f"a movie of {n} frames allows {most}: widen the band, or check fps"
+            )
 
     def _row(self, t, n):
+        self._check_length(n)
         offsets, weights = _taps(self)
         if t + offsets[0] >= 0 and t + offsets[-1] < n:
             return offsets + t, weights.copy()
@@ -59,16 +88,24 @@ class _Centred(TemporalOperator):
         return chebval(np.cos(2 * np.pi * frequencies / self.fps), series)
 
     def _window(self, start, stop, n):
-        half = len(self.kernel) // 2
+        half = self.n_taps // 2
         if start >= half and stop + half <= n:
             return start - half, stop + half
+        self._check_length(n)
         frames = _reflect(np.arange(start - half, stop + half), n)
         return int(frames.min()), int(frames.max()) + 1
 
     def _filter(self, frames, first, start, stop, n):
         # the kernel passes no constant: without it float64 keeps every digit of the variation
         frames -= frames[:1].copy()
-        half = len(self.kernel) // 2
+        half = self.n_taps // 2
+        if self.n_taps > 4 * n:  # so short a movie takes less memory unfolded as weights
+            self._check_length(n)
+            rows = np.zeros((stop - start, len(frames)))
+            for t in range(start, stop):
+                indices, weights = _folded_row(self, t, n)
+                rows[t - start, indices - first] = weights
+            return np.tensordot(rows, frames, 1)
         around = _reflect(np.arange(start - half, stop + half), n) - first
         return _convolve(frames[around], self.kernel)
 
@@ -118,8 +155,10 @@ class FIR(_Centred):
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
         if self.taps is None:
+            if self.fps is not None:
+                _ = self.n_taps  # refuses what is too long
             return
-        taps = check_int("taps", self.taps, 3)
+        taps = check_int("taps", self.taps, 3, MOST_TAPS)
         if taps % 2 == 0:
             raise ValueError(
                 f"taps must be odd, so that the kernel has a middle frame; got {taps}: "
@@ -136,13 +175,16 @@ class FIR(_Centred):
             return self.taps
         self._require_fps()
         transition = min(self.high - self.low, self.low)
-        return max(3, math.ceil(_HAMMING_TRANSITION * self.fps / transition) | 1)
+        return self._whole_taps(max(3, _HAMMING_TRANSITION * self.fps / transition))
 
     @property
     def kernel(self) -> np.ndarray:
         """Weights of frames ``t - n_taps // 2`` to ``t + n_taps // 2``; read-only."""
         self._require_fps()
         return _fir_kernel(self)
+
+    def _wanted(self):
+        return f"band=({self.low!r}, {self.high!r})"
 
     def _describe(self):
         taps = "" if self.taps is None and self.fps is None else f", {self.n_taps} taps"
@@ -208,13 +250,21 @@ class Acceleration(_Centred):
         if self.fps is not None:
             object.__setattr__(self, "fps", check_fps(self.fps))
             check_nyquist(f"frequency {frequency:g} Hz", frequency, self.fps)
+            _ = self.interval  # refuses what is too long
 
     @property
     def interval(self) -> int:
         """A quarter of a period in whole frames; also the reach of the kernel to each side."""
         self._require_fps()
         # rounding of the quotient must not add a frame
-        return max(1, math.ceil(self.fps / (4 * self.frequency) - 1e-9))
+        frames = self.fps / (4 * self.frequency) - 1e-9
+        self._whole_taps(2 * frames + 1)
+        return max(1, math.ceil(frames))
+
+    @property
+    def n_taps(self) -> int:
+        """Length of the kernel, in frames."""
+        return 2 * self.interval + 1
 
     @property
     def sigma(self) -> float:
@@ -226,6 +276,9 @@ class Acceleration(_Centred):
         """Weights of frames ``t - interval`` to ``t + interval``; read-only."""
         self._require_fps()
         return _acceleration_kernel(self)
+
+    def _wanted(self):
+        return f"frequency={self.frequency!r} (the centre of band)"
 
     def _describe(self):
         return f"acceleration, {self.frequency:g} Hz"

@@ -219,6 +219,11 @@ class DifferenceOfIIR(_Recursive):
         low, high = check_band(self.low, self.high, self.fps)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
+        if self.fps is not None and not slowest_pole(self) < 1:
+            raise ValueError(
+                f"band ({low:g}, {high:g}) Hz is too slow for fps={self.fps:g}: the filter cannot "
+                "be realised in double precision; raise the band or check fps"
+            )
 
     @property
     def coefficients(self) -> tuple[float, float]:
