@@ -6,8 +6,6 @@ temporal operator names for it, and no others, and runs the method.
 
 from __future__ import annotations
 
-import math
-import numbers
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_motionmag.compute.validate import finite_number
 from napari_motionmag.magnification.frames import Frames
 from napari_motionmag.magnification.made import remember
 from napari_motionmag.methods.base import Method, Told
@@ -30,6 +29,7 @@ from napari_motionmag.temporal import TemporalOperator, make_operator
 if TYPE_CHECKING:
     import dask.array as da
 
+MOST_FACTOR = 1e6  # beyond, a single grey level overflows
 CONTEXT = 64  # px around a region that methods see, unless they say what they need
 
 
@@ -208,7 +208,7 @@ def plan(
     source = movie if is_image_layer(movie) else None
     of_the_movie = {"axes": axes, "fps": fps, "intensity_range": intensity_range}
     movie = Movie.from_any(movie, **of_the_movie)
-    factor = _checked_factor(factor)
+    factor = finite_number("factor", factor, MOST_FACTOR)
     if method not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
@@ -410,9 +410,3 @@ def _model_name(model) -> str:
     return os.path.abspath(model) if str(model).endswith(".safetensors") else str(model)
 
 
-def _checked_factor(factor) -> float:
-    if isinstance(factor, bool) or not isinstance(factor, (numbers.Real, np.number)):
-        raise TypeError(f"factor must be a number, got {factor!r}")
-    if not math.isfinite(factor):
-        raise ValueError(f"factor must be finite, got {factor}")
-    return float(factor)

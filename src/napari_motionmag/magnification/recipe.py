@@ -8,8 +8,10 @@ from dataclasses import fields, replace
 from inspect import signature
 from typing import Any
 
+from napari_motionmag.compute.validate import same_kind
 from napari_motionmag.magnification.layer import weights_hash
 from napari_motionmag.magnification.magnification import magnify, magnify_layer, plan
+from napari_motionmag.methods.options import method_options
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
@@ -72,7 +74,18 @@ def arguments(recipe: Mapping) -> dict[str, Any]:
     if "intensity_range" in said:
         said["intensity_range"] = tuple(said["intensity_range"])  # JSON has lists only
     operator = TemporalOperator.from_dict(dict(recipe["operator"]))
-    return {**said, **_mode(operator), **recipe.get("options", {})}
+    return {**said, **_mode(operator), **_own_options(recipe)}
+
+
+def _own_options(recipe: Mapping) -> dict[str, Any]:
+    """Return the options of the method, all of which it must know: recipes come from files."""
+    options = dict(recipe.get("options", {}))
+    known = [option.name for option in method_options(recipe.get("method", "learned"))]
+    if unknown := [name for name in options if name not in known]:
+        raise ValueError(
+            f"the recipe has unknown options {unknown}; method {recipe['method']!r} has {known}"
+        )
+    return options
 
 
 def repeat(made, on, **changes):
@@ -124,7 +137,7 @@ def repeated(made, on, **changes) -> dict[str, Any]:
     except (ValueError, TypeError) as error:
         whose = f" of {made.name!r}" if is_layer(made) else ""
         name = getattr(on, "name", "the movie")
-        raise type(error)(f"the recipe{whose} does not fit {name!r}: {error}") from error
+        raise same_kind(error, f"the recipe{whose} does not fit {name!r}: {error}") from error
     _warn_of_other_rate(said, on)
     _warn_of_other_weights(made, recipe)
     return said
