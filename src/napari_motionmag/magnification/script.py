@@ -20,10 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from napari_motionmag.compute import versions
 from napari_motionmag.magnification.layer import source_of
 from napari_motionmag.magnification.provenance import Origin, origin_of, recorded_origin
 from napari_motionmag.magnification.python_source import fitted, plain
-from napari_motionmag.magnification.recipe import OF_THE_SOURCE, arguments, is_magnified, recipe_of
+from napari_motionmag.magnification.recipe import is_magnified, recipe_of
+from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.methods.stabilisation.mask_files import is_kept, unpack
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
@@ -120,9 +122,9 @@ def magnification(movie: FromLayer, recipe: Mapping) -> Call:
     ValueError
         When the mask was too large to be kept in the recipe.
     """
-    said = arguments(recipe)
+    said = MagnifySettings.from_recipe(recipe).arguments()
     factor = said.pop("factor")
-    said = {key: value for key, value in said.items() if key not in OF_THE_SOURCE}
+    said = {key: value for key, value in said.items() if key not in OF_THE_MOVIE}
     if "mask" in said and not is_kept(said["mask"]):
         unpack(said["mask"])  # says that it was too large to be in the recipe
     call = Call(_PACKAGE, "magnify", movie, factor, **said)
@@ -138,7 +140,7 @@ def magnification_of(layer) -> Call:
         When the layer was not magnified.
     """
     recipe = recipe_of(layer)
-    said = {key: recipe.get(key) for key in OF_THE_SOURCE}
+    said = {key: recipe.get(key) for key in OF_THE_MOVIE}
     source = source_of(layer)
     if source is None:
         return magnification(_Gone(layer, Movie.from_any(layer, **said)), recipe)
@@ -196,9 +198,7 @@ class _Writer:
         self._taken = functions | set(_RESERVED)
 
     def text(self, title: str) -> str:
-        from napari_motionmag import __version__
-
-        made = f"Made with napari-motionmag {__version__}."
+        made = f"Made with {versions.PACKAGE} {versions.version_of()}."
         title = title.replace("\\", "\\\\").replace('"', "'")  # it stands between quotes
         head = [f'"""{title or made}' + (f"\n\n{made}\n" if title else "") + '"""', ""]
         if self._numpy:

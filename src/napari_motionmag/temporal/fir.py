@@ -1,6 +1,6 @@
-"""Operators with a finite, symmetric kernel: band-pass FIR and acceleration.
+"""Operators with a finite, symmetric kernel, and the band-pass FIR filter.
 
-Both are centred on the output frame, so nothing is delayed (zero phase), and see the movie
+Kernels are centred on the output frame, so nothing is delayed (zero phase), and see the movie
 reflected at its ends, as ``numpy.pad(mode="reflect")`` does, over and over where the movie is
 shorter than the kernel.
 """
@@ -19,8 +19,6 @@ from napari_motionmag.temporal._checks import (
     check_band,
     check_fps,
     check_int,
-    check_number,
-    check_nyquist,
 )
 from napari_motionmag.temporal.base import TemporalOperator
 
@@ -33,7 +31,7 @@ MOST_TAPS = 2**20  # of any kernel
 _SHORT = 2**17  # taps that are allowed however short the movie
 
 
-class _Centred(TemporalOperator):
+class CentredKernel(TemporalOperator):
     """An operator with a symmetric kernel that sums to zero, the movie's ends reflected."""
 
     @property
@@ -111,7 +109,7 @@ class _Centred(TemporalOperator):
 
 
 @dataclass(frozen=True)
-class FIR(_Centred):
+class FIR(CentredKernel):
     """Band-pass filter with a finite, symmetric kernel (windowed design, Hamming window).
 
     The kernel is centred on the output frame: no delay at any frequency. Its gain is exactly 1 at
@@ -142,6 +140,10 @@ class FIR(_Centred):
     """
 
     name: ClassVar[str] = "fir"
+    label: ClassVar[str] = "FIR (no delay)"
+    short: ClassVar[str] = "FIR"
+    summary: ClassVar[str] = "sharp, without delay; uses frames before and after"
+    is_filter: ClassVar[bool] = True
 
     low: float
     high: float
@@ -158,7 +160,9 @@ class FIR(_Centred):
             if self.fps is not None:
                 _ = self.n_taps  # refuses what is too long
             return
-        taps = check_int("taps", self.taps, 3, MOST_TAPS)
+        taps = check_int("taps", self.taps, 3)
+        if taps > MOST_TAPS:
+            raise ValueError(f"taps must be at most {MOST_TAPS}; got {taps}")
         if taps % 2 == 0:
             raise ValueError(
                 f"taps must be odd, so that the kernel has a middle frame; got {taps}: "
@@ -204,87 +208,7 @@ class FIR(_Centred):
             )
 
 
-@dataclass(frozen=True)
-class Acceleration(_Centred):
-    """Deviation from linear motion: a Laplacian of Gaussian in time.
-
-    Still scenes and motion of constant velocity give exactly nothing (away from the ends of the
-    movie, where reflection turns the motion around), so small vibration of large moving things is
-    selected.
-
-    Parameters
-    ----------
-    frequency : float
-        The frequency to select, in Hz, ``0 < frequency <= fps / 2``.
-    fps : float, optional
-        Frames per second; may be given later with :meth:`bind`.
-
-    Notes
-    -----
-    As in [1]_, ``interval = ceil(fps / (4 frequency))`` (a quarter of a period, in frames), the
-    Gaussian has ``sigma = interval / 2`` frames and the kernel reaches 2 sigma to each side. The
-    kernel ``(c - (k / sigma)^2) exp(-(k / sigma)^2 / 2)`` takes the c for which its sum is zero
-    (close to 1; the kernel is cut off at 2 sigma). It is even, so it passes no slope either.
-
-    Sign and scale are such that a sinusoid of `frequency` has gain exactly +1: the second
-    derivative is turned over and a factor m means what it means for the other operators. It is no
-    band-pass: where fps leaves room the gain goes on rising, to between 1.4 and 2.6 at about twice
-    `frequency`, and above four times it swings down to as low as -0.4.
-
-    References
-    ----------
-    .. [1] Y. Zhang, S. L. Pintea, J. C. van Gemert, "Video Acceleration Magnification", CVPR
-       2017, section 3.
-    """
-
-    name: ClassVar[str] = "acceleration"
-
-    frequency: float
-    fps: float | None = None
-
-    def __post_init__(self):
-        frequency = check_number("frequency", self.frequency)
-        if frequency <= 0:
-            raise ValueError(f"frequency must be above 0 Hz; got {frequency:g}")
-        object.__setattr__(self, "frequency", frequency)
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
-            check_nyquist(f"frequency {frequency:g} Hz", frequency, self.fps)
-            _ = self.interval  # refuses what is too long
-
-    @property
-    def interval(self) -> int:
-        """A quarter of a period in whole frames; also the reach of the kernel to each side."""
-        self._require_fps()
-        # rounding of the quotient must not add a frame
-        frames = self.fps / (4 * self.frequency) - 1e-9
-        self._whole_taps(2 * frames + 1)
-        return max(1, math.ceil(frames))
-
-    @property
-    def n_taps(self) -> int:
-        """Length of the kernel, in frames."""
-        return 2 * self.interval + 1
-
-    @property
-    def sigma(self) -> float:
-        """Width of the Gaussian, in frames."""
-        return self.interval / 2
-
-    @property
-    def kernel(self) -> np.ndarray:
-        """Weights of frames ``t - interval`` to ``t + interval``; read-only."""
-        self._require_fps()
-        return _acceleration_kernel(self)
-
-    def _wanted(self):
-        return f"frequency={self.frequency!r} (the centre of band)"
-
-    def _describe(self):
-        return f"acceleration, {self.frequency:g} Hz"
-
-
-def _finish(kernel: np.ndarray, frequency: float, fps: float) -> np.ndarray:
+def scaled_kernel(kernel: np.ndarray, frequency: float, fps: float) -> np.ndarray:
     """Scale a symmetric kernel to gain 1 at `frequency`, its sum to zero to the last bit."""
     half = len(kernel) // 2
     k = np.arange(-half, half + 1)
@@ -304,27 +228,18 @@ def _fir_kernel(op: FIR) -> np.ndarray:
     kernel = signal.firwin(taps, edges, pass_zero=False, window="hamming", fs=op.fps)
     window = signal.get_window("hamming", taps, fftbins=False)
     kernel = kernel - kernel.sum() / window.sum() * window
-    return _finish(kernel, (op.low + op.high) / 2, op.fps)
+    return scaled_kernel(kernel, (op.low + op.high) / 2, op.fps)
 
 
 @lru_cache(maxsize=64)
-def _acceleration_kernel(op: Acceleration) -> np.ndarray:
-    k = np.arange(-op.interval, op.interval + 1)
-    squared = (k / op.sigma) ** 2
-    gaussian = np.exp(-squared / 2)
-    centre = (squared * gaussian).sum() / gaussian.sum()
-    return _finish((centre - squared) * gaussian, op.frequency, op.fps)
-
-
-@lru_cache(maxsize=64)
-def _taps(op: _Centred) -> tuple[np.ndarray, np.ndarray]:
+def _taps(op: CentredKernel) -> tuple[np.ndarray, np.ndarray]:
     """Offsets and weights of the kernel without its zeros. Do not write to the result."""
     at = np.flatnonzero(op.kernel).astype(np.int64)
     return at - len(op.kernel) // 2, op.kernel[at]
 
 
 @lru_cache(maxsize=256)
-def _folded_row(op: _Centred, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _folded_row(op: CentredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Row near an end of the movie: reflected frames added up. Do not write to the result."""
     offsets, weights = _taps(op)
     frames = _reflect(offsets + t, n)

@@ -96,6 +96,10 @@ class Butterworth(_Recursive):
     """
 
     name: ClassVar[str] = "butterworth"
+    label: ClassVar[str] = "Butterworth (causal)"
+    short: ClassVar[str] = "Butterworth"
+    summary: ClassVar[str] = "uses the past only; of order 2"
+    is_filter: ClassVar[bool] = True
 
     low: float
     high: float
@@ -208,6 +212,10 @@ class DifferenceOfIIR(_Recursive):
     """
 
     name: ClassVar[str] = "iir"
+    label: ClassVar[str] = "Difference of IIR (causal, gentle)"
+    short: ClassVar[str] = "difference of IIR"
+    summary: ClassVar[str] = "uses the past only; gentle: selects part of the motion"
+    is_filter: ClassVar[bool] = True
 
     low: float
     high: float
