@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
-from napari_motionmag.magnification.made import magnification_of
+from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie.movie import Movie
 
 TOGETHER = 8  # frames drawn at once; a cancel is heard after so many
@@ -32,7 +32,7 @@ class MagnifiedFrames:
     @classmethod
     def of(cls, movie: Movie, other: tuple[int, ...]) -> MagnifiedFrames | None:
         """Return the frames of a movie that is a result of ``magnify``, or None."""
-        made = magnification_of(movie.data)
+        made = magnification_behind(movie.data)
         if made is None or made.movie.axes != movie.axes:
             return None
         return cls(made, other)
