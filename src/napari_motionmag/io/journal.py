@@ -47,22 +47,30 @@ class Journal:
             return None
         if not lines:  # the first line is torn
             return None
-        begun = json.loads(first)
+        try:
+            begun = json.loads(first)
+            before, source = begun["settings"], begun["source"]
+            # the last line is torn when the process was killed while writing it, else empty
+            written = {tuple(map(int, line.split())) for line in lines[:-1]}
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{self.path}: is damaged ({type(error).__name__}: {error}); remove it and "
+                f"{self._output}, or write without resuming"
+            ) from error
         settings = _plain(settings)
-        if begun["settings"] != settings:
+        if before != settings:
             raise ValueError(
                 f"the unfinished {self._output} was begun with other settings "
                 f"({_difference(begun['settings'], settings)}); remove it and its .journal, or "
                 "write without resuming"
             )
-        if begun["source"] != self.source:
+        if source != self.source:
             raise ValueError(
                 f"the source changed since the unfinished {self._output} was begun "
                 f"({_difference(begun['source'], self.source)}); remove it and its .journal, or "
                 "write without resuming"
             )
-        # the last line is torn when the process was killed while writing it, else empty
-        return {tuple(map(int, line.split())) for line in lines[:-1]}
+        return written
 
     @property
     def _output(self) -> Path:

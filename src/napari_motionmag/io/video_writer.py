@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
-from napari_motionmag.io.video import COMMENT, import_av
+from napari_motionmag.io.video_index import COMMENT, import_av
 from napari_motionmag.movie.axes import checked_range, positive
 from napari_motionmag.movie.movie import Movie
 
@@ -18,9 +19,10 @@ FASTEST = 120.0  # frames per second; players drop frames beyond
 SLOW = 30.0  # what faster movies are shown at
 
 
-def check_video(movie: Movie | None, playback_fps: float | None) -> None:
+def check_video(movie: Movie | None, options: WriteOptions) -> None:
     """Raise an error when a movie cannot be a video, or av is not there."""
     import_av()
+    playback_fps = options.playback_fps
     if playback_fps is not None:
         positive("playback_fps", playback_fps)
     if movie is None:
@@ -34,13 +36,7 @@ def check_video(movie: Movie | None, playback_fps: float | None) -> None:
         raise ValueError("fps is needed to write a video: say it, or playback_fps")
 
 
-def write_video(
-    path: Path,
-    stream: FrameStream,
-    extension: str,
-    playback_fps: float | None = None,
-    intensity_range: tuple[float, float] | None = None,
-) -> None:
+def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     """Write a video file.
 
     Parameters
@@ -49,19 +45,18 @@ def write_video(
         File to make.
     stream : FrameStream
         Movie to write, of axes T, Y, X and perhaps S.
-    extension : str
-        ``".mp4"`` or ``".mov"`` for H.264, which loses a little and has 8 bits; ``".avi"`` for
-        PNG frames, which keep 8- and 16-bit integers as they are and open in ImageJ.
-    playback_fps : float, optional
-        How fast the video is to be shown. When None, as fast as the movie was taken, or at 30
-        frames per second when that is faster than players can. The true rate is kept in the
-        comment and read back from there.
-    intensity_range : (float, float), optional
-        Intensities shown as black and white where 8 bits cannot hold them.
+    options : WriteOptions
+        By ``extension``, ``".mp4"`` and ``".mov"`` are H.264, which loses a little and has 8
+        bits; ``".avi"`` has PNG frames, which keep 8- and 16-bit integers as they are and open in
+        ImageJ. ``playback_fps`` is how fast the video is to be shown: when None, as fast as the
+        movie was taken, or at 30 frames per second when that is faster than players can; the true
+        rate is kept in the comment and read back from there. ``intensity_range`` are the
+        intensities shown as black and white where 8 bits cannot hold them.
     """
+    extension, intensity_range = options.extension, options.intensity_range
     av = import_av()
     movie = stream.movie
-    rate = _rate(movie, playback_fps)
+    rate = _rate(movie, options.playback_fps)
     shown = _Shown(movie, intensity_range, lossless=extension == ".avi")
     if extension == ".avi":
         container_format, codec, pixel_format = "avi", "png", shown.format

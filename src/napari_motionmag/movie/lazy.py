@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 
 import numpy as np
@@ -21,6 +22,19 @@ def source_behind(data):
     """
     hidden = _SOURCES.get(getattr(data, "name", None))
     return None if hidden is None else hidden.array
+
+
+def paths_behind(data) -> list[str]:
+    """Return the files that an array is read from, as far as it says so."""
+    if is_dask(data):
+        behind = source_behind(data)
+        return [] if behind is None else paths_behind(behind)
+    path = getattr(data, "path", None) or getattr(data, "filename", None)
+    if isinstance(data, np.ndarray) and path is None and isinstance(data.base, np.ndarray):
+        return paths_behind(data.base)
+    if path is None and hasattr(data, "array"):
+        return paths_behind(data.array)
+    return [str(path)] if isinstance(path, str | os.PathLike) and os.path.exists(path) else []
 
 
 class _Source:

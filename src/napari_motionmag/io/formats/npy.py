@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.formats import Found
+from napari_motionmag.io.formats.base import FileMovie, Format, WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
 
 
-def read_npy(path: Path) -> Found:
+def read_npy(path: Path) -> FileMovie:
     """Map a file; nothing but its header is read."""
     try:
         data = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not a readable .npy file: {error}") from error
-    return Found(data)
+    return FileMovie(data)
 
 
-def write_npy(path: Path, stream: FrameStream) -> None:
+def write_npy(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     """Write the frames where they belong, with the axes in the order of the movie."""
     movie = stream.movie
     order = "".join(letter for letter in movie.axes if letter not in "YXS")
@@ -72,3 +72,14 @@ def _reserve(path: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # the file system cannot
                 raise
+
+
+FORMAT = Format(
+    name="npy",
+    label="NumPy",
+    extensions=(".npy",),
+    read=read_npy,
+    writes=(".npy",),
+    write=write_npy,
+    rank=2,
+)
