@@ -7,8 +7,6 @@ from types import SimpleNamespace
 from napari_motionmag.io.writer import save_movie
 from napari_motionmag.movie.movie import Movie
 
-RECIPE = "napari_motionmag"  # key under which the metadata of a magnified layer keep its recipe
-
 
 def write_movie(path: str, data, meta: dict) -> list[str]:
     """Write an Image layer that is a movie; leave other images to napari.
@@ -43,7 +41,7 @@ def write_movie(path: str, data, meta: dict) -> list[str]:
     saved = save_movie(
         path,
         movie,
-        recipe=metadata.get(RECIPE),
+        recipe=(metadata.get("napari_motionmag") or {}).get("recipe"),
         intensity_range=None if limits is None else tuple(map(float, limits)),
         overwrite=True,
     )
