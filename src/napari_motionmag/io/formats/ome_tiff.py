@@ -34,17 +34,20 @@ def read_tiff(path: Path) -> FileMovie:
     FileMovie
         With axes, frame interval and pixel size from OME-XML or ImageJ metadata.
     """
-    with tifffile.TiffFile(path) as file:
-        page = file.pages.first
-        check_page(path, page, file.filehandle.size)
-        _check_codec(path, page)
-        how = {}
-        if file.is_ome:
-            claims = OmeClaims.check(path, file.ome_metadata, page.shape, lambda: len(file.pages))
-            how = claims.how
-            calibration = claims.calibration
-        else:
-            calibration = _calibration(path, file)
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages.first
+            check_page(path, page, file.filehandle.size)
+            _check_codec(path, page)
+            if file.is_ome:
+                claims = OmeClaims.check(
+                    path, file.ome_metadata, page.shape, lambda: len(file.pages)
+                )
+                how, calibration = claims.how, claims.calibration
+            else:
+                how, calibration = {}, _calibration(path, file)
+    except tifffile.TiffFileError as error:
+        raise ValueError(f"{path}: not a readable TIFF file: {error}") from error
     try:
         pages = TiffPages(path, **how)
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
@@ -109,7 +112,7 @@ def _imagej_calibration(path: Path, metadata: Mapping, page: tifffile.TiffPage) 
     if fps is None:
         return {"steps": steps}
     warnings.warn(
-        f"{path}: the file has no frame interval; its playback rate of {fps:g} fps is taken",
+        f"the file has no frame interval; its playback rate of {fps:g} fps is taken ({path})",
         stacklevel=6,
     )
     return {"fps": fps, "steps": steps}
