@@ -1,4 +1,4 @@
-"""Opening a movie file by its extension, without reading its pixels."""
+"""Open a movie file by its extension, without reading its pixels."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def open_movie(
 ) -> Movie:
     """Open a movie file.
 
-    Metadata that are wrong are left out with a warning that names the file; frames that the file
-    promises and does not have are, too.
+    Wrong metadata and frames that are missing at the end are left out, with a warning that names
+    the file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The pages of a TIFF file as an array that reads those that are indexed."""
+"""The pages of a TIFF file as an array that is read where it is indexed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LARGE_PAGE, _MOST_COMPRESSION = 2**28, 20_000
 
 
 class TiffPages(ArrayLike):
-    """The first image series of a TIFF file as an array that reads the pages it is asked for.
+    """The first image series of a TIFF file as an array that reads single pages.
 
     Parameters
     ----------
     path : Path
-        File to read. It stays open from the first reading on.
+        File to read; stays open after the first read.
     **how
         Arguments of `tifffile.TiffFile` beside the path.
 
@@ -53,7 +53,7 @@ class TiffPages(ArrayLike):
             leading = self.ndim - len(page.shape)
             self._counts = self.shape[:leading]  # of pages, along the axes that are not in one
             whole = self.shape[leading:] == tuple(page.shape)
-            # one uncompressed run of bytes can be mapped, whatever pages it is said to have
+            # one uncompressed run of bytes can be mapped, whatever its pages
             self._offset = series.dataoffset
             self._byteorder = file.byteorder
             if self._offset is not None:
@@ -77,7 +77,7 @@ class TiffPages(ArrayLike):
         return np.arange(count) < there
 
     def _leave_out(self, present: np.ndarray) -> None:
-        """Keep the frames before the first that is not whole, and say so."""
+        """Keep the frames before the first incomplete one, with a warning."""
         files = self._how.get("missing_files") or ()
         because = f": {', '.join(files)} is not there" if files else ""
         time = self.axes.find("T")

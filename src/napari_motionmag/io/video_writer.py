@@ -1,4 +1,4 @@
-"""Videos to look at and to show: H.264 (.mp4, .mov), and lossless PNG frames (.avi)."""
+"""Write videos for viewing (H.264: .mp4, .mov) and lossless ones of PNG frames (.avi)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOW = 30.0  # what faster movies are shown at
 
 
 def check_video(movie: Movie | None, options: WriteOptions) -> None:
-    """Raise an error when a movie cannot be a video, or av is not there."""
+    """Raise an error when a movie cannot be a video, or av is not installed."""
     import_av()
     playback_fps = options.playback_fps
     if playback_fps is not None:
@@ -33,7 +33,7 @@ def check_video(movie: Movie | None, options: WriteOptions) -> None:
             f"{', '.join(movie.other_axes)}, or write .tif or .zarr"
         )
     if movie.fps is None and playback_fps is None:
-        raise ValueError("fps is needed to write a video: say it, or playback_fps")
+        raise ValueError("fps is needed to write a video: pass it, or playback_fps")
 
 
 def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
@@ -80,16 +80,16 @@ def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         track.height, track.width = height + padded[0], width + padded[1]
         track.pix_fmt = pixel_format
         if pixel_format == "yuv420p":
-            # say which matrix was used, or players guess by the size of the frame
+            # name the matrix, or players guess it by the size of the frame
             context = track.codec_context
             context.color_range, context.colorspace = 1, 1
             context.color_primaries, context.color_trc = 1, 1
         for number, (_, frame) in enumerate(stream.frames("T")):
             pixels = np.ascontiguousarray(_padded(shown(frame), padded))
             if pixel_format == "yuv420p":
-                # from grey itself the conversion would truncate
-                colours = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
-                picture = av.VideoFrame.from_ndarray(colours, "rgb24").reformat(
+                # converting directly from grey would truncate
+                colors = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
+                picture = av.VideoFrame.from_ndarray(colors, "rgb24").reformat(
                     format=pixel_format, dst_colorspace="ITU709", dst_color_range="MPEG"
                 )
             else:
@@ -101,7 +101,7 @@ def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
 
 
 class _Shown:
-    """Turns frames into the pixels that a video can hold."""
+    """Converts frames to pixels that a video can hold."""
 
     def __init__(self, movie: Movie, intensity_range, lossless: bool):
         deep = lossless and movie.dtype == np.uint16

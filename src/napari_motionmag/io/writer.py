@@ -1,4 +1,4 @@
-"""Saving a movie by the extension of the file, a few frames in memory at a time."""
+"""Save a movie in the format of the file's extension, with a few frames in memory at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5 written frame by frame, by this process or by the workers of a cluster."""
+"""Write OME-Zarr 0.5 frame by frame, in this process or by the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_zarr_store(path: Path) -> bool:
 
 
 def check_zarr(movie: Movie | None, options: WriteOptions) -> None:
-    """Raise an error when a movie cannot be OME-Zarr, or zarr is not there."""
+    """Raise an error when a movie cannot be OME-Zarr, or zarr is not installed."""
     import_zarr()
     if movie is not None and movie.is_rgb and "C" in movie.axes:
         raise ValueError(
@@ -97,7 +97,7 @@ def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
 
 
 def holds(path: Path, movie: Movie, recipe: Mapping | None = None) -> bool:
-    """Whether an OME-Zarr image is what `write_zarr` would make of a movie, by all but its pixels.
+    """Whether an image has the shape, type and metadata that `write_zarr` would give a movie.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def holds(path: Path, movie: Movie, recipe: Mapping | None = None) -> bool:
 
 
 def _as_stored(movie: Movie) -> tuple[str, tuple[int, ...]]:
-    """Axes and shape in the order that OME-Zarr asks for."""
+    """Return axes and shape in the order of OME-Zarr."""
     sizes = dict(zip(movie.axes.replace("S", "C"), movie.shape, strict=True))
     axes = "".join(letter for letter in "TCZYX" if letter in sizes)
     return axes, tuple(sizes[letter] for letter in axes)

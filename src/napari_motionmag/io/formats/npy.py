@@ -1,4 +1,4 @@
-"""NumPy files: read through a memory map, written frame by frame. They hold no calibration."""
+"""NumPy files: read by memory map, written frame by frame, without calibration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_motionmag.io.frame_stream import FrameStream
 
 
 def read_npy(path: Path) -> FileMovie:
-    """Map a file; nothing but its header is read."""
+    """Map a file; only its header is read."""
     try:
         data = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
@@ -22,7 +22,7 @@ def read_npy(path: Path) -> FileMovie:
 
 
 def write_npy(path: Path, stream: FrameStream, options: WriteOptions) -> None:
-    """Write the frames where they belong, with the axes in the order of the movie."""
+    """Write frames in place, with the axes in the order of the movie."""
     movie = stream.movie
     order = "".join(letter for letter in movie.axes if letter not in "YXS")
     if movie.axes.startswith(order) and movie.axes[len(order) :] in ("YX", "YXS"):

@@ -1,4 +1,4 @@
-"""TIFF: plain, ImageJ and OME files read page by page; OME-TIFF written page by page."""
+"""TIFF: read plain, ImageJ and OME files page by page; write OME-TIFF."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.ome_xml import OmeClaims, calibration_of, positive_number
 from napari_motionmag.io.tiff_pages import TiffPages, check_page
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.movie.units import metres, seconds, short_name
+from napari_motionmag.movie.units import meters, seconds, short_name
 
 BIG = 2**31 - 2**25  # bytes from which on a BigTIFF is written
 _OME_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
 
 
 def read_tiff(path: Path) -> FileMovie:
-    """Open a TIFF file; pixels are read when asked for.
+    """Open a TIFF file without reading its pixels.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _check_codec(path: Path, page: tifffile.TiffPage) -> None:
 
 
 def _calibration(path: Path, file: tifffile.TiffFile) -> dict:
-    """Return fps and steps, from the richest metadata that the file has."""
+    """Return fps and steps from ImageJ's or tifffile's metadata."""
 
     def read() -> dict:
         if file.imagej_metadata:
@@ -92,7 +92,7 @@ def _calibration(path: Path, file: tifffile.TiffFile) -> dict:
 def _imagej_calibration(path: Path, metadata: Mapping, page: tifffile.TiffPage) -> dict:
     steps = {}
     unit = short_name(metadata.get("unit", "pixel"))
-    if metres(unit) is not None:
+    if meters(unit) is not None:
         for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
             if tag in page.tags:
                 pixels, length = page.tags[tag].value
@@ -141,7 +141,7 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         steps = dict(zip(calibrated, zip(movie.scale, movie.units, strict=True), strict=True))
     for letter in "ZYX":
         step, unit = steps.get(letter, (1, "pixel"))
-        if metres(unit) is not None:
+        if meters(unit) is not None:
             metadata[f"PhysicalSize{letter}"] = abs(step)
             metadata[f"PhysicalSize{letter}Unit"] = unit.replace("um", "\N{MICRO SIGN}m")
     if movie.fps is not None:
@@ -153,9 +153,9 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     if movie.has_alpha:
         tags["extrasamples"] = ["unassalpha"]
     sizes = [steps.get(letter, (0, "pixel")) for letter in "XY"]
-    if all(metres(unit) is not None for _, unit in sizes):
+    if all(meters(unit) is not None for _, unit in sizes):
         # for programs that know nothing of OME
-        tags["resolution"] = [0.01 / (abs(step) * metres(unit)) for step, unit in sizes]
+        tags["resolution"] = [0.01 / (abs(step) * meters(unit)) for step, unit in sizes]
         tags["resolutionunit"] = "CENTIMETER"
     dtype = movie.dtype.newbyteorder("<")
     size = int(np.prod(shape)) * dtype.itemsize

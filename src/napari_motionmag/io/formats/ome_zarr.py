@@ -22,7 +22,7 @@ from napari_motionmag.io.zarr_writer import (
 )
 from napari_motionmag.movie.axes import letter_of
 from napari_motionmag.movie.labelled import regular_step
-from napari_motionmag.movie.units import metres, seconds, short_name
+from napari_motionmag.movie.units import meters, seconds, short_name
 
 
 class ZarrFrames(ArrayLike):
@@ -138,7 +138,7 @@ def _read_array(path: Path, array, beside: Mapping) -> FileMovie:
         step, unit = regular_step(np.asarray(beside[name]), beside[name].attrs.get("units"))
         if letter == "T":
             fps = None if step is None or seconds(unit) is None else 1 / (step * seconds(unit))
-        elif step is not None and metres(unit) is not None:
+        elif step is not None and meters(unit) is not None:
             steps[letter] = (step, unit)
     return FileMovie(frames, axes, fps, steps, hint)
 
@@ -178,14 +178,14 @@ def _calibration(
     steps, fps = {}, None
     for letter, entry, factor in zip(letters, entries, factors, strict=True):
         unit = short_name(entry.get("unit", "pixel")) if isinstance(entry, Mapping) else "pixel"
-        if seconds(unit) is None and metres(unit) is None:
+        if seconds(unit) is None and meters(unit) is None:
             continue
         step = positive_number(path, f"scale of {letter}", float(factor))
         if step is None:
             continue
         if letter == "T" and seconds(unit) is not None:
             fps = 1 / (step * seconds(unit))
-        elif metres(unit) is not None:
+        elif meters(unit) is not None:
             steps[letter] = (step, unit)
     return {"fps": fps, "steps": steps}
 
