@@ -83,7 +83,8 @@ class VideoFrames(ArrayLike):
         name, components = frame.format.name, frame.format.components
         deep = components[0].bits > 8
         grey = name.startswith(("gray", "mono"))
-        if any(component.is_alpha for component in components) and name != "pal8":
+        alpha = name != "pal8" and any(component.is_alpha for component in components)
+        if alpha and frame.to_ndarray(format="rgba")[..., 3].min() < 255:
             warnings.warn(f"{self.path}: the alpha channel of the video is left out", stacklevel=3)
         if getattr(frame, "interlaced_frame", False):
             warnings.warn(
