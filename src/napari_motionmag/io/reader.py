@@ -26,8 +26,8 @@ def open_movie(
     ----------
     path : path
         TIFF (plain, ImageJ, OME; .tif, .tiff), NumPy (.npy), zarr arrays and OME-Zarr images
-        (.zarr, needs the extra ``zarr``), video (.mp4, .m4v, .mov, .avi, .mkv, .webm, .gif, needs
-        the extra ``video``), or numbered pictures: their folder, or a pattern such as
+        (.zarr, needs the extra ``zarr``), video (.mp4, .mov, .avi, .mkv, .webm, .gif and others,
+        needs the extra ``video``), or numbered pictures: their folder, or a pattern such as
         ``"run1/frame_*.png"``.
     axes : str, optional
         One letter per axis as in `Movie`, for files that do not say, or say it wrongly (stacks

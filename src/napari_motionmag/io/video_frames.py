@@ -213,6 +213,8 @@ class VideoFrames(ArrayLike):
                 frame = self._decode_on(decoder, t)
         except import_av().error.FFmpegError as error:
             frame, problem = None, f": {error}"
+        except _Disordered:
+            return self._count_frames(t)
         finally:
             with self._changed:
                 decoder.busy = False
@@ -248,6 +250,19 @@ class VideoFrames(ArrayLike):
                 break
         return wanted
 
+    def _count_frames(self, t: int) -> np.ndarray:
+        """Give up time stamps, which are wrong, and read frame `t` by counting."""
+        warnings.warn(
+            f"{self.path}: its frames do not come in the order of their time stamps; they are "
+            "counted from the first, which is slow",
+            stacklevel=4,
+        )
+        with self._changed:
+            self._index = self._index.counted()
+            self._decoders = []
+            self._cache.clear()
+        return self.read(t)
+
     def _report(self, t: int) -> None:
         """Warn once that a frame is damaged."""
         with self._changed:
@@ -258,6 +273,10 @@ class VideoFrames(ArrayLike):
                 f"{self.path}: frame {t} is damaged; its pixels are what could be decoded",
                 stacklevel=4,
             )
+
+
+class _Disordered(Exception):
+    """Frames are decoded in another order than that of their time stamps."""
 
 
 class _Decoder:
@@ -335,8 +354,10 @@ class _Decoder:
         for count, (frame, damaged) in enumerate(decoded):
             number = self.index.numbers.get(frame.pts) if self.index.stamped else count
             # leading frames of an open group of pictures lack what they refer to
-            if number is None or number < self.begun:
+            if number is None or (number < self.begun and self.next == self.begun):
                 continue
+            if number < self.next:
+                raise _Disordered
             self.next = number + 1
             yield number, frame, damaged
 

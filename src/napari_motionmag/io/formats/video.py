@@ -33,7 +33,10 @@ def read_video(path: Path) -> FileMovie:
     return FileMovie(frames, axes, fps, steps)
 
 
-_EXTENSIONS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif")
+_EXTENSIONS = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp"),
+    ".gif",
+)
 FORMAT = Format(
     name="video",
     label="Video",
