@@ -8,7 +8,7 @@ _CLIP, _ROUNDS = 3.0, 40
 
 
 def smooth_background(
-    density: np.ndarray, degree: int, used: np.ndarray | None = None
+    density: np.ndarray, degree: int, used: np.ndarray | None = None, from_top: int = 0
 ) -> np.ndarray:
     """Fit a polynomial, in log-log, to periodograms, with peaks clipped.
 
@@ -20,6 +20,9 @@ def smooth_background(
         Of the polynomial: 1 for a power law.
     used : ndarray of bool, shape (F,), optional
         Bins that make the fit; all but the first two when None.
+    from_top : int
+        Degree of a second polynomial, in the distance to the highest frequency: for noise that
+        alternates from frame to frame.
 
     Returns
     -------
@@ -35,9 +38,9 @@ def smooth_background(
     bins = np.arange(len(spectra))
     if used is None:
         used = bins >= min(2, len(bins) - 8)
-    x = np.log(np.maximum(bins, 1.5))
-    x = (x - x[used].mean()) / x[used].std()
-    design = np.vander(x, degree + 1)
+    low, high = (_standardised(np.log(np.maximum(x, 1.5)), used) for x in (bins, bins[::-1]))
+    powers = [low**k for k in range(degree + 1)] + [high**k for k in range(1, from_top + 1)]
+    design = np.stack(powers, axis=1)
     inverse = np.linalg.pinv(design[used])
     floor = np.maximum(1e-12 * spectra.max(axis=0), 1e-300)
     parts = inverse @ (np.log(np.maximum(spectra[used], floor)) + np.euler_gamma)
@@ -50,3 +53,7 @@ def smooth_background(
             break
     smooth = np.maximum(np.exp(np.clip(design @ parts, -600, 600)), floor)
     return smooth if density.ndim == 2 else smooth[:, 0]
+
+
+def _standardised(x: np.ndarray, used: np.ndarray) -> np.ndarray:
+    return (x - x[used].mean()) / x[used].std()
