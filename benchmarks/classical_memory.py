@@ -48,7 +48,7 @@ class Movie:
 
 def ours(movie, operator):
     """Frames magnified by this package, some at a time."""
-    from napari_motionmag.classical.phase import PhaseMagnifier
+    from napari_motionmag.methods.classical.phase import PhaseMagnifier
 
     method = PhaseMagnifier(device="cpu", sigma=0)
     for start in range(0, len(movie), RUN):
@@ -61,8 +61,8 @@ def at_once(movie, operator):
     import numpy as np
     import torch
 
-    from napari_motionmag.classical.padding import Border
-    from napari_motionmag.classical.steerable import get_pyramid
+    from napari_motionmag.methods.classical.pyramids.padding import Border
+    from napari_motionmag.methods.classical.pyramids.steerable import get_pyramid
 
     n = len(movie)
     frames = torch.from_numpy(np.stack([movie[t] for t in range(n)]))
@@ -91,7 +91,7 @@ def measure(which: str, size: int, frames: int) -> dict:
     """Run one of them in this process."""
     import torch
 
-    import napari_motionmag.classical.phase  # noqa: F401
+    import napari_motionmag.methods.classical.phase  # noqa: F401
     from napari_motionmag.temporal import FIR
 
     torch.set_num_threads(1)

@@ -56,8 +56,8 @@ def main() -> None:
     from skimage.metrics import structural_similarity
 
     from napari_motionmag import samples
-    from napari_motionmag.classical.phase import PhaseMagnifier
-    from napari_motionmag.classical.riesz import RieszMagnifier
+    from napari_motionmag.methods.classical.phase import PhaseMagnifier
+    from napari_motionmag.methods.classical.riesz import RieszMagnifier
     from napari_motionmag.temporal import Static
 
     torch.set_num_threads(1)

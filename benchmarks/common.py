@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from napari_motionmag.learned import cpu
+from napari_motionmag.methods.learned import kernels as cpu
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -87,7 +87,7 @@ class Arithmetic(TorchDispatchMode):
 
     def __enter__(self):
         if cpu.available():
-            from napari_motionmag.learned.cpu.winograd import Winograd
+            from napari_motionmag.methods.learned.kernels.winograd import Winograd
 
             plain = Winograd.__call__
 

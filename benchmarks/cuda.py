@@ -16,8 +16,8 @@ import torch
 from common import Arithmetic, Table, arguments, movie
 from plain_port import draw, with_weights
 
-from napari_motionmag.learned import weights
-from napari_motionmag.learned.method import LearnedMagnifier
+from napari_motionmag.methods.learned import weights
+from napari_motionmag.methods.learned.method import LearnedMagnifier
 from napari_motionmag.temporal import Static
 
 

@@ -22,7 +22,8 @@ from common import Arithmetic, Table, arguments, big_convolution, interleaved, m
 from plain_port import draw, with_weights
 
 from napari_motionmag import magnify
-from napari_motionmag.learned import cpu, weights
+from napari_motionmag.methods.learned import kernels as cpu
+from napari_motionmag.methods.learned import weights
 
 NETWORKS = "oh2018", "difference"
 TARGETS = {"oh2018": 3.0, "difference": 4.0, "share": 0.6, "gmac": 110.0}

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from common import Table, arguments, interleaved, ratio
 
-from napari_motionmag.learned import cpu
-from napari_motionmag.learned.difference import _upsampled
-from napari_motionmag.learned.fused import Conv2d
-from napari_motionmag.learned.local_motion import _products
-from napari_motionmag.learned.warping import pull
+from napari_motionmag.methods.learned import kernels as cpu
+from napari_motionmag.methods.learned.networks.difference import _upsampled
+from napari_motionmag.methods.learned.networks.flow_candidates import _products
+from napari_motionmag.methods.learned.networks.inference_conv import Conv2d
+from napari_motionmag.methods.learned.networks.splatting import pull
 
 LAYERS = ((64, 64, 2), (48, 32, 2), (16, 32, 2), (48, 48, 4), (48, 32, 4), (64, 32, 8))
 

@@ -19,7 +19,7 @@ from common import Table, arguments, movie, passed
 EXPORT = """
 import resource, sys, torch
 torch.set_num_threads(int(sys.argv[4]))
-from napari_motionmag import cli
+from napari_motionmag.cli import main as cli
 code = cli.main(["magnify", sys.argv[1], sys.argv[2], "--factor", "5", "--quiet", "--overwrite",
                  "--device", "cpu", *sys.argv[5:]])
 assert code == 0, code

@@ -17,9 +17,9 @@ import numpy as np
 
 from napari_motionmag import magnify
 from napari_motionmag.io import open_movie
-from napari_motionmag.movie import Movie
+from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views import displacement_trace, motion_spectrum, motionless_surrogate
-from napari_motionmag.views.wording import with_error
+from napari_motionmag.views.figures.text import with_error
 
 MARGIN = 24  # px around a region that is cut out: what magnification and registration need
 NEAR = 0.1  # of the pitch: a peak so near would be taken for it

@@ -41,8 +41,8 @@ def window(sample: str, preset: str = ""):
     """Photograph the demonstration of a sample, perhaps with a preset, when its frame is there."""
     from PIL import Image
 
-    from napari_motionmag.demo import open_window
-    from napari_motionmag.widgets import slicing
+    from napari_motionmag.cli.demo import open_window
+    from napari_motionmag.widgets.frames import async_slicing as slicing
 
     slicing.SLOW = math.inf  # how fast this machine is does not belong into the picture
     viewer, widget = open_window(sample)
@@ -66,8 +66,8 @@ def comparison(sample: str, frame: int, methods: list[str]):
     from PIL import Image
 
     from napari_motionmag import samples
-    from napari_motionmag.widgets import slicing
-    from napari_motionmag.widgets.magnify import MagnifyWidget
+    from napari_motionmag.widgets.frames import async_slicing as slicing
+    from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
     slicing.SLOW = math.inf
     viewer = napari.Viewer()
@@ -151,7 +151,7 @@ def _show_activations(widget) -> None:
 
 def slices(sample: str):
     """Draw a frame and a slice over time of a sample and of its magnification."""
-    from napari_motionmag.demo import picture
+    from napari_motionmag.cli.demo import picture
 
     return picture(sample)
 
@@ -163,9 +163,9 @@ def measuring(kind: str):
     from PIL import Image
 
     from napari_motionmag import magnify_layer, samples
-    from napari_motionmag.widgets.displacement import DisplacementWidget
-    from napari_motionmag.widgets.slice_view import SliceViewWidget
-    from napari_motionmag.widgets.spectrum import SpectrumWidget
+    from napari_motionmag.widgets.measure.displacement import DisplacementWidget
+    from napari_motionmag.widgets.measure.spectrum import SpectrumWidget
+    from napari_motionmag.widgets.slices.dock import SliceViewWidget
 
     kinds = {"slice": SliceViewWidget, "spectrum": SpectrumWidget, "trace": DisplacementWidget}
     viewer = napari.Viewer()

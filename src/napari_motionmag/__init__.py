@@ -7,9 +7,7 @@ needs neither torch nor Qt.
 """
 
 import os
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -20,46 +18,49 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # public name -> (module, attribute); attribute None means the module itself
 _PUBLIC = {
-    "magnify_layer": ("napari_motionmag.magnify", "magnify_layer"),
-    "Movie": ("napari_motionmag.movie", "Movie"),
-    "temporal": ("napari_motionmag.temporal", None),
-    "views": ("napari_motionmag.views", None),
-    "samples": ("napari_motionmag.samples", None),
+    "magnify": ("magnification.magnification", "magnify"),
+    "magnify_layer": ("magnification.magnification", "magnify_layer"),
+    "Movie": ("movie.movie", "Movie"),
+    "temporal": ("temporal", None),
+    "views": ("views", None),
+    "samples": ("samples", None),
+    "io": ("io", None),
+    "presets": ("magnification.presets", None),
+    "recipes": ("magnification.recipe", None),
+    "distributed": ("compute.cluster", None),
 }
 
-__all__ = ["Movie", "__version__", "magnify", "magnify_layer", "samples", "temporal", "views"]
+__all__ = [
+    "Movie",
+    "__version__",
+    "distributed",
+    "io",
+    "magnify",
+    "magnify_layer",
+    "presets",
+    "recipes",
+    "samples",
+    "temporal",
+    "views",
+]
 
 if TYPE_CHECKING:
-    from napari_motionmag import samples, temporal, views
-    from napari_motionmag.magnify import magnify, magnify_layer
-    from napari_motionmag.movie import Movie
+    from napari_motionmag import io, samples, temporal, views
+    from napari_motionmag.compute import cluster as distributed
+    from napari_motionmag.magnification import presets
+    from napari_motionmag.magnification import recipe as recipes
+    from napari_motionmag.magnification.magnification import magnify, magnify_layer
+    from napari_motionmag.movie.movie import Movie
 
 
-class _Package(ModuleType):
-    """The package as a module whose ``magnify`` stays the function.
-
-    Importing the submodule ``napari_motionmag.magnify`` makes Python bind the submodule to the
-    same name; the property keeps ``from napari_motionmag import magnify`` the function always.
-    """
-
-    @property
-    def magnify(self):
-        return import_module("napari_motionmag.magnify").magnify
-
-    @magnify.setter
-    def magnify(self, value):
-        pass
-
-    def __getattr__(self, name: str):
-        try:
-            module_name, attribute = _PUBLIC[name]
-        except KeyError:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
-        module = import_module(module_name)
-        return module if attribute is None else getattr(module, attribute)
-
-    def __dir__(self) -> list[str]:
-        return sorted(__all__)
+def __getattr__(name: str):
+    try:
+        module_name, attribute = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    module = import_module(f"{__name__}.{module_name}")
+    return module if attribute is None else getattr(module, attribute)
 
 
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted(__all__)

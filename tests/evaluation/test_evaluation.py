@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from napari_motionmag.classical.phase import PhaseMagnifier
 from napari_motionmag.evaluation import main, protocols, run
 from napari_motionmag.evaluation.scenes import Pair, add_noise
+from napari_motionmag.methods.classical.phase import PhaseMagnifier
 
 NAMES = [p.name for p in protocols.PROTOCOLS]
 

@@ -9,8 +9,8 @@ import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QAbstractButton
 
-from napari_motionmag.magnify import METHODS
-from napari_motionmag.widgets.magnify import MagnifyWidget
+from napari_motionmag.magnification.magnification import METHODS
+from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 SHAPE = (12, 20, 24)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_motionmag.widgets.magnify import MagnifyWidget
+from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 
 @pytest.fixture

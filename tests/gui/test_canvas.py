@@ -7,8 +7,8 @@ from napari.utils.theme import get_theme
 from PIL import Image as Picture
 from qtpy.QtWidgets import QLabel
 
-from napari_motionmag.widgets import canvas as canvas_module
-from napari_motionmag.widgets.canvas import Canvas
+from napari_motionmag.widgets.common import canvas as canvas_module
+from napari_motionmag.widgets.common.canvas import Canvas
 
 
 def draw(figure):

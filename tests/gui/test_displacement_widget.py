@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from motion import fourier_shift, smooth_texture
 
-from napari_motionmag.widgets.displacement import DisplacementWidget
+from napari_motionmag.widgets.measure.displacement import DisplacementWidget
 
 FPS = 50.0
 

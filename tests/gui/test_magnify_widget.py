@@ -7,7 +7,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
 from napari_motionmag import magnify
-from napari_motionmag.widgets.magnify import MagnifyWidget
+from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 
 def test_magnify_adds_a_lazy_calibrated_layer(viewer, movie, widget, method, magnified, frames):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from magicgui.widgets import ComboBox
 
-from napari_motionmag.classical.options import OPTIONS, STABILISE
-from napari_motionmag.widgets import parameters
-from napari_motionmag.widgets.fields import Fields
-from napari_motionmag.widgets.method_options import MethodOptions, OptionFields
+from napari_motionmag.methods.options import OPTIONS, STABILISE
+from napari_motionmag.widgets.magnify import arguments as parameters
+from napari_motionmag.widgets.magnify.fields import Fields
+from napari_motionmag.widgets.magnify.method_options import MethodOptions, OptionFields
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_every_option_can_be_a_field(qapp):
 
 
 def test_the_result_says_its_options(viewer, movie, method, qtbot):
-    from napari_motionmag.widgets.magnify import MagnifyWidget
+    from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
     painted = np.zeros((20, 24), np.uint8)
     painted[4:12, 5:15] = 1

@@ -5,8 +5,8 @@ import pytest
 from half_moving import AMPLITUDE, FPS, FREQUENCY, SHAPE, add_movie, half_moving
 
 from napari_motionmag import views
-from napari_motionmag.views.motion_figure import phase_colours
-from napari_motionmag.widgets.motion_map import MotionMapWidget
+from napari_motionmag.views.figures.motion_map import phase_colours
+from napari_motionmag.widgets.measure.motion_map import MotionMapWidget
 
 
 @pytest.fixture

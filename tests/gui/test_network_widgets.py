@@ -8,8 +8,8 @@ from half_moving import add_movie
 
 from napari_motionmag import views
 from napari_motionmag.views.activations import LAYERS
-from napari_motionmag.widgets.activations import ActivationsWidget
-from napari_motionmag.widgets.kernels import KernelsWidget
+from napari_motionmag.widgets.networks.activations import ActivationsWidget
+from napari_motionmag.widgets.networks.kernels import KernelsWidget
 
 
 def movie_data():

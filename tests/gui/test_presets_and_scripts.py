@@ -5,8 +5,8 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 from napari_motionmag import presets, samples
-from napari_motionmag.widgets import parameters
-from napari_motionmag.widgets.magnify import MagnifyWidget
+from napari_motionmag.widgets.magnify import arguments as parameters
+from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 
 def said(widget) -> dict:

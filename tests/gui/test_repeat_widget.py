@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_motionmag import magnify, magnify_layer
-from napari_motionmag.widgets.repeat import NONE_YET, RepeatWidget
+from napari_motionmag.widgets.magnify.repeat import NONE_YET, RepeatWidget
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import pytest
 import tifffile
 
 from napari_motionmag import magnify_layer, views
-from napari_motionmag.widgets import pace, slice_layers
-from napari_motionmag.widgets.slice_view import SliceViewWidget
+from napari_motionmag.widgets.common import pace
+from napari_motionmag.widgets.slices import layers as slice_layers
+from napari_motionmag.widgets.slices.dock import SliceViewWidget
 
 
 @pytest.fixture
@@ -386,7 +387,7 @@ def test_npe2_offers_the_widget(viewer, movie):
 def test_saving_by_the_button(dock, settled, click, monkeypatch, tmp_path, typed, kind, written):
     settled(dock)
     monkeypatch.setattr(
-        "napari_motionmag.widgets.measuring.QFileDialog.getSaveFileName",
+        "napari_motionmag.widgets.common.dock.QFileDialog.getSaveFileName",
         lambda *_: (str(tmp_path / typed) if typed else "", kind),
     )
     click(dock, "save")
@@ -396,7 +397,7 @@ def test_saving_by_the_button(dock, settled, click, monkeypatch, tmp_path, typed
 def test_a_file_that_cannot_be_written_is_said(dock, settled, click, monkeypatch, tmp_path):
     settled(dock)
     monkeypatch.setattr(
-        "napari_motionmag.widgets.measuring.QFileDialog.getSaveFileName",
+        "napari_motionmag.widgets.common.dock.QFileDialog.getSaveFileName",
         lambda *_: (str(tmp_path / "nowhere" / "mine.csv"), "CSV (*.csv)"),
     )
     click(dock, "save")

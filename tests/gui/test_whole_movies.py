@@ -8,7 +8,8 @@ from napari.settings import get_settings
 from napari.utils.progress import progress
 
 from napari_motionmag.io import open_movie
-from napari_motionmag.widgets import drawing, slicing
+from napari_motionmag.widgets.frames import async_slicing as slicing
+from napari_motionmag.widgets.frames import frame_cache as drawing
 
 
 def wait_idle(qtbot, widget):
@@ -134,7 +135,7 @@ def test_save_by_the_button(widget, magnified, click, qtbot, tmp_path, monkeypat
     magnified()
     path = tmp_path / "cell.npy"
     monkeypatch.setattr(
-        "napari_motionmag.widgets.magnify.QFileDialog.getSaveFileName",
+        "napari_motionmag.widgets.magnify.dock.QFileDialog.getSaveFileName",
         lambda *_: (str(path), ""),
     )
     click(widget, "save")
@@ -195,7 +196,7 @@ def test_leaving_while_a_frame_is_drawn(viewer, widget, method, click, qtbot, re
 
 
 def test_closing_the_viewer_while_computing(make_napari_viewer, frames, method, click, qtbot):
-    from napari_motionmag.widgets.magnify import MagnifyWidget
+    from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
     viewer = make_napari_viewer()
     viewer.add_image(frames, name="cell")

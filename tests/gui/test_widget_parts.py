@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_motionmag.magnify import Magnification
-from napari_motionmag.movie import Movie
+from napari_motionmag.magnification.magnification import Magnification
+from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import Dynamic
-from napari_motionmag.widgets.drawing import Shown, draw_all, room_for, total_frames
-from napari_motionmag.widgets.factor import LAST, factor_at, position_of
-from napari_motionmag.widgets.parameters import reference_of
-from napari_motionmag.widgets.position import frame_shown, time_is_drawn
+from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
+from napari_motionmag.widgets.frames.frame_cache import Shown, draw_all, room_for, total_frames
+from napari_motionmag.widgets.magnify.arguments import reference_of
+from napari_motionmag.widgets.magnify.factor import LAST, factor_at, position_of
 
 
 def test_the_slider_reaches_from_0_over_1_to_1000():
@@ -138,7 +138,7 @@ def test_room_for_many_dtypes():
 
 EXIT = """
 import numpy as np, napari
-from napari_motionmag.widgets.magnify import MagnifyWidget
+from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 viewer = napari.Viewer(show=False)
 viewer.add_image(np.random.default_rng(0).integers(0, 255, (300, 48, 48)).astype(np.uint8))
 widget = MagnifyWidget(viewer)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_motionmag import Movie
 from napari_motionmag.io import open_movie, save_movie
-from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.frame_stream import FrameStream
 
 ALL = [".tif", ".ome.tif", ".npy", ".zarr", ".avi", ".mp4"]
 
@@ -106,7 +106,7 @@ def test_volumes_keep_their_spacing(tmp_path, extension):
 
 @pytest.mark.parametrize("extension", [".tif", ".npy", ".zarr", ".avi"])
 def test_few_frames_are_in_memory_and_none_is_computed_twice(tmp_path, extension, monkeypatch):
-    monkeypatch.setattr("napari_motionmag.io.frames.os.cpu_count", lambda: 3)
+    monkeypatch.setattr("napari_motionmag.io.frame_stream.os.cpu_count", lambda: 3)
     computed, ahead, written = [], [], [0]
     lock = threading.Lock()
 

@@ -60,7 +60,7 @@ def texture():
 @pytest.fixture
 def trace_of():
     """Make the trace of a region that oscillates along x: 200 frames, 0.5 um a pixel."""
-    from napari_motionmag.views.noise_model import NoiseModel
+    from napari_motionmag.views.estimators.noise_model import NoiseModel
     from napari_motionmag.views.trace import DisplacementTrace
 
     def make(frequency, amplitude=0.1, fps=50.0, sigma=0.005):

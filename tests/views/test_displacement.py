@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples
 from napari_motionmag.views.displacement import displacement_trace
-from napari_motionmag.views.noise_model import NoiseModel
+from napari_motionmag.views.estimators.noise_model import NoiseModel
 
 REGION = (14, 42, 14, 42)
 
@@ -292,7 +292,7 @@ def test_long_movies_are_read_in_passes(texture, monkeypatch):
     movie = texture(0).movie(np.random.default_rng(0).uniform(-1, 1, (12, 2)))
     movie += np.random.default_rng(1).normal(size=movie.shape)
     kept = displacement_trace(movie, REGION, axes="TYX", reach=3)
-    monkeypatch.setattr("napari_motionmag.views._tracker._KEPT_BYTES", 0)
+    monkeypatch.setattr("napari_motionmag.views.estimators.tracker._KEPT_BYTES", 0)
     seen = []
     streamed = displacement_trace(
         movie, REGION, axes="TYX", reach=3, progress=lambda *state: seen.append(state)

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from napari_motionmag import Movie, temporal, views
-from napari_motionmag.views.figures import SlicePicture, shortened, smaller_unit
+from napari_motionmag.views.figures.motion import SlicePicture, shortened, smaller_unit
 
 
 @pytest.fixture

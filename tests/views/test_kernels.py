@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from napari_motionmag import magnify, views
-from napari_motionmag.learned import weights
+from napari_motionmag.methods.learned import weights
 from napari_motionmag.views.activations import unit_activations
+from napari_motionmag.views.figures.mosaics import mosaic
 from napari_motionmag.views.kernel_kinds import kernel_kind
 from napari_motionmag.views.kernels import encoder_kernels
-from napari_motionmag.views.mosaics import mosaic
 
 
 def grid(side):

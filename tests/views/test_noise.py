@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples, temporal
 from napari_motionmag.views.motion_maps import motion_map, operator_noise
-from napari_motionmag.views.noise import (
+from napari_motionmag.views.noise_floors import (
     NoiseModel,
     fit_noise,
     motionless_surrogate,

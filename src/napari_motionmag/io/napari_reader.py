@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_motionmag.io.formats import VIDEO, format_of
 from napari_motionmag.io.reader import open_movie
-from napari_motionmag.movie import Movie
+from napari_motionmag.movie.movie import Movie
 
 OME = (".ome.tif", ".ome.tiff", ".zarr")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.io.formats import Found
-from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.frame_stream import FrameStream
 
 
 def read_npy(path: Path) -> Found:

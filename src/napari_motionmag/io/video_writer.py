@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.axes import checked_range, positive
-from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.video import COMMENT, import_av
-from napari_motionmag.movie import Movie
+from napari_motionmag.movie.axes import checked_range, positive
+from napari_motionmag.movie.movie import Movie
 
 FASTEST = 120.0  # frames per second; players drop frames beyond
 SLOW = 30.0  # what faster movies are shown at
@@ -168,4 +168,5 @@ def _own(movie: Movie) -> dict:
         for letter, step, unit in zip(calibrated, movie.scale, movie.units, strict=True):
             if letter != "T":
                 steps[letter] = (step, unit)
-    return ({} if movie.fps is None else {"fps": movie.fps}) | {"steps": steps}
+    own = {"steps": steps, "grey": not movie.is_rgb}
+    return own if movie.fps is None else own | {"fps": movie.fps}

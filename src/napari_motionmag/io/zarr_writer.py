@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.frames import FrameStream
+from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.journal import Journal
 from napari_motionmag.io.ome_zarr import KEY, import_zarr
-from napari_motionmag.movie import Movie
-from napari_motionmag.units import long_name
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.movie.units import long_name
 
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
@@ -138,7 +138,7 @@ def _written_here(
     path: Path, stream: FrameStream, axes: str, order: str, done: set
 ) -> Iterator[tuple[int, ...]]:
     """Write frames; yield the index of each that is whole."""
-    array = import_zarr().open_array(path / "0", mode="r+")
+    array = _open(path)
     for index, frame in stream.frames(order, done):
         where = dict(zip(order, index, strict=True))
         region = tuple(where.get(letter, slice(None)) for letter in axes)
@@ -149,7 +149,7 @@ def _written_here(
 def _written_by_workers(
     path: Path, stream: FrameStream, axes: str, order: str, done: set
 ) -> Iterator[tuple[int, ...]]:
-    from napari_motionmag.distributed import completed
+    from napari_motionmag.compute.cluster import completed
 
     movie = stream.movie
     places = [movie.axes.index(letter) for letter in order]
@@ -188,7 +188,14 @@ def _store(
 
 @lru_cache(maxsize=4)
 def _opened(path: str, run: str):
-    return import_zarr().open_array(f"{path}/0", mode="r+")
+    return _open(Path(path))
+
+
+def _open(path: Path):
+    zarr = import_zarr()
+    # black frames are written, too: a chunk that is missing is one that got lost
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        return zarr.open_array(path / "0", mode="r+")
 
 
 def _attributes(movie: Movie, axes: str, recipe: Mapping | None) -> dict:

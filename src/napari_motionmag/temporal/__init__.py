@@ -23,8 +23,8 @@ nothing, and has gain 1 for the motion it selects, so that a factor m means the 
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
 from napari_motionmag.temporal.factory import FILTERS, MODES, make_operator
-from napari_motionmag.temporal.kernels import FIR, Acceleration
-from napari_motionmag.temporal.recursive import Butterworth, DifferenceOfIIR
+from napari_motionmag.temporal.fir import FIR, Acceleration
+from napari_motionmag.temporal.iir import Butterworth, DifferenceOfIIR
 
 __all__ = [
     "FILTERS",

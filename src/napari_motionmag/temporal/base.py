@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from napari_motionmag.temporal import _engine
+from napari_motionmag.temporal import _apply
 from napari_motionmag.temporal._checks import check_fps, check_frame
 
 
@@ -116,7 +116,7 @@ class TemporalOperator(ABC):
             import dask.array as da
 
             x = x if isinstance(x, da.Array) else np.asarray(x)
-        axis = _engine.check_array(x, axis)
+        axis = _apply.check_array(x, axis)
         return (
             self._apply_numpy(x, axis) if isinstance(x, np.ndarray) else self._apply_dask(x, axis)
         )
@@ -204,10 +204,10 @@ class TemporalOperator(ABC):
 
     def _apply_numpy(self, x: np.ndarray, axis: int) -> np.ndarray:
         n = x.shape[axis]
-        return _engine.filter_array(self, x, axis, 0, 0, n, n)
+        return _apply.filter_array(self, x, axis, 0, 0, n, n)
 
     def _apply_dask(self, x, axis: int):
-        return _engine.filter_dask(self, x, axis)
+        return _apply.filter_dask(self, x, axis)
 
     def _require_fps(self) -> None:
         if self.in_hz and self.fps is None:

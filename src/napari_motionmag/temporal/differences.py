@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from napari_motionmag.temporal import _engine
+from napari_motionmag.temporal import _apply
 from napari_motionmag.temporal._checks import check_fps, check_int
 from napari_motionmag.temporal.base import TemporalOperator
 
@@ -103,7 +103,7 @@ class Static(TemporalOperator):
         if len(at) == 1 or (np.diff(at) == 1).all():
             at = slice(int(at[0]), int(at[-1]) + 1)
         chosen = x[(slice(None),) * axis + (at,)] if isinstance(at, slice) else da.take(x, at, axis)
-        return _engine.subtract_dask(x, chosen.astype(np.float64).mean(axis=axis, keepdims=True))
+        return _apply.subtract_dask(x, chosen.astype(np.float64).mean(axis=axis, keepdims=True))
 
 
 @dataclass(frozen=True)

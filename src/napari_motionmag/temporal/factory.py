@@ -8,8 +8,8 @@ import numpy as np
 from napari_motionmag.temporal._checks import check_fps, check_number
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
-from napari_motionmag.temporal.kernels import FIR, Acceleration
-from napari_motionmag.temporal.recursive import Butterworth, DifferenceOfIIR
+from napari_motionmag.temporal.fir import FIR, Acceleration
+from napari_motionmag.temporal.iir import Butterworth, DifferenceOfIIR
 
 MODES = ("static", "dynamic", "temporal")
 """Names allowed for the argument ``mode``; a :class:`TemporalOperator` is allowed too."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_motionmag.classical.color import luma
-from napari_motionmag.learned.engine import engine
-from napari_motionmag.movie import Movie
+from napari_motionmag.methods.learned.engine import engine
+from napari_motionmag.movie.color import luma
+from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.views._source import Series, as_movie
-from napari_motionmag.views.mosaics import mosaic
+from napari_motionmag.views.estimators.series import Series, as_movie
+from napari_motionmag.views.figures.mosaics import mosaic
 
 LAYERS = {
     "oh2018": ("texture", "shape", "manipulator", "fusion"),

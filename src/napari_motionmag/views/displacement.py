@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_motionmag.temporal import Static
-from napari_motionmag.views._kernel import BandKernel
-from napari_motionmag.views._source import as_movie, checked_region
-from napari_motionmag.views._tracker import Tracker
-from napari_motionmag.views._warn import warn_user
-from napari_motionmag.views.noise_model import NoiseModel
+from napari_motionmag.views.estimators._warn import warn_user
+from napari_motionmag.views.estimators.band_kernel import BandKernel
+from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.estimators.series import as_movie, checked_region
+from napari_motionmag.views.estimators.tracker import Tracker
 from napari_motionmag.views.trace import DisplacementTrace
 
 

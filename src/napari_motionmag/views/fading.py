@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_motionmag.lazy import frames_as_dask
-from napari_motionmag.views._source import as_movie
+from napari_motionmag.movie.lazy import frames_as_dask
+from napari_motionmag.views.estimators.series import as_movie
 
 
 def blend(original: np.ndarray, magnified: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from napari_motionmag.classical.color import luma
-from napari_motionmag.learned import weights
-from napari_motionmag.movie import Movie
+from napari_motionmag.methods.learned import weights
+from napari_motionmag.movie.color import luma
+from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.kernel_kinds import kernel_kind
 
 REPRESENTATIONS = ("shape", "texture")

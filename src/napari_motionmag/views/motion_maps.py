@@ -9,13 +9,13 @@ import numpy as np
 from scipy import signal
 from scipy.stats import chi2
 
-from napari_motionmag.movie import Movie
+from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.views._background import smooth_background
-from napari_motionmag.views._kernel import KERNELS
-from napari_motionmag.views._source import Series, as_movie
-from napari_motionmag.views._windows import WindowedDisplacement, Windows
-from napari_motionmag.views.noise_model import NoiseModel, fit_noise, pair_starts
+from napari_motionmag.views.estimators.background import smooth_background
+from napari_motionmag.views.estimators.band_kernel import KERNELS
+from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise, pair_starts
+from napari_motionmag.views.estimators.series import Series, as_movie
+from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
 
 _FEWEST_OUTSIDE = 16  # frequencies outside the band that tell the noise
 SURE = 0.999  # of windows where nothing moves lie below where motion begins to count

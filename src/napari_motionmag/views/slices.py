@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_motionmag.movie import Movie
-from napari_motionmag.views._interpolation import ORDERS, sampling_matrix
-from napari_motionmag.views._source import Series, as_movie, pixel_size
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.estimators.interpolation import ORDERS, sampling_matrix
+from napari_motionmag.views.estimators.series import Series, as_movie, pixel_size
 
 OUTSIDE = ("raise", "nan", "nearest")
 

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.signal import detrend, get_window
 
 from napari_motionmag.temporal import TemporalOperator
-from napari_motionmag.views._background import smooth_background
 from napari_motionmag.views.displacement import displacement_trace
-from napari_motionmag.views.sinusoid import fit_sinusoid
+from napari_motionmag.views.estimators.background import smooth_background
+from napari_motionmag.views.oscillation import fit_sinusoid
 from napari_motionmag.views.trace import DisplacementTrace
 
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak

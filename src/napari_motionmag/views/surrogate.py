@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_motionmag.cache import ByteBoundedCache
-from napari_motionmag.movie import Movie
-from napari_motionmag.views._source import Series, as_movie
-from napari_motionmag.views.noise_model import (
+from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.estimators.noise_model import (
     NoiseModel,
     fit_pairs,
     freedom_of,
     pair_starts,
     rounding,
 )
+from napari_motionmag.views.estimators.series import Series, as_movie
 
 KINDS = ("redrawn", "shuffled")
 _PAIRS = 32

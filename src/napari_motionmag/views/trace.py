@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.views.noise_model import NoiseModel
+from napari_motionmag.views.estimators.noise_model import NoiseModel
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,166 @@
+"""The layer that shows a magnification. napari is imported when a layer is made, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+
+from napari_motionmag.magnification.provenance import traits_of
+from napari_motionmag.movie.region import Part
+
+_SOURCES: WeakKeyDictionary = WeakKeyDictionary()  # magnified layer -> reference to its source
+_COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versions are kept
+
+# What a magnified layer has from its source; attributes of napari layers and arguments alike
+_CALIBRATION = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
+_LOOK = (
+    "attenuation",
+    "blending",
+    "colormap",
+    "contrast_limits",
+    "depiction",
+    "gamma",
+    "interpolation2d",
+    "interpolation3d",
+    "iso_threshold",
+    "opacity",
+    "rendering",
+    "rgb",
+)
+
+
+def magnified_layer(layer, magnification, *, visible: bool = True):
+    """Make the layer that shows a magnification of another layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source.
+    magnification : napari_motionmag.magnification.magnification.Magnification
+        A magnification of its data.
+    visible : bool
+        Whether it is shown. napari draws a first frame when it makes a visible layer.
+
+    Returns
+    -------
+    napari.layers.Image
+        Lazy, not added to a viewer, with the calibration and the look of the source.
+    """
+    from napari.layers import Image
+
+    copied = {name: getattr(layer, name) for name in _CALIBRATION + _LOOK}
+    copied |= placement(layer, magnification.movie)
+    magnified = Image(
+        magnification.dask(),
+        name=magnified_name(layer.name, magnification.recipe),
+        affine=layer.affine.affine_matrix,
+        multiscale=False,
+        projection_mode="none",  # a mean over a thick slice would compute many frames
+        cache=False,  # dask's own cache is not safe under napari's threads
+        visible=visible,
+        metadata=magnified_metadata(layer, magnification.recipe),
+        **copied,
+    )
+    magnified.contrast_limits_range = layer.contrast_limits_range
+    _SOURCES[magnified] = ref(layer)
+    return magnified
+
+
+def placement(layer, movie) -> dict:
+    """Scale and translation of a movie made of a layer, so that it lies where it was.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source.
+    movie : Movie
+        The result: of the whole frames, or of a part of them.
+    """
+    from napari.utils.transforms import Affine
+
+    part = movie.data
+    if not isinstance(part, Part):
+        return {"scale": layer.scale, "translate": layer.translate}
+    calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
+    sizes, offset = np.ones(len(calibrated)), np.zeros(len(calibrated))
+    for letter, first in zip("YX", part.region[::2], strict=True):
+        sizes[calibrated.index(letter)] = part.preview
+        # the middle of the first square of pixels
+        offset[calibrated.index(letter)] = first + (part.preview - 1) / 2
+    own = {name: getattr(layer, name) for name in ("scale", "rotate", "shear")}
+    moved = Affine(**own, ndim=layer.ndim).linear_matrix @ offset
+    return {"scale": layer.scale * sizes, "translate": layer.translate + moved}
+
+
+def source_is_known(magnified) -> bool:
+    """Whether a magnified layer was made in this session, so that `source_of` knows its source."""
+    return magnified in _SOURCES
+
+
+def source_of(magnified):
+    """Return the layer that a magnified layer was made of, or None when it is gone."""
+    reference = _SOURCES.get(magnified)
+    return None if reference is None else reference()
+
+
+def magnified_metadata(source, recipe: Mapping) -> dict:
+    """Return the metadata of a magnified layer: enough to make it again.
+
+    Parameters
+    ----------
+    source : napari.layers.Image
+    recipe : mapping
+        As `napari_motionmag.magnification.magnification.Magnification.recipe`.
+
+    Returns
+    -------
+    dict
+        ``{"napari_motionmag": about}``; `about` holds plain values: ``recipe``, ``source`` (the
+        name of the layer), ``origin`` (its file or sample, if any), ``version`` and ``versions``
+        (of this package and of what computes), and ``weights_sha256`` (None without a network).
+    """
+    from napari_motionmag import __version__
+
+    about = {
+        "recipe": dict(recipe),
+        "source": source.name,
+        "origin": traits_of(source),
+        "version": __version__,
+        "versions": {name: _version(name) for name in _COMPUTE},
+        "weights_sha256": weights_hash(recipe),
+    }
+    return {"napari_motionmag": about}
+
+
+def weights_hash(recipe: Mapping) -> str | None:
+    """Return the SHA-256 of the weights that a recipe names; None where it names none."""
+    if recipe["method"] != "learned":
+        return None
+    from napari_motionmag.methods.learned import weights
+
+    return weights.sha256(weights.resolve(recipe["model"]))
+
+
+@cache
+def _version(name: str) -> str | None:
+    # from the records of the installation: nothing is imported
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def magnified_name(source: str, recipe: Mapping) -> str:
+    """Return the name of a magnified layer, for example ``"cell x10 learned static"``."""
+    operator = recipe["operator"]
+    kind = operator["operator"]
+    if "low" in operator:
+        kind = f"{operator['low']:g}-{operator['high']:g} Hz"
+    elif "frequency" in operator:
+        kind = f"acceleration {operator['frequency']:g} Hz"
+    mark = " stabilised" if recipe.get("stabilise") else ""
+    return f"{source} x{recipe['factor']:g} {recipe['method']}{mark} {kind}"

@@ -1,0 +1,418 @@
+"""magnify(): from a movie to a lazy magnified one.
+
+Every output frame is one block of a dask array. A block's task reads the source frames that the
+temporal operator names for it, and no others, and runs the method.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_motionmag.magnification.frames import Frames
+from napari_motionmag.magnification.made import remember
+from napari_motionmag.methods.base import Method, Told
+from napari_motionmag.methods.stabilisation.arguments import stabilised
+from napari_motionmag.movie.layer_traits import is_image_layer
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.movie.region import Part
+from napari_motionmag.temporal import TemporalOperator, make_operator
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+CONTEXT = 64  # px around a region that methods see, unless they say what they need
+
+
+def _learned(model, device, precision, tile, options):
+    from napari_motionmag.methods.learned.method import LearnedMagnifier
+
+    return _make(
+        LearnedMagnifier, options, model=model, device=device, precision=precision, tile=tile
+    )
+
+
+def _classical(module: str, name: str, on_device: bool = True):
+    """What makes a classical method; its own options are keywords of its class."""
+
+    def make(model, device, precision, tile, options):
+        if str(model) != "default" or tile is not None:
+            given = {"model": model} if str(model) != "default" else {"tile": tile}
+            raise ValueError(f"only the learned method takes {given}; leave it out")
+        if precision not in (None, "float32", "float64"):
+            raise ValueError(
+                f"precision must be 'float32' or 'float64' for this method, got {precision!r}"
+            )
+        common = {"device": device, "dtype": precision or "float32"} if on_device else {}
+        kind = getattr(import_module(f"napari_motionmag.methods.classical.{module}"), name)
+        return _make(kind, options, **common)
+
+    return make
+
+
+def _make(kind, options: dict, **common):
+    known = set(signature(kind).parameters) - set(common)
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise TypeError(
+            f"magnify() got unknown arguments {unknown}; method {kind.name!r} takes also "
+            f"{sorted(known)}"
+        )
+    return kind(**common, **options)
+
+
+# name -> what makes the method of (model, device, precision, tile, its own options)
+METHODS: dict[str, Callable[..., Method]] = {
+    "learned": _learned,
+    "phase": _classical("phase", "PhaseMagnifier"),
+    "riesz": _classical("riesz", "RieszMagnifier"),
+    "linear": _classical("linear", "LinearMagnifier"),
+    "lagrangian": _classical("lagrangian", "LagrangianMagnifier", on_device=False),
+}
+
+
+@dataclass(frozen=True)
+class Magnification:
+    """What makes each magnified frame: a movie, a method, an operator and a factor.
+
+    It holds no array but the movie's and can be pickled when that can.
+
+    Parameters
+    ----------
+    movie : Movie
+        The source.
+    method : Method
+        How it is done.
+    operator : TemporalOperator
+        Bound to the frame rate when it needs one.
+    factor : float
+        m, total gain.
+    recipe : dict
+        The arguments of :func:`magnify`, as plain values; ``axes`` and ``fps`` as the movie has
+        them. ``given`` names those of axes, fps and intensity_range that were arguments.
+    """
+
+    movie: Movie
+    method: Method
+    operator: TemporalOperator
+    factor: float
+    recipe: dict = field(default_factory=dict)
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    told: Told = field(default_factory=Told, repr=False, compare=False)
+
+    def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
+        """Magnified frames in the movie's dtype.
+
+        Parameters
+        ----------
+        times : sequence of int
+            Frame numbers; neighbours share work.
+        other : tuple of int
+            Index along the axes other than T, Y, X and S.
+
+        Returns
+        -------
+        list of ndarray
+            Each (Y, X) or (Y, X, S).
+        """
+        if self.factor == 1:  # the identity, to the last bit
+            return [self.movie.read(t, other) for t in times]
+        whole, part, inside = self.movie, None, ()
+        if isinstance(self.movie.data, Part):
+            whole = self.movie.data.movie
+            part, inside = self.movie.data.around(getattr(self.method, "context", CONTEXT))
+        frames = Frames(whole, self.token, other, self.told, part)
+        drawn = self.method.magnify(frames, self.operator, times, self.factor)
+        sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
+        return [
+            whole.from_unit(frame[inside], source)
+            for frame, source in zip(drawn, sources, strict=True)
+        ]
+
+    def block(self, location: tuple[int, ...]) -> np.ndarray:
+        """The block at a position of the dask array's grid."""
+        at = dict(zip(self.movie.axes, location, strict=True))
+        other = tuple(at[axis] for axis in self.movie.other_axes)
+        return self.movie.expand(self.frames([at["T"]], other)[0])
+
+    def dask(self) -> da.Array:
+        """The lazy result: shape and dtype of the movie, one output frame a block."""
+        import dask.array as da
+        from dask.blockwise import blockwise
+        from dask.delayed import delayed, unpack_collections
+        from dask.highlevelgraph import HighLevelGraph
+        from dask.layers import ArrayBlockIdDep
+
+        movie = self.movie
+        chunks = tuple(
+            (size,) if axis in "YXS" else (1,) * size
+            for axis, size in zip(movie.axes, movie.shape, strict=True)
+        )
+        name = f"magnify-{self.token}"
+        index = tuple(range(movie.ndim))
+        # A key of its own: on a cluster the movie goes once to each worker, not with each task.
+        source = delayed(self, name=f"magnification-{self.token}", traverse=False)
+        reference, _ = unpack_collections(source)
+        # One symbolic layer, as map_blocks makes it, without its passes over all the chunks.
+        layer = blockwise(
+            _block,
+            name,
+            index,
+            ArrayBlockIdDep(chunks),
+            index,
+            numblocks={},
+            magnification=reference,
+            dependencies=[source],
+        )
+        graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])
+        remember(name, self)
+        return da.Array(graph, name, chunks, meta=np.empty((0,) * movie.ndim, movie.dtype))
+
+
+def _block(location: tuple[int, ...], magnification: Magnification) -> np.ndarray:
+    return magnification.block(location)
+
+
+def plan(
+    movie,
+    factor: float,
+    *,
+    method: str = "learned",
+    mode: str | TemporalOperator = "static",
+    reference: int | slice | Sequence[int] = 0,
+    band: tuple[float, float] | None = None,
+    fps: float | None = None,
+    filter: str = "fir",
+    axes: str | None = None,
+    model: str = "default",
+    device: str | None = None,
+    precision: str | None = None,
+    tile: int | None = None,
+    intensity_range: tuple[float, float] | None = None,
+    stabilise: str | Mapping | None = None,
+    mask=None,
+    region: Sequence[int] | None = None,
+    preview: int = 1,
+    **options,
+) -> Magnification:
+    """Check the arguments of :func:`magnify` and return what makes the frames."""
+    source = movie if is_image_layer(movie) else None
+    of_the_movie = {"axes": axes, "fps": fps, "intensity_range": intensity_range}
+    movie = Movie.from_any(movie, **of_the_movie)
+    factor = _checked_factor(factor)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
+    operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
+    operator.row(0, movie.n_frames)  # refuses what does not fit the movie
+    magnifier = METHODS[method](model, device, precision, tile, options)
+    part = Part.of(movie, region, preview)
+    if part is not None and stabilise is not None:
+        raise ValueError("region and preview go without stabilise, which aligns whole frames")
+    magnifier, alignment = stabilised(magnifier, stabilise, mask, movie, source)
+    given_range = movie.given_range
+    movie = movie if part is None else part.as_movie()
+    smallest = getattr(magnifier, "smallest_frame", 2)
+    if min(movie.frame_shape[:2]) < smallest:
+        raise ValueError(
+            f"movie: frames must be at least {smallest} x {smallest} px for method {method!r}, "
+            f"got {movie.frame_shape[0]} x {movie.frame_shape[1]} (Y x X)"
+        )
+    recipe = {
+        "factor": factor,
+        "method": method,
+        "operator": operator.to_dict(),
+        "axes": movie.axes,
+        "fps": movie.fps,
+        "model": _model_name(model),
+        "device": None if device is None else str(device),
+        "precision": precision,
+        "tile": tile,
+        "intensity_range": given_range,
+        "given": [name for name, value in of_the_movie.items() if value is not None],
+        **alignment,
+        **({} if part is None else {"region": part.region, "preview": part.preview}),
+        "options": dict(options),
+    }
+    return Magnification(movie, magnifier, operator, factor, recipe)
+
+
+def magnify(
+    movie,
+    factor: float,
+    *,
+    method: str = "learned",
+    mode: str | TemporalOperator = "static",
+    reference: int | slice | Sequence[int] = 0,
+    band: tuple[float, float] | None = None,
+    fps: float | None = None,
+    filter: str = "fir",
+    axes: str | None = None,
+    model: str = "default",
+    device: str | None = None,
+    precision: str | None = None,
+    tile: int | None = None,
+    intensity_range: tuple[float, float] | None = None,
+    stabilise: str | Mapping | None = None,
+    mask=None,
+    region: Sequence[int] | None = None,
+    preview: int = 1,
+    **options,
+) -> da.Array:
+    """Magnify the motion in a movie, lazily.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+        numpy, dask or zarr array of real numbers with a time axis; see `axes`.
+    factor : float
+        m, the total gain of the selected motion: output displacement is m times the input
+        displacement. 1 leaves the movie as it is, 0 removes the motion, negative mirrors it.
+    method : {"learned", "phase", "riesz", "linear", "lagrangian"}
+        How motion is magnified: by a network; by the phases of a complex steerable pyramid or of
+        a Riesz pyramid; by the linear Eulerian method; by optical flow and warping.
+    mode : {"static", "dynamic", "temporal"} or TemporalOperator
+        Which variation is motion: against a reference, against the frame before, in a band of
+        frequencies, or what an operator of :mod:`napari_motionmag.temporal` selects.
+    reference : int, slice or list of int
+        Static mode: the frame at rest, or frames to average.
+    band : (float, float), optional
+        Temporal mode: lowest and highest frequency in Hz.
+    fps : float, optional
+        Frames a second. Taken from the layer or the Movie when they know it.
+    filter : {"fir", "butterworth", "iir", "acceleration"}
+        Temporal mode: kind of filter; acceleration is tuned to the centre of the band.
+    axes : str, optional
+        One letter an axis of T, Z, C, Y, X, S (S: RGB samples), as ``"TYX"`` or ``"TYXS"``.
+        Guessed when unambiguous.
+    model : str or Path
+        Learned method: ``"default"``, ``"difference"``, ``"oh2018"`` or a ``.safetensors`` file.
+    device : str, optional
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``; the best there is when None.
+    precision : {"float32", "float16", "bfloat16"}, optional
+        Number type of the convolutions; float16 on CUDA and float32 elsewhere when None.
+    tile : int, optional
+        Side of the tiles in px that large frames are cut into; results do not depend on it.
+    intensity_range : (float, float), optional
+        Intensities of black and white. Estimated from few frames, when first needed, if None.
+    stabilise : {"translation", "rigid", "affine"} or dict, optional
+        Align all frames to a reference first, magnify what motion is left, and put the large
+        motion back as it was. With any method. A dict gives ``model``, one of these, and further
+        options of `napari_motionmag.methods.stabilisation.stabilised.Stabilised`: ``reference``,
+        ``align_to``, ``smooth``, ``feather``. Needs scikit-image.
+    region : (int, int, int, int), optional
+        Only this part of the frames is magnified: first row, last row + 1, first column, last
+        column + 1. The learned method draws there what it would in the whole frame; the others
+        see 64 px around the region.
+    preview : int
+        Magnify at a coarser resolution, for large frames: squares of so many pixels to each side
+        are averaged to one. Noise falls, and details are lost.
+    mask : array, napari Labels or Shapes layer, or path, optional
+        With `stabilise`: the part of the scene that is followed and magnified; without it, all.
+        (Y, X), drawn in the reference frame, or (T, Y, X); what is not 0 is marked. Of the latter,
+        pixels are marked in every frame, or in one frame, which is then the reference. Layers are
+        converted to the pixels of the movie's layer, whatever the scale of both. A path is a
+        ``.npy`` or ``.tif`` file. What the recipe of a magnified layer holds will do, too.
+    **options
+        Options of the method's own, as ``pyramid="octave"`` for phase; see its class, or
+        `napari_motionmag.methods.options.method_options`.
+
+    Returns
+    -------
+    dask.array.Array
+        Shape (but for `region` and `preview`) and dtype of the movie, one frame a block; nothing
+        is computed yet. Computing frame t reads what the temporal operator needs for it and no
+        more. Integers are rounded and clipped to their type's limits.
+
+    Raises
+    ------
+    TypeError
+        If `movie` is no array of real numbers, `factor` no number, or an option is not known.
+    ValueError
+        If the axes cannot be guessed, there are fewer than two frames or frames are too small;
+        `factor` is not finite; `fps` or `band` is missing in temporal mode, or the band is none
+        below half the rate; `reference` or `region` lies outside of the movie; or a method, mode,
+        filter, model, device or precision is not to be had. The message names the argument, what
+        came and what is allowed. Frames with pixels that are NaN or infinite raise when they are
+        computed.
+
+    References
+    ----------
+    Oh et al., "Learning-based Video Motion Magnification", ECCV 2018 (learned). Wadhwa et al.,
+    "Phase-based Video Motion Processing", SIGGRAPH 2013 (phase); "Riesz Pyramids for Fast
+    Phase-Based Video Magnification", ICCP 2014 (riesz). Wu et al., "Eulerian Video Magnification",
+    SIGGRAPH 2012 (linear). Liu et al., "Motion Magnification", SIGGRAPH 2005 (lagrangian). Zhang et
+    al., "Video Acceleration Magnification", CVPR 2017 (acceleration).
+
+    Examples
+    --------
+    >>> from napari_motionmag import magnify, samples
+    >>> movie, about = samples.load("beating_cell")
+    >>> magnified = magnify(movie, 10, fps=about["fps"])
+    >>> frame = magnified[12].compute()
+    """
+    return plan(
+        movie,
+        factor,
+        method=method,
+        mode=mode,
+        reference=reference,
+        band=band,
+        fps=fps,
+        filter=filter,
+        axes=axes,
+        model=model,
+        device=device,
+        precision=precision,
+        tile=tile,
+        intensity_range=intensity_range,
+        stabilise=stabilise,
+        mask=mask,
+        region=region,
+        preview=preview,
+        **options,
+    ).dask()
+
+
+def magnify_layer(layer, factor: float, **options):
+    """Magnify the motion in a napari Image layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source; a time axis as for :func:`magnify`.
+    factor : float
+        m, total gain of the selected motion.
+    **options
+        As for :func:`magnify`.
+
+    Returns
+    -------
+    napari.layers.Image
+        A lazy layer with the source's calibration and look, not added to a viewer. Its
+        ``metadata["napari_motionmag"]`` says how it was made.
+    """
+    from napari_motionmag.magnification.layer import magnified_layer
+
+    return magnified_layer(layer, plan(layer, factor, **options))
+
+
+def _model_name(model) -> str:
+    """The model as text that means the same in another folder."""
+    return os.path.abspath(model) if str(model).endswith(".safetensors") else str(model)
+
+
+def _checked_factor(factor) -> float:
+    if isinstance(factor, bool) or not isinstance(factor, (numbers.Real, np.number)):
+        raise TypeError(f"factor must be a number, got {factor!r}")
+    if not math.isfinite(factor):
+        raise ValueError(f"factor must be finite, got {factor}")
+    return float(factor)

@@ -1,0 +1,389 @@
+"""Python source that makes again what was made with the mouse.
+
+A widget says what it did as calls of public functions, and `source` writes them down, with how
+their movies are opened::
+
+    trace = Call("napari_motionmag.views", "displacement_trace", layer, reference="mean")
+    fit = Call("napari_motionmag.views", "fit_oscillation", trace, band=(1, 3))
+    print(source(fit))
+
+Arguments may be plain values, NumPy arrays and numbers, temporal operators, napari Image layers
+(which become movies, see `FromLayer`), other calls, and parts of what those return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_motionmag.magnification.layer import source_of
+from napari_motionmag.magnification.provenance import Origin, origin_of, recorded_origin
+from napari_motionmag.magnification.python_source import fitted, plain
+from napari_motionmag.magnification.recipe import OF_THE_SOURCE, arguments, is_magnified, recipe_of
+from napari_motionmag.methods.stabilisation.mask_files import unpack
+from napari_motionmag.movie.layer_traits import is_layer
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.temporal import TemporalOperator
+
+LARGEST_ARRAY = 5000  # numbers that are written out
+_PACKAGE = "napari_motionmag"
+LAZY = "Lazy: magnified[t].compute() draws frame t, magnified.compute() all of them."
+_RESERVED = ("np", "viewer")  # no variable is called so
+
+
+class Call:
+    """A call of a public function, or of a method of what another call returned.
+
+    Parameters
+    ----------
+    of : str, Call or FromLayer
+        The module that the function is imported from, or the call whose result, or the movie,
+        has the method.
+    function : str
+        Name of the function or method.
+    *args, **kwargs
+        Its arguments; see the module.
+
+    Attributes
+    ----------
+    result : str
+        Name of the variable that takes what is returned; a number is added when it is taken.
+    comment : str
+        Written above the call.
+    """
+
+    def __init__(self, of: str | Call | FromLayer, function: str, /, *args, **kwargs):
+        self.of, self.function = of, function
+        self.args, self.kwargs = args, kwargs
+        self.result, self.comment = "result", ""
+
+    def named(self, result: str, comment: str = "") -> Call:
+        """Set `result` and `comment`; return the call itself."""
+        self.result, self.comment = result, comment
+        return self
+
+    def part(self, suffix: str) -> Part:
+        """Return a part of the result, as ``call.part(".frequencies")`` or ``call.part("[0]")``."""
+        return Part(self, suffix)
+
+
+class Part:
+    """A part of what a call returns, as an argument of another call; see `Call.part`."""
+
+    def __init__(self, call: Call, suffix: str):
+        self.call, self.suffix = call, suffix
+
+
+class FromLayer:
+    """The movie of a napari Image layer, as an argument of a call.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+    movie : Movie, optional
+        What was made of the layer, where axes, fps or intensity range are not as the layer says.
+    """
+
+    def __init__(self, layer, movie: Movie | None = None):
+        self.layer = layer
+        self.movie = Movie.from_any(layer) if movie is None else movie
+
+    def origin(self) -> Origin:
+        """Find out where it came from."""
+        return origin_of(self.layer, self.movie)
+
+
+class _Gone(FromLayer):
+    """The movie of a layer that is there no more, by what is written in one made of it."""
+
+    def origin(self) -> Origin:
+        traits = self.layer.metadata[_PACKAGE]["origin"]
+        return recorded_origin(traits, self.movie, frames=False)
+
+
+def magnification(movie: FromLayer, recipe: Mapping) -> Call:
+    """Return the call of `magnify` that a recipe stands for.
+
+    Parameters
+    ----------
+    movie : FromLayer
+        Its axes, frame rate and intensity range are those of the recipe.
+    recipe : mapping
+        As `napari_motionmag.magnification.recipe.recipe_of` returns it.
+
+    Raises
+    ------
+    ValueError
+        When the mask was too large to be kept in the recipe.
+    """
+    said = arguments(recipe)
+    factor = said.pop("factor")
+    said = {key: value for key, value in said.items() if key not in OF_THE_SOURCE}
+    if "mask" in said:
+        unpack(said["mask"])  # refuses one that is too large to be in the recipe
+    call = Call(_PACKAGE, "magnify", movie, factor, **said)
+    return call.named("magnified", LAZY)
+
+
+def magnification_of(layer) -> Call:
+    """Return the call of `magnify` that made a layer.
+
+    Raises
+    ------
+    ValueError
+        When the layer was not magnified.
+    """
+    recipe = recipe_of(layer)
+    said = {key: recipe.get(key) for key in OF_THE_SOURCE}
+    source = source_of(layer)
+    if source is None:
+        return magnification(_Gone(layer, Movie.from_any(layer, **said)), recipe)
+    return magnification(FromLayer(source, Movie.from_any(source, **said)), recipe)
+
+
+def source(*calls: Call, title: str = "") -> str:
+    """Write a script.
+
+    Parameters
+    ----------
+    *calls : Call
+        What is to be done, in order. Calls among their arguments are written before them, and
+        calls that are the same object are written once.
+    title : str
+        What it is all about, one line.
+
+    Returns
+    -------
+    str
+        Python source. It needs neither Qt nor napari, except where a movie is in no file and no
+        sample: then it takes the layer from ``viewer``, as napari's console has it, and says so.
+
+    Raises
+    ------
+    TypeError
+        When an argument cannot be written as Python.
+    ValueError
+        When a layer is no movie, or an array is too large to be written out.
+    """
+    writer = _Writer(calls)
+    for call in calls:
+        writer.variable_of(call)
+    return writer.text(title)
+
+
+def literal(value) -> str:
+    """Write a plain value as Python: numbers, text, slices, and lists, tuples and dicts of them.
+
+    Raises
+    ------
+    TypeError
+        When the value is something else.
+    """
+    return _Writer(()).value(value)
+
+
+class _Writer:
+    def __init__(self, calls: Sequence[Call]):
+        self._imports: dict[str, set[str]] = {}
+        self._numpy = False
+        self._lines: list[str] = []
+        self._done: list[tuple[Any, str]] = []  # (call or layer, variable)
+        functions = {call.function for call in _reachable(calls)}
+        self._taken = functions | set(_RESERVED)
+
+    def text(self, title: str) -> str:
+        from napari_motionmag import __version__
+
+        made = f"Made with napari-motionmag {__version__}."
+        title = title.replace("\\", "\\\\").replace('"', "'")  # it stands between quotes
+        head = [f'"""{title or made}' + (f"\n\n{made}\n" if title else "") + '"""', ""]
+        if self._numpy:
+            head += ["import numpy as np", ""]
+        for module in sorted(self._imports):
+            head.append(f"from {module} import {', '.join(sorted(self._imports[module]))}")
+        return "\n".join([*head, "", *self._lines]) + "\n"
+
+    def variable_of(self, call: Call) -> str:
+        for known, name in self._done:
+            if known is call:
+                return name
+        if isinstance(call.of, str):
+            self._import(call.of, call.function)
+            function = call.function
+        else:
+            function = f"{self.value(call.of)}.{call.function}"
+        arguments = [self.value(value) for value in call.args]
+        arguments += [f"{key}={self.value(value)}" for key, value in call.kwargs.items()]
+        name = self._free(call.result)
+        self._lines += [f"# {line}" for line in call.comment.splitlines()]
+        self._lines.append(fitted(f"{name} = {function}", arguments))
+        self._done.append((call, name))
+        return name
+
+    def value(self, value) -> str:
+        if isinstance(value, Call):
+            return self.variable_of(value)
+        if isinstance(value, Part):
+            return self.variable_of(value.call) + value.suffix
+        if isinstance(value, FromLayer):
+            return self._movie(value)
+        if is_layer(value):
+            return self._movie(FromLayer(value))
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if is_dataclass(value) and not isinstance(value, type):
+            return self._dataclass(value)
+        return plain(value, self.value)
+
+    def _array(self, value: np.ndarray) -> str:
+        if value.size > LARGEST_ARRAY:
+            raise ValueError(
+                f"an array of {value.size} numbers is too large to be written into a script; "
+                f"{LARGEST_ARRAY} are allowed"
+            )
+        self._numpy = True
+        dtype = f'dtype="{value.dtype}"'
+        if not value.size:
+            return f"np.empty({self.value(value.shape)}, {dtype})"
+        plain = value.dtype in (np.float64, np.int64, np.bool_)
+        written = self.value(value.tolist())
+        return f"np.array({written})" if plain else f"np.array({written}, {dtype})"
+
+    def _dataclass(self, value) -> str:
+        """Write one of the program's own, its defaults left out."""
+        kind = type(value)
+        if kind.__module__.split(".")[0] != _PACKAGE:
+            raise TypeError(f"a {kind.__name__} cannot be written into a script: {value!r}")
+        arguments, leading = [], True
+        for field in fields(value):
+            given = getattr(value, field.name)
+            leading &= field.default is MISSING and not field.kw_only
+            if field.init and (leading or not _same(given, field.default)):
+                written = self.value(given)
+                arguments.append(written if leading else f"{field.name}={written}")
+        if isinstance(value, TemporalOperator):
+            self._import(_PACKAGE, "temporal")
+            name = f"temporal.{kind.__name__}"
+        else:
+            self._import(kind.__module__, kind.__name__)
+            name = kind.__name__
+        return f"{name}({', '.join(arguments)})"
+
+    def _movie(self, wanted: FromLayer) -> str:
+        for known, name in self._done:
+            if isinstance(known, FromLayer) and _same_movie(known, wanted):
+                return name
+        if is_magnified(wanted.layer) and not isinstance(wanted, _Gone):
+            name = self._magnified(wanted)
+        else:
+            origin = wanted.origin()
+            name = self._open_file(wanted, origin) if origin.path else self._wrap(wanted, origin)
+        self._done.append((wanted, name))
+        return name
+
+    def _magnified(self, wanted: FromLayer) -> str:
+        """Write the call that made a layer, and the movie of it."""
+        call = magnification_of(wanted.layer)
+        said = {"data": call}
+        source, movie = call.args[0].movie, wanted.movie
+        for key in ("axes", "fps", "scale", "units", "given_range"):
+            if getattr(movie, key) not in (None, getattr(source, key)):
+                said[key.replace("given", "intensity")] = getattr(movie, key)
+        self.variable_of(call)
+        again = Call(call.args[0], "replace", **said).named("magnified_movie")
+        return self.variable_of(again)
+
+    def _open_file(self, wanted: FromLayer, origin: Origin) -> str:
+        """Write how a file is opened, and what is not as the file says."""
+        movie, told = wanted.movie, origin.movie
+        given = {key: getattr(movie, key) for key in ("axes", "fps")}
+        given = {key: v for key, v in given.items() if v not in (None, getattr(told, key))}
+        if movie.given_range is not None:
+            given["intensity_range"] = movie.given_range
+        name = self._free("movie")
+        self._import("napari_motionmag.io", "open_movie")
+        self._assign(name, "open_movie", origin.path, **given)
+        if not _same_calibration(movie, told):
+            said = {"scale": movie.scale, "units": movie.units, "fps": movie.fps}
+            self._assign(name, f"{name}.replace", **said)
+        return name
+
+    def _wrap(self, wanted: FromLayer, origin: Origin) -> str:
+        """Write how an array becomes a movie."""
+        movie = wanted.movie
+        if origin.sample:
+            data = self._free("array")
+            self._import(_PACKAGE, "samples")
+            self._assign(f"{data}, _", "samples.load", origin.sample, **origin.overrides)
+        else:
+            self._lines += [f"# {line}" for line in origin.why.splitlines()]
+            data = origin.expression
+        name = self._free("movie")
+        self._import(_PACKAGE, "Movie")
+        said = {"axes": movie.axes, "fps": movie.fps, "intensity_range": movie.given_range}
+        said |= {"scale": movie.scale, "units": movie.units}
+        given = [f"{key}={self.value(v)}" for key, v in said.items() if v is not None]
+        self._lines.append(fitted(f"{name} = Movie", [data, *given]))
+        return name
+
+    def _assign(self, target: str, function: str, *args, **kwargs) -> None:
+        arguments = [self.value(value) for value in args]
+        arguments += [f"{key}={self.value(value)}" for key, value in kwargs.items()]
+        self._lines.append(fitted(f"{target} = {function}", arguments))
+
+    def _import(self, module: str, name: str) -> None:
+        self._imports.setdefault(module, set()).add(name)
+        self._taken.add(name)
+
+    def _free(self, name: str) -> str:
+        """Return a name that is not taken yet, and take it."""
+        wanted, number = name, 1
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        return name
+
+
+def _reachable(calls: Sequence) -> Iterator[Call]:
+    """Iterate over calls and those they are made of."""
+    for item in calls:
+        if isinstance(item, Part):
+            yield from _reachable([item.call])
+        elif isinstance(item, Call):
+            yield item
+            yield from _reachable([item.of, *item.args, *item.kwargs.values()])
+        elif isinstance(item, Mapping):
+            yield from _reachable(list(item.values()))
+        elif isinstance(item, list | tuple):
+            yield from _reachable(item)
+
+
+def _same(a, b) -> bool:
+    return type(a) is type(b) and a == b
+
+
+def _same_movie(a: FromLayer, b: FromLayer) -> bool:
+    said = ("axes", "fps", "scale", "units", "given_range")
+    return a.layer is b.layer and all(
+        getattr(a.movie, key) == getattr(b.movie, key) for key in said
+    )
+
+
+def _same_calibration(movie: Movie, told: Movie) -> bool:
+    """Whether lengths are the same; time is in the frame rate."""
+    for key in ("scale", "units"):
+        mine, files = (_spatial(m, getattr(m, key)) for m in (movie, told))
+        if mine is not None and mine != files:
+            return False
+    return True
+
+
+def _spatial(movie: Movie, values):
+    if values is None:
+        return None
+    letters = movie.axes.replace("S", "")
+    return [v for letter, v in zip(letters, values, strict=True) if letter != "T"]

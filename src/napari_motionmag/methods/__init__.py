@@ -1,0 +1,1 @@
+"""What magnifies motion: classical methods, networks, and stabilisation around any of them."""

@@ -1,0 +1,277 @@
+"""Linear Eulerian magnification, of motion and of colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
+from napari_motionmag.methods.base import tell
+from napari_motionmag.methods.classical.base import ClassicalMethod
+from napari_motionmag.methods.classical.displacement_estimate import typical_displacement
+from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.pyramids.laplacian import (
+    LaplacianPyramid,
+    expand,
+    reduce,
+    reduced_size,
+)
+from napari_motionmag.methods.options import OPTIONS, checked
+
+if TYPE_CHECKING:
+    from napari_motionmag.temporal import TemporalOperator
+
+__all__ = ["LinearMagnifier"]
+
+
+class LinearMagnifier(ClassicalMethod):
+    """Magnify motion or colour by adding a multiple of the temporal variation of each pixel.
+
+    What the temporal operator selects of the intensities is taken apart by wavelength,
+    multiplied by ``alpha = factor - 1`` and added to the current frame. To first order in the
+    displacement this moves things by `factor` times as much; noise is multiplied, too.
+
+    Parameters
+    ----------
+    what : {"motion", "color"}
+        "motion": bands of a Laplacian pyramid. "color": a level of the Gaussian pyramid alone,
+        for slow changes of intensity and colour over wide areas such as the pulse in a face or in
+        vessels; what is finer stays as it is.
+    lambda_c : float, optional
+        Motion: cut-off wavelength in px. Wavelengths from there up get the full alpha, shorter
+        ones less. When None it follows from the measured displacement delta of each frame and
+        the bound ``(1 + |alpha|) delta < lambda / 8``, so that no wavelength gets more than it
+        can carry. 0 gives all of them the full alpha.
+    attenuation : {"scaled", "cut"}
+        Motion: what wavelengths below `lambda_c` get: as much as the bound allows for the
+        displacement that `lambda_c` stands for, or nothing.
+    levels : int, optional
+        Motion: number of bands; as many as the frame has when None.
+    residual : bool
+        Motion: whether to magnify the low-pass residual, too. It holds little motion, and all the
+        flicker of the lamp.
+    level : int
+        Color: how often to halve the resolution, 1 or more.
+    chroma : float, optional
+        RGB frames: the chroma gets this times the alpha of the luma, 0 to 1. When None, 0 for
+        motion and 1 for color.
+    device : str, torch.device or None
+        Where to compute; a CUDA GPU if there is one when None.
+    dtype : {"float32", "float64"} or torch.dtype
+        Precision of the computation.
+
+    Raises
+    ------
+    ValueError
+        If an option is not one of the above.
+
+    Notes
+    -----
+    A band stands for the wavelength at which its response peaks, 5 px for the finest and twice
+    as much from level to level. Below `lambda_c` it gets, as in [1]_,
+    ``alpha' = (1 + alpha) lambda / lambda_c - 1``, but not less than 0: there public code goes on
+    and turns the motion of the finest bands around. For negative factors |alpha| takes the place
+    of alpha. For factors from 0 to 1, where the result lies between frames of the movie, there
+    is no bound and nothing is attenuated.
+
+    References
+    ----------
+    .. [1] H.-Y. Wu, M. Rubinstein, E. Shih, J. Guttag, F. Durand, W. Freeman, "Eulerian Video
+       Magnification for Revealing Subtle Changes in the World", ACM Trans. Graph. 31(4), 2012;
+       the bound is Eq. 14.
+    """
+
+    name = "linear"
+    smallest_frame = 8  # px; a pyramid of one level needs as much
+    what: str
+    lambda_c: float | None
+    attenuation: str
+    levels: int | None
+    residual: bool
+    level: int
+    chroma: float
+
+    def __init__(
+        self,
+        what: str = "motion",
+        *,
+        lambda_c: float | None = None,
+        attenuation: str = "scaled",
+        levels: int | None = None,
+        residual: bool = False,
+        level: int = 4,
+        chroma: float | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype = "float32",
+    ):
+        options = {
+            "what": what,
+            "lambda_c": lambda_c,
+            "attenuation": attenuation,
+            "levels": levels,
+            "residual": residual,
+            "level": level,
+            "chroma": chroma,
+        }
+        vars(self).update(checked(OPTIONS[self.name], options))
+        if self.chroma is None:
+            self.chroma = 0.0 if self.what == "motion" else 1.0
+        self.device = choose_device(device, mps=False)
+        self.dtype = choose_dtype(dtype)
+
+    def _magnify(
+        self,
+        frames: Sequence[np.ndarray],
+        operator: TemporalOperator,
+        times: list[int],
+        factor: float,
+    ) -> np.ndarray:
+        try:
+            return self._on(self.device, frames, operator, times, factor)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            said = f"{self.name}: the GPU is out of memory; working on the CPU"
+            tell(frames, "memory", said, stacklevel=3)
+            return self._on(torch.device("cpu"), frames, operator, times, factor)
+
+    def _on(
+        self,
+        device: torch.device,
+        frames: Sequence[np.ndarray],
+        operator: TemporalOperator,
+        times: list[int],
+        factor: float,
+    ) -> np.ndarray:
+        reader = Reader(frames, "magnify" if self.chroma else "pass")
+        shape = reader.read(times[0]).shape[:2]
+        pyramid = self._pyramid(shape)
+        current, variation = self._select(reader, operator, times, len(frames), device)
+        alpha = factor - 1
+        bound = _Bound(factor, self.lambda_c)
+        out = np.empty((len(times), *reader.shape), np.float32)
+        for n, t in enumerate(times):
+            with device_lock(device):
+                change = variation.pop(t)
+                if self.what == "motion":
+                    cutoff = bound.cutoff(t, current.pop(t)[0], change[0])
+                    gains = [self._gain(length, cutoff, alpha) for length in pyramid.wavelengths]
+                    gains.append(1.0 if self.residual else 0.0)
+                    parts = zip(pyramid.bands(change), gains, strict=True)
+                    change = pyramid.collapse([gain * part for part, gain in parts])
+                else:
+                    change = self._wide(change)
+                change[1:] *= self.chroma
+                change = (alpha * change).cpu().numpy()
+            out[n] = reader.finish(t, change)
+        said = bound.report(pyramid.wavelengths) if self.what == "motion" else None
+        if said:
+            tell(frames, "bound", said, stacklevel=4)
+        return out
+
+    def _pyramid(self, shape: tuple[int, int]) -> LaplacianPyramid | None:
+        if min(shape) < self.smallest_frame:
+            raise ValueError(
+                f"frames must be at least {self.smallest_frame} x {self.smallest_frame} px for "
+                f"{self.name}, got {shape[0]} x {shape[1]}"
+            )
+        if self.what == "motion":
+            return LaplacianPyramid(shape, self.levels)
+        if 2**self.level > min(shape):
+            raise ValueError(
+                f"level must be at most {int(math.log2(min(shape)))} for frames of "
+                f"{shape[0]} x {shape[1]} px, got {self.level}"
+            )
+        return None
+
+    def _select(
+        self,
+        reader: Reader,
+        operator: TemporalOperator,
+        times: list[int],
+        n_frames: int,
+        device: torch.device,
+    ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
+        """Planes (C, Y, X) of the output frames, and the variation selected in them.
+
+        The pyramid is linear and has no memory: the operator on its bands is the operator on
+        the pixels, taken apart.
+        """
+
+        def planes(index, hold):
+            return torch.from_numpy(reader.planes(index, hold=hold)).to(device, self.dtype)
+
+        users: dict[int, list[tuple[int, float]]] = {}
+        for t in times:
+            for index, weight in zip(*operator.row(t, n_frames), strict=True):
+                users.setdefault(int(index), []).append((t, float(weight)))
+        current = {t: planes(t, True) for t in times}
+        variation = {t: torch.zeros_like(now) for t, now in current.items()}
+        for index in sorted(users):
+            found = current[index] if index in current else planes(index, False)
+            with device_lock(device):
+                for t, weight in users[index]:
+                    if t != index:
+                        # Weights sum to zero: differences to the current frame do not round away.
+                        variation[t].add_(found - current[t], alpha=weight)
+        return current, variation
+
+    def _gain(self, wavelength: float, cutoff: float, alpha: float) -> float:
+        """Share of alpha that a band gets."""
+        if wavelength >= cutoff:
+            return 1.0
+        if self.attenuation == "cut":
+            return 0.0
+        most = (1 + abs(alpha)) * wavelength / cutoff - 1
+        return min(max(most / abs(alpha), 0.0), 1.0)
+
+    def _wide(self, images: torch.Tensor) -> torch.Tensor:
+        """Level of the Gaussian pyramid, back at full resolution."""
+        sizes = [tuple(images.shape[-2:])]
+        for _ in range(self.level):
+            images = reduce(images)
+            sizes.append(tuple(reduced_size(n) for n in sizes[-1]))
+        for size in reversed(sizes[:-1]):
+            images = expand(images, size)
+        return images
+
+
+class _Bound:
+    """Keeps to, and reports, the bound ``(1 + |alpha|) delta < lambda / 8``."""
+
+    def __init__(self, factor: float, lambda_c: float | None):
+        self._lambda_c = lambda_c
+        # from 0 to 1 the result lies between frames of the movie, whatever the displacement
+        self._reach = 0.0 if 0 <= factor <= 1 else 1 + abs(factor - 1)
+        self._worst = (0.0, 0, 0.0)
+
+    def cutoff(self, t: int, frame: torch.Tensor, variation: torch.Tensor) -> float:
+        """Cut-off wavelength of an output frame, px, from its luma and the variation in it."""
+        if self._reach == 0:
+            return 0.0
+        delta = typical_displacement(frame, variation)
+        needed = 8 * self._reach * delta
+        self._worst = max(self._worst, (needed, t, delta))
+        return needed if self._lambda_c is None else self._lambda_c
+
+    def report(self, wavelengths: Sequence[float]) -> str | None:
+        """The warning to give if the bound was passed, beyond the finest band and `lambda_c`."""
+        needed, t, delta = self._worst
+        if needed <= max(self._lambda_c or 0.0, 2 * wavelengths[0]):
+            return None
+        text = (
+            f"linear: the displacement selected in frame {t}, {delta:.2g} px, times "
+            f"{self._reach:.3g} passes the bound (1 + alpha) delta < lambda / 8 for wavelengths "
+            f"below {needed:.2g} px; "
+        )
+        if self._lambda_c is None:
+            text += "they are magnified less. The other methods carry more"
+        else:
+            text += (
+                f"with lambda_c = {self._lambda_c:.3g} px, those above get more than they can "
+                "carry and turn bright and dark: raise lambda_c or lower the factor"
+            )
+        return text

@@ -1,0 +1,79 @@
+"""Reading frames for the local-phase methods: each once, finite, as planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_motionmag.methods.base import tell
+from napari_motionmag.movie.color import add_planes, to_planes
+
+__all__ = ["Reader"]
+
+
+class Reader:
+    """Reads the frames of a call and puts changes back into those that are output.
+
+    Parameters
+    ----------
+    frames : sequence of numpy.ndarray
+        ``frames[i]`` -> (Y, X) or (Y, X, 3).
+    chroma : {"pass", "magnify"}
+        See `to_planes`.
+    """
+
+    def __init__(self, frames: Sequence[np.ndarray], chroma: str):
+        self._frames = frames
+        self._chroma = chroma
+        self._held: dict[int, np.ndarray] = {}
+        self.shape: tuple[int, ...] | None = None
+
+    def read(self, index: int) -> np.ndarray:
+        """Frame `index`, held until `planes` or `finish` lets it go."""
+        if index in self._held:
+            return self._held[index]
+        frame = np.asarray(self._frames[index])
+        if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[-1] != 3):
+            raise ValueError(f"frames must be (Y, X) or (Y, X, 3), frame {index} is {frame.shape}")
+        if self.shape is None:
+            self.shape = frame.shape
+        if frame.shape != self.shape:
+            raise ValueError(
+                f"frames must have one shape, frame {index} is {frame.shape}, not {self.shape}"
+            )
+        self._held[index] = frame
+        return frame
+
+    def planes(self, index: int, *, hold: bool) -> np.ndarray:
+        """Planes (C, Y, X) of a frame, with pixels that are not finite filled in.
+
+        Parameters
+        ----------
+        index : int
+            Frame number.
+        hold : bool
+            Whether the frame will be asked for by `finish`.
+        """
+        frame = self.read(index)
+        if not hold:
+            del self._held[index]
+        # one sum finds any NaN or infinity; only then look closer
+        if not np.isfinite(frame.sum(dtype=np.float64)):
+            bad = ~np.isfinite(frame)
+            if bad.all():
+                raise ValueError(f"frame {index} has no finite pixel")
+            tell(
+                self._frames,
+                "not finite",
+                f"frame {index} has {int(bad.sum())} values that are not finite: the mean of the "
+                "others stands in for them, and they come back unchanged in the output",
+            )
+            frame = np.where(bad, frame[~bad].mean(dtype=np.float64).astype(frame.dtype), frame)
+        return to_planes(frame, self._chroma)
+
+    def finish(self, index: int, change: np.ndarray) -> np.ndarray:
+        """Frame `index` with a change of its planes (C, Y, X) added, not finite where it was."""
+        frame = self._held.pop(index)
+        # a value that is not finite stays what it is whatever is added to it
+        return add_planes(frame, change)

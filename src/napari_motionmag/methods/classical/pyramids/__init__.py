@@ -1,0 +1,1 @@
+"""Image pyramids: complex steerable, Riesz and Laplacian."""

@@ -1,0 +1,165 @@
+"""Products of gradients, summed over windows: rows in, rows out, nothing in between in memory."""
+
+import numpy as np
+import torch
+from numba import njit, types
+from numba.extending import intrinsic
+from torch import Tensor
+
+from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
+from napari_motionmag.methods.learned.kernels.checks import checked
+from napari_motionmag.methods.learned.kernels.llvm_vectors import BYTES, CACHE, LANES, Address
+from napari_motionmag.methods.learned.kernels.threads import shared
+from napari_motionmag.methods.learned.networks.flow_candidates import SLOPE, SMOOTH
+
+
+def _weighted(builder, registers, weights):
+    total = None
+    for register, weight in zip(registers, weights, strict=True):
+        if weight == 0:
+            continue
+        share = vectors.constant(weight)
+        if total is None:
+            total = builder.fmul(register, share)
+        else:
+            total = vectors.multiply_add(builder, register, share, total)
+    return total
+
+
+@intrinsic
+def _across_rows(typing, luma, variation, row, to, to_row):
+    """A register of luma, smooth and sloping, and of the variation, smooth; bytes."""
+
+    def generate(context, builder, signature, arguments):
+        luma, variation, row, to, to_row = arguments
+
+        def lines(address):
+            for k in range(5):
+                yield vectors.load(builder, vectors.at(builder, address, (k, row)))
+
+        picture = list(lines(luma))
+        found = (
+            _weighted(builder, picture, SMOOTH),
+            _weighted(builder, picture, SLOPE),
+            _weighted(builder, list(lines(variation)), SMOOTH),
+        )
+        for number, register in enumerate(found):
+            vectors.store(builder, register, vectors.at(builder, to, (number, to_row)))
+        return context.get_dummy_value()
+
+    return types.void(*[Address] * 5), generate
+
+
+@intrinsic
+def _along_row(typing, source, row, sums, sums_row):
+    """Add the six products of a register of gradients to their sums; bytes."""
+
+    def generate(context, builder, signature, arguments):
+        source, row, sums, sums_row = arguments
+        gradients = []
+        for number, weights in enumerate((SLOPE, SMOOTH, SMOOTH)):
+            at = vectors.at(builder, source, (number, row))
+            near = [vectors.load(builder, at, 4 * k) for k in range(5)]
+            gradients.append(_weighted(builder, near, weights))
+        x, y, d = gradients
+        for number, (a, b) in enumerate(((x, x), (x, y), (y, y), (x, d), (y, d), (d, d))):
+            at = vectors.at(builder, sums, (number, sums_row))
+            total = vectors.multiply_add(builder, a, b, vectors.load(builder, at))
+            vectors.store(builder, total, at)
+        return context.get_dummy_value()
+
+    return types.void(*[Address] * 4), generate
+
+
+@njit(nogil=True, cache=CACHE)
+def _fill(line, picture, y):
+    """A row with its border replicated by two; a row outside is the nearest one."""
+    height, width = picture.shape
+    y = min(max(y, 0), height - 1)
+    line[0] = line[1] = picture[y, 0]
+    line[2 : width + 2] = picture[y]
+    line[width + 2 :] = picture[y, width - 1]
+
+
+@njit(
+    "void(f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], "
+    "i8, i8, i8)",
+    nogil=True,
+    cache=CACHE,
+    error_model="numpy",
+)
+def _products(luma, variation, out, near, between, sums, window, first, last):
+    """`near`: (2, 10, ...) rows of both pictures, each twice so that five follow each other."""
+    width = luma.shape[1]
+    row = 4 * near.shape[2]
+    share = np.float32(1 / window**2)
+    for y in range(first - 2, first + 2):
+        for twice in (0, 5):
+            _fill(near[0, (y + 2) % 5 + twice], luma, y)
+            _fill(near[1, (y + 2) % 5 + twice], variation, y)
+    for y in range(first, last):
+        for twice in (0, 5):
+            _fill(near[0, (y + 4) % 5 + twice], luma, y + 2)
+            _fill(near[1, (y + 4) % 5 + twice], variation, y + 2)
+        start = (y % 5) * row
+        for x in range(0, 4 * (width + 4), BYTES):
+            _across_rows(
+                near.ctypes.data + start + x,
+                near.ctypes.data + 10 * row + start + x,
+                row,
+                between.ctypes.data + x,
+                row,
+            )
+        for x in range(0, 4 * width, BYTES):
+            _along_row(between.ctypes.data + x, row, sums.ctypes.data + x, row)
+        if (y + 1) % window == 0:
+            for k in range(6):
+                for x in range(width // window):
+                    total = np.float32(0)
+                    for step in range(window):
+                        total += sums[k, x * window + step]
+                    out[k, y // window, x] = total * share
+            sums[:] = 0
+
+
+def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
+    """Means over windows of gx gx, gx gy, gy gy, gx D, gy D, D D.
+
+    Parameters
+    ----------
+    luma, variation : Tensor
+        float32 (N, 1, H, W), H and W multiples of `window`.
+    window : int
+        Side of a window in px.
+
+    Returns
+    -------
+    Tensor
+        (N, 6, H / window, W / window).
+    """
+    count, _, height, width = luma.shape
+    checked("luma", luma, (count, 1, height, width))
+    checked("variation", variation, (count, 1, height, width))
+    if height % window or width % window:
+        raise ValueError(f"luma must have sides of a multiple of {window}, got {height}x{width}")
+    room = -(-(width + 4) // LANES) * LANES + LANES
+    out = luma.new_empty(count, 6, height // window, width // window)
+    arrays = [x.numpy() for x in (luma[:, 0].contiguous(), variation[:, 0].contiguous(), out)]
+
+    def work(picture, first, last):
+        shapes = (2, 10, room), (3, room), (6, room)
+        own = (np.zeros(shape, np.float32) for shape in shapes)
+        given = (array[picture] for array in arrays)
+        _products(*given, *own, window, first * window, last * window)
+
+    shared(work, count, height // window)
+    return out
+
+
+def right() -> bool:
+    """Whether the kernel does what is expected of it."""
+    ramp = torch.from_numpy(np.tile(np.arange(8, dtype=np.float32), (1, 1, 8, 1)))
+    slope = sum(weight * k for k, weight in enumerate(SLOPE)) * sum(SMOOTH)
+    found = products(ramp, 0 * ramp + 3, 1)[0, :, 4, 4]
+    level = 3 * sum(SMOOTH) ** 2
+    return np.allclose(found.numpy(), [slope**2, 0, 0, slope * level, 0, level**2], atol=1e-4)

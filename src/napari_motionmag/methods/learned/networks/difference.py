@@ -1,0 +1,411 @@
+"""The ``difference`` network: the temporal operator acts on pixels, the network moves the picture.
+
+The first layer of any encoder that is linear commutes with a linear temporal operator T, so T can
+act on the pixels themselves, which are far fewer than features. The network is given the current
+frame B, D = T(luma) and the gain m - 1. It finds the displacement that explains D, moves B by m - 1
+times that, and draws what was hidden or noisy.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_motionmag.methods.learned import kernels
+from napari_motionmag.methods.learned.networks.flow_candidates import (
+    CANDIDATES,
+    FEATURES,
+    candidates,
+    limited,
+)
+from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, at_once
+from napari_motionmag.methods.learned.networks.light import without_light
+from napari_motionmag.methods.learned.networks.splatting import pull, sample
+
+LUMA = (0.299, 0.587, 0.114)
+_COLOUR = 0.01  # of white; nearby colour that lets half of the drawn colour through
+SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at quarter resolution
+
+
+@dataclass(frozen=True)
+class DifferenceConfig:
+    """Shape of a :class:`DifferenceNet`.
+
+    Parameters
+    ----------
+    half, quarter, eighth : int
+        Channels at 1/2, 1/4 and 1/8 of the resolution, where motion is found.
+    context : int
+        Channels at 1/2 that are moved with the frame.
+    hidden : int
+        Channels inside the residual blocks where motion is found.
+    drawing : tuple of int
+        Channels at 1/2, 1/4 and 1/8 where the moved frame is finished, and inside its residual
+        blocks.
+    limit : float
+        Longest displacement that is added, in px.
+    gate : float
+        Largest nearby abs((m - 1) D) at which what is drawn is let through by half; black 0,
+        white 1. Keeps a still scene exactly still at any factor.
+    channels : int
+        3 for colour frames, 1 for grey ones (see :meth:`DifferenceNet.to_grey`).
+    """
+
+    half: int = 32
+    quarter: int = 48
+    eighth: int = 64
+    context: int = 8
+    hidden: int = 32
+    drawing: tuple[int, int, int, int] = (32, 48, 64, 48)
+    limit: float = 48.0
+    gate: float = 0.001
+    channels: int = 3
+
+    def __post_init__(self):
+        if len(self.drawing) != 4:
+            raise ValueError(f"drawing must be four numbers of channels, got {self.drawing!r}")
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+class ResidualBlock(nn.Module):
+    """Conv 3x3, ReLU, conv 3x3 and a skip; no normalisation."""
+
+    def __init__(self, width: int, hidden: int | None = None, *, scale: float = 1.0):
+        super().__init__()
+        hidden = hidden or width
+        self.first = Conv2d(width, hidden, 3, padding=1, after="relu")
+        self.second = Conv2d(hidden, width, 3, padding=1)
+        with torch.no_grad():
+            self.second.weight.mul_(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second.plus(self.first(x), x)
+
+
+def _blocks(width: int, hidden: int, number: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width, hidden, scale=number**-0.5) for _ in range(number)))
+
+
+class MotionNet(nn.Module):
+    """Which displacement is right where: chooses among candidates, spreads and sharpens them."""
+
+    def __init__(self, config: DifferenceConfig):
+        super().__init__()
+        half, quarter, eighth, hidden = config.half, config.quarter, config.eighth, config.hidden
+        self.head = Conv2d(4 * (config.channels + 2), half, 3, padding=1, after="relu")
+        self.down = Conv2d(half, quarter, 3, stride=2, padding=1)
+        # what was seen there, and what least squares made of it
+        self.merge = Conv2d(quarter + CANDIDATES * FEATURES, quarter, 1, after="relu")
+        self.fine = _blocks(quarter, hidden, 1)
+        self.deeper = Conv2d(quarter, eighth, 3, stride=2, padding=1, after="relu")
+        self.coarse = _blocks(eighth, hidden, 3)
+        self.back = Conv2d(eighth, quarter, 1)
+        self.body = _blocks(quarter, hidden, 2)
+        # choice of a candidate or none, spreading, gain, importance, correction
+        self.outputs = (CANDIDATES + 1, 9 * len(SPREADS), 1, 1, 2)
+        self.choose = Conv2d(quarter, sum(self.outputs), 3, padding=1)
+        self.sharpen = Conv2d(quarter, 9 * 16, 1)
+        self.context = Conv2d(quarter, 4 * config.context, 1)
+        self.limit = config.limit
+        nn.init.zeros_(self.choose.weight)
+        nn.init.zeros_(self.choose.bias)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Features at 1/4 of the resolution, before the rectifier."""
+        return self.down(self.head(F.pixel_unshuffle(inputs, 2)))
+
+    def forward(self, inputs: Tensor, motions: Tensor, features: Tensor):
+        """Choose and refine displacements.
+
+        Parameters
+        ----------
+        inputs : Tensor
+            (N, C + 2, H, W): planes of the frame, compressed variations.
+        motions, features : Tensor
+            From :func:`~napari_motionmag.methods.learned.networks.flow_candidates.candidates`.
+
+        Returns
+        -------
+        motion : Tensor
+            float32 (N, 2, H, W), displacement x and y in px.
+        importance : Tensor
+            float32 (N, 1, H, W), within -3 and 3: larger for what is in front.
+        context : Tensor
+            (N, context, H / 2, W / 2), features that move with the frame.
+        """
+        encoded = F.relu_(self.encode(inputs))
+        features = features.contiguous(memory_format=torch.channels_last)
+        x = torch.cat([encoded, features.to(encoded.dtype)], 1)
+        x = self.fine(self.merge(x))
+        wide = self.back(self.coarse(self.deeper(x)))
+        x = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
+        active = F.relu_(x)
+        parts = self.choose(active).float().split(self.outputs, 1)
+        choice, spreading, gain, importance, correction = parts
+        motion = self._chosen(motions, features, choice)
+        for share, distance in zip(spreading.split(9, 1), SPREADS, strict=True):
+            motion = _mixed(motion, share.softmax(1), distance)
+        size = F.avg_pool2d(motion.abs().sum(1, keepdim=True), 5, 1, 2, count_include_pad=False)
+        motion = motion * (1 + 0.5 * gain.tanh()) + correction * size
+        motion = limited(motion, self.limit)
+        both = torch.cat([motion, 3 * (importance / 3).tanh()], 1)
+        both = _upsampled(both, self.sharpen(active).float())
+        return both[:, :2], both[:, 2:], F.pixel_shuffle(self.context(active), 2)
+
+    @staticmethod
+    def _chosen(motions: Tensor, features: Tensor, choice: Tensor) -> Tensor:
+        explained = features.unflatten(1, (CANDIDATES, FEATURES))[:, :, 2]
+        nothing = torch.zeros_like(choice[:, :1])
+        shares = (choice + torch.cat([3 * explained, nothing], 1)).softmax(1)
+        return (motions * shares[:, :CANDIDATES, None]).sum(1)
+
+
+def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
+    """Weighted mean of each pixel and its eight neighbours at a distance."""
+    height, width = x.shape[-2:]
+    around = F.pad(x, (distance,) * 4, mode="replicate")
+    out = torch.zeros_like(x)
+    for k in range(9):
+        dy, dx = k // 3 * distance, k % 3 * distance
+        out = out + shares[:, k : k + 1] * around[..., dy : dy + height, dx : dx + width]
+    return out
+
+
+def _upsampled(x: Tensor, weights: Tensor) -> Tensor:
+    """Four times as large; each pixel a convex mean of nine around it (RAFT, ECCV 2020)."""
+    if at_once(x) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import upsampling
+
+        return upsampling.upsampled(x, weights)
+    count, channels, height, width = x.shape
+    shares = weights.permute(0, 2, 3, 1).reshape(-1, 9, 16).softmax(1)
+    around = F.pad(x, (1, 1, 1, 1), mode="replicate").unfold(2, 3, 1).unfold(3, 3, 1)
+    around = around.permute(0, 2, 3, 1, 4, 5).reshape(-1, channels, 9)
+    with torch.autocast(x.device.type, enabled=False):
+        out = torch.bmm(around, shares).view(count, height, width, channels, 4, 4)
+    return out.permute(0, 3, 1, 4, 2, 5).reshape(count, channels, 4 * height, 4 * width)
+
+
+class DrawingNet(nn.Module):
+    """Finishes the moved frame: draws what was hidden and takes noise away."""
+
+    def __init__(self, config: DifferenceConfig):
+        super().__init__()
+        half, quarter, eighth, hidden = config.drawing
+        inputs = 4 * (config.channels + 1) + config.context
+        # Before a last layer of zeros plain rectifiers all shut in an early training, for good.
+        leaky = {"after": "leaky_relu"}
+        self.head = Conv2d(inputs, half, 3, padding=1, **leaky)
+        self.down = Conv2d(half, quarter, 3, stride=2, padding=1, **leaky)
+        self.fine = _blocks(quarter, hidden, 1)
+        self.deeper = Conv2d(quarter, eighth, 3, stride=2, padding=1, **leaky)
+        self.coarse = _blocks(eighth, hidden, 2)
+        self.rise = Conv2d(eighth, quarter, 1)
+        self.body = _blocks(quarter, hidden, 1)
+        self.back = Conv2d(quarter, 2 * half, 1, **leaky)
+        self.fuse = Conv2d(half + half // 2, half, 3, padding=1, **leaky)
+        self.tail = Conv2d(half, 4 * config.channels, 3, padding=1)
+        self._start()
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        """He initialisation: PyTorch's own lets the signal fade away on its way to the tail."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+        for block in self.modules():
+            if isinstance(block, ResidualBlock):
+                block.second.weight.mul_(0.3)
+        nn.init.zeros_(self.tail.weight)
+
+    def forward(self, planes: Tensor, context: Tensor) -> Tensor:
+        skip = self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1))
+        x = self.fine(self.down(skip))
+        wide = self.rise(self.coarse(self.deeper(x)))
+        deep = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
+        fused = self.fuse(_shuffled(self.back(deep)), skip)
+        return F.pixel_shuffle(self.tail(fused), 2)
+
+
+def _shuffled(x: Tensor) -> Tensor:
+    """``F.pixel_shuffle(x, 2)``, channels last, as the next convolution takes it."""
+    count, channels, height, width = x.shape
+    cells = x.permute(0, 2, 3, 1).unflatten(3, (channels // 4, 2, 2))
+    pixels = cells.permute(0, 1, 4, 2, 5, 3).reshape(count, 2 * height, 2 * width, -1)
+    return pixels.permute(0, 3, 1, 2)
+
+
+class DifferenceNet(nn.Module):
+    """Moves the current frame by what the temporal operator selects.
+
+    ``out = W(B, (m - 1) w) + gate * R``: w is the displacement that explains D = T(luma), W moves
+    the frame B by it, R draws what comes to light and takes noise away. Candidates for w are local
+    least squares solutions at several scales, linear in D: no motion is too small and the factor
+    is kept. A network chooses among them, spreads them from where they are sure, and says which
+    layer is in front. D = 0 leaves the frame as it is, and so does a change of light, which
+    is taken from D first (:mod:`~napari_motionmag.methods.learned.networks.light`).
+
+    Parameters
+    ----------
+    config : DifferenceConfig
+        Shape of the network.
+
+    Notes
+    -----
+    About 26 kMAC a pixel, 24 of grey frames (51 GMAC a frame of 1920 x 1080). Height and width
+    must be multiples of :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the
+    whole frame.
+    """
+
+    stride = 8
+    # 56 px for the light, 62 for the candidates, 132 for the choice among them, 48 for the largest
+    # displacement, 26 for holes and interpolation, 84 for the drawing.
+    halo = 408
+
+    def __init__(self, config: DifferenceConfig | None = None):
+        super().__init__()
+        self.config = config = config or DifferenceConfig()
+        self.motion = MotionNet(config)
+        self.drawing = DrawingNet(config)
+
+    def encode(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
+        """What the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
+        return self.motion.encode(self._inputs(to_planes(frame), variation, gain))
+
+    def displacement(self, frame: Tensor, variation: Tensor, gain: Tensor):
+        """By what the frame is moved, which layer is in front, and features that move with it.
+
+        Parameters and results are those of :meth:`forward` and of :class:`MotionNet`.
+        """
+        planes = to_planes(frame.float())
+        variation = variation.float()
+        with torch.autocast(frame.device.type, enabled=False):
+            halfway = planes[:, :1] - 0.5 * variation
+            motions, features = candidates(halfway, variation, gain, self.config.limit)
+        return self.motion(self._inputs(planes, variation, gain), motions, features)
+
+    def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, draw: bool = True) -> Tensor:
+        """Magnify.
+
+        Parameters
+        ----------
+        frame : Tensor
+            (N, C, H, W), black 0, white 1; C as in the configuration.
+        variation : Tensor
+            (N, 1, H, W), T(luma) in the same units.
+        gain : Tensor
+            (N,), m - 1.
+        draw : bool
+            Whether to draw what comes to light and to take noise away. Without, the frame is
+            only moved.
+
+        Returns
+        -------
+        Tensor
+            float32 (N, C, H, W), the magnified frame.
+        """
+        if not draw:
+            variation = self._of_motion(frame, variation)
+            motion, importance, _ = self.displacement(frame, variation, gain)
+            planes, moved, *_ = self._moved(frame, motion, importance)
+            return frame.float() + from_planes(moved - planes)
+        return self.parts(frame, variation, gain)[0]
+
+    @staticmethod
+    def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
+        """The variation without what a change of light explains."""
+        with torch.autocast(frame.device.type, enabled=False):
+            variation = variation.float()
+            return without_light(luma(frame.float()) - 0.5 * variation, variation)
+
+    @staticmethod
+    def _moved(frame: Tensor, motion: Tensor, importance: Tensor):
+        """Planes of a frame, the same moved, from where, and how many pixels arrived there."""
+        with torch.autocast(frame.device.type, enabled=False):
+            planes = to_planes(frame.float())
+            source, coverage = pull(motion, importance)
+            still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
+            moved = torch.where(still, planes, sample(planes, source))
+        return planes, moved, source, coverage
+
+    def parts(self, frame: Tensor, variation: Tensor, gain: Tensor):
+        """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
+        variation = self._of_motion(frame, variation)
+        motion, importance, context = self.displacement(frame, variation, gain)
+        planes, moved, source, coverage = self._moved(frame, motion, importance)
+        with torch.autocast(frame.device.type, enabled=False):
+            context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
+        inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
+        drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
+        change = gain.view(-1, 1, 1, 1) * variation
+        drawn = drawn * _near(change, self.config.gate)
+        if moved.shape[1] > 1:  # grey frames stay grey
+            colour = _near(moved[:, 1:], _COLOUR)
+            drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * colour], 1)
+        frame = frame.float()
+        only_moved = frame + from_planes(moved - planes)
+        return only_moved + from_planes(drawn), motion, only_moved
+
+    @staticmethod
+    def _inputs(planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
+        change = gain.view(-1, 1, 1, 1) * variation
+        return torch.cat(
+            [
+                2 * planes[:, :1] - 1,
+                2 * planes[:, 1:],
+                2 * change / (1 + change.abs() / 2),
+                8 * variation / (1 + 8 * variation.abs()),
+            ],
+            1,
+        )
+
+    def to_grey(self) -> "DifferenceNet":
+        """A network for one channel with the same result as three equal channels."""
+        if self.config.channels == 1:
+            return self
+        grey = DifferenceNet(DifferenceConfig(**{**self.config.to_dict(), "channels": 1}))
+        state = self.state_dict()
+        for name in ("motion.head.weight", "drawing.head.weight"):  # chroma is zero
+            state[name] = torch.cat([state[name][:, :4], state[name][:, 12:]], 1)
+        for name in ("drawing.tail.weight", "drawing.tail.bias"):
+            state[name] = state[name][:4]
+        grey.load_state_dict(state)
+        return grey.to(next(self.parameters()).device).train(self.training)
+
+
+def _near(x: Tensor, half: float) -> Tensor:
+    """1 where something near is much larger than `half`, 0 where all is zero."""
+    reach = x.detach().abs().float().amax(1, keepdim=True)
+    reach = F.max_pool2d(reach, 8)
+    reach = F.max_pool2d(reach, (9, 1), stride=1, padding=(4, 0))
+    reach = F.max_pool2d(reach, (1, 9), stride=1, padding=(0, 4))
+    return F.interpolate(reach / (reach + half), scale_factor=8, mode="nearest")
+
+
+def to_planes(frame: Tensor) -> Tensor:
+    """Luma and two colour differences, B - Y and R - Y; grey frames are luma alone."""
+    if frame.shape[1] == 1:
+        return frame
+    y = luma(frame)
+    return torch.cat([y, frame[:, 2:3] - y, frame[:, :1] - y], 1)
+
+
+def from_planes(planes: Tensor) -> Tensor:
+    """The inverse of :func:`to_planes`."""
+    if planes.shape[1] == 1:
+        return planes
+    y, blue, red = planes.split(1, 1)
+    green = -(LUMA[0] * red + LUMA[2] * blue) / LUMA[1]
+    return torch.cat([y + red, y + green, y + blue], 1)
+
+
+def luma(frame: Tensor) -> Tensor:
+    """Rec. 601 luma, (N, 1, H, W), of frames (N, C, H, W) with C of 1 or 3."""
+    if frame.shape[1] == 1:
+        return frame
+    weights = frame.new_tensor(LUMA).view(1, 3, 1, 1)
+    return (frame * weights).sum(1, keepdim=True)

@@ -1,0 +1,176 @@
+"""The network of Oh et al., "Learning-based Video Motion Magnification", ECCV 2018.
+
+Encoder (texture and shape), manipulator, decoder, as in Section 3.2 and Fig. 2 of the paper.
+"""
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_motionmag.methods.learned.networks.difference import ResidualBlock
+
+
+@dataclass(frozen=True)
+class Oh2018Config:
+    """Shape of an :class:`Oh2018Net`.
+
+    Parameters
+    ----------
+    manipulator : {"nonlinear", "linear"}
+        ``base + h(m g(Delta))`` (Eq. 3) or ``base + m Delta`` (Eq. 2).
+    manipulator_bias : bool
+        Biases in g and h. Without them the result depends on m Delta alone: no dead zone for
+        small motion and no haze that grows with m.
+    encoder_blocks, head_blocks, decoder_blocks : int
+        Residual blocks of the encoder trunk, of each of its heads and of the decoder.
+    channels : int
+        3 for colour frames, 1 for grey ones (see :meth:`Oh2018Net.to_grey`).
+    """
+
+    manipulator: str = "nonlinear"
+    manipulator_bias: bool = False
+    encoder_blocks: int = 3
+    head_blocks: int = 2
+    decoder_blocks: int = 9
+    channels: int = 3
+
+    def __post_init__(self):
+        if self.manipulator not in ("nonlinear", "linear"):
+            raise ValueError(
+                f"manipulator must be 'nonlinear' or 'linear', got {self.manipulator!r}"
+            )
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+def _blocks(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width, scale=0.5) for _ in range(count)))
+
+
+class Encoder(nn.Module):
+    """Frame -> texture (32 channels, 1/4 resolution) and shape (32 channels, 1/2 resolution)."""
+
+    def __init__(self, config: Oh2018Config):
+        super().__init__()
+        self.first = nn.Conv2d(config.channels, 16, 7, padding=3)
+        self.down = nn.Conv2d(16, 32, 3, stride=2, padding=1)
+        self.trunk = _blocks(32, config.encoder_blocks)
+        self.texture_in = nn.Conv2d(32, 32, 3, stride=2, padding=1)
+        self.texture = _blocks(32, config.head_blocks)
+        self.shape_in = nn.Conv2d(32, 32, 3, padding=1)
+        self.shape = _blocks(32, config.head_blocks)
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        x = F.relu(self.first(2 * frame - 1))
+        x = self.trunk(F.relu(self.down(x)))
+        texture = self.texture(F.relu(self.texture_in(x)))
+        shape = self.shape(F.relu(self.shape_in(x)))
+        return texture, shape
+
+
+class Manipulator(nn.Module):
+    """``base + h(m g(Delta))``, or ``base + m Delta`` when linear."""
+
+    def __init__(self, config: Oh2018Config):
+        super().__init__()
+        self.linear = config.manipulator == "linear"
+        if not self.linear:
+            bias = config.manipulator_bias
+            self.g = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
+            self.h_in = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
+            self.h_first = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
+            self.h_second = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
+
+    def forward(self, base: Tensor, delta: Tensor, factor: Tensor | float) -> Tensor:
+        return base + self.response(delta, factor)
+
+    def response(self, delta: Tensor, factor: Tensor | float) -> Tensor:
+        """What is added to the base: ``h(m g(Delta))`` or ``m Delta``."""
+        if self.linear:
+            return factor * delta
+        x = self.h_in(factor * F.relu(self.g(delta)))
+        return x + self.h_second(F.relu(self.h_first(x)))
+
+
+class Decoder(nn.Module):
+    """Texture and magnified shape -> frame."""
+
+    def __init__(self, config: Oh2018Config):
+        super().__init__()
+        self.texture_up = nn.Conv2d(32, 32, 3, padding=1)
+        self.fusion = _blocks(64, config.decoder_blocks)
+        self.up = nn.Conv2d(64, 32, 3, padding=1)
+        self.last = nn.Conv2d(32, config.channels, 7, padding=3)
+
+    def forward(self, texture: Tensor, shape: Tensor) -> Tensor:
+        up = F.interpolate(texture, scale_factor=2, mode="nearest")
+        x = torch.cat([F.relu(self.texture_up(up)), shape], 1)
+        x = self.fusion(x)
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        return 0.5 * (self.last(F.relu(self.up(x))) + 1)
+
+
+class Oh2018Net(nn.Module):
+    """Two-frame motion magnification by texture and shape representations.
+
+    Parameters
+    ----------
+    config : Oh2018Config
+        Shape of the network.
+
+    Notes
+    -----
+    About 0.9 M weights and 270 kMAC a pixel. Height and width must be multiples of
+    :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the whole frame.
+
+    References
+    ----------
+    Oh et al., ECCV 2018, Section 3.2, Eq. 2-4, Fig. 2.
+    """
+
+    stride = 4
+    halo = 80  # 79 px are within reach of the convolutions
+
+    def __init__(self, config: Oh2018Config | None = None):
+        super().__init__()
+        self.config = config = config or Oh2018Config()
+        self.encoder = Encoder(config)
+        self.manipulator = Manipulator(config)
+        self.decoder = Decoder(config)
+
+    def forward(self, reference: Tensor, frame: Tensor, factor: Tensor | float) -> Tensor:
+        """Magnify the motion from `reference` to `frame`.
+
+        Parameters
+        ----------
+        reference, frame : Tensor
+            (N, C, H, W), black 0, white 1.
+        factor : float or Tensor
+            m, total gain; a tensor of shape (N, 1, 1, 1) gives each sample its own.
+
+        Returns
+        -------
+        Tensor
+            (N, C, H, W), the magnified frame.
+        """
+        _, shape_a = self.encoder(reference)
+        texture, shape_b = self.encoder(frame)
+        return self.decoder(texture, self.manipulator(shape_a, shape_b - shape_a, factor))
+
+    def to_grey(self) -> "Oh2018Net":
+        """A network for one channel with the same result as three equal channels.
+
+        The first convolution is summed over its inputs, the last averaged over its outputs.
+        """
+        if self.config.channels == 1:
+            return self
+        grey = Oh2018Net(Oh2018Config(**{**self.config.to_dict(), "channels": 1}))
+        state = self.state_dict()
+        state["encoder.first.weight"] = state["encoder.first.weight"].sum(1, keepdim=True)
+        for name in ("decoder.last.weight", "decoder.last.bias"):
+            state[name] = state[name].mean(0, keepdim=True)
+        grey.load_state_dict(state)
+        return grey.to(next(self.parameters()).device).train(self.training)

@@ -1,0 +1,197 @@
+"""The network of Oh et al. rearranged for inference: the same numbers for less work.
+
+- Nearest upsampling and the convolution 3x3 after it are one convolution 2x2 at the low resolution
+  with four times the channels, one set for each of the four positions in a cell of 2x2 (sub-pixel
+  convolution, Shi et al., CVPR 2016): 4/9 of the arithmetic, and no upsampled array.
+- The last convolution 7x7 reads those four sets and writes four positions: 4x4 at half resolution.
+- ReLU and the addition of a block's input happen inside convolutions: kernels of our own where they
+  can be had, oneDNN's where PyTorch has them. Each layer passes over memory once.
+- Frames of which only the shape is asked for go without the texture head.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_motionmag.methods.learned.networks.inference_conv import convolved, has_fused, winograd
+
+
+class FoldedOh2018:
+    """An :class:`~napari_motionmag.methods.learned.networks.oh2018.Oh2018Net` for inference.
+
+    Parameters
+    ----------
+    network : Oh2018Net
+        Its weights are copied, as they are now.
+    dtype : torch.dtype
+        Number type of the convolutions.
+    fused : bool, optional
+        Use fused convolutions; where they are there, on the CPU, when None.
+
+    Notes
+    -----
+    Differs from ``network(...)`` by rounding alone (below 1e-5 in float32). Results carry no
+    gradients. Height and width must be multiples of 4.
+
+    References
+    ----------
+    Oh et al., ECCV 2018. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an
+    Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016.
+    """
+
+    def __init__(self, network, dtype: torch.dtype = torch.float32, fused: bool | None = None):
+        self.dtype = dtype
+        device = next(network.parameters()).device
+        on_cpu = device.type == "cpu"
+        self.fused = on_cpu and has_fused() if fused is None else fused
+        self._kernels = on_cpu and dtype == torch.float32 and fused is not False
+        self.linear = network.manipulator.linear
+        encoder, manipulator, decoder = network.encoder, network.manipulator, network.decoder
+        with torch.no_grad():
+            self.first, self.down = self._kept(encoder.first), self._kept(encoder.down)
+            self.texture_in = self._kept(encoder.texture_in)
+            self.shape_in = self._same(encoder.shape_in)
+            self.trunk, self.fusion = self._blocks(encoder.trunk), self._blocks(decoder.fusion)
+            self.texture_blocks = self._blocks(encoder.texture)
+            self.shape_blocks = self._blocks(encoder.shape)
+            if not self.linear:
+                names = ("g", "h_in", "h_first", "h_second")
+                self.response_layers = [self._same(getattr(manipulator, name)) for name in names]
+            self.texture_up = self._own(*fold_upsampling(decoder.texture_up))
+            self.up = self._own(*fold_upsampling(decoder.up))
+            weight, bias = fold_last(decoder.last)
+            self.last = self._own(0.5 * weight, 0.5 * bias + 0.5)
+
+    def _own(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        weight = weight.detach().to(self.dtype, memory_format=torch.channels_last, copy=True)
+        return weight, None if bias is None else bias.detach().to(self.dtype, copy=True)
+
+    def _kept(self, layer) -> tuple[Tensor, Tensor | None]:
+        return self._own(layer.weight, layer.bias)
+
+    def _blocks(self, blocks) -> list:
+        return [(self._same(block.first), self._same(block.second)) for block in blocks]
+
+    def _same(self, layer):
+        """A 3x3 convolution that keeps the size: a kernel, where there is one, or its weights."""
+        kernel = winograd(layer.weight, layer.bias) if self._kernels else None
+        return kernel or self._kept(layer)
+
+    def shape(self, frame: Tensor) -> Tensor:
+        """The shape representation alone, (N, 32, H / 2, W / 2), of a frame (N, C, H, W)."""
+        return self._shape(self._trunk(frame))
+
+    def encoder(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Texture (N, 32, H / 4, W / 4) and shape (N, 32, H / 2, W / 2) of a frame."""
+        x = self._trunk(frame)
+        texture = self._convolve(x, self.texture_in, 1, stride=2, relu=True)
+        return self._through(texture, self.texture_blocks), self._shape(x)
+
+    def response(self, delta: Tensor, factor: float) -> Tensor:
+        """What is added to the base: ``h(m g(Delta))`` or ``m Delta``."""
+        if self.linear:
+            return factor * delta
+        g, h_in, h_first, h_second = self.response_layers
+        x = self._convolve(self._enter(delta), g, 1, relu=True)
+        return self._through(self._convolve(x.mul_(factor), h_in, 1), [(h_first, h_second)])
+
+    def decoder(self, texture: Tensor, shape: Tensor) -> Tensor:
+        """Frame (N, C, H, W) of texture and magnified shape."""
+        x = self._through(self._joined(self._enter(texture), shape), self.fusion)
+        x = self._convolve(x, self.up, 1, relu=True)
+        _clear_outside(x)
+        x = self._convolve(x, self.last, 2)
+        return _spread(x)[..., 2:-2, 2:-2]
+
+    def _enter(self, x: Tensor) -> Tensor:
+        return x.to(self.dtype, memory_format=torch.channels_last)
+
+    def _trunk(self, frame: Tensor) -> Tensor:
+        x = self._convolve(self._enter(2 * frame - 1), self.first, 3, relu=True)
+        return self._through(self._convolve(x, self.down, 1, stride=2, relu=True), self.trunk)
+
+    def _shape(self, x: Tensor) -> Tensor:
+        return self._through(self._convolve(x, self.shape_in, 1, relu=True), self.shape_blocks)
+
+    def _joined(self, texture: Tensor, shape: Tensor) -> Tensor:
+        """The upsampled texture beside the shape, (N, 64, H / 2, W / 2)."""
+        height, width = texture.shape[-2:]
+        cells = self._convolve(texture, self.texture_up, 1, relu=True)
+        count = cells.shape[1] // 4
+        joined = torch.empty(
+            (shape.shape[0], count + shape.shape[1], *shape.shape[-2:]),
+            dtype=self.dtype,
+            device=shape.device,
+            memory_format=torch.channels_last,
+        )
+        for part, (y, x) in enumerate(_POSITIONS):
+            kept = cells[:, part * count : (part + 1) * count, y : y + height, x : x + width]
+            joined[:, :count, y::2, x::2] = kept
+        joined[:, count:] = shape
+        return joined
+
+    def _through(self, x: Tensor, blocks: list) -> Tensor:
+        """Residual blocks; `x` is used up."""
+        for first, second in blocks:
+            y = self._convolve(x, first, 1, relu=True)
+            if callable(second):
+                second(y, x, into=x)
+            elif self.fused:
+                torch.ops.mkldnn._convolution_pointwise_(
+                    x, y, *second, [1, 1], [1, 1], [1, 1], 1, "add", 1.0, None, [], None
+                )
+            else:
+                x += F.conv2d(y, *second, padding=1)
+        return x
+
+    def _convolve(self, x: Tensor, layer, padding: int, stride: int = 1, relu: bool = False):
+        if callable(layer):
+            return layer(x, slope=0.0 if relu else 1.0)
+        if self.fused:
+            after = "relu" if relu else "none"
+            return convolved(x, *layer, [padding] * 2, [stride] * 2, after=after)
+        y = F.conv2d(x, *layer, stride=stride, padding=padding)
+        return y.relu_() if relu else y
+
+
+# Where in a cell of 2x2 the four sets of channels lie. A convolution 2x2 with padding makes one
+# more row than cells; its row i sees the cells i - 1 and i: the lower half of the one above and
+# the upper half of the one below.
+_POSITIONS = ((1, 1), (1, 0), (0, 1), (0, 0))
+
+
+def fold_upsampling(layer) -> tuple[Tensor, Tensor]:
+    """Weights (4 O, I, 2, 2) and bias (4 O,) of nearest upsampling x2, then `layer` (3x3)."""
+    rows = layer.weight.new_tensor([[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]])
+    # rows[0] is position 1 of a cell, rows[1] position 0
+    folded = torch.einsum("pak,qbl,oikl->pqoiab", rows, rows, layer.weight)
+    return folded.flatten(0, 2), layer.bias.repeat(4)
+
+
+def fold_last(layer) -> tuple[Tensor, Tensor]:
+    """Weights (4 O, 4 I, 4, 4) and bias (4 O,) of `layer` (7x7) on and to four positions."""
+    outputs, inputs = layer.weight.shape[:2]
+    taps = layer.weight.new_zeros(2, 4, 2, 7)  # position out, tap, position in, row of the kernel
+    for out in (0, 1):
+        for tap in range(4):
+            for position in (0, 1):
+                row = 2 * tap + position - out
+                if 0 <= row < 7:
+                    taps[out, tap, position, row] = 1
+    folded = torch.einsum("patk,qbsl,oikl->pqotsiab", taps, taps, layer.weight)
+    return folded.reshape(4 * outputs, 4 * inputs, 4, 4), layer.bias.repeat(4)
+
+
+def _clear_outside(x: Tensor) -> None:
+    """Zero the rows and columns of half cells that lie outside of the frame: the next layer's
+    padding."""
+    cells = x.unflatten(1, (2, 2, -1))
+    cells[:, 0, :, :, 0] = 0
+    cells[:, 1, :, :, -1] = 0
+    cells[:, :, 0, :, :, 0] = 0
+    cells[:, :, 1, :, :, -1] = 0
+
+
+def _spread(cells: Tensor) -> Tensor:
+    """(N, 4 C, H, W), four positions of each cell, to (N, C, 2 H, 2 W)."""
+    return cells.unflatten(1, (2, 2, -1)).permute(0, 3, 4, 1, 5, 2).flatten(4, 5).flatten(2, 3)

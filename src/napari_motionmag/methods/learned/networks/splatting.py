@@ -1,0 +1,126 @@
+"""Forward and backward warping of frames by dense displacements."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_motionmag.methods.learned import kernels
+from napari_motionmag.methods.learned.networks.inference_conv import at_once
+
+_HOLES = (3, 9)  # windows, in blocks of 4 px, from which holes are filled
+_LITTLE = 1e-3  # weight below which a pixel counts as a hole
+
+
+def grid(like: Tensor) -> Tensor:
+    """Coordinates x and y of the pixels, (1, 2, H, W)."""
+    height, width = like.shape[-2:]
+    y = torch.arange(height, device=like.device, dtype=torch.float32)
+    x = torch.arange(width, device=like.device, dtype=torch.float32)
+    return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1])[None]
+
+
+def splat(values: Tensor, motion: Tensor) -> Tensor:
+    """Add each pixel's values to the four pixels around where it moves to.
+
+    Parameters
+    ----------
+    values : Tensor
+        float32 (N, C, H, W).
+    motion : Tensor
+        float32 (N, 2, H, W), displacement x and y in px.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H, W), sums with bilinear weights; what leaves the frame is lost.
+
+    References
+    ----------
+    Niklaus and Liu, "Softmax Splatting for Video Frame Interpolation", CVPR 2020.
+    """
+    count, channels, height, width = values.shape
+    to = grid(motion) + motion
+    # A frame of pixels around the frame takes what leaves it.
+    x = to[:, 0].clamp(-1, width)
+    y = to[:, 1].clamp(-1, height)
+    left, top = x.floor(), y.floor()
+    fx, fy = x - left, y - top
+    row = width + 3
+    plane = (height + 3) * row
+    first = ((top + 1) * row + left + 1).long()
+    first = first + plane * torch.arange(count, device=first.device).view(-1, 1, 1)
+    sums = [values.new_zeros(count * plane) for _ in range(channels)]
+    for dx in (0, 1):
+        for dy in (0, 1):
+            share = (fx if dx else 1 - fx) * (fy if dy else 1 - fy)
+            index = (first + (dy * row + dx)).flatten()
+            for channel, total in enumerate(sums):  # on CPUs faster than all at once
+                total.scatter_add_(0, index, (values[:, channel] * share).flatten())
+    out = torch.stack([total.view(count, height + 3, row) for total in sums], 1)
+    return out[..., 1:-2, 1:-2]
+
+
+def pull(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
+    """From where each pixel of the moved frame takes its value.
+
+    Parameters
+    ----------
+    motion : Tensor
+        float32 (N, 2, H, W), displacement x and y in px of the pixels of the source; H and W
+        are multiples of 4.
+    importance : Tensor
+        float32 (N, 1, H, W), logarithm of the weight where several pixels arrive.
+
+    Returns
+    -------
+    source : Tensor
+        (N, 2, H, W), displacement from a pixel of the moved frame to its source. Where nothing
+        arrives it is that of the surroundings.
+    coverage : Tensor
+        (N, 1, H, W), how many pixels arrive: about 1, 0 in holes, 2 where layers cover others.
+    """
+    weight = importance.exp()
+    if at_once(motion) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import splatting
+
+        sums, blocks = splatting.splat(motion, weight)
+        return splatting.settle(sums, _surroundings(blocks), _LITTLE)
+    sums = splat(torch.cat([-motion * weight, weight, torch.ones_like(weight)], 1), motion)
+    around = _surroundings(F.avg_pool2d(sums[:, :3], 4))
+    around = F.interpolate(around, scale_factor=4, mode="nearest")
+    return (sums[:, :2] + _LITTLE * around) / (sums[:, 2:3] + _LITTLE), sums[:, 3:]
+
+
+def _surroundings(blocks: Tensor) -> Tensor:
+    """Mean displacements of blocks; those of wider windows where next to nothing arrived."""
+    wider = [_box(blocks, window) for window in _HOLES]
+    source = wider[-1][:, :2] / (wider[-1][:, 2:] + 1e-6)
+    for level in (*wider[-2::-1], blocks):
+        source = (level[:, :2] + _LITTLE * source) / (level[:, 2:3] + _LITTLE)
+    return source
+
+
+def _box(x: Tensor, window: int) -> Tensor:
+    """Mean over a square window around each pixel, zeros outside."""
+    half = window // 2
+    x = F.avg_pool2d(x, (window, 1), stride=1, padding=(half, 0))
+    return F.avg_pool2d(x, (1, window), stride=1, padding=(0, half))
+
+
+def sample(frame: Tensor, source: Tensor, mode: str = "bicubic") -> Tensor:
+    """Values of a frame at displaced positions; the border is continued.
+
+    Parameters
+    ----------
+    frame : Tensor
+        (N, C, H, W).
+    source : Tensor
+        float32 (N, 2, H, W), displacement x and y in px.
+    mode : {"bicubic", "bilinear"}
+        Interpolation.
+    """
+    height, width = frame.shape[-2:]
+    at = (grid(source) + source).permute(0, 2, 3, 1)
+    size = at.new_tensor([width, height])
+    at = (2 * at + 1) / size - 1
+    return F.grid_sample(frame, at, mode=mode, padding_mode="border", align_corners=False)

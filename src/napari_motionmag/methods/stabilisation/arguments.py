@@ -1,0 +1,103 @@
+"""From the arguments `stabilise` and `mask` of `magnify` to a method, and to plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_motionmag.methods.options import STABILISE, checked
+from napari_motionmag.movie.layer_traits import is_layer
+
+__all__ = ["stabilised"]
+
+_MODELS = STABILISE[0].choices
+
+
+def stabilised(method, stabilise, mask, movie, source=None) -> tuple[Any, dict[str, Any]]:
+    """Wrap a method so that it magnifies what is left of the motion after alignment.
+
+    Parameters
+    ----------
+    method : object
+        A method.
+    stabilise : str, mapping or None
+        Model of the large motion, or options of `Stabilised` by name; None to leave it.
+    mask : array, path, mapping, napari layer or None
+        The part that is followed and magnified; see `mask_of`.
+    movie : Movie
+        The source.
+    source : napari.layers.Image, optional
+        The layer of the source.
+
+    Returns
+    -------
+    method : object
+        The method, or a `Stabilised` one.
+    recipe : dict
+        ``stabilise`` and ``mask`` as plain values that mean the same.
+
+    Raises
+    ------
+    ImportError
+        Without scikit-image.
+    TypeError, ValueError
+        If an argument is not one of the above or does not fit the movie.
+    """
+    if stabilise is None:
+        if mask is not None:
+            raise ValueError(f"mask needs stabilise, which must be one of {_MODELS}, got None")
+        return method, {"stabilise": None, "mask": None}
+    options = _options(stabilise)
+
+    from napari_motionmag.methods.stabilisation.layer_masks import mask_of
+    from napari_motionmag.methods.stabilisation.mask_files import pack
+    from napari_motionmag.methods.stabilisation.stabilised import Stabilised
+
+    name = None
+    if mask is not None:
+        name = _name(mask)
+        mask, frame = mask_of(mask, movie.axes, movie.shape, source)
+        if frame is not None:
+            options = _in_frame(options, frame, movie.n_frames)
+    made = Stabilised(method, mask=mask, **options)
+    n = movie.n_frames
+    if not -n <= made.reference < n:
+        raise ValueError(f"stabilise: reference must be within {-n} to {n - 1}, got {options}")
+    plain = {option.name: getattr(made, option.name) for option in STABILISE}
+    plain["reference"] %= n
+    return made, {"stabilise": plain, "mask": pack(mask, name)}
+
+
+def _options(stabilise) -> dict[str, Any]:
+    if isinstance(stabilise, str):
+        stabilise = {"model": stabilise}
+    if not isinstance(stabilise, Mapping):
+        raise TypeError(
+            f"stabilise must be None, one of {_MODELS} or a dict of options "
+            f"{[option.name for option in STABILISE]}, got {stabilise!r}"
+        )
+    try:
+        return checked(STABILISE, dict(stabilise))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"stabilise: {error}") from error
+
+
+def _name(mask) -> str | None:
+    """What to call a mask."""
+    if isinstance(mask, (str, Path)):
+        return Path(mask).name
+    if isinstance(mask, Mapping):
+        return mask.get("name")
+    return mask.name if is_layer(mask) else None
+
+
+def _in_frame(options: dict[str, Any], frame: int, n_frames: int) -> dict[str, Any]:
+    """Take the one frame in which the mask is drawn for the reference."""
+    reference = options.get("reference", frame)
+    if reference % n_frames != frame:
+        raise ValueError(
+            f"mask marks pixels in frame {frame} only, which must be the reference of stabilise, "
+            f"got {reference}"
+        )
+    return {**options, "reference": frame}

@@ -1,0 +1,156 @@
+"""Small motion of things that move far: align, magnify what is left, put the large motion back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_motionmag.methods.classical.base import ClassicalMethod
+from napari_motionmag.methods.options import STABILISE, checked
+from napari_motionmag.methods.scikit import require_scikit_image
+from napari_motionmag.methods.stabilisation.aligned_frames import Aligned, Follower
+from napari_motionmag.methods.stabilisation.masks import checked_mask
+
+if TYPE_CHECKING:
+    from napari_motionmag.temporal import TemporalOperator
+
+__all__ = ["Stabilised"]
+
+
+class Stabilised(ClassicalMethod):
+    """Magnify with another method what is left of the motion after alignment.
+
+    Every frame that is needed is aligned to a reference by one map of the plane, of the whole
+    frame or of the part that a mask marks. The other method magnifies the motion left in the
+    aligned frames. What it changed is carried back to where things are in each frame and added to
+    the frame, so the large motion stays as it was, and what does not change is not resampled.
+
+    Parameters
+    ----------
+    method : object
+        Has ``magnify(frames, operator, times, factor)``, as all methods of this package.
+    model : {"translation", "rigid", "affine"}
+        What is taken for large motion and not magnified: shifts; and rotations; and stretch and
+        shear.
+    mask : array, optional
+        The part of the scene that is followed and magnified, (Y, X) bool in the reference frame,
+        or (T, Y, X) for each frame (labels count as True). `magnify` makes one
+        of a napari layer. All when None: then what most of the frame does is large motion.
+    reference : int
+        Frame number; negative ones count from the end.
+    align_to : {"reference", "current"}
+        Whose pixels the aligned frames have. "reference": frames are aligned once for all output
+        frames, but what has left the reference's field of view is not magnified.
+        "current": each output frame has its own aligned frames: all of it is magnified, at the
+        cost of aligning and magnifying anew every time.
+    smooth : float
+        Standard deviation, frames, of a Gaussian over the maps in time. 0 removes all motion of
+        the model; with more, only slow motion is large motion, and fast shaking of the whole
+        is magnified with the rest.
+    feather : float
+        px, over which what is aligned fades into the still surroundings, inwards from the borders
+        of frames and of the mask.
+
+    Raises
+    ------
+    ImportError
+        Without scikit-image.
+    TypeError, ValueError
+        If an option is not one of the above.
+
+    Notes
+    -----
+    Where an aligned frame has no data, and outside of the mask, the frame aligned to stands in:
+    it does not move, so it is not magnified.
+
+    Draw the mask a few pixels larger than a thing on a plain background, so that its outline can
+    move; and no larger than a thing on a background with texture, as what the mask takes in of
+    that moves against the thing, and is magnified.
+
+    Maps and aligned frames are made when a frame is needed. Maps are kept (a few numbers each),
+    aligned frames as long as they fit into 256 MiB.
+
+    References
+    ----------
+    .. [1] M. Elgharib, M. Hefeeda, F. Durand, W. Freeman, "Video magnification in presence of
+       large motions", CVPR 2015.
+    """
+
+    def __init__(
+        self,
+        method: Any,
+        model: str = "translation",
+        mask=None,
+        reference: int = 0,
+        *,
+        align_to: str = "reference",
+        smooth: float = 0.0,
+        feather: float = 4.0,
+    ):
+        require_scikit_image("alignment")
+        if not callable(getattr(method, "magnify", None)):
+            raise TypeError(f"method must have magnify(), got {method!r}")
+        options = {
+            "model": model,
+            "reference": reference,
+            "align_to": align_to,
+            "smooth": smooth,
+            "feather": feather,
+        }
+        vars(self).update(checked(STABILISE, options))
+        self.method = method
+        self.mask = checked_mask(mask)
+        # names what is cached of this alignment; copies made by pickling share it
+        self.token = uuid.uuid4().hex
+
+    @property
+    def name(self) -> str:
+        """Name of the method, with a mark."""
+        return f"stabilised {getattr(self.method, 'name', type(self.method).__name__)}"
+
+    @property
+    def smallest_frame(self) -> int:
+        """Shortest side of frames, px."""
+        return max(16, getattr(self.method, "smallest_frame", 2))
+
+    def _magnify(
+        self,
+        frames: Sequence[np.ndarray],
+        operator: TemporalOperator,
+        times: list[int],
+        factor: float,
+    ) -> np.ndarray:
+        follower = Follower(self, frames)
+        results = []
+        if self.align_to == "reference":
+            groups = [(follower.reference, times)]
+        else:
+            groups = [(t, [t]) for t in times]
+        for pivot, group in groups:
+            aligned = Aligned(follower, pivot, keep=group)
+            magnified = self.method.magnify(aligned, operator, group, factor)
+            for t, drawn in zip(group, magnified, strict=True):
+                change = aligned.carry_back(t, drawn - aligned[t])
+                results.append((follower.frame(t) + change).astype(np.float32, copy=False))
+        return np.stack(results)
+
+    def transform(self, frames: Sequence[np.ndarray], t: int) -> np.ndarray:
+        """The map of a frame.
+
+        Parameters
+        ----------
+        frames : sequence of numpy.ndarray
+            As for `magnify`.
+        t : int
+            Frame number.
+
+        Returns
+        -------
+        numpy.ndarray
+            (3, 3), from (y, x, 1) in the reference frame to frame t, px.
+        """
+        follower = Follower(self, frames)
+        return follower.transform(int(t)) @ np.linalg.inv(follower.transform(follower.reference))

@@ -1,0 +1,199 @@
+"""Reading one frame of a chunked array: the chunks it lies in, and no more work than that.
+
+``array[t].compute()`` of dask looks at every chunk there is, 0.1 s for a hundred thousand; a file
+with many frames to a chunk is decompressed as a whole for each of them. Here the tasks of the
+chunk's own key are looked up, and a chunk that holds neighbours of the frame is kept for them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.movie.lazy import is_dask, source_behind
+
+KEPT_BYTES = 64 * 2**20  # of chunks with several frames, unless two of them are larger
+MOST_KEPT_BYTES = 512 * 2**20
+_CHUNKS = ByteBoundedCache(KEPT_BYTES, lambda chunk: chunk.nbytes)
+_ENDS = ByteBoundedCache(16 * 2**20, lambda ends: ends.nbytes)  # of chunks along an axis
+
+
+def read_at(data, index: Sequence[int | slice], source: str) -> np.ndarray:
+    """``numpy.asarray(data[index])``, for one frame after another.
+
+    Parameters
+    ----------
+    data : array
+        NumPy, dask, zarr or any other with shape and dtype.
+    index : sequence of int or slice
+        For each axis; slices have step 1.
+    source : str
+        The same for the same array only: chunks are kept under it.
+    """
+    index = tuple(index)
+    if isinstance(data, np.ndarray):
+        return data[index]
+    if is_dask(data):
+        behind = source_behind(data)
+        if behind is not None:
+            return read_at(behind, index, source)
+        return _read_dask(data, index, source)
+    chunks = getattr(data, "chunks", None)
+    if isinstance(chunks, tuple) and all(isinstance(size, int) for size in chunks):
+        return _read_chunks(data, index, chunks, source)
+    return np.asarray(data[index])
+
+
+# ---- files with chunks ----
+
+
+def _read_chunks(data, index: tuple, chunks: tuple[int, ...], source: str) -> np.ndarray:
+    wide, inside = [], []
+    for where, size, length in zip(index, chunks, data.shape, strict=True):
+        if isinstance(where, slice):
+            wide.append(where)
+            inside.append(slice(None))
+        else:
+            first = where // size * size
+            wide.append(slice(first, min(first + size, length)))
+            inside.append(where - first)
+    together = [w.indices(n) for w, n in zip(wide, data.shape, strict=True)]
+    size = int(np.prod([stop - start for start, stop, _ in together])) * data.dtype.itemsize
+    several = any(
+        isinstance(where, int) and last - first > 1
+        for where, (first, last, _) in zip(index, together, strict=True)
+    )
+    if not several or 2 * size > MOST_KEPT_BYTES:
+        return np.asarray(data[index])
+    _CHUNKS.at_least(2 * size)
+    key = (source, tuple(together))
+    return _CHUNKS.get(key, lambda: np.asarray(data[tuple(wide)]))[tuple(inside)]
+
+
+# ---- dask ----
+
+
+def _read_dask(data, index: tuple, source: str) -> np.ndarray:
+    ranges, inside, several = [], [], False
+    for axis, (where, sizes) in enumerate(zip(index, data.chunks, strict=True)):
+        ends = _ENDS.get((source, axis), lambda sizes=sizes: np.cumsum(sizes))
+        if isinstance(where, slice):
+            start, stop, _ = where.indices(int(ends[-1]))
+        else:
+            start, stop = where, where + 1
+        first, last = (int(np.searchsorted(ends, at, side="right")) for at in (start, stop - 1))
+        begins = int(ends[first]) - sizes[first]
+        ranges.append(range(first, last + 1))
+        if isinstance(where, slice):
+            inside.append(slice(start - begins, stop - begins))
+        else:
+            inside.append(where - begins)
+            several |= sizes[first] > 1
+    keys = [(data.name, *place) for place in itertools.product(*ranges)]
+    blocks = _blocks(data, keys, source, several)
+    if blocks is None:
+        return np.asarray(data[index].compute(scheduler="synchronous"))
+    if len(blocks) == 1:
+        return blocks[keys[0]][tuple(inside)]
+    shape = tuple(
+        sum(sizes[i] for i in numbers) for sizes, numbers in zip(data.chunks, ranges, strict=True)
+    )
+    whole = np.empty(shape, data.dtype)
+    corners = [
+        [sum(sizes[i] for i in numbers[:k]) for k in range(len(numbers))]
+        for sizes, numbers in zip(data.chunks, ranges, strict=True)
+    ]
+    for key, corner in zip(keys, itertools.product(*corners), strict=True):
+        block = blocks[key]
+        whole[tuple(slice(c, c + n) for c, n in zip(corner, block.shape, strict=True))] = block
+    return whole[tuple(inside)]
+
+
+def _blocks(data, keys: list[tuple], source: str, several: bool) -> dict | None:
+    """Compute some blocks in this thread; None where dask has to be asked itself."""
+    found = {key: _CHUNKS.peek((source, key)) for key in keys} if several else {}
+    missing = [key for key in keys if found.get(key) is None]
+    if not missing:
+        return found
+    graph = _tasks(data, missing)
+    if graph is None:
+        return None
+    from dask.local import get_sync
+
+    for key, block in zip(missing, get_sync(graph, missing), strict=True):
+        found[key] = np.asarray(block)
+        if several:
+            _CHUNKS.at_least(min(2 * len(keys) * found[key].nbytes, MOST_KEPT_BYTES))
+            _CHUNKS.put((source, key), found[key])
+    return found
+
+
+def _tasks(data, keys: list[tuple]) -> dict | None:
+    """The tasks that some keys need; None where the graph is none of layers."""
+    from dask.blockwise import Blockwise
+
+    layers = getattr(data.dask, "layers", None)
+    if layers is None:
+        return None
+    graph: dict = {}
+    wanted = set(keys)
+    while wanted:
+        by_layer: dict[str, set] = {}
+        for key in wanted:
+            name = _layer_of(key, layers)
+            if name is None:
+                return None
+            by_layer.setdefault(name, set()).add(key)
+        wanted = set()
+        for name, own in by_layer.items():
+            layer = layers[name]
+            if isinstance(layer, Blockwise):
+                culled, dependencies = layer.cull(own, set())
+                part = {key: culled[key] for key in own}
+                wanted.update(*dependencies.values())
+            else:
+                part = {key: layer[key] for key in own}
+            near = {name, *data.dask.dependencies.get(name, ())}
+            for task in part.values():
+                wanted |= _needs(task, layers, near)
+            graph |= part
+        wanted -= graph.keys()
+    return graph
+
+
+def _layer_of(key, layers, near=None) -> str | None:
+    """The layer that a key is in, among some names."""
+    name = key[0] if isinstance(key, tuple) and key else key
+    if isinstance(name, str) and name in layers and (near is None or name in near):
+        return name
+    names = layers if near is None else near
+    return next((name for name in names if key in layers[name]), None)
+
+
+def _needs(task, layers, near: set[str]) -> set:
+    """Keys of some layers that a task takes."""
+    found = getattr(task, "dependencies", None)
+    if found is not None and not callable(found):
+        return set(found)
+    # tuples, as older dasks and user graphs have them: whatever in them is a key stands for it
+    keys, parts = set(), [task]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, (str, tuple)) and _hashable(part) and _layer_of(part, layers, near):
+            keys.add(part)
+        elif isinstance(part, (tuple, list)):
+            parts.extend(part)
+        elif isinstance(part, dict):
+            parts.extend(part.values())
+    return keys
+
+
+def _hashable(part) -> bool:
+    try:
+        hash(part)
+    except TypeError:
+        return False
+    return True

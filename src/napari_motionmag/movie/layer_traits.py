@@ -1,0 +1,75 @@
+"""What a napari layer tells of a movie. By its traits: nothing here imports napari."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from napari_motionmag.movie.axes import (
+    AXIS_NAMES,
+    EXAMPLES,
+    checked_array,
+    checked_axes,
+    guess_axes,
+)
+from napari_motionmag.movie.labelled import labelled_arguments
+
+
+def is_layer(obj) -> bool:
+    """Whether an object is a napari layer of any kind."""
+    return all(hasattr(obj, name) for name in ("data", "scale", "translate", "blending"))
+
+
+def is_image_layer(obj) -> bool:
+    """Whether an object is a napari Image layer; TypeError for a layer of another kind."""
+    if not is_layer(obj):
+        return False
+    if not (hasattr(obj, "rgb") and hasattr(obj, "multiscale")):
+        raise TypeError(f"expected an Image layer; got a {type(obj).__name__} layer")
+    return True
+
+
+def layer_arguments(layer, changes: Mapping) -> dict:
+    """Return arguments of `Movie` for a napari Image layer, `changes` among them."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    labelled = labelled_arguments(data) or {}
+    data = labelled.get("data", data)
+    shape, dtype = checked_array(data)
+    axes = changes.get("axes") or _layer_axes(layer, shape, dtype, labelled.get("axes"))
+    arguments = {"data": data, "axes": axes, "name": layer.name}
+    calibrated = checked_axes(axes, shape).replace("S", "")
+    for key in ("scale", "units"):
+        values = getattr(layer, key, None)
+        if values is None:
+            continue
+        values = tuple(values)
+        if len(values) == len(calibrated) + 1:  # a layer not shown as RGB, said to be RGB
+            values = values[:-1]
+        arguments[key] = values
+    return arguments | changes
+
+
+def _layer_axes(layer, shape: tuple[int, ...], dtype: np.dtype, own: str | None = None) -> str:
+    """Return the axes by the names of the layer, or of the array itself, or by its shape."""
+    labels = tuple(getattr(layer, "axis_labels", ()) or ())
+    found = [AXIS_NAMES.get(str(label).strip().lower()) for label in labels]
+    if layer.rgb and len(found) == len(shape) - 1:
+        found.append("S")
+    if len(found) == len(shape) and None not in found:
+        return "".join(found)
+    if own is not None:
+        return own
+    if len(shape) == 3 + bool(layer.rgb):
+        guess = "TYXS" if layer.rgb else "TYX"
+    else:
+        guess = guess_axes(shape, dtype)
+    contradicted = "S" in guess and not layer.rgb
+    for letter, meant in zip(found, guess, strict=False):
+        contradicted |= letter not in (None, meant)
+    if contradicted:
+        raise ValueError(
+            f"axes cannot be told from the labels {labels} of layer {layer.name!r}, shape "
+            f"{shape}; pass axes, for example {EXAMPLES}"
+        )
+    return guess

@@ -1,0 +1,192 @@
+"""A part of a movie: a region of its frames, at full or at reduced resolution."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_motionmag.movie.movie import Movie
+
+ALIGNED = 64  # px: regions are read from multiples of it, in step with the networks' strides
+MOST_REDUCED = 16
+
+
+@dataclass(frozen=True)
+class Part:
+    """Part of the frames of a movie, as an array like the movie's own.
+
+    Parameters
+    ----------
+    movie : Movie
+        The whole.
+    region : (int, int, int, int)
+        First and last + 1 row, first and last + 1 column, in px of the whole.
+    preview : int
+        Side in px of the squares that are averaged to a pixel of the part; what is left over at
+        the lower and right edge is left out.
+    """
+
+    movie: Movie
+    region: tuple[int, int, int, int]
+    preview: int = 1
+
+    @classmethod
+    def of(cls, movie: Movie, region=None, preview: int = 1) -> Part | None:
+        """Make a part after checking the arguments; None for the whole.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the region or the preview is none, or does not lie within the frames.
+        """
+        height, width = movie.frame_shape[:2]
+        preview = _checked_preview(preview, (height, width))
+        whole = (0, height, 0, width)
+        region = whole if region is None else _checked_region(region, height, width)
+        if region == whole and preview == 1:
+            return None
+        return cls(movie, region, preview)
+
+    def __post_init__(self):
+        y0, y1, x0, x1 = self.region
+        object.__setattr__(self, "height", (y1 - y0) // self.preview)
+        object.__setattr__(self, "width", (x1 - x0) // self.preview)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements, that of the whole."""
+        return self.movie.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, with the axes of the whole."""
+        sizes = {"Y": self.height, "X": self.width}
+        whole = zip(self.movie.axes, self.movie.shape, strict=True)
+        return tuple(sizes.get(letter, size) for letter, size in whole)
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the whole that are read."""
+        y0, _, x0, _ = self.region
+        return (
+            slice(y0, y0 + self.height * self.preview),
+            slice(x0, x0 + self.width * self.preview),
+        )
+
+    def as_movie(self) -> Movie:
+        """The part as a movie."""
+        movie = self.movie
+        scale = movie.scale
+        if scale is not None:
+            calibrated = movie.axes.replace("S", "")
+            scale = tuple(
+                step * (self.preview if letter in "YX" else 1)
+                for letter, step in zip(calibrated, scale, strict=True)
+            )
+        return Movie(self, movie.axes, movie.fps, None, scale, movie.units, movie.name)
+
+    def around(self, context: int) -> tuple[Part, tuple[slice, slice]]:
+        """A larger part, with what surrounds this one, and where this one lies in it.
+
+        Parameters
+        ----------
+        context : int
+            Pixels of the part, not of the whole.
+        """
+        height, width = self.movie.frame_shape[:2]
+        step = self.preview * ALIGNED
+
+        def wider(first, last, size):
+            start = max(0, first - context * self.preview)
+            # in steps from the region's own grid of squares, so that both average the same ones
+            start = first - -(-(first - start) // self.preview) * self.preview
+            start = start if start >= 0 else first % self.preview
+            if first % self.preview == 0:
+                start = start // step * step
+            stop = min(size, last + context * self.preview)
+            return start, stop, (first - start) // self.preview
+
+        y0, y1, x0, x1 = self.region
+        y_start, y_stop, y = wider(y0, y1, height)
+        x_start, x_stop, x = wider(x0, x1, width)
+        inside = slice(y, y + self.height), slice(x, x + self.width)
+        return Part(self.movie, (y_start, y_stop, x_start, x_stop), self.preview), inside
+
+    def reduce(self, frame: np.ndarray) -> np.ndarray:
+        """Average the squares of a frame, (Y, X) or (Y, X, S), of floats."""
+        if self.preview == 1:
+            return frame
+        side = self.preview
+        squares = frame.reshape(self.height, side, self.width, side, *frame.shape[2:])
+        return squares.mean(axis=(1, 3), dtype=np.float32)
+
+    def read(self, t: int, other) -> np.ndarray:
+        """A frame in the movie's dtype, rounded when that is of integers."""
+        frame = self.movie.read(t, other, self.window)
+        if self.preview == 1:
+            return frame
+        side = self.preview
+        squares = frame.reshape(self.height, side, self.width, side, *frame.shape[2:])
+        mean = squares.mean(axis=(1, 3), dtype=np.float64)
+        return (np.rint(mean) if self.dtype.kind in "iu" else mean).astype(self.dtype)
+
+    def __getitem__(self, index) -> np.ndarray:
+        index = index if isinstance(index, tuple) else (index,)
+        index = [*index, *[slice(None)] * (len(self.shape) - len(index))]
+        axes, ranges, one = self.movie.axes, {}, []
+        for position, (letter, where, size) in enumerate(zip(axes, index, self.shape, strict=True)):
+            if letter in "YXS":
+                continue
+            if not isinstance(where, slice):
+                one.append(position)
+                where = operator.index(where)
+                where = slice(where, where + 1)
+            ranges[letter] = range(*where.indices(size))
+        frames = [letter for letter in axes if letter not in "YXS"]
+        spatial = [letter for letter in "YXS" if letter in axes]
+        out = None
+        for numbers in itertools.product(*(enumerate(ranges[letter]) for letter in frames)):
+            at = {letter: n for letter, (_, n) in zip(frames, numbers, strict=True)}
+            t = at.pop("T")
+            frame = self.read(t, at)
+            if out is None:
+                sizes = {letter: len(ranges[letter]) for letter in frames}
+                sizes |= dict(zip(spatial, frame.shape, strict=True))
+                out = np.empty([sizes[letter] for letter in axes], self.dtype)
+            place = {letter: k for letter, (k, _) in zip(frames, numbers, strict=True)}
+            order = [spatial.index(letter) for letter in axes if letter in spatial]
+            out[tuple(place.get(letter, slice(None)) for letter in axes)] = frame.transpose(order)
+        inner = [
+            0 if position in one else where if letter in "YXS" else slice(None)
+            for position, (letter, where) in enumerate(zip(axes, index, strict=True))
+        ]
+        return out[tuple(inner)]
+
+
+def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int]:
+    wanted = (
+        "region must be four whole numbers (first row, last row + 1, first column, last column + 1)"
+    )
+    try:
+        numbers = tuple(operator.index(number) for number in region)
+    except TypeError:
+        raise TypeError(f"{wanted}, got {region!r}") from None
+    if len(numbers) != 4:
+        raise ValueError(f"{wanted}, got {region!r}")
+    y0, y1, x0, x1 = numbers
+    if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
+        raise ValueError(
+            f"{wanted} within the frames of {height} x {width} px (Y x X), got {region!r}"
+        )
+    return numbers
+
+
+def _checked_preview(preview, shape: tuple[int, int]) -> int:
+    if isinstance(preview, bool) or not hasattr(preview, "__index__"):
+        raise TypeError(f"preview must be a whole number, got {preview!r}")
+    if not 1 <= operator.index(preview) <= min(MOST_REDUCED, *shape):
+        raise ValueError(f"preview must be within 1..{MOST_REDUCED}, got {preview!r}")
+    return operator.index(preview)

@@ -1,0 +1,246 @@
+"""Temporal operators over frames that come one by one, in order or not.
+
+`Variation` gives ``T(s)(t)`` for the times that are asked for, from a function that gives s of a
+frame. What it needs again the next time it keeps: the mean of the reference frames; the state of
+a recursive filter; the last few results. Arrays may be of NumPy or of torch, on any device.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from napari_motionmag.temporal._sos import impulse, lasting
+from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.differences import Static
+from napari_motionmag.temporal.iir import _Recursive
+
+TOLERANCE = 1e-4  # of all weights that a recursive filter may miss when it starts in mid-movie
+FEW = 16  # a recursive filter's weights are added up rather than carried on, when they are so few
+KEPT = 4  # results; threads that draw neighbours do not ask in order
+
+
+def is_recursive(operator: TemporalOperator) -> bool:
+    """Whether an operator runs forward in time and carries a state."""
+    return isinstance(operator, _Recursive) and not getattr(operator, "zero_phase", False)
+
+
+def needed(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and weights for output t: `TemporalOperator.row`, recursive filters cut at 1e-4.
+
+    Parameters
+    ----------
+    operator : TemporalOperator
+    t, n : int
+        Output frame, and number of frames.
+
+    Returns
+    -------
+    indices : ndarray of int64
+    weights : ndarray of float64
+        They sum to zero.
+    """
+    memory = lasting(operator, TOLERANCE) if is_recursive(operator) else None
+    if memory is None or t < memory:
+        return operator.row(t, n)
+    newest_last, rest, _ = impulse(operator, n)
+    first = t - memory + 1
+    weights = newest_last[len(newest_last) - memory :].copy()
+    weights[0] = rest[memory - 1]  # the oldest frame stands for all before it
+    return np.arange(first, t + 1, dtype=np.int64), weights
+
+
+class Recursion:
+    """A recursive filter on its way through a movie (direct form II, transposed).
+
+    Parameters
+    ----------
+    sos : ndarray, shape (sections, 6)
+    """
+
+    def __init__(self, sos: np.ndarray):
+        self._sections = [[float(c) for c in (*s[:3], *s[4:])] for s in sos]
+        self._delays: list[list] = []
+        self._origin = None
+        self.t = -1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state."""
+        if self._origin is None:
+            return 0
+        return _nbytes(self._origin) * (1 + 2 * len(self._delays))
+
+    def start(self, t: int) -> None:
+        """Begin at frame t as if it had stood still before."""
+        self.t, self._origin = t - 1, None
+
+    def step(self, frame):
+        """Take in the next frame and return the output there, float64."""
+        self.t += 1
+        x = _double(frame)
+        if self._origin is None:
+            # the sections pass no constant: taking it off makes zero the steady state
+            self._origin = x
+            self._delays = [[x * 0, x * 0] for _ in self._sections]
+        x = x - self._origin
+        for (b0, b1, b2, a1, a2), delays in zip(self._sections, self._delays, strict=True):
+            y = b0 * x + delays[0]
+            delays[0] = b1 * x - a1 * y + delays[1]
+            delays[1] = b2 * x - a2 * y
+            x = y
+        return x
+
+
+class Variation:
+    """T of a signal, kept up with from call to call.
+
+    Parameters
+    ----------
+    operator : TemporalOperator
+        Bound.
+    n_frames : int
+    """
+
+    def __init__(self, operator: TemporalOperator, n_frames: int):
+        self.operator, self.n_frames = operator, n_frames
+        self.lock = threading.RLock()
+        self._reference = None
+        self._recursion: Recursion | None = None
+        self._asked = -2
+        self._recent: OrderedDict[int, object] = OrderedDict()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are kept."""
+        held = [self._reference, *self._recent.values()]
+        state = 0 if self._recursion is None else self._recursion.nbytes
+        return state + sum(_nbytes(array) for array in held if array is not None)
+
+    def __call__(self, times: Sequence[int], get: Callable[[int], object], ahead: int = 1) -> list:
+        """T of the signal at some times.
+
+        Parameters
+        ----------
+        times : sequence of int
+            Output frames.
+        get : callable
+            ``get(index)`` gives the signal of a frame, a float32 array.
+        ahead : int
+            How many outputs to make together when frames are asked for one after another and
+            each has a part in many outputs; they are kept.
+
+        Returns
+        -------
+        list of array
+            float32; not to be written to.
+        """
+        times = [int(t) for t in times]
+        if isinstance(self.operator, Static):
+            return [self._from_reference(t, get) for t in times]
+        with self.lock:
+            made = {t: self._recent[t] for t in times if t in self._recent}
+            missing = [t for t in dict.fromkeys(times) if t not in made]
+            if missing and is_recursive(self.operator) and self._in_turn(missing):
+                made |= self._carried_on(missing, get)
+                missing = []
+            elif missing and ahead > len(missing) and min(missing) == self._asked + 1:
+                missing = list(range(missing[0], min(missing[0] + ahead, self.n_frames)))
+            self._asked = max(times)
+        if missing:
+            made |= self._added_up(missing, get)
+        self._keep(made, max(KEPT, ahead))
+        return [made[t] for t in times]
+
+    def _keep(self, made: dict, count: int) -> None:
+        with self.lock:
+            for t, result in made.items():
+                self._recent[t] = result
+                self._recent.move_to_end(t)
+            while len(self._recent) > count:
+                self._recent.popitem(last=False)
+
+    # ---- static ----
+
+    def _from_reference(self, t: int, get):
+        with self.lock:
+            if self._reference is None:
+                frames = self.operator.frames(self.n_frames).tolist()
+                first = get(frames[0])
+                rest = _double(first) * 0
+                for index in frames[1:]:
+                    rest = rest + (_double(get(index)) - _double(first))
+                self._reference = first + _single(rest / len(frames), first)
+        return get(t) - self._reference
+
+    # ---- frames and weights ----
+
+    def _added_up(self, times: list[int], get) -> dict:
+        """Read each frame once, and add it to all the outputs that it has a part in."""
+        rows = {t: needed(self.operator, t, self.n_frames) for t in times}
+        own = {t: get(t) for t in times}
+        # relative to the output frame, as weights sum to zero: what stands still gives nothing
+        sums = {t: own[t] * 0 for t in times}
+        parts: dict[int, list[tuple[int, float]]] = {}
+        for t, (indices, weights) in rows.items():
+            for index, weight in zip(indices.tolist(), weights.tolist(), strict=True):
+                if index != t:
+                    parts.setdefault(index, []).append((t, float(np.float32(weight))))
+        for index in sorted(parts):
+            frame = own[index] if index in own else get(index)
+            for t, weight in parts[index]:
+                sums[t] = sums[t] + weight * (frame - own[t])
+        return sums
+
+    # ---- recursive ----
+
+    def _in_turn(self, times: list[int]) -> bool:
+        """Whether frames are being asked for one after another, so that a state pays."""
+        if self._recursion is not None and self._steps_to(max(times)) is not None:
+            return True
+        memory = lasting(self.operator, TOLERANCE)
+        onward = len(times) > 1 or 0 <= min(times) - self._asked <= KEPT or min(times) < FEW
+        return onward and (memory is None or memory > FEW)
+
+    def _steps_to(self, t: int) -> int | None:
+        """How many frames the state is behind; None where starting anew is nearer."""
+        behind = t - self._recursion.t
+        memory = lasting(self.operator, TOLERANCE)
+        return behind if behind > 0 and (memory is None or behind <= memory) else None
+
+    def _carried_on(self, times: list[int], get) -> dict:
+        out, late = {}, []
+        for t in sorted(times):
+            if self._recursion is not None and t <= self._recursion.t:
+                late.append(t)
+                continue
+            if self._recursion is None or self._steps_to(t) is None:
+                self._recursion = Recursion(self.operator.sos)
+                self._recursion.start(int(needed(self.operator, t, self.n_frames)[0][0]))
+            while self._recursion.t < t:
+                frame = get(self._recursion.t + 1)
+                y = _single(self._recursion.step(frame), frame)
+                if t - self._recursion.t < KEPT:
+                    out[self._recursion.t] = y
+        return out | (self._added_up(late, get) if late else {})
+
+
+def _double(array):
+    """An array in float64; from Apple's GPUs, which know none, on the CPU."""
+    if isinstance(array, np.ndarray):
+        return array.astype(np.float64)
+    return (array.cpu() if array.device.type == "mps" else array).double()
+
+
+def _single(array, like):
+    """An array in float32, where `like` is."""
+    if isinstance(array, np.ndarray):
+        return array.astype(np.float32)
+    return array.float().to(like.device)
+
+
+def _nbytes(array) -> int:
+    return array.nbytes if isinstance(array, np.ndarray) else array.numel() * array.element_size()

@@ -1,0 +1,1 @@
+"""What the views compute with: frames in series, tracking, noise."""

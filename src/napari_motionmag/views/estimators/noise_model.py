@@ -1,0 +1,221 @@
+"""How noisy a movie is: variance as a function of intensity, from the movie itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from napari_motionmag.views.estimators.series import Series, as_movie, checked_region
+
+_OUTLIER = 2.0  # standard deviations; motion only ever adds, so the limit is low
+_ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Variance of a pixel at an intensity: ``max(a + b I, floor)``.
+
+    For a camera: b is the gain in grey levels per electron, and ``a = gain^2 read_noise^2 - b
+    offset`` (negative where the offset is large).
+
+    Parameters
+    ----------
+    a : float
+        Grey levels squared.
+    b : float
+        Grey levels.
+    floor : float
+        Smallest variance, grey levels squared.
+    """
+
+    a: float
+    b: float = 0.0
+    floor: float = 0.0
+
+    def variance(self, intensity):
+        """Variance in grey levels squared, shape of `intensity`."""
+        return np.maximum(self.a + self.b * np.asarray(intensity, float), self.floor)
+
+    def sigma(self, intensity):
+        """Standard deviation in grey levels, shape of `intensity`."""
+        return np.sqrt(self.variance(intensity))
+
+
+def fit_noise(
+    movie,
+    region=None,
+    *,
+    axes: str | None = None,
+    at=None,
+    max_pairs: int = 32,
+    progress: Callable[[int, int], object] | None = None,
+) -> NoiseModel:
+    """Estimate the noise of a movie from differences between consecutive frames.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+    region : (slice, slice), (y0, y1, x0, x1) or boolean mask (Y, X), optional
+        Where to look; the whole frame when None. A still background is best, but motion is
+        allowed for.
+    axes : str, optional
+    at : mapping or sequence of int, optional
+        Index along axes such as Z and C.
+    max_pairs : int
+        At most so many pairs of frames, spread over the movie, are read.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each pair; what it raises ends the measurement.
+
+    Returns
+    -------
+    NoiseModel
+        Of the luma, for RGB.
+
+    Notes
+    -----
+    Half the mean squared difference between consecutive frames is the variance of the noise, plus
+    what motion adds: about ``(gradient . displacement)^2``. Variance is regressed on intensity and
+    on the squares and product of the gradients, robustly, and only the first part is kept. A
+    change in brightness of the whole frame is taken out first.
+    """
+    movie = as_movie(movie, axes)
+    window, mask = checked_region(movie, region)
+    if max_pairs < 1:
+        raise ValueError(f"max_pairs must be at least 1; got {max_pairs!r}")
+    series = Series(movie, at, window)
+    starts = pair_starts(movie.n_frames, max_pairs)
+    pairs = []
+    for done, t in enumerate(starts, 1):
+        pairs.append(series.to_luma(series.read(t, t + 2)))
+        if progress is not None:
+            progress(done, len(starts))
+    return fit_pairs(pairs, mask, rounding(movie.dtype, pairs), freedom_of(starts))
+
+
+def rounding(dtype: np.dtype, frames) -> float:
+    """Variance from rounding to a dtype, which all pixels have, grey levels squared."""
+    if dtype.kind in "iu":
+        return 1 / 12
+    largest = max(float(np.abs(frame).max()) for frame in frames)
+    return (float(np.finfo(dtype).eps) * largest) ** 2 / 12
+
+
+def pair_starts(n_frames: int, most: int) -> list[int]:
+    """First frames of at most so many pairs of consecutive frames, spread over a movie."""
+    count = min(most, n_frames - 1)
+    return np.unique(np.linspace(0, n_frames - 2, count).round().astype(int)).tolist()
+
+
+def freedom_of(starts) -> float:
+    """Degrees of freedom of the mean square of differences between frames t and t + 1.
+
+    Differences that share a frame have squares with a correlation of 1/4.
+    """
+    shared = int((np.diff(starts) == 1).sum())
+    return len(starts) / (1 + 0.5 * shared / len(starts))
+
+
+def fit_pairs(
+    pairs: list[np.ndarray], mask: np.ndarray, floor: float, freedom: float
+) -> NoiseModel:
+    """Estimate noise from pairs of consecutive frames.
+
+    Parameters
+    ----------
+    pairs : list of ndarray, shape (2, Y, X)
+        Float64.
+    mask : ndarray of bool, shape (Y, X)
+    floor : float
+        Smallest variance there can be.
+    freedom : float
+        See :func:`freedom_of`.
+    """
+    mean = np.mean([pair.mean(axis=0) for pair in pairs], axis=0)
+    variance = np.zeros(mean.shape)
+    columns = np.stack([np.ones(mask.sum()), mean[mask] - mean[mask].mean()], axis=1)
+    for pair in pairs:
+        difference = pair[1] - pair[0]
+        share = np.linalg.lstsq(columns, difference[mask], rcond=None)[0]
+        difference[mask] -= columns @ share
+        variance += difference**2 / (2 * len(pairs))
+    smooth = gaussian_filter(mean, 1.0)
+    motion = np.zeros((0, *mean.shape))
+    if min(mean.shape) > 1:
+        gy, gx = np.gradient(smooth)
+        motion = np.stack([gy**2, gx**2, gy * gx])
+    # the mean itself, not smoothed: flattened peaks would look like noise that rises faster
+    return fit_variance(mean[mask], variance[mask], freedom, motion[:, mask], floor)
+
+
+def fit_variance(
+    mean: np.ndarray,
+    variance: np.ndarray,
+    freedom: float,
+    nuisance: np.ndarray | None = None,
+    floor: float = 0.0,
+) -> NoiseModel:
+    """Fit ``a + b mean`` to variances measured pixel by pixel.
+
+    Parameters
+    ----------
+    mean, variance : ndarray, shape (N,)
+    freedom : float
+        Degrees of freedom of each variance; its relative error is ``sqrt(2 / freedom)``.
+    nuisance : ndarray, shape (K, N), optional
+        What else may add to the variance, each times a factor of its own.
+    floor : float
+        Smallest variance there can be: 1/12 for whole numbers.
+
+    Returns
+    -------
+    NoiseModel
+    """
+    level = float(np.median(variance)) or float(variance.mean())
+    if level == 0:
+        return NoiseModel(floor, 0.0, floor)
+    centre = float(mean.mean())
+    spread = float(mean.std())
+    # an intensity that hardly varies says nothing of b
+    use = spread > 1e-6 * max(abs(centre), 1e-30)
+    columns = [np.ones_like(mean)]
+    if use:
+        columns.append((mean - centre) / spread)
+    first = len(columns)
+    for extra in nuisance if nuisance is not None else ():
+        top = float(np.abs(extra).max())
+        if top > 0:
+            columns.append(extra / top)
+    design = np.stack(columns, axis=1)
+    # medians of chi-squared lie below the mean
+    expected = np.full(len(mean), level / (1 - 2 / (9 * freedom)) ** 3)
+    part = np.zeros(design.shape[1])
+    for k in range(_ROUNDS):
+        # large values are clipped, from a wide limit to a narrow one; the mean of what is left is
+        # made right again
+        limit = 1 + _OUTLIER * np.sqrt(2 / freedom) * max(1, 8 / 2**k)
+        kept = variance < limit * expected
+        if kept.sum() <= 2 * design.shape[1]:
+            kept[:] = True
+        weight = 1 / expected[kept]
+        part = np.linalg.lstsq(
+            design[kept] * weight[:, np.newaxis], variance[kept] * weight, rcond=None
+        )[0]
+        part[:first] /= _kept_share(limit, freedom)
+        fitted = design @ part
+        expected = np.maximum(fitted, max(0.05 * level, floor))
+    slope = part[1] / spread if use else 0.0
+    a, b = float(part[0] - slope * centre), float(slope)
+    if b < 0:  # noise that falls with brightness is no photon noise: clipping, or chance
+        a, b = float(part[0]), 0.0
+    floor = max(floor, 0.05 * level)
+    return NoiseModel(max(a, floor) if b == 0 else a, b, floor)
+
+
+def _kept_share(limit: float, freedom: float) -> float:
+    """Mean of chi-squared / freedom below `limit`."""
+    from scipy.stats import chi2
+
+    return float(chi2.cdf(limit * freedom, freedom + 2) / chi2.cdf(limit * freedom, freedom))

@@ -1,0 +1,157 @@
+"""Sums over windows that cover the frame, and the displacement that each window shows."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import map_coordinates, spline_filter
+
+from napari_motionmag.views.estimators.band_kernel import BandKernel, Sampler, smear
+from napari_motionmag.views.estimators.noise_model import NoiseModel
+
+UNDETERMINED = 0.5  # px: a direction known no better than this in one frame is not measured
+# structure along an edge, as a share of that across it, below which a bend or a tilt of the edge
+# would be taken for motion along it
+_WEAKEST = 0.02
+_WARP = 0.1  # px: displacements above this are refined by warping
+_LEAST = 1e-60  # grey levels squared, for pictures that are zero everywhere
+_BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
+
+
+class Windows:
+    """Square windows on a grid.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Of the frame.
+    window : int
+        Side of a window, px.
+    step : int
+        Distance between windows, px.
+
+    Attributes
+    ----------
+    y, x : ndarray
+        Centres, px.
+    """
+
+    def __init__(self, shape: tuple[int, int], window: int, step: int):
+        self.frame = shape
+        self.window, self.step = window, step
+        first = [self._starts(size) for size in shape]
+        self.y, self.x = (starts + (window - 1) / 2 for starts in first)
+        self._rows, self._columns = (
+            self._members(starts, size) for starts, size in zip(first, shape, strict=True)
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of windows along y and x."""
+        return len(self.y), len(self.x)
+
+    def sum(self, picture: np.ndarray) -> np.ndarray:
+        """Sum of a picture (..., Y, X) over each window, shape (..., gy, gx)."""
+        return self._rows @ picture @ self._columns.T
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values at the windows (..., gy, gx) at every pixel, linearly between the centres."""
+        return (
+            self._between(self.y, self.frame[0]) @ values @ self._between(self.x, self.frame[1]).T
+        )
+
+    def _starts(self, size: int) -> np.ndarray:
+        count = (size - self.window) // self.step + 1
+        # what does not divide is left out evenly on both sides
+        return np.arange(count) * self.step + (size - self.window - (count - 1) * self.step) // 2
+
+    def _members(self, starts: np.ndarray, size: int) -> np.ndarray:
+        pixel = np.arange(size)
+        after = pixel - starts[:, np.newaxis]
+        return ((after >= 0) & (after < self.window)).astype(float)
+
+    @staticmethod
+    def _between(centres: np.ndarray, size: int) -> np.ndarray:
+        pixel = np.arange(size, dtype=float)
+        return np.stack([np.interp(pixel, centres, unit) for unit in np.eye(len(centres))], axis=1)
+
+
+class WindowedDisplacement:
+    """Displacement of every window by least squares against a mean frame.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (Y, X)
+        Mean of `copies` frames.
+    copies : int
+    windows : Windows
+    noise : NoiseModel
+    kernel : BandKernel
+
+    Attributes
+    ----------
+    covariance : ndarray, shape (gy, gx, 2, 2)
+        Of the displacement in one frame, px^2; NaN for directions that are not determined.
+    directions : ndarray, shape (gy, gx)
+        How many directions are determined: 0, 1 or 2.
+    """
+
+    def __init__(self, mean, copies: int, windows: Windows, noise: NoiseModel, kernel: BandKernel):
+        self.windows, self.kernel = windows, kernel
+        height, width = mean.shape
+        self._sampler = Sampler(slice(0, height), slice(0, width))
+        self._mean = self._sampler.value(mean, (0, 0), kernel)
+        gradient = self._sampler.gradient(mean, (0, 0), kernel)
+        variance = np.maximum(noise.variance(self._mean), _LEAST)
+        weight = np.zeros_like(mean)
+        weight[_BORDER:-_BORDER, _BORDER:-_BORDER] = 1
+        weight /= variance
+        self._gradient, self._steepest = gradient, weight * gradient
+        k, s = kernel.rest
+        hessian = self._products(self._steepest, gradient)
+        excess = windows.sum(weight * variance) / copies * (s**2).sum() * (k**2).sum()
+        hessian -= excess[..., np.newaxis, np.newaxis] * np.eye(2)
+        inner = slice(BandKernel.half, -BandKernel.half)
+        reach = np.stack([smear(part, k, k)[inner, inner] for part in self._steepest])
+        score = self._products(reach, reach * variance)
+        self._inverse, self.directions = _inverted(hessian, score)
+        self.covariance = self._inverse @ score @ self._inverse
+
+    def _products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        parts = [[self.windows.sum(a * b) for b in second] for a in first]
+        return np.moveaxis(np.array(parts), (0, 1), (-2, -1))
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """Displacement (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
+        smooth = self._sampler.value(frame, (0, 0), self.kernel)
+        found = self._step(smooth)
+        if np.abs(found).max(initial=0) < _WARP:
+            return found
+        coefficients = spline_filter(smooth.astype(np.float32), 3, np.float32)
+        places = np.indices(frame.shape, dtype=np.float32)
+        for _ in range(3):
+            field = self.windows.spread(np.moveaxis(found, -1, 0)).astype(np.float32)
+            warped = map_coordinates(
+                coefficients, places + field, order=3, mode="nearest", prefilter=False
+            )
+            # what the warp took away is added again, so that no window sees its neighbours' noise
+            again = self._step(warped - (self._gradient * field).sum(axis=0))
+            change, found = np.abs(again - found).max(), again
+            if change < 0.01 * _WARP:
+                break
+        return found
+
+    def _step(self, picture: np.ndarray) -> np.ndarray:
+        score = self.windows.sum(self._steepest * (picture - self._mean))
+        return -np.einsum("yxij,jyx->yxi", self._inverse, score)
+
+
+def _inverted(hessian: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse within the directions that are determined, and how many there are."""
+    values, vectors = np.linalg.eigh(hessian)
+    along = np.einsum("yxik,yxij,yxjk->yxk", vectors, score, vectors)
+    good = values > _WEAKEST * values[..., -1:]
+    good &= values > 0
+    error = np.sqrt(np.maximum(along, 0)) / np.where(good, values, 1)
+    good &= error < UNDETERMINED
+    inverse = np.where(good, 1 / np.where(good, values, 1), 0.0)
+    return np.einsum("yxik,yxk,yxjk->yxij", vectors, inverse, vectors), good.sum(axis=-1)

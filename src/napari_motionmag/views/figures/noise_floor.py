@@ -1,0 +1,82 @@
+"""How much of the frame shows noise at which factor, as a figure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_motionmag.views.noise_floors import NoiseFloor
+
+__all__ = ["draw_noise_floor", "factor_range"]
+
+_FEWEST = 3.0  # from lowest to highest factor drawn, at least so many times
+
+
+def factor_range(limit: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest factor worth drawing: 1, 3, 10, 30 ... around nearly all of the limits.
+
+    Parameters
+    ----------
+    limit : ndarray
+        As :attr:`NoiseFloor.limit`; 0 and NaN do not count.
+
+    Returns
+    -------
+    low, high : float
+        ``1 <= low``, ``low * 3 <= high``.
+    """
+    known = limit[np.isfinite(limit) & (limit > 0)]
+    if not known.size:
+        return 1.0, 10.0
+    ends = np.quantile(known, (0.02, 0.98))
+    low = max(_step(ends[0], np.floor), 1.0)
+    return low, max(_step(ends[1], np.ceil), low * _FEWEST)
+
+
+def _step(value: float, rounded) -> float:
+    """The next of 1, 3, 10, 30 ... below or above."""
+    half_decades = rounded(round(2 * np.log10(value), 6))
+    decade, odd = divmod(int(half_decades), 2)
+    return 10.0**decade * (3 if odd else 1)
+
+
+def draw_noise_floor(
+    figure, floor: NoiseFloor, factor: float | None = None, colormap: str = "viridis"
+) -> None:
+    """Draw the share of the structure in the frame where noise shows, over the factor.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Axes are added.
+    floor : NoiseFloor
+    factor : float, optional
+        Is marked.
+    colormap : str
+        Of the map of largest honest factors; drawn below as its scale.
+    """
+    low, high = factor_range(floor.limit)
+    plot, scale = figure.subplots(2, 1, sharex=True, height_ratios=(1, 0.09))
+    factors = np.geomspace(low, high, 200)
+    shares = np.array([floor.share_above(value) for value in factors])
+    plot.plot(factors, 100 * shares)
+    plot.fill_between(factors, 100 * shares, alpha=0.2)
+    plot.set(xscale="log", xlim=(low, high), ylim=(0, 100), ylabel="% of frame")
+    plot.set_title("Where noise moves by more than 1 px")
+    plot.grid(True)
+    if factor is not None and low <= abs(factor) <= high:
+        plot.axvline(abs(factor), color="C1")
+        right = abs(factor) > np.sqrt(low * high)
+        plot.annotate(
+            f" x{factor:g} ", (abs(factor), 93), color="C1", ha="right" if right else "left"
+        )
+    edges = np.geomspace(low, high, 129)
+    colours = np.linspace(0, 1, 128)[np.newaxis]
+    scale.pcolormesh(edges, [0, 1], colours, cmap=colormap, rasterized=True)
+    scale.set(yticks=[], xlabel="Factor (colours: largest honest factor)")
+    ticks = [tick for tick in _ticks() if low <= tick <= high]
+    scale.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    scale.set_xticks([], minor=True)
+
+
+def _ticks() -> list[float]:
+    return [unit * 10.0**decade for decade in range(0, 10) for unit in (1, 3)]

@@ -1,0 +1,130 @@
+"""What was measured, in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from napari_motionmag.views.figures.motion import length_per_pixel, shown_unit, smaller_unit
+from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectrum
+from napari_motionmag.views.trace import DisplacementTrace
+
+_FEWEST = 16  # frames of a spectrum
+_EDGES = {
+    "zero": "hardly a period in the record: amplitude and phase cannot be told",
+    "nyquist": "half the frame rate, or faster: amplitude and phase cannot be told",
+}
+
+
+def with_error(value: float, sigma: float, unit: str = "") -> str:
+    """Write a value with its standard error, to two digits of the error: ``"64.02 ± 0.03 Hz"``."""
+    if not (math.isfinite(value) and math.isfinite(sigma)) or sigma <= 0:
+        return f"{value:.4g} {unit}".strip()
+    digits = max(0, 1 - math.floor(math.log10(sigma)))
+    if sigma * 10 ** (digits - 1) >= 3:  # one digit is enough: 0.3 to 0.9
+        digits -= 1
+    digits = min(digits, 12)
+    return f"{value:.{digits}f} ± {sigma:.{digits}f} {unit}".strip()
+
+
+def length_with_error(value: float, sigma: float, unit: str) -> str:
+    """Write a length with its error, in a smaller unit where it is below 0.1."""
+    unit, factor = smaller_unit(abs(value), unit)
+    return with_error(value * factor, sigma * factor, shown_unit(unit))
+
+
+def peak_in_words(
+    peak: Peak, trace: DisplacementTrace, direction: float, *, unit: str = "Hz", phase: bool = False
+) -> str:
+    """Write frequency, amplitude and perhaps phase of a peak with their standard errors.
+
+    Parameters
+    ----------
+    peak : Peak
+    trace : DisplacementTrace
+        In which it was found; for the size of a pixel.
+    direction : float
+        Along which it was found, rad.
+    unit : str
+        Of the frequency.
+    phase : bool
+    """
+    text = with_error(peak.frequency, peak.sigma_frequency, unit)
+    if peak.edge is not None:
+        text += f" ({_EDGES[peak.edge]})"
+    least = "" if peak.edge is None else "at least "
+    text += f", amplitude {least}{with_error(peak.amplitude, peak.sigma_amplitude, 'px')}"
+    size = length_per_pixel(trace, direction)
+    if size is not None:
+        length = length_with_error(
+            peak.amplitude * size, peak.sigma_amplitude * size, trace.length_unit
+        )
+        text += f" ({length})"
+    if phase and peak.edge is None:
+        degrees = math.degrees(peak.phase), math.degrees(peak.sigma_phase)
+        text += f", phase {with_error(*degrees)}°"
+    return text
+
+
+def _times(ratio: float) -> str:
+    rounded = float(f"{ratio:.2g}")
+    return f"{rounded:,.0f} times" if rounded >= 100 else f"{rounded:g} times"
+
+
+def direction_in_words(direction: float) -> str:
+    """Write an orientation: "x", "y", or the angle from x (right) towards y (down)."""
+    degrees = math.degrees(direction) % 180
+    if min(degrees, 180 - degrees) < 3:
+        return "x"
+    if abs(degrees - 90) < 3:
+        return "y"
+    return f"{degrees:.0f}° from x towards y"
+
+
+def spectrum_in_words(
+    spectrum: MotionSpectrum,
+    trace: DisplacementTrace,
+    peaks: list[Peak],
+    *,
+    unit: str = "Hz",
+) -> str:
+    """Say what oscillates, or that nothing stands out."""
+    angle = direction_in_words(spectrum.direction)
+    if not peaks:
+        return (
+            f"No oscillation stands out along {angle} (1 % false alarm); resolution "
+            f"{spectrum.resolution:.3g} {unit}"
+        )
+    text = "Moves at " + peak_in_words(peaks[0], trace, spectrum.direction, unit=unit)
+    text += f", along {angle}; {_times(peaks[0].ratio)} the background in power"
+    others = [f"{peak.frequency:.4g}" for peak in peaks[1:5]]
+    return f"{text}. Also {', '.join(others)} {unit}" if others else text
+
+
+def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
+    """Say how a trace oscillates along a direction, or else how much it moves.
+
+    Parameters
+    ----------
+    trace : DisplacementTrace
+    direction : float
+        Rad from x towards y.
+    """
+    course, sigma = trace.along(direction)
+    size = length_per_pixel(trace, direction)
+    error = f"±{float(sigma.mean()):.2g} px in a frame"
+    peaks: list[Peak] = []
+    unit = "Hz" if trace.fps else "cycles/frame"
+    if len(trace) >= _FEWEST:
+        known = trace if trace.fps else replace(trace, fps=1.0)
+        peaks = motion_spectrum(known, direction=direction).peaks()
+    along = f"along {direction_in_words(direction)}"
+    if peaks:
+        told = peak_in_words(peaks[0], trace, direction, unit=unit, phase=True)
+        return f"{along}: {told}; {error}"
+    spread = float(course.max() - course.min())
+    told = f"{spread:.3g} px"
+    if size is not None:
+        smaller, factor = smaller_unit(spread * size, trace.length_unit)
+        told += f" ({spread * size * factor:.3g} {shown_unit(smaller)})"
+    return f"{along} within {told}, no oscillation stands out; {error}"

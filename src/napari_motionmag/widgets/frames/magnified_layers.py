@@ -1,0 +1,243 @@
+"""The magnified layers that a widget made, each bound to its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+
+from napari_motionmag.magnification.layer import (
+    magnified_layer,
+    magnified_metadata,
+    magnified_name,
+    placement,
+)
+from napari_motionmag.movie.region import Part
+from napari_motionmag.widgets.common.shown_frame import time_is_drawn
+from napari_motionmag.widgets.common.warned import warnings_to
+from napari_motionmag.widgets.frames.frame_cache import Shown
+
+TIME_ACROSS = (
+    "Time runs across the picture, which needs all magnified frames: press “Compute all” first, "
+    "or put time back on a slider"
+)
+
+
+@dataclass
+class Result:
+    """A magnified layer.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image
+    shown : Shown
+        What draws it.
+    name : str
+        The name it was given last.
+    whole : bool
+        Whether all its frames are drawn.
+    hidden : str
+        Why it was hidden: ``"failed"``, ``"time"``, or nothing.
+    """
+
+    layer: object
+    shown: Shown
+    name: str
+    whole: bool = False
+    hidden: str = ""
+
+
+class _Audience(QObject):
+    """Takes what happens in any thread to the main one, never while a layer is being sliced."""
+
+    frame_failed = Signal(str, object)
+    warned = Signal(tuple, str)
+
+    def __init__(self, unwanted: Callable[[str], bool]):
+        super().__init__()
+        self.unwanted = unwanted
+
+    def failed(self, token: str, error: Exception) -> None:
+        self.frame_failed.emit(token, error)
+
+    def listening(self):
+        return warnings_to(self._warned)
+
+    def _warned(self, message, category, filename, lineno) -> None:
+        self.warned.emit((category, filename, lineno), str(message))
+
+
+class Results:
+    """Magnified layers in a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    failed : callable
+        Called on the main thread as ``failed(result, error)`` when a frame of a layer could not
+        be drawn; the layer is hidden then, since napari would report each frame anew.
+    warned : callable
+        Called on the main thread as ``warned(place, text)`` when a method warns.
+    """
+
+    def __init__(self, viewer, failed: Callable, warned: Callable):
+        self._viewer = viewer
+        self._failed = failed
+        self._warned = warned
+        self._of: WeakKeyDictionary = WeakKeyDictionary()
+        self._hiding = False
+        self._audience = _Audience(self._unwanted)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._audience.frame_failed.connect(self._hide_failed, queued)
+        self._audience.warned.connect(self._warned, queued)
+        for event in self._dims_events():
+            event.connect(self._mind_time)
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay."""
+        with suppress(RuntimeError):  # Qt may be gone already as the program ends
+            self._audience.frame_failed.disconnect()
+            self._audience.warned.disconnect()
+        for event in self._dims_events():
+            event.disconnect(self._mind_time)
+        for result in self._of.values():
+            result.layer.events.visible.disconnect(self._mind_time)
+        self._of.clear()
+        self._viewer = None
+
+    def of(self, source) -> Result | None:
+        """Return the layer of a source that is still to be changed, or None."""
+        result = None if source is None else self._of.get(source)
+        if result is None or result.whole or result.layer not in self._viewer.layers:
+            return None
+        return result
+
+    def latest(self, source) -> Result | None:
+        """Return the layer that was made last of a source, be it finished, or None."""
+        result = None if source is None else self._of.get(source)
+        return None if result is None or result.layer not in self._viewer.layers else result
+
+    def shown(self, magnification) -> Shown:
+        """Make a magnification ready to be shown."""
+        return Shown.of(magnification, self._audience)
+
+    def show(self, source, shown: Shown, key=None, name: str | None = None) -> Result:
+        """Add the layer of a source, or have its layer drawn by another magnification.
+
+        Parameters
+        ----------
+        source : napari.layers.Image
+        shown : Shown
+        key : object, optional
+            Where a source has several layers: which of them. It stands for the source in `of`.
+        name : str, optional
+            Name of the layer; it tells how the layer was made when None.
+        """
+        key = source if key is None else key
+        name = magnified_name(source.name, shown.recipe) if name is None else name
+        result = self.of(key)
+        if result is not None and _fits(result, shown):
+            self._update(result, source, shown, name)
+            return result
+        # added while hidden, so that no frame but the one shown is drawn
+        layer = magnified_layer(source, shown, visible=False)
+        layer.name = name
+        self._viewer.add_layer(layer)
+        layer.visible = True
+        layer.events.visible.connect(self._mind_time)
+        result = Result(layer, shown, layer.name)
+        self._of[key] = result
+        return result
+
+    def finish(self, result: Result, data: np.ndarray) -> None:
+        """Give a layer all its frames; it is not changed any more."""
+        result.layer.data = data
+        result.whole = True
+        self._reveal(result)
+
+    def _update(self, result: Result, source, shown: Shown, name: str) -> None:
+        layer = result.layer
+        result.shown = shown
+        if layer.name == result.name:  # else the user gave it another
+            layer.name = name
+            result.name = layer.name
+        layer.metadata = {**layer.metadata, **magnified_metadata(source, shown.recipe)}
+        for where, value in placement(source, shown.movie).items():
+            setattr(layer, where, value)
+        layer.data = shown.dask()
+        if result.hidden == "failed":
+            self._reveal(result)
+
+    def _reveal(self, result: Result) -> None:
+        if result.hidden:
+            result.hidden = ""
+            result.layer.visible = True
+
+    def _hide_failed(self, token: str, error: Exception) -> None:
+        for result in list(self._of.values()):
+            if result.shown.token == token and not result.whole and result.layer.visible:
+                result.layer.visible = False
+                result.hidden = "failed"
+                self._failed(result, error)
+
+    def _dims_events(self) -> list:
+        return [self._viewer.dims.events.order, self._viewer.dims.events.ndisplay]
+
+    def _unwanted(self, token: str) -> bool:
+        """Whether a layer is going to be hidden: napari slices it before anybody else is told."""
+        return any(
+            result.shown.token == token
+            and result.layer.visible
+            and not result.whole
+            and time_is_drawn(self._viewer, result.layer, result.shown.movie.axes)
+            for result in list(self._of.values())
+        )
+
+    def _mind_time(self, event=None) -> None:
+        """Hide lazy layers of which all frames would be needed at once."""
+        if self._hiding:
+            return
+        hidden = []
+        for result in list(self._of.values()):
+            layer = result.layer
+            if result.whole or layer not in self._viewer.layers:
+                continue
+            across = time_is_drawn(self._viewer, layer, result.shown.movie.axes)
+            if across and layer.visible:
+                result.hidden = "time"
+                hidden.append(layer)
+            elif not across and result.hidden == "time":
+                # once the viewer has told the layer of its new axes
+                QTimer.singleShot(0, self._end_time_across)
+        self._hiding = True
+        for layer in hidden:
+            layer.visible = False
+        self._hiding = False
+        if hidden:
+            names = " and ".join(repr(layer.name) for layer in hidden)
+            show_warning(f"{TIME_ACROSS}. Hidden meanwhile: {names}")
+
+    def _end_time_across(self) -> None:
+        for result in list(self._of.values()):
+            layer = result.layer
+            if (
+                result.hidden == "time"
+                and layer in self._viewer.layers
+                and not time_is_drawn(self._viewer, layer, result.shown.movie.axes)
+            ):
+                self._reveal(result)
+
+
+def _fits(result: Result, shown: Shown) -> bool:
+    """Whether a layer can show it: a movie of the same kind, of another part of it perhaps."""
+    before, after = _whole(result.shown.movie), _whole(shown.movie)
+    return (before.axes, before.shape, before.dtype) == (after.axes, after.shape, after.dtype)
+
+
+def _whole(movie):
+    return movie.data.movie if isinstance(movie.data, Part) else movie

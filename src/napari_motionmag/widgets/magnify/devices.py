@@ -1,0 +1,32 @@
+"""Which devices there are to compute on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from napari_motionmag.widgets.common.jobs import in_background
+
+
+def find_devices(found: Callable[[list[str]], object]) -> None:
+    """Call ``found(names)`` on the main thread, at once or when torch is loaded.
+
+    Loading torch takes seconds: it is done in the background.
+    """
+    if "torch" in sys.modules:
+        found(device_names())
+    else:
+        in_background(device_names, lambda names, error: found(names or ["cpu"]))
+
+
+def device_names() -> list[str]:
+    """Return the names of the devices of this machine, as the argument `device` takes them."""
+    import torch
+
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        count = torch.cuda.device_count()
+        names += ["cuda"] if count == 1 else [f"cuda:{n}" for n in range(count)]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return names

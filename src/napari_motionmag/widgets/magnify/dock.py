@@ -1,0 +1,468 @@
+"""The dock widget "Magnify motion"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from magicgui.widgets import Container
+from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
+
+from napari_motionmag.magnification import presets
+from napari_motionmag.magnification.magnification import Magnification, plan
+from napari_motionmag.magnification.script import FromLayer, magnification, source
+from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
+from napari_motionmag.widgets.common.gl_context import make_current
+from napari_motionmag.widgets.common.jobs import Latest
+from napari_motionmag.widgets.common.layer_movie import Source, suggestion_of
+from napari_motionmag.widgets.common.messages import EXPECTED, Messages
+from napari_motionmag.widgets.common.script_button import ScriptButton
+from napari_motionmag.widgets.common.scroll import make_scroll
+from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
+from napari_motionmag.widgets.common.viewer import viewer_of
+from napari_motionmag.widgets.compare.comparison import Comparison, Settings
+from napari_motionmag.widgets.frames.async_slicing import SlowFrames
+from napari_motionmag.widgets.frames.frame_cache import timed
+from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Result, Results
+from napari_motionmag.widgets.magnify import arguments as parameters
+from napari_motionmag.widgets.magnify.devices import find_devices
+from napari_motionmag.widgets.magnify.fields import Fields, device_choices
+from napari_motionmag.widgets.magnify.large_frames import region_of
+from napari_motionmag.widgets.magnify.whole_movie import WholeMovies
+
+PAUSE_MS = 200  # after a change, before the frame is drawn anew
+WIDTH = 360  # px; a row of four buttons fits
+SAVE_AS = "OME-TIFF (*.ome.tif *.tif);;OME-Zarr (*.zarr);;NumPy (*.npy);;Video (*.mp4 *.mov *.avi)"
+NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
+
+
+class MagnifyWidget(Container):
+    """Magnify the motion in an Image layer.
+
+    Every field is an attribute, and calling the widget does what its button does, so that it can
+    be used from a script::
+
+        widget.factor.value = 20
+        layer = widget()
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer, optional
+        The current one when None.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
+        self._viewer = viewer_of(napari_viewer)
+        self._fields = Fields(self._image_layers, self._mask_layers)
+        super().__init__(widgets=self._fields.rows, name="magnify_motion", labels=False)
+        make_scroll(self.native, WIDTH)
+        for name, field in vars(self._fields).items():
+            if field in self._fields.parameters or field is self._fields.layer:
+                setattr(self, name, field)
+        self.preset = self._fields.preset_rows.preset
+        self._fields.buttons.append(ScriptButton(self.script))
+        self._source = Source()
+        self._messages = Messages(self._fields.status)
+        self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
+        self._whole = WholeMovies(self._results, self._messages, self._set_busy)
+        self._latest = Latest(self._drawn)
+        self._slow = SlowFrames()
+        removing = partial(make_current, self.native)
+        settings = Settings(
+            self._asked, self._plan, self._slow, self._adding, removing, self._compared
+        )
+        self._comparison = Comparison(self._viewer, settings, self._messages)
+        self._then = None  # what is to be done once the current frame is drawn
+        self._filling = False  # fields are being set by the program, not by the user
+        self._closed = False
+        self._followed = None  # the layer whose calibration is followed
+        self._timer = QTimer(self.native)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PAUSE_MS)
+        self._connect()
+        self._choose_active()
+        self._layer_chosen()
+
+    def __call__(self) -> Image:
+        """Make the magnified layer, or bring it up to date, and return it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the movie or a parameter does not do.
+        """
+        layer, shown, place = self._planned()
+        timed(shown, place)  # a bad frame is found before anything is changed
+        self._timer.stop()
+        return self._show(layer, shown).layer
+
+    def script(self) -> str:
+        """Return Python source that magnifies the movie as the fields say.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the movie or a parameter does not do.
+        """
+        movie, layer = self._movie(), self.layer.value
+        recipe = self._plan(movie).recipe
+        title = f"Magnify the motion in {layer.name!r}."
+        return source(magnification(FromLayer(layer, movie), recipe), title=title)
+
+    def save_to(self, path: str | Path) -> None:
+        """Save the magnified movie in the background.
+
+        Parameters
+        ----------
+        path : path
+            As for `napari_motionmag.io.save_movie`; what is there is replaced.
+        """
+        result = self._results.latest(self.layer.value)
+        if result is None:
+            self._messages.report(ValueError(NO_RESULT))
+        elif not self._whole.working:
+            self._whole.save(result, Path(path))
+
+    def compare(self, methods: Sequence[str] | None = None) -> None:
+        """Show several methods side by side, drawn in the background.
+
+        Parameters
+        ----------
+        methods : sequence of str, optional
+            Keys of `widgets.panes`, as ``["original", "learned", "phase"]``; the chosen ones
+            when None.
+
+        Raises
+        ------
+        ValueError
+            When there is no such method.
+        """
+        if methods is not None:
+            self._fields.compare_row.choose_methods(methods)
+        if not self._whole.working:
+            self._timer.stop()
+            self._comparison.start(self._fields.compare_row.chosen())
+
+    def end_comparison(self) -> None:
+        """Show the layers and the grid as they were before `compare`."""
+        self._comparison.end(keep=self._fields.compare_row.keep.value)
+
+    # ---- the chosen movie ----
+
+    def _image_layers(self, _=None) -> list[Image]:
+        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+
+    def _mask_layers(self, _=None) -> list[Labels | Shapes]:
+        return [layer for layer in self._viewer.layers if isinstance(layer, (Labels, Shapes))]
+
+    def _choose_active(self) -> None:
+        active = self._viewer.layers.selection.active
+        if active in self.layer.choices:
+            self.layer.value = active
+
+    def _layer_chosen(self, _=None) -> None:
+        """Fill the fields from another layer."""
+        self._follow(self.layer.value)
+        self._filling = True
+        try:
+            self.axes.value = ""
+            self._fill()
+            if self.layer.value is not None:
+                parameters.fill(self._fields, suggestion_of(self.layer.value))
+        finally:
+            self._filling = False
+        self._show_what_applies()
+
+    def _layer_changed(self, _=None) -> None:
+        """The chosen layer got other data or another calibration."""
+        self._filling = True
+        try:
+            self._fill()
+        finally:
+            self._filling = False
+        self._parameter_changed()
+
+    def _fill(self) -> None:
+        movie = self._described()
+        self.axes.native.setPlaceholderText("for example TCYX" if movie is None else movie.axes)
+        last = 1 if movie is None else movie.n_frames - 1
+        self.reference.max = last
+        self.reference_frames.max = last + 1
+        fps = 0.0 if movie is None else movie.fps or 0.0
+        if fps != self.fps.value:
+            self.fps.value = fps
+            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+
+    def _described(self):
+        """Return the chosen movie, if it is one, and say what it is."""
+        if self.layer.value is None:
+            self._messages.say("Open a movie")
+            return None
+        try:
+            movie = self._source.movie(self.layer.value, self.axes.value)
+        except EXPECTED as error:
+            self._messages.say(str(error))
+            return None
+        rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
+        self._messages.say(f"{movie.n_frames} frames ({movie.axes}), {rate}")
+        return movie
+
+    def _movie(self):
+        if self.layer.value is None:
+            raise ValueError("There is no movie: open one as an Image layer first")
+        return self._source.movie(self.layer.value, self.axes.value, self.fps.value)
+
+    def _follow(self, layer) -> None:
+        """Listen to the data and calibration of this layer, and no longer to another's."""
+        for follow, which in (("disconnect", self._followed), ("connect", layer)):
+            if which is not None:
+                for name in ("data", "scale", "units", "axis_labels"):
+                    getattr(getattr(which.events, name), follow)(self._layer_changed)
+        self._followed = layer
+
+    # ---- parameters ----
+
+    def _asked(self):
+        """Return the source layer, its movie, and the frame that is shown."""
+        movie, layer = self._movie(), self.layer.value
+        if time_is_drawn(self._viewer, layer, movie.axes):
+            raise ValueError(TIME_ACROSS)
+        return layer, movie, frame_shown(self._viewer, layer, movie.axes)
+
+    def _planned(self):
+        """Return the source layer, what is to be shown, and the frame that is shown."""
+        layer, movie, place = self._asked()
+        return layer, self._results.shown(self._plan(movie)), place
+
+    def _plan(self, movie, method: str = "", model: str = "") -> Magnification:
+        """Plan what the fields say, perhaps with another method."""
+        said = parameters.arguments(self._fields, method, model)
+        if "mask" in said:
+            said["mask"] = mask_from_layer(said["mask"], movie.axes, movie.shape, self.layer.value)
+        if "region" in said:
+            said["region"] = region_of(said["region"], self.layer.value, movie)
+        made = plan(movie, **said)
+        made.recipe["given"] = self._source.given(self.layer.value, self.axes.value, movie)
+        return made
+
+    def _show_what_applies(self) -> None:
+        if not self._filling:
+            said = parameters.arguments(self._fields)
+            self._fields.preset_rows.follow(said, self.fps.value)
+        layer = self.layer.value
+        self._fields.show_what_applies(axes=layer is not None and layer.ndim != 3)
+
+    def _preset_chosen(self, name: str) -> None:
+        """Fill the fields from a preset; where it does not do, say so and draw nothing."""
+        if not name or self._filling:
+            return
+        self._filling = True
+        try:
+            parameters.fill(self._fields, presets.get(name).arguments)
+        finally:
+            self._filling = False
+        self._parameter_changed()
+        if self._fields.preset_rows.problem(self.fps.value):
+            self._timer.stop()
+            self._messages.say("Not drawn: the preset does not fit the frame rate")
+
+    def _parameter_changed(self, _=None) -> None:
+        self._show_what_applies()
+        if self._filling or self._closed or not self.live.value:
+            return
+        if self._comparing() or self._results.of(self.layer.value) is not None:
+            self._timer.start()
+
+    def _rate_changed(self, fps: float) -> None:
+        """Go back to what the layer says when the rate is cleared; begin with some band."""
+        if self._filling:
+            return
+        if fps == 0:
+            self._layer_changed()
+        elif self.band_low.value == self.band_high.value == 0:
+            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+
+    def _take_current_frame(self, _=None) -> None:
+        try:
+            movie = self._movie()
+        except EXPECTED as error:
+            self._messages.report(error)
+        else:
+            self.reference.value, _ = frame_shown(self._viewer, self.layer.value, movie.axes)
+
+    # ---- the current frame ----
+
+    def draw(self, _=None, then=None) -> None:
+        """Draw the frame that is shown in the background, then show it."""
+        self._messages.afresh()
+        self._then = then
+        self._timer.stop()
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._closed or self._whole.working:
+            return
+        try:
+            layer, shown, place = self._planned()
+        except EXPECTED as error:
+            self._then = None
+            self._messages.report(error)
+            return
+        self._messages.say(f"Drawing frame {place[0]}…")
+        self._latest.request(("show", layer, shown, place), lambda: timed(shown, place))
+
+    def _drawn(self, request, seconds, error) -> None:
+        task, layer, shown, place = request
+        if task == "time":
+            if error is None:
+                self._slow.noticed(seconds)
+            return
+        then, self._then = self._then, None
+        if error is not None:
+            self._messages.report(error)
+            return
+        if layer not in self._viewer.layers:
+            self._messages.say("The movie was closed")
+            return
+        self._messages.all_well()
+        result = self._show(layer, shown)
+        self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s")
+        if then is not None:
+            then(result)
+        elif self._slow.suspects(seconds):
+            # the first frame loads the network, too: the next one tells how fast scrubbing is
+            after = ((place[0] + 1) % shown.movie.n_frames, place[1])
+            self._latest.request(("time", layer, shown, after), lambda: timed(shown, after))
+
+    def _show(self, layer, shown) -> Result:
+        with self._adding():
+            return self._results.show(layer, shown)
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Mind that adding a layer resets the choice of layers, which is no change."""
+        before, self._filling = self._filling, True
+        try:
+            yield
+        finally:
+            self._filling = before
+
+    def _frame_failed(self, result: Result, error: Exception) -> None:
+        """A frame of a layer could not be drawn; napari has reported it."""
+        name = result.layer.name
+        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
+
+    # ---- several methods ----
+
+    def _comparing(self) -> bool:
+        """Whether methods are compared on the chosen movie."""
+        source = self._comparison.source
+        return source is not None and source is self.layer.value
+
+    def _redraw(self) -> None:
+        """Draw the frame that is shown by other parameters."""
+        if not self._comparing():
+            self._draw()
+        elif not self._closed and not self._whole.working:
+            self._comparison.refresh()
+
+    def _compared(self) -> None:
+        """A comparison began, or ended: then the layer may have waited for changes."""
+        if self._closed:
+            return
+        self._fields.compare_row.show(self._comparison.active)
+        if not self._comparison.active:
+            self._parameter_changed()
+
+    # ---- all frames ----
+
+    def _compute_all(self, _=None) -> None:
+        result = self._results.of(self.layer.value)
+        if result is None or self._timer.isActive() or self._latest.busy:
+            self.draw(then=self._whole.compute)
+        else:
+            self._whole.compute(result)
+
+    def _choose_file(self, _=None) -> None:
+        result = self._results.latest(self.layer.value)
+        if result is None:
+            self._messages.all_well()
+            self._messages.report(ValueError(NO_RESULT))
+            return
+        suggested = str(Path.cwd() / f"{result.layer.name}.ome.tif")
+        path, _ = QFileDialog.getSaveFileName(
+            self.native, "Save the magnified movie", suggested, SAVE_AS
+        )
+        if path:
+            self.save_to(path)
+
+    def _cancel(self, _=None) -> None:
+        self._whole.cancel()
+
+    def _set_busy(self, busy: bool) -> None:
+        self._fields.enable(not busy)
+        self._show_what_applies()
+
+    # ---- coming and going ----
+
+    def _connect(self) -> None:
+        fields = self._fields
+        for field in (*fields.parameters, fields.live):
+            field.changed.connect(self._parameter_changed)
+        fields.axes.changed.connect(self._layer_changed)
+        fields.fps.changed.connect(self._rate_changed)
+        fields.preset_rows.preset.changed.connect(self._preset_chosen)
+        fields.layer.changed.connect(self._layer_chosen)
+        fields.magnify.changed.connect(self.draw)
+        fields.compute_all.changed.connect(self._compute_all)
+        fields.save.changed.connect(self._choose_file)
+        fields.cancel.changed.connect(self._cancel)
+        fields.reference_current.changed.connect(self._take_current_frame)
+        fields.compare_row.compare.changed.connect(lambda _=None: self.compare())
+        fields.compare_row.end.changed.connect(lambda _=None: self.end_comparison())
+        self._timer.timeout.connect(self._redraw)
+        for event in self._layer_events():
+            event.connect(self.reset_choices)
+        self._viewer.layers.events.removed.connect(self._layer_removed)
+        self.native_parent_changed.connect(self._parent_changed)
+        self.native.destroyed.connect(self._destroyed)  # no lambda: it would outlive the widget
+        find_devices(self._offer_devices)
+
+    def _layer_events(self) -> list:
+        events = self._viewer.layers.events
+        return [events.inserted, events.removed, events.reordered]
+
+    def _layer_removed(self, event) -> None:
+        self._whole.layer_removed(event.value)
+
+    def _offer_devices(self, devices: list[str]) -> None:
+        if not self._closed:
+            self.device.choices = device_choices(devices)
+
+    def _parent_changed(self, parent) -> None:
+        if parent is None:  # taken out of its dock
+            self._leave()
+
+    def _destroyed(self, _=None) -> None:
+        self._leave(viewer_closes=True)
+
+    def _leave(self, viewer_closes: bool = False) -> None:
+        """Stop all work and let go of viewer and layers."""
+        if self._closed:
+            return
+        self._closed = True
+        self._messages.close()
+        self._latest.stop()
+        self._comparison.close(viewer_closes)
+        self._whole.close()
+        self._follow(None)
+        for event in self._layer_events():
+            event.disconnect(self.reset_choices)
+        self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._fields.large_frames.let_go()
+        self._results.close()
+        self._slow.undo()

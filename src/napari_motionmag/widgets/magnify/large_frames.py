@@ -1,0 +1,115 @@
+"""Fields for frames too large to be magnified as a whole in a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from magicgui.widgets import ComboBox, Widget
+from napari.layers import Image, Shapes
+
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.shapes import area_from_shapes
+from napari_motionmag.widgets.common.collapsible import Fold
+from napari_motionmag.widgets.common.motion_fields import may_be_narrow
+
+PREVIEWS = [("Full", 1), ("Half", 2), ("Quarter", 4)]
+
+
+class LargeFrames(Fold):
+    """Which part of the frames is magnified, and how finely.
+
+    Parameters
+    ----------
+    layers : callable
+        Returns layers, of which Shapes may be chosen.
+
+    Attributes
+    ----------
+    region, preview : ComboBox
+    """
+
+    def __init__(self, layers: Callable):
+        self.region = ComboBox(
+            name="region",
+            label="Region",
+            choices=lambda box: [layer for layer in layers(box) if isinstance(layer, Shapes)],
+            nullable=True,
+            tooltip="Shapes layer: only the rectangle around the shape that is selected, or that "
+            "was drawn last, is magnified. Move it, and the result moves along. Without one, the "
+            "whole frame is.",
+        )
+        self.preview = ComboBox(
+            name="preview",
+            label="Resolution",
+            choices=PREVIEWS,
+            value=1,
+            tooltip="Half: squares of 2 x 2 pixels are averaged first. Four times as fast and with "
+            "half the noise, but without fine detail.",
+        )
+        super().__init__(
+            "Large frames",
+            [self.region, self.preview],
+            name="large_frames",
+            tooltip="Magnify a part of the frames, or at a lower resolution, in less time.",
+        )
+        self._followed: Shapes | None = None
+        for field in (self.region, self.preview):
+            field.native.setObjectName(field.name)
+            may_be_narrow(field.native)
+        self.region.changed.connect(self._follow)
+
+    @property
+    def parameters(self) -> list[Widget]:
+        """All fields."""
+        return [self.region, self.preview]
+
+    def values(self) -> dict:
+        """Return the arguments of `magnify`; the region is a layer."""
+        said = {} if self.region.value is None else {"region": self.region.value}
+        return said if self.preview.value == 1 else said | {"preview": self.preview.value}
+
+    def let_go(self) -> None:
+        """Listen to no layer any more."""
+        self._follow(None)
+
+    def _follow(self, layer: Shapes | None) -> None:
+        """Take a change of the shapes for a change of the field."""
+        if self._followed is not None:
+            self._followed.events.data.disconnect(self._moved)
+        self._followed = layer
+        if layer is not None:
+            layer.events.data.connect(self._moved)
+
+    def _moved(self, _=None) -> None:
+        self.preview.changed.emit(self.preview.value)
+
+
+def region_of(shapes: Shapes, layer: Image, movie: Movie) -> tuple[int, int, int, int]:
+    """The rectangle around a shape, in pixels of a movie.
+
+    Returns
+    -------
+    (int, int, int, int)
+        First row, last row + 1, first column, last column + 1.
+
+    Raises
+    ------
+    ValueError
+        When there is no shape, or it lies outside of the frames.
+    """
+    if not len(shapes.data):
+        raise ValueError(f"Layer {shapes.name!r} has no shapes: draw a rectangle on the movie")
+    index = max(shapes.selected_data) if shapes.selected_data else len(shapes.data) - 1
+    corners = np.asarray(area_from_shapes(shapes, layer, index), float)
+    height, width = movie.frame_shape[:2]
+    # pixels whose middle is inside
+    first = np.ceil(corners.min(axis=0) - 1e-6)
+    last = np.floor(corners.max(axis=0) + 1e-6) + 1
+    y0, x0 = np.clip(first, 0, (height, width)).astype(int)
+    y1, x1 = np.clip(last, 0, (height, width)).astype(int)
+    if y1 <= y0 or x1 <= x0:
+        raise ValueError(
+            f"The shape of layer {shapes.name!r} holds no pixel of the movie: draw it on the movie"
+        )
+    return int(y0), int(y1), int(x0), int(x1)

@@ -1,0 +1,128 @@
+"""All frames of a magnified layer: drawn, or saved, with progress and a way to cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_motionmag.widgets.common.jobs import Job, steps_of, stoppable
+from napari_motionmag.widgets.common.messages import Messages
+from napari_motionmag.widgets.frames.frame_cache import draw_all, room_for, total_frames
+from napari_motionmag.widgets.frames.magnified_layers import Result, Results
+
+
+class WholeMovies:
+    """Does one long piece of work at a time.
+
+    Parameters
+    ----------
+    results : Results
+    messages : Messages
+    busy : callable
+        Called with True when work begins and with False when it is over.
+    """
+
+    def __init__(self, results: Results, messages: Messages, busy: Callable[[bool], object]):
+        self._results = results
+        self._messages = messages
+        self._busy = busy
+        self._job: Job | None = None
+        self._result: Result | None = None
+
+    @property
+    def working(self) -> bool:
+        """Whether work is in progress."""
+        return self._job is not None
+
+    def compute(self, result: Result) -> None:
+        """Draw all frames; in the end, the layer gets them."""
+        magnification = result.shown.plain()
+        try:
+            out = room_for(magnification.movie.shape, magnification.movie.dtype)
+        except OSError as error:
+            self._messages.report(error)
+            return
+
+        def finish():
+            self._results.finish(result, out)
+            self._messages.say_drawn(
+                f"All {total_frames(magnification)} frames are drawn. The layer stays as it is; "
+                "“Magnify” makes another"
+            )
+
+        title = f"Magnifying {result.layer.name}"
+        self._begin(
+            result,
+            lambda cancelled: stoppable(draw_all(magnification, out), cancelled),
+            title,
+            finish,
+        )
+
+    def save(self, result: Result, path: Path) -> None:
+        """Write the layer to a file; what is there is replaced in the end."""
+        from napari_motionmag.io import save_movie
+
+        layer, recipe = result.layer, result.shown.recipe
+        data = layer.data if result.whole else result.shown.plain().dask()
+        movie = result.shown.movie.replace(data=data, name=layer.name)
+        shown_range = None if layer.rgb else tuple(map(float, layer.contrast_limits))
+
+        def write(progress):
+            save_movie(
+                path,
+                movie,
+                recipe=recipe,
+                intensity_range=shown_range,
+                overwrite=True,
+                progress=progress,
+            )
+
+        self._begin(
+            result,
+            lambda cancelled: steps_of(write, cancelled),
+            f"Saving {path.name}",
+            lambda: self._messages.say_drawn(f"Saved as {path}"),
+        )
+
+    def cancel(self) -> None:
+        """Stop after the frame that is being drawn; layer and file stay as they were."""
+        if self._job is not None:
+            self._messages.say("Cancelling…")
+            self._job.cancel()
+
+    def layer_removed(self, layer) -> None:
+        """Cancel work on a layer that is gone."""
+        if self._result is not None and self._result.layer is layer:
+            self.cancel()
+
+    def close(self) -> None:
+        """Cancel, and say nothing of it."""
+        if self._job is not None:
+            self._job.abandon()
+            self._job = None
+
+    def _begin(self, result: Result, begin: Callable, title: str, finish: Callable) -> None:
+        def done(error, cancelled):
+            self._job = self._result = None
+            self._busy(False)
+            if error is not None:
+                self._messages.all_well()
+                self._messages.report(error)
+            elif cancelled:
+                self._messages.say("Cancelled")
+            else:
+                finish()
+
+        total = total_frames(result.shown)
+        self._busy(True)
+        self._messages.say(f"{title}…")
+        self._result = result
+
+        def stepped(step):
+            self._messages.say(f"{title}: {step} of {total}")
+
+        def warned(arguments):
+            message, *place = arguments[:4]
+            self._messages.warn(tuple(place), str(message))
+
+        self._job = Job(begin, total, title, done, stepped, warned)

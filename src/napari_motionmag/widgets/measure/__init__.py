@@ -1,0 +1,1 @@
+"""Docks that measure motion."""

@@ -1,0 +1,1 @@
+"""Docks that look into the networks."""

@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from napari_motionmag.methods.learned.networks.splatting import pull, sample, splat
+
+
+def _smooth(side=48):
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    return (torch.sin(0.3 * x) * torch.cos(0.2 * y) + 0.01 * x).float()[None, None]
+
+
+def _field(x, y, side=48):
+    return torch.tensor([x, y], dtype=torch.float32).view(1, 2, 1, 1).expand(1, 2, side, side)
+
+
+def test_splat_by_whole_pixels_moves_the_array():
+    frame = _smooth()
+    moved = splat(frame, _field(3, -2))
+    assert torch.equal(moved[..., :-2, 3:], frame[..., 2:, :-3])
+    assert not moved[..., -2:, :].any()
+
+
+def test_splat_shares_between_four_pixels_and_loses_nothing_inside():
+    one = torch.zeros(1, 1, 8, 8)
+    one[..., 4, 4] = 1
+    moved = splat(one, _field(0.25, 0.5, 8))[0, 0]
+    expected = torch.tensor([[0.375, 0.125], [0.375, 0.125]])
+    assert torch.allclose(moved[4:6, 4:6], expected)
+    assert moved.sum() == pytest.approx(1)
+
+
+def test_gradients_of_splatting_are_right():
+    values = torch.rand(1, 1, 4, 4, dtype=torch.float64, requires_grad=True)
+    motion = (2 * torch.rand(1, 2, 4, 4, dtype=torch.float64) - 1).requires_grad_()
+    assert torch.autograd.gradcheck(splat, (values, motion), eps=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (4.3, -2.6)])
+def test_a_pulled_frame_is_the_displaced_one(shift):
+    frame = _smooth()
+    source, coverage = pull(_field(*shift), torch.zeros(1, 1, 48, 48))
+    inner = (..., slice(10, -10), slice(10, -10))
+    assert torch.allclose(source[inner], -_field(*shift)[inner], atol=0.01)
+    assert torch.allclose(coverage[inner], torch.ones(1, 1, 28, 28), atol=1e-4)
+    moved = sample(frame, source)
+    y, x = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+    x, y = x - shift[0], y - shift[1]
+    truth = (torch.sin(0.3 * x) * torch.cos(0.2 * y) + 0.01 * x)[None, None]
+    assert (moved - truth)[inner].abs().max() < 0.02
+
+
+def test_no_motion_leaves_the_frame_as_it_is():
+    frame = torch.rand(1, 3, 40, 1000)
+    source, _ = pull(torch.zeros(1, 2, 40, 1000), torch.rand(1, 1, 40, 1000))
+    assert (sample(frame, source) - frame).abs().max() < 1e-3
+
+
+def test_what_is_in_front_covers_what_is_behind():
+    motion, importance = torch.zeros(1, 2, 32, 32), torch.full((1, 1, 32, 32), -3.0)
+    motion[:, 0, 8:24, 4:12] = 10
+    importance[:, :, 8:24, 4:12] = 3
+    source, coverage = pull(motion, importance)
+    assert torch.allclose(source[0, 0, 10:22, 15:21], torch.tensor(-10.0), atol=0.1)
+    assert torch.allclose(coverage[0, 0, 10:22, 15:21], torch.tensor(2.0))
+    assert not coverage[0, 0, 10:22, 5:11].any()  # what comes to light
+
+
+def test_holes_take_the_displacement_of_their_surroundings():
+    motion = torch.zeros(1, 2, 64, 64)
+    motion[:, 0, :, 32:] = 6
+    source, coverage = pull(motion, torch.zeros(1, 1, 64, 64))
+    assert not coverage[0, 0, :, 33:37].any()
+    assert (source[0, 0, :, 33:37] <= 0.01).all()
+    assert (source[0, 0, :, 33:37] >= -6.01).all()
+    assert torch.isfinite(source).all()

@@ -1,0 +1,121 @@
+"""What all methods share: the interface, and warnings that are said once."""
+
+import inspect
+import pickle
+import re
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from gratings import grating
+from motion import fourier_shift, smooth_texture
+
+from napari_motionmag import magnify
+from napari_motionmag.magnification.magnification import METHODS, plan
+from napari_motionmag.methods.base import Method, Told, tell
+from napari_motionmag.methods.classical.lagrangian import LagrangianMagnifier
+from napari_motionmag.methods.classical.linear import LinearMagnifier
+from napari_motionmag.methods.classical.phase import PhaseMagnifier
+from napari_motionmag.methods.classical.riesz import RieszMagnifier
+from napari_motionmag.methods.stabilisation.stabilised import Stabilised
+
+KINDS = [LinearMagnifier, PhaseMagnifier, RieszMagnifier, LagrangianMagnifier, Stabilised]
+
+# moves further from frame to frame than any method can multiply by 40
+MOVIE = np.stack([grating((32, 32), 8, 0.3 * t) for t in range(6)]).astype(np.float32)
+
+
+def said(function):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+    return [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_interface_is_described_once(kind):
+    assert issubclass(kind, Method)
+    assert inspect.getdoc(kind.magnify) == inspect.getdoc(Method.magnify)
+    assert list(inspect.signature(kind.magnify).parameters) == list(
+        inspect.signature(Method.magnify).parameters
+    )
+
+
+def test_methods_of_the_registry_are_methods():
+    for name in METHODS:
+        assert plan(MOVIE, 3, method=name).method.name == name
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+@pytest.mark.parametrize(
+    ("method", "number"),
+    [
+        ("phase", r"of which the half-octave pyramid carries [34]\.?\d* px"),
+        ("riesz", r"of which the Riesz pyramid carries [12]\.?\d* px"),
+        ("linear", r"bound \(1 \+ alpha\) delta < lambda / 8 for wavelengths below \d+"),
+    ],
+)
+def test_a_bound_is_told_once_for_a_magnification(method, number, scheduler):
+    out = magnify(MOVIE, 40, method=method, mode="dynamic", intensity_range=(0, 1))
+    messages = said(lambda: out.compute(scheduler=scheduler, num_workers=4))
+    assert len(messages) == 1
+    assert re.search(number, messages[0])
+    assert messages[0].endswith("(said once, for the first such frame)")
+    assert said(out[4].compute) == []
+    # another magnification is another matter
+    other = magnify(MOVIE, 50, method=method, mode="dynamic", intensity_range=(0, 1))
+    assert len(said(other[2].compute)) == 1
+
+
+def test_stabilised_methods_say_it_once_too():
+    texture = smooth_texture(48, cutoff=0.3)
+    movie = np.stack([fourier_shift(texture, 0.2 * (t % 2), 3 * t) for t in range(5)])
+    movie[1:, 20:30, 20:30] += 0.2  # which no shift explains
+    out = magnify(
+        movie, 300, method="linear", stabilise="translation", intensity_range=(0, 1), axes="TYX"
+    )
+    messages = said(out.compute)
+    assert sum("passes the bound" in message for message in messages) == 1
+
+
+def test_a_method_of_its_own_tells_each_call():
+    frames = list(MOVIE)
+    method = PhaseMagnifier(device="cpu")
+    from napari_motionmag.temporal import Static
+
+    for _ in range(2):
+        messages = said(lambda: method.magnify(frames, Static(), [2, 3], 40))
+        assert len(messages) == 1
+        assert "said once" not in messages[0]
+
+
+def test_things_are_told_once_by_all_threads_together():
+    told, firsts, start = Told(), [], threading.Barrier(8)
+
+    def ask():
+        start.wait()
+        firsts.extend(kind for kind in range(200) if told.first(kind))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(firsts) == list(range(200))
+    copy = pickle.loads(pickle.dumps(told))
+    assert copy.first(3)
+
+
+def test_telling_points_at_the_caller():
+    class Frames(list):
+        told = Told()
+
+    frames = Frames()
+    with pytest.warns(UserWarning, match=r"^too much \(said once") as caught:
+        tell(frames, "bound", "too much", stacklevel=1)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="something else"):
+        tell(frames, "memory", "something else")
+    assert said(lambda: tell(frames, "bound", "too much")) == []
+    assert said(lambda: [tell([], "bound", "plain") for _ in range(3)]) == ["plain"] * 3

@@ -1,0 +1,80 @@
+"""Measurements in words: digits that the error allows, and units."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from napari_motionmag import views
+from napari_motionmag.views.figures.text import (
+    direction_in_words,
+    length_with_error,
+    spectrum_in_words,
+    trace_in_words,
+    with_error,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "sigma", "text"),
+    [
+        (64.0389, 0.0018, "64.0389 ± 0.0018 Hz"),
+        (64.0389, 0.0432, "64.04 ± 0.04 Hz"),
+        (112.77, 0.18, "112.77 ± 0.18 Hz"),
+        (1234.5, 25, "1234 ± 25 Hz"),
+        (5.0, 0.0, "5 Hz"),
+        (5.0, math.inf, "5 Hz"),
+    ],
+)
+def test_digits_follow_the_error(value, sigma, text):
+    assert with_error(value, sigma, "Hz") == text
+
+
+def test_small_lengths_are_in_nm():
+    assert length_with_error(0.0144, 0.0016, "um") == "14.4 ± 1.6 nm"
+    assert length_with_error(1.44, 0.16, "um") == "1.44 ± 0.16 µm"
+
+
+def test_directions():
+    assert direction_in_words(math.radians(179)) == "x"
+    assert direction_in_words(math.radians(88)) == "y"
+    assert direction_in_words(math.radians(30)) == "30° from x towards y"
+
+
+def test_what_oscillates_is_said(trace_of):
+    trace = trace_of(8.0)
+    spectrum = views.motion_spectrum(trace)
+    text = spectrum_in_words(spectrum, trace, spectrum.peaks())
+    said = re.match(
+        r"Moves at (\S+) ± (\S+) Hz, amplitude (\S+) ± (\S+) px \((\S+) ± \S+ nm\)", text
+    )
+    frequency, error, amplitude, _, length = map(float, said.groups())
+    assert abs(frequency - 8) < 4 * error
+    assert amplitude == pytest.approx(0.1, abs=0.002)
+    assert length == pytest.approx(500 * amplitude, abs=0.1)
+    assert "along x" in text
+    told = trace_in_words(trace, 0.0)
+    assert "phase" in told
+    assert told.startswith("along x")
+
+
+def test_stillness_is_said(trace_of):
+    trace = trace_of(8.0, amplitude=0.0)
+    spectrum = views.motion_spectrum(trace)
+    assert spectrum_in_words(spectrum, trace, []).startswith("No oscillation stands out")
+    assert "no oscillation stands out" in trace_in_words(trace, 0.0)
+
+
+def test_without_a_rate_frequencies_are_in_cycles_per_frame(trace_of):
+    trace = trace_of(8.0, fps=None)
+    assert "cycles/frame" in trace_in_words(trace, 0.0)
+    assert np.allclose(np.diff(trace.times), 1)
+
+
+def test_edges_of_the_band_are_named(trace_of):
+    trace = trace_of(25.0)
+    text = trace_in_words(trace, 0.0)
+    assert "half the frame rate, or faster" in text
+    assert "amplitude at least 0.1 px" in text
+    assert "phase 0" not in text
