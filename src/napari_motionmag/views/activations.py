@@ -14,7 +14,7 @@ from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.series import Series, as_movie
-from napari_motionmag.views.figures.mosaics import mosaic
+from napari_motionmag.views.figures.mosaic import mosaic
 
 LAYERS = {
     "oh2018": ("texture", "shape", "manipulator", "fusion"),
