@@ -12,7 +12,7 @@ import pytest
 from napari_motionmag import Movie
 from napari_motionmag.io import open_movie, save_movie
 from napari_motionmag.io.napari_reader import get_reader
-from napari_motionmag.io.video import VideoFrames, _Decoder
+from napari_motionmag.io.video_frames import VideoFrames, _Decoder
 
 av = pytest.importorskip("av")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_motionmag.io import open_movie
-from napari_motionmag.io.video import VideoFrames
+from napari_motionmag.io.video_frames import VideoFrames
 
 av = pytest.importorskip("av")
 

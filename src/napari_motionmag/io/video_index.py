@@ -11,6 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from napari_motionmag.compute.optional import optional
+
+COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
 SAME = 0.1  # intervals between frames that differ by less, relatively, are the same interval
 # tags in which phones and high-speed cameras say how many frames per second they took
 CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "capture_fps")
@@ -58,7 +61,12 @@ class VideoIndex:
         return bool(self.numbers)
 
 
-def read_index(path, container, comment_prefix: str) -> VideoIndex:
+def import_av():
+    """Return the module ``av``, or raise ImportError that names the extra."""
+    return optional("av", "video", "video files")
+
+
+def read_index(path, container) -> VideoIndex:
     """Read the packets of a video.
 
     Parameters
@@ -67,8 +75,6 @@ def read_index(path, container, comment_prefix: str) -> VideoIndex:
         The file, for messages.
     container : av.container.InputContainer
         The file, opened.
-    comment_prefix : str
-        What the comment of videos written here begins with; these know their rate.
 
     Raises
     ------
@@ -108,7 +114,7 @@ def read_index(path, container, comment_prefix: str) -> VideoIndex:
         ticks = np.array(sorted(stamps), np.float64)
         times = (ticks - ticks[0]) * float(stream.time_base)
         fps = _rate(path, times, float(stream.time_base), stream.average_rate)
-    if not comment.startswith(comment_prefix):
+    if not comment.startswith(COMMENT):  # which knows its rate
         capture = _capture_rate(container, stream)
         if capture is not None and fps is not None and abs(capture / fps - 1) > 0.01:
             warnings.warn(

@@ -13,6 +13,7 @@ from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.background import smooth_background
 from napari_motionmag.views.oscillation import fit_sinusoid
+from napari_motionmag.views.tables import write_csv
 from napari_motionmag.views.trace import DisplacementTrace
 
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
@@ -174,21 +175,20 @@ class MotionSpectrum:
         return found
 
     def to_csv(self, path) -> Path:
-        """Write frequency, amplitude, density and background as a table."""
-        path = Path(path)
-        beside = path.with_name(path.name + ".part")
-        with open(beside, "w", encoding="utf-8", newline="") as file:
-            file.write("# spectrum of displacement\n")
-            file.write(f"# frames per second: {self.fps:g}\n")
-            file.write(f"# direction (degrees from x towards y): {np.degrees(self.direction):g}\n")
-            file.write(f"# density of pixel noise (px^2/Hz): {self.noise:g}\n")
-            file.write("frequency (Hz),amplitude (px),density (px^2/Hz),background (px^2/Hz)\n")
-            for row in zip(
-                self.frequencies, self.amplitude, self.density, self.background, strict=True
-            ):
-                file.write(",".join(f"{value:.8g}" for value in row) + "\n")
-        beside.replace(path)
-        return path
+        """Write frequency, amplitude, density and background as a table; replaces a file."""
+        comments = (
+            "spectrum of displacement",
+            f"frames per second: {self.fps:g}",
+            f"direction (degrees from x towards y): {np.degrees(self.direction):g}",
+            f"density of pixel noise (px^2/Hz): {self.noise:g}",
+        )
+        columns = {
+            "frequency (Hz)": self.frequencies,
+            "amplitude (px)": self.amplitude,
+            "density (px^2/Hz)": self.density,
+            "background (px^2/Hz)": self.background,
+        }
+        return write_csv(path, comments, columns, digits=8)
 
 
 def motion_spectrum(source, region=None, *, direction: float | None = None, **options):

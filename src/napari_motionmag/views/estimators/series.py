@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_motionmag.movie.color import RGB_TO_YIQ
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.movie.units import metres
+from napari_motionmag.movie.units import meters
 from napari_motionmag.views.estimators.magnified_frames import BATCH, MagnifiedFrames
 
 BLOCK_BYTES = 1 << 26  # read together at most
@@ -152,7 +152,7 @@ def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
     at = [letters.index("Y"), letters.index("X")]
     size = [abs(movie.scale[i]) for i in at]
     units = [movie.units[i] if movie.units else "pixel" for i in at]
-    factors = [metres(unit) for unit in units]
+    factors = [meters(unit) for unit in units]
     if None not in factors:
         return size[0] * factors[0] * 1e6, size[1] * factors[1] * 1e6, "um"
     if units[0] == units[1] != "pixel":

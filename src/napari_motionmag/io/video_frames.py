@@ -1,4 +1,4 @@
-"""Video files, read frame by frame through PyAV."""
+"""The frames of a video, decoded where they are read, through PyAV."""
 
 from __future__ import annotations
 
@@ -16,24 +16,10 @@ import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
 from napari_motionmag.io.array_like import ArrayLike, whole_index
-from napari_motionmag.io.formats import Found
-from napari_motionmag.io.video_index import VideoIndex, read_index
-from napari_motionmag.movie.lazy import frames_as_dask
+from napari_motionmag.io.video_index import COMMENT, VideoIndex, import_av, read_index
 
 CACHE_BYTES = 1 << 26  # of decoded frames, so that going back a little need not decode again
 DECODERS = 3  # open at a time: playing, reading ahead and a view elsewhere need one each
-COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
-
-
-def import_av():
-    """Return the module ``av``, or raise ImportError that names the extra."""
-    try:
-        import av
-    except ImportError:
-        raise ImportError(
-            "video files need the package av: pip install 'napari-motionmag[video]'"
-        ) from None
-    return av
 
 
 class VideoFrames(ArrayLike):
@@ -69,7 +55,7 @@ class VideoFrames(ArrayLike):
         av = import_av()
         try:
             with av.open(str(path)) as container:
-                self._index = read_index(path, container, COMMENT)
+                self._index = read_index(path, container)
             decoder = _Decoder(path, self._index)
             decoder.seek(0)
             first = next(decoder.frames)[1]
@@ -380,30 +366,3 @@ def _grey_palette(frame) -> bool:
         return False
     palette = np.frombuffer(bytes(frame.planes[1]), np.uint8)[:1024].reshape(-1, 4)
     return bool((palette[:, :1] == palette[:, 1:3]).all())
-
-
-def read_video(path: Path) -> Found:
-    """Open a video; frames are decoded when they are read.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Found
-        Axes TYX or TYXS. The frame rate is what the file says, which for films of high-speed
-        cameras is mostly how fast they are to be shown; for videos written by `save_movie`, the
-        one they were taken at.
-    """
-    from dask.base import tokenize
-
-    frames = VideoFrames(path)
-    axes = "TYX" if frames.ndim == 3 else "TYXS"
-    data = frames_as_dask(frames, axes, frames.dtype, f"video-{tokenize(frames)}")
-    own = frames.own()
-    fps = own.get("fps", frames.fps)
-    steps = {letter: (float(step), unit) for letter, (step, unit) in own.get("steps", {}).items()}
-    if not own and frames.pixel_size != (1.0, 1.0):
-        steps = dict(zip("YX", ((size, "pixel") for size in frames.pixel_size), strict=True))
-    return Found(data, axes, fps, steps)
