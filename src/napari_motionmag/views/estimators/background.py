@@ -10,29 +10,12 @@ _CLIP, _ROUNDS = 3.0, 40
 def smooth_background(
     density: np.ndarray, degree: int, used: np.ndarray | None = None, from_top: int = 0
 ) -> np.ndarray:
-    """Fit a polynomial, in log-log, to periodograms, with peaks clipped.
+    """Fit polynomials in log-log to periodograms (F,) or (F, W), peaks clipped; mean power above 0.
 
-    Parameters
-    ----------
-    density : ndarray, shape (F,) or (F, W)
-        Power at equally spaced frequencies from 0; W spectra.
-    degree : int
-        Of the polynomial: 1 for a power law.
-    used : ndarray of bool, shape (F,), optional
-        Bins that make the fit; all but the first two when None.
-    from_top : int
-        Degree of a second polynomial, in the distance to the highest frequency: for noise that
-        alternates from frame to frame.
-
-    Returns
-    -------
-    ndarray, shape of `density`
-        Mean power; above 0.
-
-    Notes
-    -----
-    Bins of a periodogram have exponential distributions, for which Fisher scoring of the mean is
-    iterated least squares with all weights alike.
+    One of `degree` in the frequency, one of `from_top` in the distance to the highest frequency:
+    for noise that alternates from frame to frame. `used`: bins to fit, all but the first two when
+    None. Bins of a periodogram have exponential distributions, for which Fisher scoring of the
+    mean is iterated least squares with equal weights.
     """
     spectra = density if density.ndim == 2 else density[:, np.newaxis]
     bins = np.arange(len(spectra))

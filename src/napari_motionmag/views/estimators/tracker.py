@@ -156,16 +156,16 @@ class Tracker:
             for t, picture in self.pictures(seen):
                 residual = self.sampler.value(picture, shifts[t], kernel) - template.value
                 differences.add(t, template.without_brightness(residual))
-            found, color = differences.noise(floor), differences.color.factor()
-            template = template.with_noise(found)
-            variance = _around(found.variance(template.value))
+            model, color = differences.noise(floor), differences.color.factor()
+            template = template.with_noise(model)
+            variance = np.pad(model.variance(template.value), BandKernel.half, mode="edge")
             error = template.frame_covariance(variance)
             if len(self.own) < n:
                 error = error + template.reference_covariance(variance)
             # a kernel that blurs a direction away loses it
             score = (2 - len(template.axes), float(np.diag(error) @ color))
             if best is None or score < best[0]:
-                best = score, kernel, found if noise is None else noise, color
+                best = score, kernel, model if noise is None else noise, color
         return best[1:]
 
     def _pass(self, template: Template, starts: np.ndarray, guess: bool):
@@ -180,34 +180,34 @@ class Tracker:
         still = self.own[0] if len(own) == 1 else None
         before = np.zeros(2)
         for t, picture in self.pictures():
-            found = self._find(picture, template, starts[t] if guess else before, t in own, usual)
+            match = self._find(picture, template, starts[t] if guess else before, t in own, usual)
             if t == still and guess:
-                found.shift[:] = 0.0
-            shifts[t] = before = found.shift
+                match.shift[:] = 0.0
+            shifts[t] = before = match.shift
             self._tick()
             if template.noise is not None:
-                parts = self._errors(picture, template, found, t in own)
+                parts = self._errors(picture, template, match, t in own)
                 covariance[t], own_part[t], misfit[t] = parts
         return shifts, (covariance, own_part, misfit)
 
     def _find(self, picture, template, start, own: bool, usual: list[float]) -> Registered:
         """Register a frame from where it is expected; look everywhere if that fails."""
         arguments = (picture, template, self.sampler)
-        found = register(*arguments, start, self.reach, own)
-        cost = _cost(template, found)
+        match = register(*arguments, start, self.reach, own)
+        cost = _cost(template, match)
         limit = _SUSPICIOUS * float(np.median(usual[-50:])) if usual else 0.0
-        if self.reach >= 1 and (not found.converged or cost > limit):
+        if self.reach >= 1 and (not match.converged or cost > limit):
             start = search(picture, template, self.sampler, int(self.reach))
             other = register(*arguments, start, self.reach, own)
             if _cost(template, other) < cost:
-                found, cost = other, _cost(template, other)
+                match, cost = other, _cost(template, other)
         usual.append(cost)
-        return found
+        return match
 
-    def _errors(self, picture, template: Template, found: Registered, own: bool):
+    def _errors(self, picture, template: Template, match: Registered, own: bool):
         """Covariance of a displacement, its part from the frame alone, and the misfit."""
         model = template.noise
-        shift = tuple(np.rint(found.shift).astype(int))
+        shift = tuple(np.rint(match.shift).astype(int))
         seen = model.variance(self.sampler.cut(picture, shift, BandKernel.half))
         frame = template.frame_covariance(seen)
         if own:
@@ -220,7 +220,7 @@ class Tracker:
         weight = template.weight
         misfit = 1.0
         if shares > 0:
-            misfit = float((weight * found.residual**2).sum() / (weight * expected).sum())
+            misfit = float((weight * match.residual**2).sum() / (weight * expected).sum())
         color = np.sqrt(np.outer(self.color, self.color))
         frame, total = frame * color, total * color
         if len(template.axes) < 2:
@@ -280,10 +280,5 @@ class _Differences:
         )
 
 
-def _cost(template: Template, found: Registered) -> float:
-    return float((template.weight * found.residual**2).sum())
-
-
-def _around(variance: np.ndarray) -> np.ndarray:
-    """A map over the region extended to the pixels that are used around it."""
-    return np.pad(variance, BandKernel.half, mode="edge")
+def _cost(template: Template, match: Registered) -> float:
+    return float((template.weight * match.residual**2).sum())
