@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_motionmag.compute.load_torch import load_torch
 from napari_motionmag.magnification.frames import Frames
 from napari_motionmag.magnification.made import remember
-from napari_motionmag.methods.base import Method, Told
+from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
+from napari_motionmag.methods.warn_once import WarnOnce
 from napari_motionmag.movie.layer_traits import is_image_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Part
@@ -52,6 +54,8 @@ def _classical(module: str, name: str, on_device: bool = True):
             raise ValueError(
                 f"precision must be 'float32' or 'float64' for this method, got {precision!r}"
             )
+        if on_device:
+            load_torch()
         common = {"device": device, "dtype": precision or "float32"} if on_device else {}
         kind = getattr(import_module(f"napari_motionmag.methods.classical.{module}"), name)
         return _make(kind, options, **common)
@@ -107,7 +111,7 @@ class Magnification:
     factor: float
     recipe: dict = field(default_factory=dict)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    told: Told = field(default_factory=Told, repr=False, compare=False)
+    warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
 
     def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
         """Magnified frames in the movie's dtype.
@@ -130,7 +134,7 @@ class Magnification:
         if isinstance(self.movie.data, Part):
             whole = self.movie.data.movie
             part, inside = self.movie.data.around(getattr(self.method, "context", CONTEXT))
-        frames = Frames(whole, self.token, other, self.told, part)
+        frames = Frames(whole, self.token, other, self.warned, part)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
