@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
 from napari_motionmag.movie.axes import EXAMPLES, checked_array, checked_axes, guess_axes
 
+FPS_KEY = "napari_motionmag_fps"  # in a layer's metadata: the frame rate that a user typed
 _LABELS = {
     **dict.fromkeys(("t", "time", "frame", "frames"), "T"),
     **dict.fromkeys(("z", "depth"), "Z"),
@@ -32,6 +34,26 @@ def is_image_layer(obj) -> bool:
     return True
 
 
+def typed_rate(layer) -> float | None:
+    """Return the frame rate that a user typed for a layer, or None."""
+    return _positive((getattr(layer, "metadata", None) or {}).get(FPS_KEY))
+
+
+def rate_of(layer) -> float | None:
+    """Return the frame rate in a layer's metadata, or None: typed, or that it was magnified at.
+
+    It goes before the scale of the time axis, which users often leave as it is.
+    """
+    about = (getattr(layer, "metadata", None) or {}).get("napari_motionmag")
+    recipe = about.get("recipe") if isinstance(about, Mapping) else None
+    recorded = _positive(recipe.get("fps")) if isinstance(recipe, Mapping) else None
+    return typed_rate(layer) or recorded
+
+
+def _positive(value) -> float | None:
+    return float(value) if isinstance(value, Real) and 0 < value < np.inf else None
+
+
 def layer_arguments(layer, changes: Mapping) -> dict:
     """Return arguments of `Movie` for a napari Image layer, `changes` among them."""
     data = layer.data[0] if layer.multiscale else layer.data
@@ -47,6 +69,8 @@ def layer_arguments(layer, changes: Mapping) -> dict:
         if len(values) == len(calibrated) + 1:  # a layer not shown as RGB, said to be RGB
             values = values[:-1]
         arguments[key] = values
+    if (fps := rate_of(layer)) is not None:
+        arguments["fps"] = fps
     return arguments | changes
 
 

@@ -18,7 +18,12 @@ from napari_motionmag.magnification.script import FromLayer, magnification, sour
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
 from napari_motionmag.widgets.common.gl_context import make_current
 from napari_motionmag.widgets.common.jobs import Latest
-from napari_motionmag.widgets.common.layer_movie import Source, suggestion_of
+from napari_motionmag.widgets.common.layer_movie import (
+    Source,
+    given_by_user,
+    record_rate,
+    suggestion_of,
+)
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.scroll import make_scroll
@@ -214,7 +219,7 @@ class MagnifyWidget(Container):
     def _movie(self):
         if self.layer.value is None:
             raise ValueError("There is no movie: open one as an Image layer first")
-        return self._source.movie(self.layer.value, self.axes.value, self.fps.value)
+        return self._source.movie(self.layer.value, self.axes.value)
 
     def _follow(self, layer) -> None:
         """Listen to the data and calibration of this layer, and no longer to another's."""
@@ -222,7 +227,17 @@ class MagnifyWidget(Container):
             if which is not None:
                 for name in ("data", "scale", "units", "axis_labels"):
                     getattr(getattr(which.events, name), follow)(self._layer_changed)
+                getattr(which.events.metadata, follow)(self._metadata_changed)
         self._followed = layer
+
+    def _metadata_changed(self, _=None) -> None:
+        """Take a rate that was typed in another dock."""
+        try:
+            fps = self._movie().fps or 0.0
+        except EXPECTED:
+            return
+        if abs(fps - self.fps.value) > 1e-3:  # fields show four decimals
+            self._layer_changed()
 
     # ---- parameters ----
 
@@ -246,7 +261,7 @@ class MagnifyWidget(Container):
         if "region" in said:
             said["region"] = region_of(said["region"], self.layer.value, movie)
         made = plan(movie, **said)
-        made.recipe["given"] = self._source.given(self.layer.value, self.axes.value, movie)
+        made.recipe["given"] = given_by_user(self.layer.value, self.axes.value)
         return made
 
     def _show_what_applies(self) -> None:
@@ -278,9 +293,10 @@ class MagnifyWidget(Container):
             self._timer.start()
 
     def _rate_changed(self, fps: float) -> None:
-        """Go back to what the layer says when the rate is cleared; begin with some band."""
-        if self._filling:
+        """Record the rate; go back to what the layer says when it is cleared."""
+        if self._filling or self.layer.value is None:
             return
+        record_rate(self._viewer, self.layer.value, fps)
         if fps == 0:
             self._layer_changed()
         elif self.band_low.value == self.band_high.value == 0:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QSizePolicy
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of, repeated
 from napari_motionmag.magnification.script import FromLayer, magnification, source
+from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.widgets.common.jobs import Latest
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
@@ -147,7 +148,8 @@ class RepeatWidget(Container):
             raise ValueError(NONE_YET)
         if on is None:
             raise ValueError("There is no movie to do it on: open one as an Image layer")
-        planned = plan(on, **repeated(made, on))
+        fps = typed_rate(on)  # goes before the rate that was typed for the other movie
+        planned = plan(on, **repeated(made, on, **({} if fps is None else {"fps": fps})))
         if time_is_drawn(self._viewer, on, planned.movie.axes):
             raise ValueError(TIME_ACROSS)
         place = frame_shown(self._viewer, on, planned.movie.axes)

@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_motionmag.magnification import recipe as recipes
 from napari_motionmag.magnification.script import Call, FromLayer
-from napari_motionmag.movie.layer_traits import layer_arguments
+from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.motion_maps import reads
@@ -183,8 +183,9 @@ class MeasuredMotion(MeasuringWidget):
                 "was renamed"
             )
         said = recipes.arguments(recipe)
-        movie = Movie(**layer_arguments(source, {"axes": recipe["axes"]}))
-        movie = movie.replace(fps=recipe["fps"]) if recipe.get("fps") else movie
+        fps = typed_rate(source) or recipe.get("fps")
+        given = {"axes": recipe["axes"], **({"fps": fps} if fps else {})}
+        movie = Movie(**layer_arguments(source, given))
         if recipe.get("stabilise"):
             self._messages.warn(
                 ("stabilised",),
@@ -333,6 +334,7 @@ class MeasuredMotion(MeasuringWidget):
         if self._closed or self._filling:
             return
         by_hand = self.magnified is None
+        self._show_rate([] if self.layer.value is None else [self.layer.value])
         fields = self._fields
         layer = self.layer.value
         fields.show_what_applies(axes=by_hand and layer is not None and layer.ndim != 3)
