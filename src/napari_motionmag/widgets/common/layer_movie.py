@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_motionmag.magnification.layer import source_of
+from napari_motionmag.magnification.layer import source_is_known, source_of
 from napari_motionmag.movie.layer_traits import FPS_KEY, layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 
@@ -45,12 +45,6 @@ def given_by_user(layer, axes: str) -> list[str]:
     return given if typed_rate(layer) is None else [*given, "fps"]
 
 
-def source_in(viewer, layer):
-    """Return the layer that a magnified layer was made of; None when it is not in the viewer."""
-    source = source_of(layer)
-    return source if source is not None and source in viewer.layers else None
-
-
 def record_rate(viewer, layer, fps: float) -> None:
     """Record the frame rate that a user typed, for a movie and all that was made of it.
 
@@ -64,17 +58,29 @@ def record_rate(viewer, layer, fps: float) -> None:
     """
     origin = _origin(layer)
     for other in {layer, origin, *(one for one in viewer.layers if _origin(one) is origin)}:
-        metadata = {key: value for key, value in other.metadata.items() if key != FPS_KEY}
-        if fps > 0:
-            metadata[FPS_KEY] = float(fps)
-        if metadata != other.metadata:
-            other.metadata = metadata
+        if (typed_rate(other) or 0) != fps:
+            metadata = {key: value for key, value in other.metadata.items() if key != FPS_KEY}
+            other.metadata = metadata | ({FPS_KEY: float(fps)} if fps else {})
 
 
 def _origin(layer):
     while (source := source_of(layer)) is not None:
         layer = source
     return layer
+
+
+def open_source(viewer, magnified):
+    """Return the layer in a viewer that a magnified layer was made of, or None.
+
+    By identity, whatever the layers are called now. A magnified layer that was not made in this
+    session names its source in its metadata: then the one layer of that name is returned.
+    """
+    if source_is_known(magnified):
+        source = source_of(magnified)
+        return source if source in viewer.layers else None
+    name = (magnified.metadata.get("napari_motionmag") or {}).get("source")
+    named = [layer for layer in viewer.layers if layer.name == name and layer is not magnified]
+    return named[0] if named else None  # napari gives no name twice
 
 
 def suggestion_of(layer) -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_motionmag.widgets.common.layer_movie import source_in
+from napari_motionmag.widgets.common.layer_movie import open_source
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 PLUGIN, TITLE = "napari-motionmag", "Magnify motion"
@@ -39,8 +39,7 @@ def fill_band(
         As of `magnify`.
     """
     widget = magnify_dock(viewer)
-    source = source_in(viewer, layer)
-    movie = layer if source is None else source
+    movie = open_source(viewer, layer) or layer
     if movie in widget.layer.choices:
         widget.layer.value = movie
     widget.mode.value = "temporal"
