@@ -14,12 +14,13 @@ from qtpy.QtWidgets import QFileDialog, QSizePolicy
 from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.widgets.common.canvas import Canvas
+from napari_motionmag.widgets.common.jobs import Replacing
 from napari_motionmag.widgets.common.layer_movie import record_rate
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
-from napari_motionmag.widgets.common.runner import Runner
 from napari_motionmag.widgets.common.shown_frame import frame_shown
 from napari_motionmag.widgets.common.viewer import viewer_of
 
+PASSES = 3  # of a measurement over the frames, as a rule
 PAUSE_MS = 150  # after a change, before it is acted upon
 WIDTH = 340  # px
 
@@ -92,7 +93,7 @@ class MeasuringWidget(Container):
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE_MS)
         self._timer.timeout.connect(self._changed_for_good)
-        self._runner = Runner(self._busy, self._messages.warn)
+        self._runner = Replacing(self._busy, self._messages.warn)
         self._followed: list[tuple] = []
         for event in self._layer_events():
             event.connect(self._layers_changed)
@@ -200,6 +201,17 @@ class MeasuringWidget(Container):
     def _cancel(self, _=None) -> None:
         self._timer.stop()
         self._runner.cancel()
+
+    def _begin(self, work: Callable, done: Callable, title: str, movies: list[Movie]) -> None:
+        """Run ``work(progress)``, which reads the movies a few times, and show how far it is."""
+        total = PASSES * sum(movie.n_frames for movie in movies)
+        self._messages.say(f"{title}…")
+        self._runner.request(
+            lambda progress: work(lambda step, _: progress(min(step, total), total)),
+            done,
+            lambda step, _: self._messages.say(f"{title}: {min(99, 100 * step // total)} %"),
+            title=title,
+        )
 
     def _failed(self, error: Exception) -> None:
         self._messages.report(error)

@@ -16,8 +16,7 @@ from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
-from napari_motionmag.widgets.common.gl_context import make_current
-from napari_motionmag.widgets.common.jobs import Latest
+from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.layer_movie import (
     Source,
     given_by_user,
@@ -28,10 +27,10 @@ from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.common.viewer import viewer_of
+from napari_motionmag.widgets.common.viewer import make_current, viewer_of
 from napari_motionmag.widgets.compare.comparison import Comparison, Settings
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
-from napari_motionmag.widgets.frames.frame_cache import timed
+from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Result, Results
 from napari_motionmag.widgets.magnify import arguments as parameters
 from napari_motionmag.widgets.magnify.devices import find_devices
@@ -74,7 +73,7 @@ class MagnifyWidget(Container):
         self._messages = Messages(self._fields.status)
         self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
         self._whole = WholeMovies(self._results, self._messages, self._set_busy)
-        self._latest = Latest(self._drawn)
+        self._latest = LatestOnly(self._drawn)
         self._slow = SlowFrames()
         removing = partial(make_current, self.native)
         settings = Settings(
@@ -101,7 +100,7 @@ class MagnifyWidget(Container):
             When the movie or a parameter does not do.
         """
         layer, shown, place = self._planned()
-        timed(shown, place)  # a bad frame is found before anything is changed
+        time_frame(shown, place)  # a bad frame is found before anything is changed
         self._timer.stop()
         return self._show(layer, shown).layer
 
@@ -329,7 +328,7 @@ class MagnifyWidget(Container):
             self._messages.report(error)
             return
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._latest.request(("show", layer, shown, place), lambda: timed(shown, place))
+        self._latest.request(("show", layer, shown, place), lambda: time_frame(shown, place))
 
     def _drawn(self, request, seconds, error) -> None:
         task, layer, shown, place = request
@@ -352,7 +351,7 @@ class MagnifyWidget(Container):
         elif self._slow.suspects(seconds):
             # the first frame loads the network, too: the next one tells how fast scrubbing is
             after = ((place[0] + 1) % shown.movie.n_frames, place[1])
-            self._latest.request(("time", layer, shown, after), lambda: timed(shown, after))
+            self._latest.request(("time", layer, shown, after), lambda: time_frame(shown, after))
 
     def _show(self, layer, shown) -> Result:
         with self._adding():

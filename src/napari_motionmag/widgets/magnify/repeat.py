@@ -12,13 +12,13 @@ from napari_motionmag.magnification.recipe import is_magnified, recipe_of, repea
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.temporal import TemporalOperator
-from napari_motionmag.widgets.common.jobs import Latest
+from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
 from napari_motionmag.widgets.common.viewer import viewer_of
-from napari_motionmag.widgets.frames.frame_cache import timed
+from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Results
 from napari_motionmag.widgets.magnify.dock import WIDTH
 
@@ -63,7 +63,7 @@ class RepeatWidget(Container):
         self.native.setMinimumWidth(WIDTH)
         self._messages = Messages(self.status)
         self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
-        self._latest = Latest(self._drawn)
+        self._latest = LatestOnly(self._drawn)
         self._copies: list[_Copy] = []
         self._closed = False
         self._connect()
@@ -78,7 +78,7 @@ class RepeatWidget(Container):
             When the recipe does not fit.
         """
         request, shown, place = self._planned()
-        timed(shown, place)
+        time_frame(shown, place)
         return self._show(request[0], shown)
 
     def script(self) -> str:
@@ -164,7 +164,7 @@ class RepeatWidget(Container):
             self._messages.report(error)
             return
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._latest.request((request[0], shown, place), lambda: timed(shown, place))
+        self._latest.request((request[0], shown, place), lambda: time_frame(shown, place))
 
     def _drawn(self, request, seconds, error) -> None:
         on, shown, place = request

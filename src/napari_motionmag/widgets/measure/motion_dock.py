@@ -16,7 +16,6 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.motion_maps import reads
 from napari_motionmag.widgets.common.dock import WIDTH, MeasuringWidget
-from napari_motionmag.widgets.common.jobs import steps_of
 from napari_motionmag.widgets.common.layer_movie import open_source, suggestion_of
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
@@ -247,10 +246,9 @@ class MeasuredMotion(MeasuringWidget):
         self._messages.say(f"{title}…")
         self._working_on = asked.layer
         self._runner.request(
-            lambda cancelled: steps_of(work, cancelled),
+            work,
             self._when_done(take),
-            lambda step: self._messages.say(f"{title}: {step} of {total} frames read"),
-            total=total,
+            lambda step, total: self._messages.say(f"{title}: {step} of {total} frames read"),
             title=title,
         )
 
