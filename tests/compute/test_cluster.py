@@ -1,14 +1,13 @@
 """Results of magnify() on a dask.distributed cluster of processes."""
 
 import os
-import sys
 import pickle
 import signal
+import sys
 import time
 
 import cloudpickle
 import dask
-import cloudpickle
 import numpy as np
 import pytest
 

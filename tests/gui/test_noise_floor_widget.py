@@ -210,7 +210,7 @@ def test_without_a_rate_or_a_movie(viewer, dock, notifications):
     assert [severity for severity, _ in notifications()] == ["error", "error"]
 
 
-def test_colour_and_a_source_that_was_renamed(viewer, method, dock, finished):
+def test_colour_and_a_source_that_was_closed(viewer, method, dock, finished):
     data = half_moving(dtype=np.float32)[..., np.newaxis] / 1000 * np.ones(3, np.float32)
     movie = add_movie(viewer, data, rgb=True, contrast_limits=None)
     widget = dock()
@@ -218,6 +218,37 @@ def test_colour_and_a_source_that_was_renamed(viewer, method, dock, finished):
     finished(widget)
     assert named(viewer, "largest")[0].data.shape == SHAPE[1:]
     widget.like.value = viewer.add_layer(magnify_layer(movie, 4, method="pixels"))
-    movie.name = "other"
+    viewer.layers.remove(movie)
     widget.measure()
-    assert "renamed" in widget.status.value
+    assert "is not open" in widget.status.value
+
+
+def test_the_source_is_known_whatever_its_name(viewer, method, dock, finished):
+    movie = add_movie(viewer)
+    magnified = viewer.add_layer(magnify_layer(movie, 4, method="pixels"))
+    movie.name = "renamed"
+    other = add_movie(viewer, half_moving(1))  # has the name that the source had
+    widget = dock()
+    widget.like.value = magnified
+    assert widget.asked().layer is movie
+    viewer.layers.remove(movie)
+    with pytest.raises(ValueError, match="not open"):
+        widget.asked()
+    assert other in viewer.layers
+
+
+def test_a_stabilised_layer_is_measured_and_a_copy_names_its_source(viewer, method, dock, finished):
+    movie = add_movie(viewer)
+    magnified = viewer.add_layer(
+        magnify_layer(movie, 4, method="pixels", stabilise={"model": "translation"})
+    )
+    copied = viewer.add_image(magnified.data, name="copy", metadata=dict(magnified.metadata))
+    widget = dock()
+    widget.like.value = magnified
+    widget.measure()
+    finished(widget)
+    assert named(viewer, "largest")
+    assert "stabilised" in widget.status.value
+    widget.like.value = copied
+    assert widget.asked().layer is movie
+    assert "not made in this session" in widget.status.value

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from motion import fourier_shift, smooth_texture
 
-from napari_motionmag import Movie, magnify, views
+from napari_motionmag import Movie, magnify, magnify_layer, views
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 from napari_motionmag.widgets.measure.spectrum import SpectrumWidget
 
@@ -99,6 +99,19 @@ def test_use_this_band(viewer, dock, click, qtbot):
     click(dock, "use_band")
     assert (magnify_dock.band_low.value, magnify_dock.band_high.value) == (5, 6)
     assert len([w for w in docks if isinstance(w, MagnifyWidget)]) == 1
+
+
+def test_the_band_of_a_magnified_movie_is_for_its_source(viewer, dock, fork, click, method):
+    source = viewer.layers["fork"]
+    magnified = viewer.add_layer(magnify_layer(source, 4, method="pixels"))
+    source.name = "renamed"
+    viewer.add_image(fork, name="fork", scale=source.scale, units=source.units)
+    dock.layer.value = magnified
+    dock.band_low.value, dock.band_high.value = 5, 6
+    click(dock, "use_band")
+    docks = viewer.window.dock_widgets.values()
+    (magnify_dock,) = [w for w in docks if isinstance(w, MagnifyWidget)]
+    assert magnify_dock.layer.value is source
 
 
 def test_a_band_that_is_none_is_refused(viewer, dock, click, notifications):

@@ -208,9 +208,192 @@ def test_parts_of_frames_are_read_as_numpy_would(tmp_path):
     for compression in (None, "zlib"):
         path, data = tmp_path / f"{compression}.tif", noise((6, 2, 8, 9))
         tifffile.imwrite(path, data, compression=compression, metadata={"axes": "TCYX"})
-        lazy = open_movie(path).data
+        lazy = open_movie(path).as_dask()
         for index in (np.s_[3], np.s_[1:5:2, 1, 2:4], np.s_[-1, :, ::-1], np.s_[..., 3]):
             np.testing.assert_array_equal(lazy[index].compute(), data[index])
+
+
+# what is missing or wrong in the files of others
+
+
+def patched(path, old, new):
+    """Replace text of the OME-XML by text of the same length."""
+    content = path.read_bytes()
+    old, new = old.encode(), new.encode()
+    assert content.count(old) == 1
+    assert len(old) == len(new)
+    path.write_bytes(content.replace(old, new))
+
+
+def claiming(path, data, **sizes):
+    """Write an OME-TIFF whose metadata claim other sizes than it has."""
+    ome(path, data, "TYX", **SIZES)
+    with tifffile.TiffFile(path) as file:
+        xml = file.ome_metadata
+    for name, size in sizes.items():
+        before, after = xml.split(f' {name}="')
+        xml = f'{before} {name}="{size}"{after[after.index(chr(34)) + 1 :]}'
+    tifffile.imwrite(path, data, description=xml.encode(), metadata=None, photometric="minisblack")
+
+
+SIZES = {"PhysicalSizeX": 0.125, "PhysicalSizeY": 0.125, "TimeIncrement": 0.05}
+
+
+def test_a_recording_that_stopped_has_the_frames_that_are_there(tmp_path):
+    path, data = tmp_path / "film.ome.tif", noise((8, 9, 10))
+    claiming(path, data, SizeT=20, PlaneCount=20)
+    with pytest.warns(UserWarning, match=r"film\.ome\.tif: promises 20 frames and has 8 whole"):
+        movie = open_movie(path)
+    assert movie.fps == 20
+    same(movie, data)
+    assert pickle.loads(pickle.dumps(movie)).shape == (8, 9, 10)
+
+
+def test_frames_that_are_not_whole_are_left_out(tmp_path):
+    path, data = tmp_path / "film.ome.tif", noise((9, 8, 9))
+    ome(path, data, "TYX")
+    patched(path, 'SizeC="1"', 'SizeC="2"')
+    patched(path, 'SizeT="9"', 'SizeT="5"')
+    with pytest.warns(UserWarning, match="promises 5 frames and has 4 whole ones"):
+        movie = open_movie(path)
+    assert movie.axes == "TCYX"
+    same(movie, data[:8].reshape(4, 2, 8, 9))
+
+
+def ome_set(folder, data):
+    """Write a set of OME-TIFF files, two frames each, the first with the metadata of all."""
+    parts = [data[k : k + 2] for k in range(0, len(data), 2)]
+    pieces = "".join(
+        f'<TiffData IFD="0" PlaneCount="2" FirstT="{2 * k}">'
+        f'<UUID FileName="part{k}.ome.tif">urn:uuid:{k}</UUID></TiffData>'
+        for k in range(len(parts))
+    )
+    t, y, x = data.shape
+    for k, part in enumerate(parts):
+        xml = (
+            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{k}">'
+            f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" '
+            f'SizeX="{x}" SizeY="{y}" SizeC="1" SizeZ="1" SizeT="{t}" TimeIncrement="0.5">'
+            f'<Channel ID="Channel:0:0"/>{pieces}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(
+            folder / f"part{k}.ome.tif",
+            part,
+            description=xml,
+            metadata=None,
+            photometric="minisblack",
+        )
+    return folder / "part0.ome.tif"
+
+
+def test_a_set_of_files_is_one_movie_and_the_missing_one_is_named(tmp_path):
+    data = noise((8, 9, 10))
+    path = ome_set(tmp_path, data)
+    movie = open_movie(path)
+    assert movie.fps == 2
+    same(movie, data)
+    (tmp_path / "part2.ome.tif").unlink()
+    with pytest.warns(UserWarning, match=r"8 frames and has 4 whole ones: part2\.ome\.tif is not"):
+        movie = open_movie(path)
+    same(movie, data[:4])
+    (tmp_path / "part1.ome.tif").unlink()
+    with pytest.warns(UserWarning, match=r"part1\.ome\.tif, part2\.ome\.tif"):
+        same(open_movie(path), data[:2])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("</OME>", "<OME>", "cannot be read"),
+        ("<TiffData ", "<TiffDataX", "cannot be read"),
+        ('SizeX="10"', 'SizeX="1_"', "cannot be read"),
+        ('SizeX="10"', 'SizeX="99"', "claim frames of 9 x 99"),
+    ],
+)
+def test_metadata_that_are_wrong_cost_no_pixels(tmp_path, old, new, problem):
+    path, data = tmp_path / "film.ome.tif", noise((8, 9, 10))
+    ome(path, data, "TYX", Description="." * 40, **SIZES)
+    patched(path, old.ljust(len(new)), new.ljust(len(old)))
+    with pytest.warns(UserWarning, match=rf"film\.ome\.tif: its OME metadata {problem}"):
+        movie = open_movie(path)
+    assert (movie.fps, movie.scale) == (None, None)
+    same(movie, data)
+
+
+@pytest.mark.parametrize(
+    ("text", "step"), [("0,125", 0.125), ("INF  ", 1), ("0.000", 1), ("nan  ", 1), ("-1.25", 1)]
+)
+def test_numbers_are_read_as_they_are_meant_or_left_out(tmp_path, text, step):
+    path, data = tmp_path / "film.ome.tif", noise((8, 9, 10))
+    ome(path, data, "TYX", **SIZES)
+    patched(path, 'PhysicalSizeX="0.125"', f'PhysicalSizeX="{text}"')
+    if step == 1:
+        with pytest.warns(UserWarning, match=r"film\.ome\.tif: PhysicalSizeX=.* is left out"):
+            movie = open_movie(path)
+    else:
+        movie = open_movie(path)
+    assert movie.scale == pytest.approx((0.05, 0.125, step))
+    patched(path, 'TimeIncrement="0.05"', 'TimeIncrement="0,05"')
+    patched(path, f'PhysicalSizeX="{text}"', 'PhysicalSizeX="0.125"')
+    assert open_movie(path).fps == 20
+    same(movie, data)
+
+
+@pytest.mark.parametrize(("old", "new"), [("SizeT", 10**7), ("SizeX", 10**9), ("SizeZ", 10**9)])
+def test_claims_are_checked_before_memory_is_taken(tmp_path, old, new):
+    import tracemalloc
+
+    path, data = tmp_path / "film.ome.tif", noise((8, 9, 10))
+    claiming(path, data, **{old: new, "PlaneCount": new})
+    tracemalloc.start()
+    with pytest.warns(UserWarning, match="its OME metadata claim"):
+        same(open_movie(path), data)
+    assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    tracemalloc.stop()
+
+
+def test_pages_that_promise_more_than_the_file_holds_are_refused(tmp_path):
+    path = tmp_path / "film.tif"
+    for compression in (None, "zlib"):
+        tifffile.imwrite(
+            path,
+            noise((3, 8, 9)),
+            compression=compression,
+            metadata=None,
+            photometric="minisblack",
+        )
+        with tifffile.TiffFile(path, mode="r+b") as file:
+            for page in file.pages:
+                page.tags["ImageWidth"].overwrite(2**30)
+        with pytest.raises(ValueError, match=r"film\.tif: a page .*promises \d+ bytes"):
+            open_movie(path)
+
+
+@pytest.mark.parametrize("kind", ["mapped", "page by page", "compressed"])
+def test_a_file_cut_off_has_the_frames_before_the_cut(tmp_path, kind):
+    path, data = tmp_path / "film.tif", noise((6, 40, 40))
+    with tifffile.TiffWriter(path) as file:
+        if kind == "page by page":
+            for frame in data:
+                file.write(frame, metadata=None, contiguous=False)
+        else:
+            compression = "zlib" if kind == "compressed" else None
+            file.write(data, compression=compression, metadata={"axes": "TYX"})
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 3 // 4])
+    with pytest.warns(UserWarning, match=r"film\.tif: (promises|its metadata do not fit)"):
+        movie = open_movie(path)
+    assert movie.n_frames >= 4
+    same(movie, data[: movie.n_frames])
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "mkfifo"), reason="has no named pipes")
+def test_a_pipe_is_refused(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "film.tif")
+    with pytest.raises(ValueError, match=r"film\.tif: is neither a file nor a folder"):
+        open_movie(tmp_path / "film.tif")
 
 
 # what we write

@@ -24,7 +24,7 @@ def test_a_bare_array_with_named_axes(tmp_path):
     array[:] = data
     movie = open_movie(tmp_path / "film.zarr")
     assert movie.axes == "CTYX"
-    assert isinstance(movie.data, zarr.Array)
+    assert isinstance(movie.data.array, zarr.Array)
     np.testing.assert_array_equal(movie.read(1, {"C": 3}), data[3, 1])
 
 
@@ -74,6 +74,88 @@ def test_ome_zarr_04_with_scales_of_level_and_image(tmp_path):
     np.testing.assert_array_equal(movie.read(3, {"Z": 2}), data[3, 2])
     inner = open_movie(tmp_path / "film.zarr" / "fine", axes="TZYX")
     assert inner.shape == data.shape
+
+
+@pytest.mark.parametrize(
+    ("transformation", "said"),
+    [
+        ({"type": "scale", "path": "scale.bin"}, "calibration cannot be read"),
+        ({"type": "scale", "scale": [0.0, 1, 1]}, "scale of T=0.0"),
+        ({"type": "scale", "scale": [1, 1]}, "calibration cannot be read"),
+        ({"type": "scale", "scale": ["a", 1, 1]}, "calibration cannot be read"),
+        ({}, "calibration cannot be read"),
+    ],
+)
+def test_a_scale_that_is_none_costs_no_pixels(tmp_path, transformation, said):
+    data = noise((4, 5, 6))
+    ome_04(
+        tmp_path / "film.zarr",
+        data,
+        axes=[
+            {"name": name, "unit": unit}
+            for name, unit in zip("tyx", ("second", "", ""), strict=True)
+        ],
+        datasets=[{"path": "fine", "coordinateTransformations": [transformation]}],
+    )
+    with pytest.warns(UserWarning, match=f"film.zarr: .*{said}.* left out"):
+        movie = open_movie(tmp_path / "film.zarr")
+    assert (movie.axes, movie.fps) == ("TYX", None)
+    np.testing.assert_array_equal(movie.as_dask().compute(), data)
+
+
+def test_the_first_ome_zarr_had_five_axes_without_names(tmp_path):
+    data = noise((4, 1, 2, 5, 6))
+    ome_04(tmp_path / "film.zarr", data, datasets=[{"path": "fine"}])
+    assert open_movie(tmp_path / "film.zarr").axes == "TCZYX"
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("order", ["txy", "yxt"])
+def test_what_xarray_writes_keeps_names_and_coordinates(tmp_path, zarr_format, order):
+    xarray = pytest.importorskip("xarray")
+    data = xarray.DataArray(
+        noise((4, 5, 6)),
+        dims=("time", "y", "x"),
+        coords={"time": ("time", np.arange(4) * 20, {"units": "ms"})},
+        name="cells",
+    )
+    data = data.transpose(*({"t": "time"}.get(letter, letter) for letter in order))
+    data.to_dataset().to_zarr(tmp_path / "film.zarr", zarr_format=zarr_format)
+    movie = open_movie(tmp_path / "film.zarr")
+    assert (movie.axes, movie.fps) == (order.upper(), pytest.approx(50))
+    np.testing.assert_array_equal(movie.read(2), noise((4, 5, 6))[2])
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_missing_chunk_is_said(tmp_path, zarr_format):
+    data = noise((4, 5, 6)) + 1
+    array = zarr.create_array(
+        tmp_path / "film.zarr",
+        shape=data.shape,
+        dtype=data.dtype,
+        chunks=(1, 5, 3),
+        zarr_format=zarr_format,
+    )
+    array[:] = data
+    movie = open_movie(tmp_path / "film.zarr")
+    np.testing.assert_array_equal(movie.as_dask().compute(), data)
+    (tmp_path / "film.zarr" / ("c/2/0/1" if zarr_format == 3 else "2.0.1")).unlink()
+    np.testing.assert_array_equal(movie.read(1), data[1])
+    with pytest.warns(UserWarning, match=r"film\.zarr: chunk .*2.0.1 is not in the file"):
+        assert (movie.read(2)[:, 3:] == 0).all()
+
+
+def test_a_damaged_chunk_is_said(tmp_path):
+    save_movie(tmp_path / "film.zarr", noise((4, 5, 6)))
+    (tmp_path / "film.zarr" / "0" / "c" / "2" / "0" / "0").write_bytes(b"rubbish")
+    movie = open_movie(tmp_path / "film.zarr")
+    with pytest.raises(ValueError, match=r"film\.zarr: \[2, :, :\] cannot be read; .* damaged"):
+        movie.read(2)
+
+
+def test_black_frames_are_written_as_others(tmp_path):
+    save_movie(tmp_path / "film.zarr", np.zeros((4, 5, 6), "u2"))
+    assert (open_movie(tmp_path / "film.zarr").read(2) == 0).all()  # and nothing is missing
 
 
 def test_ome_zarr_without_time_asks(tmp_path):

@@ -3,8 +3,12 @@ import pytest
 import torch
 from motion import measured_shift
 
+from napari_motionmag.methods.learned.networks.difference import luma
+from napari_motionmag.training import scenes
 from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.light import Light
 from napari_motionmag.training.scenes import PARTS, SceneMaker
+from napari_motionmag.training.sensor import Sensor
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +147,50 @@ def test_missing_folder_is_refused(tmp_path):
         PicturePool(tmp_path / "nowhere", procedural_count=1)
     with pytest.raises(ValueError, match="no pictures found"):
         PicturePool(tmp_path, procedural_count=1)
+
+
+def test_light_changes_are_in_the_frame_and_never_magnified(pool, monkeypatch):
+    monkeypatch.setattr(scenes, "PARTS", ("static",))
+    monkeypatch.setattr(scenes, "LIT", {"static": 1.0})
+    maker = SceneMaker(pool, 64, sequences=0.0, compressed=0.0)
+    monkeypatch.setattr(Sensor, "expose", lambda sensor, clean, pattern, generator: clean)
+    batch = maker.batch(16, _generator(3))
+    assert torch.equal(batch.target, batch.b)
+    change = (batch.b - batch.a).abs().amax((1, 2, 3))
+    assert (change > 1e-6).all()
+    assert torch.allclose(batch.variation, luma(batch.b - batch.a), atol=1e-6)
+    assert not batch.motion.any()
+
+
+def test_light_moves_nothing(pool, monkeypatch):
+    """A moving sample has the magnified motion of its scene in the light of its frame."""
+    monkeypatch.setattr(scenes, "PARTS", ("background",))
+    monkeypatch.setattr(scenes, "LIT_OTHERS", 1.0)
+    lamp = Light(torch.full((2, 1, 1, 1), 0.9), torch.zeros(2, 3, 1, 1))
+    made = {}
+    for name, light in (
+        ("lit", lamp),
+        ("steady", Light(torch.ones(2, 1, 1, 1), torch.zeros(2, 3, 1, 1))),
+    ):
+        monkeypatch.setattr(Light, "random", lambda *arguments, light=light: light)
+        made[name] = SceneMaker(pool, 64, sequences=0.0).batch(2, _generator(6))
+    assert torch.allclose(made["lit"].target, 0.9 * made["steady"].target, atol=1e-6)
+    assert torch.equal(made["lit"].motion, made["steady"].motion)
+
+
+def test_filtered_samples_have_less_noise_in_their_variation(pool):
+    batch = SceneMaker(pool, 64, sequences=0.0, filtered=1.0).batch(12, _generator(2), noisy=True)
+    plain = SceneMaker(pool, 64, sequences=0.0).batch(12, _generator(2), noisy=True)
+    assert batch.filtered.all()
+    assert not plain.filtered.any()
+    assert torch.equal(plain.later, plain.b)
+    assert torch.equal(batch.b, plain.b)
+    for sample in range(12):
+        less = (batch.later - batch.a)[sample].std()
+        assert less < (plain.later - plain.a)[sample].std()
+
+
+def test_limits_of_factor_and_motion(pool):
+    maker = SceneMaker(pool, 64, sequences=0.0, smallest=0.15, largest_factor=100.0)
+    factors = torch.cat([maker.batch(16, _generator(k)).factor for k in range(6)])
+    assert factors.abs().max() <= 100

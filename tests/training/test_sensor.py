@@ -88,3 +88,17 @@ def test_log_uniform():
     assert values.min() >= 0.0099
     assert values.max() <= 10.01
     assert abs((values < 10**-0.5).double().mean().item() - 0.5) < 0.02
+
+
+def test_compressed_cameras():
+    generator = torch.Generator().manual_seed(0)
+    grey = torch.arange(200) % 2 == 0
+    sensor = Sensor.random(200, grey, generator, perfect=1.0, compressed=0.5)
+    assert 0.4 < (sensor.quality > 0).double().mean() < 0.6
+    clean = torch.rand(200, 1, 32, 32, generator=generator).expand(-1, 3, -1, -1)
+    frames = sensor.expose(clean, torch.zeros_like(clean), generator)
+    changed = (frames != clean).flatten(1).any(1)
+    assert torch.equal(changed, sensor.quality > 0)
+    assert torch.equal(frames[grey][:, :1].expand(-1, 3, -1, -1), frames[grey])
+    one = sensor.only(int(changed.nonzero()[0]), repeats=2)
+    assert one.quality.tolist() == [one.quality[0].item()] * 2

@@ -12,7 +12,14 @@ from napari_motionmag.methods.learned import weights
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.scenes import SceneMaker
-from napari_motionmag.training.train import Settings, Trainer, main, pick_device, run
+from napari_motionmag.training.train import (
+    Settings,
+    Trainer,
+    fastest_threads,
+    main,
+    pick_device,
+    run,
+)
 
 SMALL = {"half": 8, "quarter": 8, "eighth": 8, "context": 4, "drawing": (8, 8, 8, 8)}
 
@@ -48,8 +55,35 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config, o
     run(second)
     for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
         assert torch.equal(a, b)
-    if model == "oh2018":
-        assert torch.equal(whole.head.weight, second.head.weight)
+
+
+def test_a_run_is_resumed_in_another_precision(tmp_path):
+    settings = _settings(model="oh2018", config={"decoder_blocks": 1}, optimiser="muon", steps=4)
+    first = Trainer(tmp_path, settings, precision=torch.bfloat16)
+    assert first.maker.largest_factor == 100
+    for _ in range(2):
+        first.train_step()
+    first.save()
+    second = Trainer(tmp_path, settings, precision=torch.float32)
+    assert second.step == 2
+    assert second.maker.largest_factor == 1000
+    for a, b in zip(first.network.parameters(), second.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+    run(second)
+    assert second.step == 4
+    network, card = weights.load(second.weights)
+    assert card["steps"] == 4
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+def test_oh2018_starts_as_the_linear_method_when_asked(tmp_path):
+    made = {"model": "oh2018", "config": None}
+    network = Trainer(tmp_path / "linear", _settings(**made, start="linear")).network
+    assert not network.decoder.fusion[0].second.weight.any()
+    network = Trainer(tmp_path / "random", _settings(**made)).network
+    assert network.decoder.fusion[0].second.weight.any()
+    with pytest.raises(ValueError, match="--start linear is for oh2018"):
+        main([str(tmp_path), "--model", "difference", "--start", "linear", "--steps", "1"])
 
 
 @pytest.mark.parametrize("model", ["difference", "oh2018"])
@@ -61,6 +95,16 @@ def test_training_learns_a_batch(tmp_path, monkeypatch, model):
     monkeypatch.setattr(trainer, "batch", lambda number: batch)
     course = [trainer.train_step()["relative"] for _ in range(60)]
     assert max(course[-5:]) < 0.92 * course[0]
+
+
+def test_the_fastest_number_of_threads_is_taken():
+    before = torch.get_num_threads()
+    try:
+        count = fastest_threads(torch.float32)
+        assert 1 <= count <= os.cpu_count()
+        assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_files_of_a_run(tmp_path):
@@ -79,16 +123,16 @@ def test_files_of_a_run(tmp_path):
         assert min(curve.size) > 300
 
 
-def test_oh2018_loss_has_the_papers_four_terms_and_two():
+def test_oh2018_loss_has_the_papers_four_terms_and_structure():
     pool = PicturePool(procedural_count=4, seed=0)
     generator = torch.Generator().manual_seed(0)
     batch = SceneMaker(pool, 32).batch(2, generator)
-    network, head = weights.build("oh2018", {"decoder_blocks": 5}), losses.MotionHead()
-    total, terms = losses.oh2018_losses(network, batch, generator, head)
+    network = weights.build("oh2018", {"decoder_blocks": 5})
+    total, terms = losses.oh2018_losses(network, batch, generator)
     regularisers = {"texture", "texture_perturbed", "shape_perturbed"}
-    assert set(terms) == {"image", "relative", "structure", "motion"} | regularisers
-    rest = 0.1 * sum(terms[name] for name in regularisers)
-    rest += 0.5 * terms["structure"] + 0.3 * terms["motion"]
+    assert set(terms) == {"image", "relative", "structure"} | regularisers
+    rest = sum(weight * terms[name] for name, weight in losses.REGULARISERS.items())
+    rest += 0.5 * terms["structure"]
     assert torch.isclose(total, terms["relative"] + rest)
     assert all(value > 0 for value in terms.values())
 

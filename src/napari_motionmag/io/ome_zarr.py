@@ -1,21 +1,27 @@
-"""Zarr arrays and OME-Zarr images (0.4, 0.5), read lazily."""
+"""Zarr arrays, OME-Zarr images (0.1 to 0.5) and arrays that xarray wrote, read lazily."""
 
 from __future__ import annotations
 
+import itertools
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import dask.array as da
 import numpy as np
 
+from napari_motionmag.io.array_like import ArrayLike, Reordered, whole_index
 from napari_motionmag.io.formats import Found
+from napari_motionmag.io.ome_xml import calibration_of, positive_number
 from napari_motionmag.io.reader import axes_of
+from napari_motionmag.movie.axes import letter_of
+from napari_motionmag.movie.labelled import regular_step
 from napari_motionmag.movie.units import metres, seconds, short_name
 
 KEY = "napari_motionmag"
 
 
 def import_zarr():
+    """Return the module ``zarr``, or raise ImportError that names the extra."""
     try:
         import zarr
     except ImportError:
@@ -25,8 +31,69 @@ def import_zarr():
     return zarr
 
 
+class ZarrFrames(ArrayLike):
+    """A zarr array that says which of its chunks are not there.
+
+    Parameters
+    ----------
+    path : Path
+        Store, for messages.
+    array : zarr.Array
+    """
+
+    def __init__(self, path: Path, array):
+        self.path = path
+        self.array = array
+        self.shape = tuple(array.shape)
+        self.dtype = np.dtype(array.dtype)
+        self.chunks = tuple(array.chunks)
+        self._warned = False
+
+    def __getitem__(self, index) -> np.ndarray:
+        index = whole_index(index, self.ndim)
+        try:
+            block = np.asarray(self.array[index])
+        except (MemoryError, IndexError):
+            raise
+        except Exception as error:  # codecs raise whatever damaged bytes lead them to
+            place = ", ".join(_text(where) for where in index)
+            raise ValueError(
+                f"{self.path}: [{place}] cannot be read; the file is damaged: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if not self._warned:
+            self._warn_of_missing_chunks(index)
+        return block
+
+    def _warn_of_missing_chunks(self, index: tuple) -> None:
+        folder = getattr(self.array.store, "root", None)
+        if folder is None:
+            return
+        metadata = self.array.metadata
+        grid = getattr(metadata, "chunk_grid", None)
+        sizes = metadata.chunks if grid is None else grid.chunk_shape
+        places = []
+        for where, size, length in zip(index, sizes, self.shape, strict=True):
+            numbers = np.atleast_1d(np.arange(length)[where])
+            places.append(sorted({int(number) // size for number in numbers}))
+        for place in itertools.product(*places):
+            key = metadata.encode_chunk_key(place)
+            if not Path(folder, self.array.path, key).exists():
+                self._warned = True
+                warnings.warn(
+                    f"{self.path}: chunk {key} is not in the file; it reads as "
+                    f"{metadata.fill_value}, as do others that are missing",
+                    stacklevel=4,
+                )
+                return
+
+
+def _text(where) -> str:
+    return ":" if where == slice(None) else str(where)
+
+
 def read_zarr(path: Path) -> Found:
-    """Open a zarr array, or the finest level of an OME-Zarr image.
+    """Open a zarr array, the finest level of an OME-Zarr image, or the array of an xarray group.
 
     Parameters
     ----------
@@ -42,53 +109,88 @@ def read_zarr(path: Path) -> Found:
         node = zarr.open(path, mode="r")
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: not a readable zarr store: {error}") from error
-    attributes = dict(node.attrs)
     if isinstance(node, zarr.Array):
-        return _read_array(path, node)
-    ome = attributes.get("ome", attributes)  # 0.5 has a key of its own, 0.4 had not
-    if not ome.get("multiscales"):
-        inside = ", ".join(sorted(f"{path / name}" for name in node)[:6]) or "nothing"
-        raise ValueError(f"{path}: is no OME-Zarr image; open one of what is inside: {inside}")
-    return _read_image(path, node, ome["multiscales"][0], attributes.get(KEY, {}))
+        return _read_array(path, node, {})
+    attributes = dict(node.attrs)
+    ome = attributes.get("ome", attributes)  # 0.5 has a key of its own, older versions have none
+    if ome.get("multiscales"):
+        return _read_image(path, node, ome["multiscales"][0], attributes.get(KEY, {}))
+    arrays = dict(node.arrays())
+    movies = [name for name, array in arrays.items() if array.ndim >= 3]
+    if len(movies) == 1 and _names(arrays[movies[0]]):
+        return _read_array(path, arrays[movies[0]], arrays)
+    inside = ", ".join(sorted(f"{path / name}" for name in node)[:6]) or "nothing"
+    raise ValueError(f"{path}: is no OME-Zarr image; open one of what is inside: {inside}")
 
 
-def _read_array(path: Path, array) -> Found:
+def _names(array) -> list[str]:
+    """Return the names of the axes of an array, as zarr 3 or xarray keep them, or nothing."""
     names = getattr(array.metadata, "dimension_names", None)
-    if not names or None in names:
-        return Found(array)
-    axes, hint = axes_of("".join(map(_letter, names)), path, array.shape)
-    return Found(array, axes, hint=hint)
+    names = names or array.attrs.get("_ARRAY_DIMENSIONS") or ()
+    return [str(name) for name in names] if None not in names else []
 
 
-def _letter(name: str) -> str:
-    short = {"time": "T", "channel": "C"}.get(str(name).lower(), str(name).upper())
-    return short if len(short) == 1 else "Q"
+def _read_array(path: Path, array, beside: Mapping) -> Found:
+    """Return an array, calibrated by the coordinates `beside` it."""
+    names, frames = _names(array), ZarrFrames(path, array)
+    if len(names) != array.ndim:
+        return Found(frames)
+    letters = "".join(map(letter_of, names))
+    axes, hint = axes_of(letters, path, array.shape)
+    steps, fps = {}, None
+    for letter, name in zip(axes or letters, names, strict=True):
+        if name not in beside or beside[name].ndim != 1:
+            continue
+        step, unit = regular_step(np.asarray(beside[name]), beside[name].attrs.get("units"))
+        if letter == "T":
+            fps = None if step is None or seconds(unit) is None else 1 / (step * seconds(unit))
+        elif step is not None and metres(unit) is not None:
+            steps[letter] = (step, unit)
+    return Found(frames, axes, fps, steps, hint)
 
 
 def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> Found:
     level = multiscale["datasets"][0]
     array = group[level["path"]]
-    entries = multiscale.get("axes") or []
+    entries = multiscale.get("axes") or (list("tczyx") if array.ndim == 5 else [])
     names = [entry["name"] if isinstance(entry, Mapping) else entry for entry in entries]
-    letters = "".join(map(_letter, names))
-    factors = np.ones(array.ndim)
+    letters = "".join(map(letter_of, names))
+    calibration = calibration_of(
+        path, lambda: _calibration(path, letters, entries, level, multiscale)
+    )
+    data = ZarrFrames(path, array)
+    if own.get("samples") and "C" in letters:
+        # colors are a channel axis in OME-Zarr; give them back where they were
+        order = [axis for axis, letter in enumerate(letters) if letter != "C"]
+        data = Reordered(data, [*order, letters.index("C")])
+        letters = letters.replace("C", "") + "S"
+    if len(letters) != data.ndim:
+        return Found(data, **calibration)
+    axes, hint = axes_of(letters, path, data.shape)
+    return Found(data, axes, hint=hint, **calibration)
+
+
+def _calibration(
+    path: Path, letters: str, entries: list, level: Mapping, multiscale: Mapping
+) -> dict:
+    """Return fps and steps of an OME-Zarr image; what is no number is left out with a warning."""
+    factors = np.ones(len(letters))
     for part in (level, multiscale):
         for transformation in part.get("coordinateTransformations", []):
             if transformation["type"] == "scale":
-                factors = factors * transformation["scale"]
+                if "scale" not in transformation:
+                    raise ValueError("the scale is kept in a file of its own")
+                factors = factors * np.asarray(transformation["scale"], np.float64)
     steps, fps = {}, None
-    for letter, entry, factor in zip(letters, entries, factors, strict=False):
+    for letter, entry, factor in zip(letters, entries, factors, strict=True):
         unit = short_name(entry.get("unit", "pixel")) if isinstance(entry, Mapping) else "pixel"
+        if seconds(unit) is None and metres(unit) is None:
+            continue
+        step = positive_number(path, f"scale of {letter}", float(factor))
+        if step is None:
+            continue
         if letter == "T" and seconds(unit) is not None:
-            fps = 1 / (float(factor) * seconds(unit))
+            fps = 1 / (step * seconds(unit))
         elif metres(unit) is not None:
-            steps[letter] = (float(factor), unit)
-    data = array
-    if own.get("samples") and "C" in letters:
-        # colours are a channel axis in OME-Zarr; give them back where they were
-        data = da.moveaxis(da.from_zarr(array), letters.index("C"), -1)
-        letters = letters.replace("C", "") + "S"
-    if len(letters) != data.ndim:
-        return Found(data, fps=fps, steps=steps)
-    axes, hint = axes_of(letters, path, tuple(data.shape))
-    return Found(data, axes, fps, steps, hint)
+            steps[letter] = (step, unit)
+    return {"fps": fps, "steps": steps}

@@ -53,6 +53,8 @@ def open_movie(
     kind = format_of(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
+    if not (path.is_file() or path.is_dir()):
+        raise ValueError(f"{path}: is neither a file nor a folder; it cannot be read as a movie")
     found = _read(kind, path.absolute())  # workers of a cluster may run in another folder
     axes = axes or found.axes
     if axes is None:
@@ -74,7 +76,7 @@ def open_movie(
     try:
         return Movie(found.data, axes, fps, intensity_range, name=_name(path), **calibration)
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {error}") from error
 
 
 def axes_of(names: str, path: Path, shape: tuple[int, ...]) -> tuple[str | None, str]:
@@ -115,6 +117,21 @@ def _name(path: Path) -> str:
 
 
 def _read(kind: str, path: Path) -> Found:
+    try:
+        return _read_format(kind, path)
+    except (OSError, ImportError, MemoryError, Warning):
+        raise
+    except Exception as error:  # readers raise whatever damaged bytes lead them to
+        text = str(error)
+        if isinstance(error, ValueError) and text.startswith(str(path)):
+            raise
+        text = " ".join(text.split()) or "no further word"
+        raise ValueError(
+            f"{path}: not a readable {kind} file: {type(error).__name__}: {text}"
+        ) from error
+
+
+def _read_format(kind: str, path: Path) -> Found:
     # formats bring packages of their own: import the one that is needed
     if kind == "npy":
         return read_npy(path)

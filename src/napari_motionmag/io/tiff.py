@@ -6,57 +6,104 @@ import json
 import threading
 import warnings
 import weakref
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import dask.array as da
 import numpy as np
 import tifffile
-from dask.base import tokenize
 
+from napari_motionmag.io.array_like import ArrayLike, Reordered, whole_index
 from napari_motionmag.io.formats import Found
 from napari_motionmag.io.frame_stream import FrameStream
+from napari_motionmag.io.ome_xml import OmeClaims, calibration_of, positive_number
 from napari_motionmag.io.reader import axes_of
-from napari_motionmag.movie.lazy import frames_as_dask
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import metres, seconds, short_name
 
 BIG = 2**31 - 2**25  # bytes from which on a BigTIFF is written
 _OME_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
+# a page that unfolds to more bytes than this, and to more times its size, is not believed
+_LARGE_PAGE, _MOST_COMPRESSION = 2**28, 20_000
 
 
-class TiffPages:
+class TiffPages(ArrayLike):
     """The first image series of a TIFF file as an array that reads the pages it is asked for.
 
     Parameters
     ----------
     path : Path
         File to read. It stays open from the first reading on.
+    **how
+        Arguments of `tifffile.TiffFile` beside the path.
+
+    Attributes
+    ----------
+    axes : str
+        Letters of the axes, as tifffile names them.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, **how):
         self.path = path
+        self._how = how
         self._lock = threading.Lock()
+        self._reset()
         with self._open() as file:
+            if not file.series:
+                raise ValueError(f"{path}: holds no image")
+            if len(file.series) > 1:
+                warnings.warn(
+                    f"{path} holds {len(file.series)} images; the first is read", stacklevel=4
+                )
             series = file.series[0]
+            page = series.keyframe
+            _check_page(path, page, file.filehandle.size)
+            self.axes = series.axes
             self.shape = tuple(series.shape)
-            self.ndim = len(self.shape)
             self.dtype = np.dtype(series.dtype)
-            self._page_shape = tuple(series.keyframe.shape)
-            leading = self.ndim - len(self._page_shape)
-            self._page_counts = self.shape[:leading]
+            leading = self.ndim - len(page.shape)
+            self._counts = self.shape[:leading]  # of pages, along the axes that are not in one
+            whole = self.shape[leading:] == tuple(page.shape)
             # one uncompressed run of bytes can be mapped, whatever pages it is said to have
             self._offset = series.dataoffset
             self._byteorder = file.byteorder
-            whole = self.shape[leading:] == self._page_shape
-            count = int(np.prod(self._page_counts))
-            if self._offset is None and not (whole and len(series.pages) == count):
+            if self._offset is not None:
+                present = self._frames_before(file.filehandle.size)
+            elif whole and len(series.pages) == np.prod(self._counts, dtype=int):
+                present = _pages_there(series, file.filehandle).reshape(self._counts)
+            else:
                 raise ValueError(
-                    f"{path}: {len(series.pages)} pages of shape {self._page_shape} do not make "
+                    f"{path}: {len(series.pages)} pages of shape {tuple(page.shape)} do not make "
                     f"the shape {self.shape} that the file promises"
                 )
-        self._reset()
+        self._missing = ""
+        if not present.all():
+            self._leave_out(present)
+
+    def _frames_before(self, size: int) -> np.ndarray:
+        """Return which entries of the first axis lie in a file of `size` bytes."""
+        count = self.shape[0] if self.ndim else 1
+        each = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        there = (size - self._offset) // each if each else count
+        return np.arange(count) < there
+
+    def _leave_out(self, present: np.ndarray) -> None:
+        """Keep the frames before the first that is not whole, and say so."""
+        files = self._how.get("missing_files") or ()
+        because = f": {', '.join(files)} is not there" if files else ""
+        time = self.axes.find("T")
+        along = time if 0 <= time < present.ndim else 0
+        rest = tuple(axis for axis in range(present.ndim) if axis != along)
+        whole = present.all(axis=rest)
+        count = int(np.argmin(whole)) if not whole.all() else len(whole)
+        self._missing = because
+        if count < 2:
+            return  # nothing to show without them: reading says which page it is
+        warnings.warn(
+            f"{self.path}: promises {self.shape[along]} frames and has {count} whole ones"
+            f"{because}; these are read",
+            stacklevel=5,
+        )
+        self.shape = (*self.shape[:along], count, *self.shape[along + 1 :])
 
     def _reset(self) -> None:
         self._file = self._series = self._map = None
@@ -74,11 +121,11 @@ class TiffPages:
         return (str(self.path.resolve()), status.st_size, status.st_mtime_ns)
 
     def _open(self) -> tifffile.TiffFile:
-        return tifffile.TiffFile(self.path)
+        how = {key: value for key, value in self._how.items() if key != "missing_files"}
+        return tifffile.TiffFile(self.path, **how)
 
     def __getitem__(self, index) -> np.ndarray:
-        index = index if isinstance(index, tuple) else (index,)
-        index += (slice(None),) * (self.ndim - len(index))
+        index = whole_index(index, self.ndim)
         with self._lock:
             if self._offset is not None:
                 if self._map is None:
@@ -92,15 +139,30 @@ class TiffPages:
             self._file = self._open()
             weakref.finalize(self, self._file.close)
             self._series = self._file.series[0]
-        leading, rest = index[: len(self._page_counts)], index[len(self._page_counts) :]
-        wanted = np.arange(int(np.prod(self._page_counts))).reshape(self._page_counts)[leading]
-        pages = []
-        for number in wanted.ravel():
-            page = self._series.pages[int(number)]
-            if page is None:
-                raise ValueError(f"{self.path}: page {number} is missing")
-            pages.append(np.asarray(page.asarray(), self.dtype)[rest])
+        depth = len(self._counts)
+        numbers = np.arange(int(np.prod(self._counts))).reshape(self._counts)
+        numbers = numbers[tuple(slice(size) for size in self.shape[:depth])]
+        wanted = numbers[index[:depth]]
+        pages = [self._page(int(number))[index[depth:]] for number in wanted.ravel()]
         return np.stack(pages).reshape(wanted.shape + pages[0].shape)
+
+    def _page(self, number: int) -> np.ndarray:
+        page = self._series.pages[number]
+        if page is None:
+            raise ValueError(f"{self.path}: page {number} is missing{self._missing}")
+        handle = page.parent.filehandle
+        closed = handle.closed  # all but the first file of a set
+        try:
+            if closed:
+                handle.open()
+            return np.asarray(page.asarray(), self.dtype)
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders raise whatever damaged bytes lead them to
+            raise ValueError(f"{self.path}: page {number} cannot be read: {error}") from error
+        finally:
+            if closed:
+                handle.close()
 
 
 def read_tiff(path: Path) -> Found:
@@ -115,27 +177,56 @@ def read_tiff(path: Path) -> Found:
     Found
         With axes, frame interval and pixel size from OME-XML or ImageJ metadata.
     """
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        _check_page(path, page, file.filehandle.size)
+        _check_codec(path, page)
+        how = {}
+        if file.is_ome:
+            claims = OmeClaims.check(path, file.ome_metadata, page.shape, lambda: len(file.pages))
+            how = claims.how
+            calibration = claims.calibration
+        else:
+            calibration = _calibration(path, file)
     try:
-        with tifffile.TiffFile(path) as file:
-            if not file.series:
-                raise ValueError(f"{path}: holds no image")
-            if len(file.series) > 1:
-                warnings.warn(
-                    f"{path} holds {len(file.series)} images; the first is read", stacklevel=4
-                )
-            series = file.series[0]
-            _check_codec(path, series.keyframe)
-            names = series.axes
-            calibration = _calibration(file)
-        pages = TiffPages(path)
-    except (tifffile.TiffFileError, ElementTree.ParseError) as error:
-        raise ValueError(f"{path}: not a readable TIFF file: {error}") from error
-    data = frames_as_dask(pages, names, pages.dtype, f"tiff-{tokenize(pages)}")
+        pages = TiffPages(path, **how)
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        warnings.warn(
+            f"{path}: its metadata do not fit its pages ({error}); pages are read one after "
+            "another, without axes",
+            stacklevel=4,
+        )
+        pages = TiffPages(path, is_ome=False, is_imagej=False, is_shaped=False)
+    names, data = pages.axes, pages
     if "S" in names and not names.endswith("S"):  # planes of samples one after another
-        data = da.moveaxis(data, names.index("S"), -1)
+        order = [axis for axis, name in enumerate(names) if name != "S"]
+        data = Reordered(data, [*order, names.index("S")])
         names = names.replace("S", "") + "S"
     axes, hint = axes_of(names, path, tuple(data.shape))
     return Found(data, axes, hint=hint, **calibration)
+
+
+def _pages_there(series: tifffile.TiffPageSeries, handle: tifffile.FileHandle) -> np.ndarray:
+    """Return which pages of a series are there, with all their pixels."""
+    there = np.array([page is not None for page in series.pages])
+    for number in np.flatnonzero(there)[::-1]:  # what is cut off is missing at the end
+        page = series.pages[int(number)]
+        ends = [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        if page.parent.filehandle is not handle or max(ends, default=0) <= handle.size:
+            break
+        there[number] = False
+    return there
+
+
+def _check_page(path: Path, page: tifffile.TiffPage, size: int) -> None:
+    """Raise ValueError when a page promises more pixels than its bytes can hold."""
+    stored = sum(page.databytecounts)
+    if page.compression == 1 and page.nbytes > size:
+        raise ValueError(
+            f"{path}: a page promises {page.nbytes} bytes of pixels, the file has {size}"
+        )
+    if page.nbytes > max(_LARGE_PAGE, _MOST_COMPRESSION * min(stored, size)):
+        raise ValueError(f"{path}: a page of {stored} bytes promises {page.nbytes} bytes of pixels")
 
 
 def _check_codec(path: Path, page: tifffile.TiffPage) -> None:
@@ -147,74 +238,47 @@ def _check_codec(path: Path, page: tifffile.TiffPage) -> None:
         )
 
 
-def _calibration(file: tifffile.TiffFile) -> dict:
+def _calibration(path: Path, file: tifffile.TiffFile) -> dict:
     """Return fps and steps, from the richest metadata that the file has."""
-    if file.ome_metadata:
-        return _ome_calibration(file.ome_metadata)
-    if file.imagej_metadata:
-        return _imagej_calibration(file.imagej_metadata, file.pages.first)
-    if file.shaped_metadata:
-        fps = file.shaped_metadata[0].get("fps")
-        return {"fps": float(fps)} if isinstance(fps, int | float) and fps > 0 else {}
-    return {}
 
-
-def _ome_calibration(xml: str) -> dict:
-    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
-    if pixels is None:
+    def read() -> dict:
+        if file.imagej_metadata:
+            return _imagej_calibration(path, file.imagej_metadata, file.pages.first)
+        if file.shaped_metadata:
+            fps = positive_number(path, "fps", file.shaped_metadata[0].get("fps"))
+            return {} if fps is None else {"fps": fps}
         return {}
-    steps = {}
-    for letter in "ZYX":
-        size = pixels.get(f"PhysicalSize{letter}")
-        if size is not None and float(size) > 0:
-            # the schema makes micrometres the default
-            unit = short_name(pixels.get(f"PhysicalSize{letter}Unit", "um"))
-            steps[letter] = (float(size), unit)
-    interval = _ome_interval(pixels)
-    return {"fps": 1 / interval if interval else None, "steps": steps}
+
+    return calibration_of(path, read)
 
 
-def _ome_interval(pixels: ElementTree.Element) -> float | None:
-    """Return seconds between frames, as said or from the times of the planes."""
-    said = pixels.get("TimeIncrement")
-    unit = seconds(pixels.get("TimeIncrementUnit", "s"))
-    if said is not None and unit is not None and float(said) > 0:
-        return float(said) * unit
-    times = {}
-    for plane in pixels.iterfind("{*}Plane"):
-        unit = seconds(plane.get("DeltaTUnit", "s"))
-        first = plane.get("TheZ", "0") == "0" and plane.get("TheC", "0") == "0"
-        if first and plane.get("DeltaT") is not None and unit is not None:
-            times[int(plane.get("TheT", "0"))] = float(plane.get("DeltaT")) * unit
-    if len(times) < 2:
-        return None
-    first, last = min(times), max(times)
-    interval = (times[last] - times[first]) / (last - first)
-    return interval if interval > 0 else None
-
-
-def _imagej_calibration(metadata: Mapping, page: tifffile.TiffPage) -> dict:
+def _imagej_calibration(path: Path, metadata: Mapping, page: tifffile.TiffPage) -> dict:
     steps = {}
     unit = short_name(metadata.get("unit", "pixel"))
     if metres(unit) is not None:
         for letter, tag in (("X", "XResolution"), ("Y", "YResolution")):
             if tag in page.tags:
                 pixels, length = page.tags[tag].value
-                if pixels and length:
-                    steps[letter] = (length / pixels, unit)
-        if metadata.get("spacing"):
-            steps["Z"] = (abs(float(metadata["spacing"])), unit)
-    interval = float(metadata.get("finterval") or 0) * (seconds(metadata.get("tunit", "s")) or 0)
-    if interval > 0:
-        return {"fps": 1 / interval, "steps": steps}
-    fps = metadata.get("fps")
-    if not fps or float(fps) <= 0:
+                step = positive_number(path, tag, length / pixels if pixels else 0)
+                if step is not None:
+                    steps[letter] = (step, unit)
+        spacing = metadata.get("spacing")
+        spacing = -spacing if isinstance(spacing, int | float) and spacing < 0 else spacing
+        spacing = positive_number(path, "spacing", spacing or None)
+        if spacing is not None:
+            steps["Z"] = (spacing, unit)
+    interval = positive_number(path, "finterval", metadata.get("finterval") or None)
+    unit = seconds(metadata.get("tunit", "s"))
+    if interval is not None and unit is not None:
+        return {"fps": 1 / (interval * unit), "steps": steps}
+    fps = positive_number(path, "fps", metadata.get("fps") or None)
+    if fps is None:
         return {"steps": steps}
     warnings.warn(
-        f"the file has no frame interval; its playback rate of {float(fps):g} fps is taken",
+        f"{path}: the file has no frame interval; its playback rate of {fps:g} fps is taken",
         stacklevel=6,
     )
-    return {"fps": float(fps), "steps": steps}
+    return {"fps": fps, "steps": steps}
 
 
 def check_tiff(movie: Movie) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import warnings
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.io.array_like import ArrayLike, whole_index
 from napari_motionmag.io.formats import Found
+from napari_motionmag.io.video_index import VideoIndex, read_index
 from napari_motionmag.movie.lazy import frames_as_dask
 
-CACHE_BYTES = 1 << 26  # frames kept, so that going back a little need not decode anew
+CACHE_BYTES = 1 << 26  # of decoded frames, so that going back a little need not decode again
+DECODERS = 3  # open at a time: playing, reading ahead and a view elsewhere need one each
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
 
 
@@ -30,12 +36,12 @@ def import_av():
     return av
 
 
-class VideoFrames:
-    """The frames of a video as an array that decodes those it is asked for.
+class VideoFrames(ArrayLike):
+    """The frames of a video as an array that decodes those that are read.
 
-    Frames have a time stamp each; the number of a frame is the place of its stamp. To read a
-    frame, decoding starts at the key frame before it, unless it follows soon on the last one.
-    Where the stamps are missing, decoding starts at the beginning.
+    The pixels of a frame are those that decoding from the first frame on gives, whatever is read
+    before it and in however many threads. Several decoders are open at a time; the one that is
+    nearest before a frame decodes it, so that reading ahead does not disturb who reads elsewhere.
 
     Parameters
     ----------
@@ -45,11 +51,15 @@ class VideoFrames:
     Attributes
     ----------
     shape : tuple of int
-        (T, Y, X) for grey video, (T, Y, X, 3) for colour.
+        (T, Y, X) for grey video, (T, Y, X, 3) for color.
     dtype : numpy.dtype
         uint8, or uint16 for video of more than 8 bits (scaled to 16).
     fps : float or None
         Frames per second that the file says.
+    times : ndarray of float64, shape (T,), or None
+        Seconds from the first frame to each, as the file says.
+    pixel_size : (float, float)
+        Height and width of a pixel, the height 1 unless pixels are wide and turned.
     comment : str
         Comment in the file.
     """
@@ -59,78 +69,77 @@ class VideoFrames:
         av = import_av()
         try:
             with av.open(str(path)) as container:
-                self._index(container)
+                self._index = read_index(path, container, COMMENT)
+            decoder = _Decoder(path, self._index)
+            decoder.seek(0)
+            first = next(decoder.frames)[1]
+            decoder.close()
+        except StopIteration:
+            raise ValueError(f"{path}: no frame can be decoded") from None
         except (av.error.FFmpegError, IndexError) as error:
             raise ValueError(f"{path}: not a readable video: {error}") from error
-        self._reset()
-
-    def _index(self, container) -> None:
-        if not container.streams.video:
-            raise ValueError(f"{self.path}: holds no video")
-        stream = container.streams.video[0]
-        stamps, keys = [], []
-        for packet in container.demux(stream):
-            if packet.size == 0 or packet.is_discard:
-                continue
-            stamps.append(packet.pts)
-            if packet.is_keyframe:
-                keys.append(packet.pts)
-        self._stamped = None not in stamps and len(set(stamps)) == len(stamps)
-        if self._stamped:
-            stamps.sort()
-        self._stamps = stamps
-        self._numbers = {stamp: number for number, stamp in enumerate(stamps)}
-        self._starts = sorted(map(self._numbers.get, keys)) if self._stamped else []
-        self.comment = container.metadata.get("comment", "")
-        self.fps = float(stream.average_rate) if stream.average_rate else None
-        if self._stamped:
-            self._check_pace(stamps)
-            container.seek(stamps[0], stream=stream)
-        else:
-            container.seek(0)
-        first = next(container.decode(stream), None)
-        if first is None:
-            raise ValueError(f"{self.path}: no frame can be decoded")
-        name, bits = first.format.name, first.format.components[0].bits
-        grey = name.startswith("gray") or name.startswith("mono")
-        if any(component.is_alpha for component in first.format.components):
-            warnings.warn(f"{self.path}: the alpha channel of the video is left out", stacklevel=6)
-        if bits > 8:
-            self._format = "gray16le" if grey else "rgb48le"
-        else:
-            self._format = "gray" if grey else "rgb24"
+        self.comment = self._index.comment
+        self.fps, self.times = self._index.fps, self._index.times
+        self._choose_pixels(first)
         pixels = self._pixels(first)
         self.dtype = pixels.dtype
-        self.shape = (len(stamps), *pixels.shape)
-        self.ndim = len(self.shape)
+        self.shape = (self._index.count, *pixels.shape)
+        self._reset()
 
-    def _check_pace(self, stamps: Sequence[int]) -> None:
-        """Warn when frames do not follow one another at an even pace."""
-        if len(stamps) < 3:
-            return
-        even = np.linspace(stamps[0], stamps[-1], len(stamps))
-        step = even[1] - even[0]
-        off = float(np.abs(np.asarray(stamps) - even).max()) / step
-        if off > 0.75:  # rounding of the stamps stays below
+    def own(self) -> dict:
+        """Return what `save_movie` wrote into the comment of the video."""
+        if not self.comment.startswith(COMMENT):
+            return {}
+        return json.loads(self.comment.removeprefix(COMMENT))
+
+    def _choose_pixels(self, frame) -> None:
+        """Decide from the first frame how frames become arrays."""
+        name, components = frame.format.name, frame.format.components
+        deep = components[0].bits > 8
+        grey = name.startswith(("gray", "mono"))
+        if any(component.is_alpha for component in components) and name != "pal8":
+            warnings.warn(f"{self.path}: the alpha channel of the video is left out", stacklevel=3)
+        if getattr(frame, "interlaced_frame", False):
             warnings.warn(
-                f"{self.path}: frames come unevenly, up to {off:.1f} frame intervals from even; "
-                "frequencies hold on average only",
-                stacklevel=7,
+                f"{self.path}: is interlaced: every second row of a frame is of another moment",
+                stacklevel=3,
             )
+        self._format = {
+            (False, False): "rgb24",
+            (False, True): "gray",
+            (True, False): "rgb48le",
+            (True, True): "gray16le",
+        }[deep, grey]
+        # the direct conversion of deep pixels that share colors is inexact, of odd sizes wrong
+        shared = not grey and components[-1].width < frame.width
+        self._between = "gbrp16le" if deep and shared else None
+        self._orientation = _orientation(frame)
+        transposed, _, _ = self._orientation
+        self.pixel_size = (self._index.aspect, 1.0) if transposed else (1.0, self._index.aspect)
+        self._is_grey = not grey and (self.own().get("grey", False) or _grey_palette(frame))
 
     def _pixels(self, frame) -> np.ndarray:
+        if self._between is not None:
+            frame = frame.reformat(format=self._between)
         pixels = frame.to_ndarray(format=self._format)
-        turns = round(getattr(frame, "rotation", 0) / 90)
-        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns % 4 else pixels
+        if self._is_grey:
+            pixels = pixels[..., 1]
+        transposed, flip_rows, flip_columns = self._orientation
+        if transposed:
+            pixels = pixels.swapaxes(0, 1)
+        pixels = pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+        return np.ascontiguousarray(pixels)
 
     def _reset(self) -> None:
-        self._container = self._decoder = None
-        self._next = 0
-        self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._lock = threading.Lock()
+        self._decoders: list[_Decoder] = []
+        self._cache = ByteBoundedCache(CACHE_BYTES, lambda frame: frame.nbytes)
+        self._waiting: Counter[int] = Counter()
+        self._reported: set[int] = set()
+        self._lost: dict[int, str] = {}
+        self._changed = threading.Condition()
 
     def __getstate__(self):
-        hidden = ("_container", "_decoder", "_next", "_cache", "_lock")
+        hidden = ("_decoders", "_cache", "_waiting", "_reported", "_lost", "_changed")
         return {key: value for key, value in self.__dict__.items() if key not in hidden}
 
     def __setstate__(self, state):
@@ -141,11 +150,8 @@ class VideoFrames:
         status = self.path.stat()
         return (str(self.path.resolve()), status.st_size, status.st_mtime_ns)
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __getitem__(self, index) -> np.ndarray:
-        index = index if isinstance(index, tuple) else (index,)
+        index = whole_index(index, self.ndim)
         numbers = np.arange(self.shape[0])[index[0]]
         rest = index[1:]
         frames = [self.read(int(t))[rest] for t in np.atleast_1d(numbers)]
@@ -159,73 +165,225 @@ class VideoFrames:
         ValueError
             When the file is damaged there.
         """
-        with self._lock:
-            if t not in self._cache:
-                self._decode_to(t)
-            self._cache.move_to_end(t)
-            return self._cache[t].copy()
-
-    def _decode_to(self, t: int) -> None:
-        """Put frame `t` into the cache, and those decoded on the way as far as they fit."""
-        av = import_av()
+        with self._changed:
+            self._waiting[t] += 1
         try:
-            if self._container is None or not self._start(t) <= self._next <= t:
-                self._seek(self._start(t))
-            if not self._decode_on(t) and self._start(t) > 0:
-                self._seek(0)  # the container's index led astray: count from the beginning
-                self._decode_on(t)
-        except av.error.FFmpegError as error:
-            self._close()
-            raise ValueError(f"{self.path}: frame {t} cannot be decoded: {error}") from error
-        if t not in self._cache:
-            self._close()
-            raise ValueError(f"{self.path}: frame {t} cannot be decoded; the file is damaged")
-
-    def _decode_on(self, t: int) -> bool:
-        """Decode up to frame `t`; return whether it was there."""
-        kept = max(2, CACHE_BYTES // (int(np.prod(self.shape[1:])) * self.dtype.itemsize))
-        for number, frame in self._decoder:
-            self._next = number + 1
-            if t - kept < number <= t:
-                self._cache[number] = self._pixels(frame)
-                self._cache.move_to_end(number)
-                while len(self._cache) > kept:
-                    self._cache.popitem(last=False)
-            if number >= t:
-                break
-        return t in self._cache
+            while True:
+                with self._changed:
+                    frame = self._cache.peek(t)
+                    if frame is not None:
+                        return frame.copy()
+                    if t in self._lost:
+                        raise ValueError(f"{self.path}: frame {t} cannot be decoded{self._lost[t]}")
+                    decoder = self._take(t)
+                if decoder is not None:
+                    return self._decode(decoder, t).copy()
+        finally:
+            with self._changed:
+                self._waiting[t] -= 1
+                if not self._waiting[t]:
+                    del self._waiting[t]
 
     def _start(self, t: int) -> int:
         """Return the number of the frame at which decoding for frame `t` has to begin."""
-        place = bisect_right(self._starts, t)
-        return self._starts[place - 1] if place else 0
+        place = bisect_right(self._index.starts, t)
+        return self._index.starts[place - 1] if place else 0
 
-    def _seek(self, start: int) -> None:
-        """Set the decoder to frame `start`, which is a key frame or the first."""
-        self._close()
-        self._container = import_av().open(str(self.path))
-        stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
+    def _take(self, t: int) -> _Decoder | None:
+        """Reserve a decoder for frame `t`; None, after waiting, when one was busy nearby."""
+        start = self._start(t)
+        near = [decoder for decoder in self._decoders if start <= decoder.next <= t]
+        idle = [decoder for decoder in self._decoders if not decoder.busy]
+        if near:
+            chosen = max(near, key=lambda decoder: decoder.next)
+        elif len(self._decoders) < DECODERS:
+            chosen = _Decoder(self.path, self._index)
+            self._decoders.append(chosen)
+        elif idle:
+            chosen = idle[0]
+        else:
+            chosen = None
+        if chosen is None or chosen.busy:
+            self._changed.wait()
+            return None
+        chosen.busy = True
+        if not near:
+            chosen.jump_to(start)
+        self._decoders.remove(chosen)  # the last one used is the last one taken for elsewhere
+        self._decoders.append(chosen)
+        return chosen
+
+    def _decode(self, decoder: _Decoder, t: int) -> np.ndarray:
+        """Decode frame `t` with a decoder that was taken; give the decoder back."""
+        problem = "; the file is damaged"
+        try:
+            if decoder.must_seek:
+                decoder.seek(decoder.next)
+            frame = self._decode_on(decoder, t)
+            if frame is None and decoder.begun > 0:
+                # the key frame was none, or the container's index led astray
+                decoder.seek(0)
+                frame = self._decode_on(decoder, t)
+        except import_av().error.FFmpegError as error:
+            frame, problem = None, f": {error}"
+        finally:
+            with self._changed:
+                decoder.busy = False
+                self._changed.notify_all()
+        if frame is None:
+            with self._changed:
+                self._lost[t] = problem
+                self._decoders.remove(decoder)
+            decoder.close()
+            raise ValueError(f"{self.path}: frame {t} cannot be decoded{problem}")
+        return frame
+
+    def _decode_on(self, decoder: _Decoder, t: int) -> np.ndarray | None:
+        """Decode up to frame `t`; keep the frames on the way as far as they fit."""
+        kept = max(2, CACHE_BYTES // (math.prod(self.shape[1:]) * self.dtype.itemsize))
+        wanted = None
+        for number, frame, damaged in decoder.frames:
+            if damaged:
+                self._report(number)
+            if t - kept < number <= t or self._waiting[number]:
+                pixels = self._pixels(frame)
+                if pixels.shape != self.shape[1:]:
+                    raise ValueError(
+                        f"{self.path}: frame {number} is {pixels.shape}, those before it are "
+                        f"{self.shape[1:]}"
+                    )
+                with self._changed:
+                    self._cache.put(number, pixels)
+                    self._changed.notify_all()
+                if number == t:
+                    wanted = pixels
+            if number >= t:
+                break
+        return wanted
+
+    def _report(self, t: int) -> None:
+        """Warn once that a frame is damaged."""
+        with self._changed:
+            known = t in self._reported
+            self._reported.add(t)
+        if not known:
+            warnings.warn(
+                f"{self.path}: frame {t} is damaged; its pixels are what could be decoded",
+                stacklevel=4,
+            )
+
+
+class _Decoder:
+    """One open container that decodes forward.
+
+    Attributes
+    ----------
+    next : int
+        Number of the frame that comes next.
+    begun : int
+        Number of the frame at which decoding began.
+    busy : bool
+        Whether a thread uses it.
+    must_seek : bool
+        Whether it has to `seek` before it decodes on.
+    frames : iterator of (int, av.VideoFrame, bool)
+        Number, frame, and whether it is damaged.
+    """
+
+    def __init__(self, path: Path, index: VideoIndex):
+        self.path = path
+        self.index = index
+        self.next = self.begun = 0
+        self.busy = False
+        self.must_seek = True
+        self._container = None
+        self.frames: Iterator[tuple] = iter(())
+
+    def jump_to(self, start: int) -> None:
+        """Note that decoding is to begin at frame `start`; others see where it will be."""
+        self.next, self.must_seek = start, True
+
+    def seek(self, start: int) -> None:
+        """Begin at frame `start`, which is a key frame or the first."""
+        if start == 0 or self._container is None:
+            self._open()
+        self.next = self.begun = start
+        self.must_seek = False
         if start > 0:
-            self._container.seek(self._stamps[start], stream=stream)
-        self._next = start
-        self._decoder = self._numbered(self._container.decode(stream))
+            # what the first packet carries (a palette, the encoder's version) has to be decoded
+            # once; a decoder keeps it when it jumps
+            stream = self._container.streams[self.index.stream]
+            self._container.seek(self.index.stamps[start], stream=stream)
+            self.frames = self._numbered(self._decoded())
 
-    def _numbered(self, frames):
-        """Yield decoded frames with their numbers."""
-        for count, frame in enumerate(frames):
-            number = self._numbers.get(frame.pts) if self._stamped else count
-            if number is not None:
-                yield number, frame
+    def _open(self) -> None:
+        self.close()
+        self._container = import_av().open(str(self.path))
+        self._container.streams[self.index.stream].thread_type = "AUTO"
+        decoded = self._decoded()
+        first = next(decoded, None)
+        self.frames = self._numbered(decoded if first is None else chain([first], decoded))
 
-    def _close(self) -> None:
+    def _decoded(self) -> Iterator[tuple]:
+        """Yield frames and whether they are damaged, from where the container stands."""
+        stream = self._container.streams[self.index.stream]
+        error_type = import_av().error.InvalidDataError
+        broken = False
+        for packet in self._container.demux(stream):
+            if packet.is_discard and not packet.size:
+                continue
+            try:
+                frames = packet.decode()
+            except error_type:
+                if not self.index.stamped:  # frames are counted, and one is lost
+                    raise
+                broken = True
+                continue
+            for frame in frames:
+                broken = broken and not frame.key_frame
+                yield frame, broken or frame.is_corrupt
+
+    def _numbered(self, decoded: Iterator[tuple]) -> Iterator[tuple]:
+        """Add the number of each frame; leave out those that precede where decoding began."""
+        for count, (frame, damaged) in enumerate(decoded):
+            number = self.index.numbers.get(frame.pts) if self.index.stamped else count
+            # leading frames of an open group of pictures lack what they refer to
+            if number is None or number < self.begun:
+                continue
+            self.next = number + 1
+            yield number, frame, damaged
+
+    def close(self) -> None:
+        """Close the file."""
         if self._container is not None:
             self._container.close()
-        self._container = self._decoder = None
+        self._container = None
+
+
+def _orientation(frame) -> tuple[bool, bool, bool]:
+    """Return whether to transpose a frame, then to flip its rows, its columns."""
+    matrix = None
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            matrix = np.frombuffer(bytes(data)[:36], np.int32).reshape(3, 3)[:2, :2]
+    if matrix is None:
+        return False, False, False
+    (a, b), (c, d) = matrix.tolist()  # to the right: a x + c y; down: b x + d y
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return False, d < 0, a < 0
+    return True, b < 0, c < 0
+
+
+def _grey_palette(frame) -> bool:
+    """Whether a frame has a palette, of greys only."""
+    if frame.format.name != "pal8":
+        return False
+    palette = np.frombuffer(bytes(frame.planes[1]), np.uint8)[:1024].reshape(-1, 4)
+    return bool((palette[:, :1] == palette[:, 1:3]).all())
 
 
 def read_video(path: Path) -> Found:
-    """Open a video; frames are decoded when asked for.
+    """Open a video; frames are decoded when they are read.
 
     Parameters
     ----------
@@ -243,9 +401,9 @@ def read_video(path: Path) -> Found:
     frames = VideoFrames(path)
     axes = "TYX" if frames.ndim == 3 else "TYXS"
     data = frames_as_dask(frames, axes, frames.dtype, f"video-{tokenize(frames)}")
-    fps, steps = frames.fps, {}
-    if frames.comment.startswith(COMMENT):
-        own = json.loads(frames.comment.removeprefix(COMMENT))
-        fps = own.get("fps", fps)
-        steps = {letter: (float(step), unit) for letter, (step, unit) in own["steps"].items()}
+    own = frames.own()
+    fps = own.get("fps", frames.fps)
+    steps = {letter: (float(step), unit) for letter, (step, unit) in own.get("steps", {}).items()}
+    if not own and frames.pixel_size != (1.0, 1.0):
+        steps = dict(zip("YX", ((size, "pixel") for size in frames.pixel_size), strict=True))
     return Found(data, axes, fps, steps)

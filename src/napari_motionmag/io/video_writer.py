@@ -168,4 +168,5 @@ def _own(movie: Movie) -> dict:
         for letter, step, unit in zip(calibrated, movie.scale, movie.units, strict=True):
             if letter != "T":
                 steps[letter] = (step, unit)
-    return ({} if movie.fps is None else {"fps": movie.fps}) | {"steps": steps}
+    own = {"steps": steps, "grey": not movie.is_rgb}
+    return own if movie.fps is None else own | {"fps": movie.fps}

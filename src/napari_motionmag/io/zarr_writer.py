@@ -138,7 +138,7 @@ def _written_here(
     path: Path, stream: FrameStream, axes: str, order: str, done: set
 ) -> Iterator[tuple[int, ...]]:
     """Write frames; yield the index of each that is whole."""
-    array = import_zarr().open_array(path / "0", mode="r+")
+    array = _open(path)
     for index, frame in stream.frames(order, done):
         where = dict(zip(order, index, strict=True))
         region = tuple(where.get(letter, slice(None)) for letter in axes)
@@ -188,7 +188,14 @@ def _store(
 
 @lru_cache(maxsize=4)
 def _opened(path: str, run: str):
-    return import_zarr().open_array(f"{path}/0", mode="r+")
+    return _open(Path(path))
+
+
+def _open(path: Path):
+    zarr = import_zarr()
+    # black frames are written, too: a chunk that is missing is one that got lost
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        return zarr.open_array(path / "0", mode="r+")
 
 
 def _attributes(movie: Movie, axes: str, recipe: Mapping | None) -> dict:

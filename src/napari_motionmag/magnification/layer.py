@@ -96,6 +96,11 @@ def placement(layer, movie) -> dict:
     return {"scale": layer.scale * sizes, "translate": layer.translate + moved}
 
 
+def source_is_known(magnified) -> bool:
+    """Whether a magnified layer was made in this session, so that `source_of` knows its source."""
+    return magnified in _SOURCES
+
+
 def source_of(magnified):
     """Return the layer that a magnified layer was made of, or None when it is gone."""
     reference = _SOURCES.get(magnified)

@@ -16,6 +16,22 @@ from napari_motionmag.movie.units import seconds, short_name
 LETTERS = "TZCYXS"
 EXAMPLES = "'TYX' (grey), 'TYXS' (RGB), 'TCYX' (channels), 'TZYX' (volumes)"
 MEANING = "T (time), Z, C (channel), Y, X, S (RGB samples, last)"
+# names that files, layers and labelled arrays give their axes, in lower case
+AXIS_NAMES = {
+    **dict.fromkeys(("t", "time", "frame", "frames"), "T"),
+    **dict.fromkeys(("z", "depth", "plane"), "Z"),
+    **dict.fromkeys(("c", "ch", "channel", "channels"), "C"),
+    **dict.fromkeys(("y", "row", "rows", "height"), "Y"),
+    **dict.fromkeys(("x", "column", "columns", "width"), "X"),
+    **dict.fromkeys(("s", "rgb", "rgba", "sample", "samples"), "S"),
+}
+
+
+def letter_of(name: str) -> str:
+    """Return the letter of an axis by its name; a letter that is none of ours when unknown."""
+    name = str(name).strip()
+    letter = AXIS_NAMES.get(name.lower(), name.upper())
+    return letter if len(letter) == 1 else "Q"
 
 
 def checked_array(data) -> tuple[tuple[int, ...], np.dtype]:
@@ -29,7 +45,8 @@ def checked_array(data) -> tuple[tuple[int, ...], np.dtype]:
         elif hasattr(data, "axes") or hasattr(data, "translate"):
             hint = "; use Movie.from_any(...)"
         raise TypeError(
-            "data must be a numpy, dask or zarr array, a napari Image layer or a Movie; "
+            "data must be a numpy, dask, zarr, xarray or tensorstore array, a napari Image layer "
+            "or a Movie; "
             f"got {type(data).__name__}{hint}"
         )
     try:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.movie.lazy import is_dask, source_behind
 
 KEPT_BYTES = 64 * 2**20  # of chunks with several frames, unless two of them are larger
 MOST_KEPT_BYTES = 512 * 2**20
@@ -35,7 +36,10 @@ def read_at(data, index: Sequence[int | slice], source: str) -> np.ndarray:
     index = tuple(index)
     if isinstance(data, np.ndarray):
         return data[index]
-    if hasattr(data, "__dask_graph__"):
+    if is_dask(data):
+        behind = source_behind(data)
+        if behind is not None:
+            return read_at(behind, index, source)
         return _read_dask(data, index, source)
     chunks = getattr(data, "chunks", None)
     if isinstance(chunks, tuple) and all(isinstance(size, int) for size in chunks):

@@ -14,6 +14,8 @@ import weakref
 
 import numpy as np
 
+from napari_motionmag.movie.lazy import is_dask
+
 _LOCK = threading.Lock()
 _TOKENS: dict[int, tuple[weakref.ref, str]] = {}
 
@@ -34,7 +36,7 @@ def source_token(data) -> str:
         get a new token each time: whoever makes a movie of them anew sees them anew.
     """
     name = getattr(data, "name", None)
-    if not (hasattr(data, "__dask_graph__") and isinstance(name, str)):
+    if not (is_dask(data) and isinstance(name, str)):
         return uuid.uuid4().hex
     return f"{_object_token(data)}-{name}"
 

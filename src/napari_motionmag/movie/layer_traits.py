@@ -6,16 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from napari_motionmag.movie.axes import EXAMPLES, checked_array, checked_axes, guess_axes
-
-_LABELS = {
-    **dict.fromkeys(("t", "time", "frame", "frames"), "T"),
-    **dict.fromkeys(("z", "depth"), "Z"),
-    **dict.fromkeys(("c", "channel", "channels"), "C"),
-    **dict.fromkeys(("y", "row", "rows"), "Y"),
-    **dict.fromkeys(("x", "column", "columns"), "X"),
-    **dict.fromkeys(("s", "rgb"), "S"),
-}
+from napari_motionmag.movie.axes import (
+    AXIS_NAMES,
+    EXAMPLES,
+    checked_array,
+    checked_axes,
+    guess_axes,
+)
+from napari_motionmag.movie.labelled import labelled_arguments
 
 
 def is_layer(obj) -> bool:
@@ -35,8 +33,10 @@ def is_image_layer(obj) -> bool:
 def layer_arguments(layer, changes: Mapping) -> dict:
     """Return arguments of `Movie` for a napari Image layer, `changes` among them."""
     data = layer.data[0] if layer.multiscale else layer.data
+    labelled = labelled_arguments(data) or {}
+    data = labelled.get("data", data)
     shape, dtype = checked_array(data)
-    axes = changes.get("axes") or _layer_axes(layer, shape, dtype)
+    axes = changes.get("axes") or _layer_axes(layer, shape, dtype, labelled.get("axes"))
     arguments = {"data": data, "axes": axes, "name": layer.name}
     calibrated = checked_axes(axes, shape).replace("S", "")
     for key in ("scale", "units"):
@@ -50,14 +50,16 @@ def layer_arguments(layer, changes: Mapping) -> dict:
     return arguments | changes
 
 
-def _layer_axes(layer, shape: tuple[int, ...], dtype: np.dtype) -> str:
-    """Return the axes by the names the layer gives them, or else by its shape."""
+def _layer_axes(layer, shape: tuple[int, ...], dtype: np.dtype, own: str | None = None) -> str:
+    """Return the axes by the names of the layer, or of the array itself, or by its shape."""
     labels = tuple(getattr(layer, "axis_labels", ()) or ())
-    found = [_LABELS.get(str(label).strip().lower()) for label in labels]
+    found = [AXIS_NAMES.get(str(label).strip().lower()) for label in labels]
     if layer.rgb and len(found) == len(shape) - 1:
         found.append("S")
     if len(found) == len(shape) and None not in found:
         return "".join(found)
+    if own is not None:
+        return own
     if len(shape) == 3 + bool(layer.rgb):
         guess = "TYXS" if layer.rgb else "TYX"
     else:

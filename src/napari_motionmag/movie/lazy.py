@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
+
+_SOURCES: weakref.WeakValueDictionary[str, _Source] = weakref.WeakValueDictionary()
+
+
+def is_dask(data) -> bool:
+    """Whether an array is a dask array; other libraries have ``__dask_graph__``, too."""
+    return hasattr(data, "__dask_graph__") and hasattr(data, "rechunk")
+
+
+def source_behind(data):
+    """Return the array that `frames_as_dask` made a dask array of, or None.
+
+    Reading from it needs no graph.
+    """
+    hidden = _SOURCES.get(getattr(data, "name", None))
+    return None if hidden is None else hidden.array
 
 
 class _Source:
-    """Hides an array from dask, which would otherwise look into it or take it for a graph."""
+    """Opaque wrapper that keeps dask from inspecting the array."""
 
     def __init__(self, array):
         self.array = array
@@ -40,6 +58,7 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
         (size,) if letter in "YXS" else (1,) * size
         for letter, size in zip(axes, source.shape, strict=True)
     )
+    hidden = _SOURCES[name] = _Source(source)
     return da.map_blocks(
         _read,
         chunks=chunks,
@@ -47,7 +66,7 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
         meta=np.empty((0,) * len(axes), dtype),
         name=name,
         # a key of its own: on a cluster it goes once to each worker, not with each task
-        hidden=delayed(_Source(source), name=f"source-{name}", traverse=False),
+        hidden=delayed(hidden, name=f"source-{name}", traverse=False),
         axes=axes,
     )
 

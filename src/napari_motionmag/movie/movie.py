@@ -29,8 +29,9 @@ from napari_motionmag.movie.axes import (
 from napari_motionmag.movie.chunk_reader import read_at
 from napari_motionmag.movie.fingerprint import source_token
 from napari_motionmag.movie.intensity import estimate_range
+from napari_motionmag.movie.labelled import labelled_arguments
 from napari_motionmag.movie.layer_traits import is_image_layer, layer_arguments
-from napari_motionmag.movie.lazy import frames_as_dask
+from napari_motionmag.movie.lazy import frames_as_dask, is_dask
 from napari_motionmag.movie.memmap_pickle import opened, portable
 
 SAMPLED_FRAMES = 5  # at most so many frames are read to estimate the intensity range
@@ -47,9 +48,10 @@ class Movie:
     Parameters
     ----------
     data : array
-        NumPy, dask or zarr array, or anything with ``shape``, ``dtype`` and indexing by slices
-        (HDF5 data sets for example), of integers or real floats. For napari layers use
-        `from_any`.
+        NumPy, dask, zarr, xarray or tensorstore array, or anything with ``shape``, ``dtype`` and
+        indexing by slices (HDF5 data sets for example), of integers or real floats. Dimension
+        names and regular coordinates of xarray and tensorstore are axes, scale and units. For
+        napari layers use `from_any`.
     axes : str, optional
         One letter for each axis of `data`, of T (time), Z, C (channel), Y, X and S (3 or 4
         RGB(A) samples, last). T, Y and X must be there. When None, three axes are TYX and four
@@ -93,6 +95,13 @@ class Movie:
         units: Sequence[str] | None = None,
         name: str | None = None,
     ):
+        labelled = labelled_arguments(data)
+        if labelled is not None:
+            data = labelled["data"]
+            if axes is None or axes.upper() == labelled.get("axes"):
+                axes = labelled.get("axes", axes)
+                scale, units = scale or labelled.get("scale"), units or labelled.get("units")
+            name = labelled.get("name") if name is None else name
         shape, dtype = checked_array(data)
         axes = guess_axes(shape, dtype) if axes is None else checked_axes(axes, shape)
         n_frames = shape[axes.index("T")]
@@ -437,7 +446,7 @@ class Movie:
         dask.array.Array
             Same shape, dtype and order of axes as the data.
         """
-        if hasattr(self.data, "rechunk"):
+        if is_dask(self.data):
             sizes = dict(zip(self.axes, self.shape, strict=True))
             return self.data.rechunk(
                 tuple(sizes[letter] if letter in "YXS" else 1 for letter in self.axes)

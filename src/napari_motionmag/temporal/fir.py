@@ -1,8 +1,8 @@
 """Operators with a finite, symmetric kernel, and the band-pass FIR filter.
 
-Kernels are centred on the output frame, so nothing is delayed (zero phase), and see the movie
-reflected at its ends, as ``numpy.pad(mode="reflect")`` does, over and over where the movie is
-shorter than the kernel.
+Kernels are centred on the output frame, so nothing is delayed (zero phase). Near the ends of a
+movie the band-pass has weights of its own for every output; other kernels, and very long ones, see
+the movie reflected, as ``numpy.pad(mode="reflect")`` does.
 """
 
 import math
@@ -20,6 +20,7 @@ from napari_motionmag.temporal._checks import (
     check_fps,
     check_int,
 )
+from napari_motionmag.temporal._ends import end_rows
 from napari_motionmag.temporal.base import TemporalOperator
 
 # Above this many taps convolution by FFT is faster than adding up shifted frames.
@@ -29,10 +30,11 @@ _DIRECT_TAPS = 48
 _HAMMING_TRANSITION = 3.3
 MOST_TAPS = 2**20  # of any kernel
 _SHORT = 2**17  # taps that are allowed however short the movie
+MOST_END_FRAMES = 2048  # weights of the ends take the cube of it in time, its square in memory
 
 
 class CentredKernel(TemporalOperator):
-    """An operator with a symmetric kernel that sums to zero, the movie's ends reflected."""
+    """An operator with a symmetric kernel that sums to zero."""
 
     @property
     @abstractmethod
@@ -76,8 +78,12 @@ class CentredKernel(TemporalOperator):
         offsets, weights = _taps(self)
         if t + offsets[0] >= 0 and t + offsets[-1] < n:
             return offsets + t, weights.copy()
-        indices, weights = _folded_row(self, t, n)
+        indices, weights = self._end_row(t, n)
         return indices.copy(), weights.copy()
+
+    def _end_row(self, t, n):
+        """The row of an output that the kernel does not fit around: the movie reflected."""
+        return _folded_row(self, t, n)
 
     def _response(self, frequencies):
         # sum of h[k] cos(k w) over both sides, as a Chebyshev series in cos(w)
@@ -114,7 +120,9 @@ class FIR(CentredKernel):
 
     The kernel is centred on the output frame: no delay at any frequency. Its gain is exactly 1 at
     the centre of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
-    exactly 0 for what does not change.
+    exactly 0 for what does not change. The first and the last ``n_taps // 2`` outputs, which the
+    kernel does not fit around, have weights of their own: still exactly 0 for what stands still or
+    drifts evenly and exactly 1 at the centre, but less sharp beside the band.
 
     Parameters
     ----------
@@ -187,6 +195,50 @@ class FIR(CentredKernel):
         self._require_fps()
         return _fir_kernel(self)
 
+    def _has_ends(self, n: int) -> bool:
+        """Whether outputs near the ends have weights of their own."""
+        return min(self.n_taps, n) <= MOST_END_FRAMES
+
+    def _end_row(self, t, n):
+        if not self._has_ends(n):
+            return super()._end_row(t, n)
+        rows = _fir_ends(self, n)
+        width = rows.shape[1]
+        if t < len(rows):
+            return np.arange(width), rows[t]
+        return np.arange(n - width, n), rows[n - 1 - t, ::-1]
+
+    def _window(self, start, stop, n):
+        if not self._has_ends(n):
+            return super()._window(start, stop, n)
+        self._check_length(n)
+        half, width = self.n_taps // 2, min(self.n_taps, n)
+        first = start - half if stop + half <= n else min(start - half, n - width)
+        last = stop + half if start >= half else max(stop + half, width)
+        return max(0, first), min(n, last)
+
+    def _filter(self, frames, first, start, stop, n):
+        if not self._has_ends(n):
+            return super()._filter(frames, first, start, stop, n)
+        self._check_length(n)
+        # the weights pass no constant: without it float64 keeps every digit of the variation
+        frames -= frames[:1].copy()
+        half = self.n_taps // 2
+        fits = min(max(half, start), stop)  # the kernel fits around outputs fits..ends-1
+        ends = max(min(n - half, stop), fits)
+        parts = []
+        if fits < ends:
+            parts = [_convolve(frames[fits - half - first : ends + half - first], self.kernel)]
+        if start < fits or ends < stop:
+            rows = _fir_ends(self, n)
+            width = rows.shape[1]
+            if start < fits:
+                parts.insert(0, np.tensordot(rows[start:fits], frames[:width], 1))
+            if ends < stop:
+                late = rows[n - stop : n - ends][::-1, ::-1]
+                parts.append(np.tensordot(late, frames[n - width - first :][:width], 1))
+        return np.concatenate(parts)
+
     def _wanted(self):
         return f"band=({self.low!r}, {self.high!r})"
 
@@ -229,6 +281,19 @@ def _fir_kernel(op: FIR) -> np.ndarray:
     window = signal.get_window("hamming", taps, fftbins=False)
     kernel = kernel - kernel.sum() / window.sum() * window
     return scaled_kernel(kernel, (op.low + op.high) / 2, op.fps)
+
+
+@lru_cache(maxsize=8)
+def _fir_ends(op: FIR, n: int) -> np.ndarray:
+    """Rows of the first outputs of a movie of `n` frames. Do not write to the result."""
+    half = op.n_taps // 2
+
+    def response(frequencies):  # of a Fourier transform; thousands of taps take no time
+        series = np.zeros(2 * (len(frequencies) - 1))
+        series[: half + 1], series[-half:] = op.kernel[half:], op.kernel[:half]
+        return np.fft.rfft(series).real
+
+    return end_rows(op.low, op.high, op.fps, response, op.n_taps, n)
 
 
 @lru_cache(maxsize=64)

@@ -41,23 +41,27 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            alike: dict[tuple, list] = {}
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 if is_hidden_kernel(parameter):
-                    change = self._orthogonal(parameter)
+                    alike.setdefault(tuple(parameter.shape), []).append(parameter)
                 else:
-                    change = self._adam(parameter)
-                parameter.add_(change, alpha=-group["lr"])
+                    parameter.add_(self._adam(parameter), alpha=-group["lr"])
+            for kernels in alike.values():
+                ahead = torch.stack([self._ahead(kernel) for kernel in kernels])
+                size = _LIKE_ADAM * max(ahead.shape[1:]) ** 0.5
+                for kernel, change in zip(kernels, orthogonalised(ahead), strict=True):
+                    kernel.add_(change.view_as(kernel), alpha=-group["lr"] * size)
         return loss
 
-    def _orthogonal(self, parameter: Tensor) -> Tensor:
+    def _ahead(self, parameter: Tensor) -> Tensor:
         state, gradient = self.state[parameter], parameter.grad
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         state["momentum"].lerp_(gradient, 1 - _MOMENTUM)
-        ahead = gradient.lerp(state["momentum"], _MOMENTUM).flatten(1)
-        return orthogonalised(ahead).view_as(parameter) * (_LIKE_ADAM * max(ahead.shape) ** 0.5)
+        return gradient.lerp(state["momentum"], _MOMENTUM).flatten(1)
 
     def _adam(self, parameter: Tensor) -> Tensor:
         state, gradient = self.state[parameter], parameter.grad
@@ -84,16 +88,16 @@ def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
     Parameters
     ----------
     matrix : Tensor
-        (rows, columns).
+        (rows, columns), or several, (..., rows, columns).
     steps : int
         Iterations.
     """
     a, b, c = _QUINTIC
-    x = matrix / (matrix.norm() + 1e-12)
-    tall = x.shape[0] > x.shape[1]
+    x = matrix / (torch.linalg.matrix_norm(matrix, keepdim=True) + 1e-12)
+    tall = x.shape[-2] > x.shape[-1]
     if tall:
-        x = x.T
+        x = x.mT
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+    return x.mT if tall else x

@@ -13,11 +13,14 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned.networks.difference import luma
 from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.light import Light
 from napari_motionmag.training.sensor import Sensor, log_uniform
 from napari_motionmag.training.sequences import Sequence
 
 PARTS = ("objects", "background", "blurred", "static", "still_background")
 SEQUENCES = 0.25  # share of samples that are taken from a short movie
+LIT = {"static": 0.7}  # share of samples of a part in which light changes
+LIT_OTHERS = 0.3
 _MARGIN = 40  # background beyond the frame: the largest motion, and what fades out at the border
 
 
@@ -148,6 +151,14 @@ class Batch:
     inside : Tensor
         (N, 1, H, W), 1 where `target` shows what lies within `b`, 0 where background has come
         in over the border.
+    later : Tensor
+        (N, 3, H, W): T(M), the variation of shape, is that of `later` minus that of `a`. `later`
+        is `b` but for samples that stand for a temporal filter: there neither it nor `a` has as
+        much noise as `b`.
+    filtered : Tensor
+        bool (N,): samples whose `later` is not `b`.
+    lit : Tensor
+        bool (N,): samples in which light changes.
     """
 
     a: Tensor
@@ -158,6 +169,9 @@ class Batch:
     two_frame: Tensor
     motion: Tensor
     inside: Tensor
+    later: Tensor
+    filtered: Tensor
+    lit: Tensor
 
     def to(self, device) -> "Batch":
         return Batch(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
@@ -172,11 +186,36 @@ class SceneMaker:
         Pictures and cut-outs, on the device where scenes are rendered.
     size : int
         Height and width of the frames in px.
+    smallest : float
+        Least input motion in px.
+    largest_factor : float
+        Largest factor.
+    sequences : float
+        Share of samples that are taken from a short movie.
+    filtered : float
+        Share of the others that have `later`, as after a temporal filter.
+    compressed : float
+        Share of samples that are compressed like JPEG.
     """
 
-    def __init__(self, pool: PicturePool, size: int = 128):
+    def __init__(
+        self,
+        pool: PicturePool,
+        size: int = 128,
+        *,
+        smallest: float = 0.005,
+        largest_factor: float = 1000.0,
+        sequences: float = SEQUENCES,
+        filtered: float = 0.0,
+        compressed: float = 0.0,
+    ):
         self.pool = pool
         self.size = size
+        self.smallest = smallest
+        self.largest_factor = largest_factor
+        self.sequences = sequences
+        self.filtered = filtered
+        self.compressed = compressed
         self.sprite = 112 if size <= 192 else 192
 
     def scene(self, parts: list[str], generator: torch.Generator) -> Scene:
@@ -244,7 +283,9 @@ class SceneMaker:
         order = torch.randint(len(PARTS), (count,), generator=generator).tolist()
         parts = [PARTS[k] for k in order]
         scene = self.scene(parts, generator)
-        factor, reach = _draw_factor(count, generator, difficulty)
+        factor, reach = _draw_factor(
+            count, generator, difficulty, self.smallest, self.largest_factor
+        )
 
         moves = torch.tensor([p not in ("static", "still_background") for p in parts])
         background = _motion(reach, generator) * moves[:, None]
@@ -264,13 +305,28 @@ class SceneMaker:
             rest_b + background, rest_o + objects, (background.flip(1), objects.flip(1))
         )
         inside = scene.inside((factor - 1)[:, None] * background)
+        lit = torch.rand(count, generator=generator)
+        lit = lit < torch.tensor([LIT.get(part, LIT_OTHERS) for part in parts])
+        light = Light.random(lit, factor, scene.grey, self.size, generator)
+        clean_b, target = light.on(clean_b), light.on(target)
         sensor = Sensor.random(
-            count, scene.grey, generator, 0.1 + 0.4 * difficulty, 0.9 - 0.8 * difficulty, noisy
+            count,
+            scene.grey,
+            generator,
+            0.1 + 0.4 * difficulty,
+            0.9 - 0.8 * difficulty,
+            noisy,
+            self.compressed,
         )
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)
         variation, two_frame = _variation(a, b, clean_a, clean_b, pattern, generator)
+        filtered = (torch.rand(count, generator=generator) < self.filtered).to(a.device)
+        weak = _filtered(a - clean_a - pattern, b - clean_b - pattern, generator)
+        chosen = filtered.view(-1, 1, 1, 1)
+        a = torch.where(chosen, clean_a + pattern, a)
+        later = torch.where(chosen, clean_b + pattern + weak, b)
         batch = Batch(
             a,
             b,
@@ -280,26 +336,40 @@ class SceneMaker:
             two_frame.to(a.device),
             motion,
             inside.to(a.device),
+            later,
+            filtered,
+            lit.to(a.device),
         )
-        in_movie = torch.rand(count, generator=generator) < SEQUENCES
+        in_movie = torch.rand(count, generator=generator) < self.sequences
         for k in torch.nonzero(in_movie)[:, 0].tolist():
             mine = [i for i, sample in enumerate(scene.owner) if sample == k]
             sequence = Sequence.random(background[k : k + 1], objects[mine], generator)
             sample = sequence.render(
-                scene.only(k), factor[k].item(), sensor.only(k), pattern[k : k + 1], generator
+                scene.only(k),
+                factor[k].item(),
+                light.only(k),
+                sensor.only(k),
+                pattern[k : k + 1],
+                generator,
             )
             for name, value in sample.items():
                 getattr(batch, name)[k] = value[0]
+            batch.later[k], batch.filtered[k] = batch.b[k], False
             batch.two_frame[k] = False
         return batch
 
 
 def _draw_factor(
-    count: int, generator: torch.Generator, difficulty: float
+    count: int,
+    generator: torch.Generator,
+    difficulty: float,
+    smallest: float = 0.005,
+    largest: float = 1000.0,
 ) -> tuple[Tensor, Tensor]:
     """Factors and the largest input motion of each sample in px.
 
-    Input motion is log-uniform from 0.005 to 10 px, output motion up to 30 px, |m| up to 1000;
+    Input motion is log-uniform from `smallest` to 10 px, output motion up to 30 px, |m| up to
+    `largest`;
     from 0.3 px and up to 3 px where `difficulty` is 0.
     """
     u = torch.rand(count, generator=generator)
@@ -308,8 +378,8 @@ def _draw_factor(
     small = log_uniform(0.1, 30.0, count, generator)
     output = torch.where(u < 0.35, usual, torch.where(u < 0.5, small, wide))
     output = output * (0.1 + 0.9 * difficulty)
-    given = log_uniform(0.3 * (0.005 / 0.3) ** difficulty, 10.0, count, generator)
-    factor = (output / given).clamp(max=1000.0)
+    given = log_uniform(0.3 * (smallest / 0.3) ** difficulty, 10.0, count, generator)
+    factor = (output / given).clamp(max=largest)
     # A tenth attenuates, removes or mirrors instead.
     v = torch.rand(count, generator=generator)
     less = 2 * torch.rand(count, generator=generator) - 0.5
@@ -326,23 +396,28 @@ def _motion(reach: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tensor]:
-    """T(luma) of three kinds of temporal operator.
-
-    A filter that passes a share r^2 of the noise's power gives noise of r times the frame's,
-    correlated with it by r: noise = r^2 n_b + sqrt(r^2 - r^4) n'.
-    """
+    """T(luma) of three kinds of temporal operator."""
     count, device = len(a), a.device
     noise_a, noise_b = luma(a - clean_a - pattern), luma(b - clean_b - pattern)
     clean = luma(clean_b - clean_a)
     u = torch.rand(count, generator=generator)
-    share = log_uniform(0.01, 0.5, count, generator).view(-1, 1, 1, 1).to(device)
+    band = clean + _filtered(noise_a, noise_b, generator)
     averaged = log_uniform(2, 50, count, generator).view(-1, 1, 1, 1).to(device)
-    band = clean + share * noise_b + (share - share**2).sqrt() * noise_a
     mean = clean + noise_b - noise_a / averaged.sqrt()
     plain = clean + noise_b - noise_a
     kind = u.view(-1, 1, 1, 1).to(device)
     variation = torch.where(kind < 0.4, band, torch.where(kind < 0.5, mean, plain))
     return variation, u >= 0.5
+
+
+def _filtered(noise_a: Tensor, noise_b: Tensor, generator: torch.Generator) -> Tensor:
+    """What temporal filters leave of the noise of `b`, given independent noise of as much power.
+
+    A filter that passes a share r^2 of the noise's power gives noise of r times the frame's,
+    correlated with it by r: noise = r^2 n_b + sqrt(r^2 - r^4) n'.
+    """
+    share = log_uniform(0.01, 0.5, len(noise_b), generator).view(-1, 1, 1, 1).to(noise_b.device)
+    return share * noise_b + (share - share**2).sqrt() * noise_a
 
 
 def _resample(pictures, side: int, zoom, generator, whole: bool = False) -> Tensor:

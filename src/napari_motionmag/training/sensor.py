@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_motionmag.training.compression import compressed
+
 
 def log_uniform(low, high, count: int, generator: torch.Generator) -> Tensor:
     """`count` random numbers in [low, high], uniform in their logarithm."""
@@ -32,6 +34,10 @@ class Sensor:
         bool: values outside [0, 1] are cut off.
     grey : Tensor
         bool: one sensor for all channels, so that grey stays grey.
+    quality : Tensor, optional
+        Of JPEG compression, 1 to 100; 0 for none.
+    corner : Tensor, optional
+        int: where in a block of 16 x 16 px the frame begins, 16 y + x.
     """
 
     photons: Tensor
@@ -40,6 +46,8 @@ class Sensor:
     levels: Tensor
     clips: Tensor
     grey: Tensor
+    quality: Tensor | None = None
+    corner: Tensor | None = None
 
     @classmethod
     def random(
@@ -50,13 +58,15 @@ class Sensor:
         strong: float = 0.4,
         perfect: float = 0.1,
         noisy: bool = False,
+        compressed: float = 0.0,
     ) -> "Sensor":
         """Cameras from noise-free to a few photons a pixel.
 
         A fifth has no noise, a share of `strong` up to 50/255 at mid-grey, the others up to 3/255
         as in the paper. Quantisation as in the paper (8 bits), finer, or none. A share of
         `perfect` has neither noise nor quantisation nor pattern, whatever the rest. With `noisy`,
-        every camera has noise of 3/255 to 50/255 at mid-grey.
+        every camera has noise of 3/255 to 50/255 at mid-grey. A share of `compressed` compresses
+        its frames as JPEG does.
         """
 
         def chance(p):
@@ -78,6 +88,10 @@ class Sensor:
             sigma = log_uniform(3 / 255, 50 / 255, count, generator)
             blemished = torch.ones(count)
         sigma = sigma * blemished
+        quality = corner = None
+        if compressed:
+            quality = torch.where(chance(compressed), log_uniform(30, 95, count, generator), 0.0)
+            corner = torch.randint(256, (count,), generator=generator)
         return cls(
             photons=0.5 / (sigma**2 * photon_share),
             read=sigma * (1 - photon_share).sqrt(),
@@ -85,13 +99,15 @@ class Sensor:
             levels=levels * blemished,
             clips=chance(0.5),
             grey=grey.cpu(),
+            quality=quality,
+            corner=corner,
         )
 
     def only(self, sample: int, repeats: int = 1) -> "Sensor":
         """The camera of one sample, `repeats` times over."""
         return Sensor(
             **{
-                name: value[sample : sample + 1].expand(repeats)
+                name: value if value is None else value[sample : sample + 1].expand(repeats)
                 for name, value in vars(self).items()
             }
         )
@@ -120,7 +136,13 @@ class Sensor:
         levels = _wide(self.levels, clean)
         dither = self._grey(torch.rand(clean.shape, generator=generator).to(clean.device))
         quantised = torch.floor(noisy * levels + dither) / levels.clamp(min=1)
-        return torch.where(levels > 0, quantised, noisy)
+        frames = torch.where(levels > 0, quantised, noisy)
+        if self.quality is not None:
+            for k in torch.nonzero(self.quality)[:, 0].tolist():
+                corner = divmod(int(self.corner[k]), 16)
+                seen = compressed(frames[k : k + 1], float(self.quality[k]), corner)
+                frames[k] = self.only(k)._grey(seen)[0]
+        return frames
 
     def _grey(self, frames: Tensor) -> Tensor:
         grey = _wide(self.grey, frames)

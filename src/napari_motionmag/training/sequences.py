@@ -7,6 +7,7 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned.networks.difference import luma
 from napari_motionmag.temporal import FIR
+from napari_motionmag.training.light import Light
 from napari_motionmag.training.sensor import Sensor, log_uniform
 
 FRAMES = 21
@@ -76,7 +77,9 @@ class Sequence:
             torch.einsum("t,tkc->kc", weights, self.objects),
         )
 
-    def render(self, scene, factor: float, sensor: Sensor, pattern: Tensor, generator) -> dict:
+    def render(
+        self, scene, factor: float, light: Light, sensor: Sensor, pattern: Tensor, generator
+    ) -> dict:
         """The middle frame, what the filter makes of the movie, and the truth.
 
         Parameters
@@ -85,6 +88,8 @@ class Sequence:
             One sample.
         factor : float
             m.
+        light : Light
+            Of the middle frame; it comes and goes at a frequency of its own.
         sensor : Sensor
             One camera.
         pattern : Tensor
@@ -102,6 +107,9 @@ class Sequence:
         movie = scene.only(0, len(used)).render(
             self.background[used], self.objects[used].flatten(0, 1)
         )
+        flicker = 0.5 * torch.rand((), generator=generator)  # cycles a frame
+        course = (2 * torch.pi * flicker * (used - _NOW)).cos().to(movie.device)
+        movie = light.on(movie, course.view(-1, 1, 1, 1))
         noisy = sensor.only(0, len(used)).expose(movie, pattern.expand_as(movie), generator)
         here = int((used == _NOW).nonzero()[0])
         b = noisy[here : here + 1]
@@ -117,7 +125,7 @@ class Sequence:
         )
         return {
             "b": b,
-            "target": target,
+            "target": light.on(target),
             "variation": variation + self.weights.sum().float() * luma(b),
             "motion": motion,
             "inside": scene.inside(gain * background).to(b.device),

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -16,12 +17,19 @@ from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.methods.learned.weights import build, load, save
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
+from napari_motionmag.training.linear_start import start_as_linear
 from napari_motionmag.training.muon import Muon
 from napari_motionmag.training.progress_pictures import save_curve, save_panel
 from napari_motionmag.training.scenes import Batch, SceneMaker
 
 # Measured for oh2018, which learns faster with Muon.
+# Of oh2018, whose regularisers need two more encodings.
+REGULARISE_EVERY = 4
+FILTERED, COMPRESSED = 0.25, 0.12  # shares of its samples
+# Below, differences of features are but rounding in bfloat16.
+BFLOAT16_LIMITS = {"smallest": 0.15, "largest_factor": 100.0}
 OPTIMISERS = {"difference": "adam", "oh2018": "muon"}
+STARTS = {"difference": "random", "oh2018": "linear"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class Settings:
     noisy: int = 1000  # first steps with noise in every sample, lest drawing dies out
     pictures: int = 256
     optimiser: str = "adam"
+    start: str = "random"  # or "linear": oh2018 as the linear Eulerian method
 
 
 class Trainer:
@@ -86,22 +95,17 @@ class Trainer:
         else:
             torch.manual_seed(settings.seed)
             network = build(settings.model, settings.config)
+            if settings.start == "linear":
+                start_as_linear(network)
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.average = build(settings.model, network.config.to_dict()).to(self.device)
         self.average.load_state_dict(self.network.state_dict())
-        self.head = None
-        trained = list(self.network.parameters())
-        if settings.model == "oh2018":
-            self.head = losses.MotionHead().to(self.device)
-            trained += self.head.parameters()
         kind = {"adam": torch.optim.Adam, "muon": Muon}[settings.optimiser]
-        self.optimiser = kind(trained, lr=settings.rate)
+        self.optimiser = kind(self.network.parameters(), lr=settings.rate)
         self.step, self.elapsed = 0, 0.0
         if state is not None:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
-            if self.head is not None:
-                self.head.load_state_dict(state["head"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.elapsed = state["step"], state["elapsed"]
         pool = PicturePool(
@@ -112,7 +116,12 @@ class Trainer:
             cache=self.folder / "pictures.npz" if images is not None else None,
         )
         self.pool = pool.to(self.device)
-        self.maker = SceneMaker(self.pool, settings.size)
+        limits = {}
+        if settings.model == "oh2018":
+            limits |= {"sequences": 0.0, "filtered": FILTERED, "compressed": COMPRESSED}
+            if precision == torch.bfloat16:
+                limits |= BFLOAT16_LIMITS
+        self.maker = SceneMaker(self.pool, settings.size, **limits)
 
     @property
     def checkpoint(self) -> Path:
@@ -157,7 +166,9 @@ class Trainer:
             if isinstance(self.network, DifferenceNet):
                 total, terms = losses.difference_losses(self.network, batch)
             else:
-                total, terms = losses.oh2018_losses(self.network, batch, generator, self.head)
+                total, terms = losses.oh2018_losses(
+                    self.network, batch, generator, self.step % REGULARISE_EVERY == 0
+                )
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -182,7 +193,6 @@ class Trainer:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "head": None if self.head is None else self.head.state_dict(),
             "step": self.step,
             "elapsed": self.elapsed,
         }
@@ -247,6 +257,32 @@ def fastest_precision(device: torch.device) -> torch.dtype:
     return min(spent, key=spent.get)
 
 
+def fastest_threads(precision: torch.dtype) -> int:
+    """How many CPU threads train a residual block fastest in a trial, and leave it at that.
+
+    More threads are slower where other programs want the processor, too: each step waits for the
+    thread that has to wait.
+    """
+    block = Oh2018Net().decoder.fusion[0]
+    x = torch.rand(6, 64, 48, 48).contiguous(memory_format=torch.channels_last)
+    spent = {}
+    counts = [1]
+    while 2 * counts[-1] <= (os.cpu_count() or 1):
+        counts.append(2 * counts[-1])
+    for count in counts:
+        torch.set_num_threads(count)
+        trials = []
+        for _ in range(6):
+            started = time.perf_counter()
+            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+                block(x).sum().backward()
+            trials.append(time.perf_counter() - started)
+        spent[count] = sum(sorted(trials[1:])[:-1])  # the first prepares, the longest was disturbed
+    best = min(spent, key=spent.get)
+    torch.set_num_threads(best)
+    return best
+
+
 def pick_device(name: str) -> torch.device:
     """The device of a name; ``auto`` takes CUDA, then MPS, then the CPU."""
     if name != "auto":
@@ -291,12 +327,18 @@ def parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: muon for oh2018, adam for difference",
     )
+    p.add_argument(
+        "--start",
+        choices=("auto", "linear", "random"),
+        default="auto",
+        help="oh2018 without --init: begin as the linear Eulerian method (auto), or at random",
+    )
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", default="auto")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     p.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints")
     p.add_argument("--pictures", type=int, default=256, help="procedural pictures kept at a time")
-    p.add_argument("--threads", type=int, help="CPU threads")
+    p.add_argument("--threads", type=int, help="CPU threads; the fastest number in a trial without")
     return p
 
 
@@ -311,10 +353,15 @@ def main(argv: list[str] | None = None) -> int:
         print("curve.png needs matplotlib: pip install 'napari-motionmag[plots]'", file=sys.stderr)
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.start == "linear" and args.model != "oh2018":
+        raise ValueError(f"--start linear is for oh2018, not for {args.model}")
     device = pick_device(args.device)
     precision = (
         fastest_precision(device) if args.precision == "auto" else getattr(torch, args.precision)
     )
+    if device.type == "cpu" and not args.threads:
+        threads = fastest_threads(precision)
+        print(f"{threads} threads, {str(precision).removeprefix('torch.')}", file=sys.stderr)
     settings = Settings(
         model=args.model,
         config=args.config,
@@ -328,6 +375,7 @@ def main(argv: list[str] | None = None) -> int:
         noisy=args.noisy,
         pictures=args.pictures,
         optimiser=OPTIMISERS[args.model] if args.optimiser == "auto" else args.optimiser,
+        start=STARTS[args.model] if args.start == "auto" else args.start,
     )
     trainer = Trainer(
         args.folder,
@@ -351,8 +399,8 @@ def run(trainer: Trainer, *, save_every: float = 60, log_every: int = 50) -> Non
             if trainer.step % log_every == 0:
                 line = {"step": trainer.step, "minutes": round(trainer.elapsed / 60, 3)}
                 line["rate"] = trainer.rate()
-                for name in recent[0]:
-                    line[name] = float(np.mean([terms[name] for terms in recent]))
+                for name in dict.fromkeys(name for terms in recent for name in terms):
+                    line[name] = float(np.mean([terms[name] for terms in recent if name in terms]))
                 recent.clear()
                 log.write(json.dumps(line) + "\n")
                 log.flush()

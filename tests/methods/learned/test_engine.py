@@ -45,6 +45,21 @@ def test_tiled_equals_whole(random_weights, tile, channels):
     assert np.abs(tiled - whole).max() <= 1e-5
 
 
+def test_oh2018_draws_grey_frames_of_three_channels_as_those_of_one(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "random.safetensors"
+    weights.save(path, weights.build("oh2018"), {"model": "oh2018"})
+    plain = _movie(3, 40, 48)
+    colored = _movie(1, 40, 48, 3)
+    magnifier = LearnedMagnifier(path)
+    expected = magnifier.magnify(plain, Static(), [1, 2], 5.0)
+    replicated = [np.repeat(f[..., None], 3, -1) for f in plain]
+    drawn = magnifier.magnify([*replicated, *colored], Static(), [1, 2, 3], 5.0)
+    assert np.abs(drawn[:2] - expected[..., None]).max() < 1e-5
+    assert (drawn[:2].max(-1) == drawn[:2].min(-1)).all()
+    assert (drawn[2].max(-1) != drawn[2].min(-1)).any()
+
+
 @pytest.mark.parametrize(
     "operator", [Static(), Static([0, 1, 2]), Dynamic(), FIR(2, 4, fps=20)], ids=str
 )

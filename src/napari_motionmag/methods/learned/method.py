@@ -268,7 +268,15 @@ def _by_shape(runner, frames: _Read, operator, times, factor: float) -> np.ndarr
 
     out = np.empty((len(times), *example.shape), np.float32)
     runner.in_pieces(len(times), example.shape[:2], work, out)
+    for k, t in enumerate(times):
+        if is_grey(frames[t]):  # what the network for one channel draws, in all three
+            out[k] = out[k].mean(-1, keepdims=True)
     return np.stack([padding.remove(frame) for frame in out])
+
+
+def is_grey(frame: np.ndarray) -> bool:
+    """Whether a frame has three channels and they are equal."""
+    return frame.ndim == 3 and bool((frame[..., 1:] == frame[..., :1]).all())
 
 
 @lru_cache(maxsize=1)

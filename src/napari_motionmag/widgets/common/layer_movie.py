@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_motionmag.magnification.layer import source_is_known, source_of
 from napari_motionmag.movie.layer_traits import layer_arguments
 from napari_motionmag.movie.movie import Movie
 
@@ -48,6 +49,20 @@ class Source:
         if movie.fps != self.movie(layer, axes).fps:
             given.append("fps")
         return given
+
+
+def open_source(viewer, magnified):
+    """Return the layer in a viewer that a magnified layer was made of, or None.
+
+    By identity, whatever the layers are called now. A magnified layer that was not made in this
+    session names its source in its metadata: then the one layer of that name is returned.
+    """
+    if source_is_known(magnified):
+        source = source_of(magnified)
+        return source if source in viewer.layers else None
+    name = (magnified.metadata.get("napari_motionmag") or {}).get("source")
+    named = [layer for layer in viewer.layers if layer.name == name and layer is not magnified]
+    return named[0] if named else None  # napari gives no name twice
 
 
 def suggestion_of(layer) -> dict:

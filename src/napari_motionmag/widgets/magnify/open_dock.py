@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_motionmag.widgets.common.layer_movie import open_source
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 PLUGIN, TITLE = "napari-motionmag", "Magnify motion"
@@ -38,10 +39,9 @@ def fill_band(
         As of `magnify`.
     """
     widget = magnify_dock(viewer)
-    source = (layer.metadata.get("napari_motionmag") or {}).get("source")
-    movies = [other for other in widget.layer.choices if other.name == source] or [layer]
-    if movies[0] in widget.layer.choices:
-        widget.layer.value = movies[0]
+    movie = open_source(viewer, layer) or layer
+    if movie in widget.layer.choices:
+        widget.layer.value = movie
     widget.mode.value = "temporal"
     if abs(widget.fps.value - fps) > 1e-3:
         widget.fps.value = fps

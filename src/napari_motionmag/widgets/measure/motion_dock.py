@@ -9,6 +9,7 @@ from magicgui.widgets import CheckBox, ComboBox, SpinBox
 from napari.layers import Image, Labels
 
 from napari_motionmag.magnification import recipe as recipes
+from napari_motionmag.magnification.layer import source_is_known
 from napari_motionmag.magnification.script import Call, FromLayer
 from napari_motionmag.movie.layer_traits import layer_arguments
 from napari_motionmag.movie.movie import Movie
@@ -16,7 +17,7 @@ from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.motion_maps import reads
 from napari_motionmag.widgets.common.dock import WIDTH, MeasuringWidget
 from napari_motionmag.widgets.common.jobs import steps_of
-from napari_motionmag.widgets.common.layer_movie import suggestion_of
+from napari_motionmag.widgets.common.layer_movie import open_source, suggestion_of
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.common.overlay import over_frame
@@ -47,6 +48,8 @@ class Asked:
         Px.
     magnified : napari.layers.Image or None
         The layer whose settings these are.
+    note : str
+        What the user should know about them; empty as a rule.
     """
 
     layer: Image
@@ -56,6 +59,7 @@ class Asked:
     planes: tuple[tuple[int, ...], ...]
     window: int
     magnified: Image | None
+    note: str = ""
 
     @property
     def motion(self) -> str:
@@ -154,7 +158,7 @@ class MeasuredMotion(MeasuringWidget):
         ValueError, TypeError
             When there is no movie, or a parameter does not do.
         """
-        magnified = self.magnified
+        magnified, note = self.magnified, ""
         if magnified is None:
             layer = self.layer.value
             if layer is None:
@@ -162,36 +166,40 @@ class MeasuredMotion(MeasuringWidget):
             movie = self.movie_of(layer)
             selection = parameters.motion_arguments(self._fields)
         else:
-            layer, movie, selection = self._of_magnified(magnified)
+            layer, movie, selection, note = self._of_magnified(magnified)
         operator = make_operator(**selection, fps=movie.fps)
         _, plane = frame_shown(self._viewer, layer, movie.axes)
         planes = tuple(movie.series()) if self.planes.value else (plane,)
-        return Asked(layer, movie, selection, operator, planes, self.window.value, magnified)
+        return Asked(layer, movie, selection, operator, planes, self.window.value, magnified, note)
 
     @property
     def magnified(self) -> Image | None:
         """The layer whose settings are taken."""
         return None if self.like.value in (BY_HAND, None) else self.like.value
 
-    def _of_magnified(self, magnified) -> tuple[Image, Movie, dict]:
+    def _of_magnified(self, magnified) -> tuple[Image, Movie, dict, str]:
         recipe = recipes.recipe_of(magnified)
-        name = magnified.metadata["napari_motionmag"].get("source")
-        source = next((layer for layer in self._images() if layer.name == name), None)
+        source = open_source(self._viewer, magnified)
         if source is None:
+            name = magnified.metadata["napari_motionmag"].get("source")
             raise ValueError(
-                f"the movie {name!r} that {magnified.name!r} was made of is not open any more, or "
-                "was renamed"
+                f"The movie that {magnified.name!r} was made of, {name!r}, is not open"
             )
         said = recipes.arguments(recipe)
         movie = Movie(**layer_arguments(source, {"axes": recipe["axes"]}))
         movie = movie.replace(fps=recipe["fps"]) if recipe.get("fps") else movie
-        if recipe.get("stabilise"):
-            self._messages.warn(
-                ("stabilised",),
-                f"{magnified.name!r} was stabilised before it was magnified; measured here is the "
-                "movie as it is",
+        notes = []
+        if not source_is_known(magnified):
+            notes.append(
+                f"{magnified.name!r} was not made in this session; measured is the layer that it "
+                f"names as its source, {source.name!r}"
             )
-        return source, movie, {key: said[key] for key in _MOTION if key in said}
+        if recipe.get("stabilise"):
+            notes.append(
+                f"{magnified.name!r} was stabilised before it was magnified; measured is the movie "
+                "as it is"
+            )
+        return source, movie, {key: said[key] for key in _MOTION if key in said}, ". ".join(notes)
 
     # ---- measuring ----
 
@@ -231,6 +239,8 @@ class MeasuredMotion(MeasuringWidget):
         def take() -> None:
             self._messages.all_well()
             finish(asked, found)
+            if asked.note:
+                self._messages.say(f"{self.status.value.rstrip('.')}. {asked.note}")
 
         self._messages.afresh()
         self._messages.say(f"{title}…")
@@ -350,7 +360,8 @@ class MeasuredMotion(MeasuringWidget):
         else:
             movie = asked.movie
             if not by_hand:
-                self._messages.say(f"{asked.layer.name}: {asked.operator.describe()}")
+                text = f"{asked.layer.name}: {asked.operator.describe()}"
+                self._messages.say(f"{text}. {asked.note}" if asked.note else text)
         if self._windows:
             self.planes.visible = movie is not None and len(list(movie.series())) > 1
 

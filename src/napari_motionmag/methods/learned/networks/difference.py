@@ -20,6 +20,7 @@ from napari_motionmag.methods.learned.networks.flow_candidates import (
     limited,
 )
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, at_once
+from napari_motionmag.methods.learned.networks.light import without_light
 from napari_motionmag.methods.learned.networks.splatting import pull, sample
 
 LUMA = (0.299, 0.587, 0.114)
@@ -245,7 +246,8 @@ class DifferenceNet(nn.Module):
     the frame B by it, R draws what comes to light and takes noise away. Candidates for w are local
     least squares solutions at several scales, linear in D: no motion is too small and the factor
     is kept. A network chooses among them, spreads them from where they are sure, and says which
-    layer is in front. D = 0 leaves the frame as it is.
+    layer is in front. D = 0 leaves the frame as it is, and so does a change of light, which
+    is taken from D first (:mod:`~napari_motionmag.methods.learned.networks.light`).
 
     Parameters
     ----------
@@ -260,9 +262,9 @@ class DifferenceNet(nn.Module):
     """
 
     stride = 8
-    # 62 px for the candidates, 132 for the choice among them, 48 for the largest displacement,
-    # 26 for holes and interpolation, 84 for the drawing.
-    halo = 352
+    # 56 px for the light, 62 for the candidates, 132 for the choice among them, 48 for the largest
+    # displacement, 26 for holes and interpolation, 84 for the drawing.
+    halo = 408
 
     def __init__(self, config: DifferenceConfig | None = None):
         super().__init__()
@@ -307,10 +309,18 @@ class DifferenceNet(nn.Module):
             float32 (N, C, H, W), the magnified frame.
         """
         if not draw:
+            variation = self._of_motion(frame, variation)
             motion, importance, _ = self.displacement(frame, variation, gain)
             planes, moved, *_ = self._moved(frame, motion, importance)
             return frame.float() + from_planes(moved - planes)
         return self.parts(frame, variation, gain)[0]
+
+    @staticmethod
+    def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
+        """The variation without what a change of light explains."""
+        with torch.autocast(frame.device.type, enabled=False):
+            variation = variation.float()
+            return without_light(luma(frame.float()) - 0.5 * variation, variation)
 
     @staticmethod
     def _moved(frame: Tensor, motion: Tensor, importance: Tensor):
@@ -324,6 +334,7 @@ class DifferenceNet(nn.Module):
 
     def parts(self, frame: Tensor, variation: Tensor, gain: Tensor):
         """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
+        variation = self._of_motion(frame, variation)
         motion, importance, context = self.displacement(frame, variation, gain)
         planes, moved, source, coverage = self._moved(frame, motion, importance)
         with torch.autocast(frame.device.type, enabled=False):

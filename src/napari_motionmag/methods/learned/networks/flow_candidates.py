@@ -17,7 +17,7 @@ from napari_motionmag.methods.learned.networks.inference_conv import at_once
 # of the same band-limited picture that D is smoothed to.
 SMOOTH = (0.037659, 0.249153, 0.426375, 0.249153, 0.037659)
 SLOPE = (-0.109604, -0.276690, 0.0, 0.276690, 0.109604)
-_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 # Added to the structure tensor: a share of its trace, and the rounding of 16 bits.
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-8
 
@@ -26,7 +26,7 @@ CANDIDATES = LEVELS + 1
 FEATURES = 5  # of each candidate
 
 
-def _separable(x: Tensor, along_y, along_x, stride: int = 1) -> Tensor:
+def separable(x: Tensor, along_y, along_x, stride: int = 1) -> Tensor:
     """Correlate each channel with two 5-tap filters; borders are replicated.
 
     Shifted additions: several times as fast as a convolution of so few channels.
@@ -51,9 +51,9 @@ def _products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
         from napari_motionmag.methods.learned.kernels import gradients
 
         return gradients.products(luma, variation, window)
-    gy = _separable(luma, SLOPE, SMOOTH)
-    gx = _separable(luma, SMOOTH, SLOPE)
-    d = _separable(variation, SMOOTH, SMOOTH)
+    gy = separable(luma, SLOPE, SMOOTH)
+    gx = separable(luma, SMOOTH, SLOPE)
+    d = separable(variation, SMOOTH, SMOOTH)
     pairs = ((gx, gx), (gx, gy), (gy, gy), (gx, d), (gy, d), (d, d))
     return torch.cat([F.avg_pool2d(a * b, window) for a, b in pairs], 1)
 
@@ -102,7 +102,7 @@ def candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float):
         sums = _products(luma, variation, max(4 // 2**level, 1))
         if level == 0:
             found.append(_solve(sums))
-        sums = _separable(sums, _BINOMIAL, _BINOMIAL)
+        sums = separable(sums, BINOMIAL, BINOMIAL)
         motion, trust = _solve(sums)
         motion = motion * 2**level
         if level > 2:
@@ -112,8 +112,8 @@ def candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float):
             )
         found.append((motion, trust))
         if level < LEVELS - 1:
-            luma = _separable(luma, _BINOMIAL, _BINOMIAL, stride=2)
-            variation = _separable(variation, _BINOMIAL, _BINOMIAL, stride=2)
+            luma = separable(luma, BINOMIAL, BINOMIAL, stride=2)
+            variation = separable(variation, BINOMIAL, BINOMIAL, stride=2)
     motions = torch.stack([motion for motion, _ in found], 1) * gain.view(-1, 1, 1, 1, 1)
     motions = limited(motions, limit, dim=2)
     compressed = motions / (1 + motions.abs() / 4)

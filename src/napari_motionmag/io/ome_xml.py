@@ -1,0 +1,173 @@
+"""What the OME-XML of a TIFF file claims, checked against the file before it is believed."""
+
+from __future__ import annotations
+
+import math
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from napari_motionmag.movie.units import seconds, short_name
+
+_PLAUSIBLE = 10_000  # planes that may be missing without a second thought
+
+
+def positive_number(path: Path, name: str, text) -> float | None:
+    """Return a number above 0 from metadata, or None, with a warning where it is something else.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the warning.
+    name : str
+        Name of the entry.
+    text : object
+        What it says; None for nothing. Some programs write a comma for the decimal point.
+    """
+    if text is None:
+        return None
+    plain = text.strip() if isinstance(text, str) else text
+    if isinstance(plain, str) and plain.count(",") == 1 and "." not in plain:
+        plain = plain.replace(",", ".")
+    try:
+        number = float(plain)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if math.isfinite(number) and number > 0 and math.isfinite(1 / number):
+        return number
+    warnings.warn(
+        f"{path}: {name}={text!r} is no finite number above 0; it is left out", stacklevel=3
+    )
+    return None
+
+
+def calibration_of(path: Path, read: Callable[[], dict]) -> dict:
+    """Return what `read` returns, or nothing, with a warning, where metadata cannot be read."""
+    try:
+        return read()
+    except (MemoryError, Warning):
+        raise
+    except Exception as error:  # whatever metadata lead to, pixels are not lost for it
+        warnings.warn(
+            f"{path}: its calibration cannot be read ({type(error).__name__}: {error}) and is "
+            "left out",
+            stacklevel=3,
+        )
+        return {}
+
+
+@dataclass(frozen=True)
+class OmeClaims:
+    """How to read an OME-TIFF after its claims were checked.
+
+    Attributes
+    ----------
+    how : dict
+        Arguments of `tiff.TiffPages`.
+    calibration : dict
+        fps and steps of `formats.Found`.
+    """
+
+    how: dict = field(default_factory=dict)
+    calibration: dict = field(default_factory=dict)
+
+    @classmethod
+    def check(
+        cls, path: Path, xml: str, page_shape: Sequence[int], count_pages: Callable[[], int]
+    ) -> OmeClaims:
+        """Compare OME-XML with the pages that are there.
+
+        Parameters
+        ----------
+        path : Path
+            The file, for messages.
+        xml : str
+            Its OME-XML.
+        page_shape : sequence of int
+            Shape of its first page.
+        count_pages : callable
+            Returns how many pages the file has.
+        """
+        try:
+            root = ElementTree.fromstring(xml)
+            pixels = root.find(".//{*}Pixels")
+            if pixels is None:
+                return cls()
+            sizes = {letter: int(pixels.get(f"Size{letter}")) for letter in "TCZYX"}
+            if min(sizes.values()) < 1:
+                raise ValueError(f"sizes {sizes}")
+        except (ElementTree.ParseError, TypeError, ValueError, RecursionError) as error:
+            return cls._without(path, f"cannot be read ({error})")
+        if (sizes["Y"], sizes["X"]) not in pairwise(page_shape):
+            return cls._without(
+                path,
+                f"claim frames of {sizes['Y']} x {sizes['X']}, its pages are of shape "
+                f"{tuple(page_shape)}",
+            )
+        names = {
+            uuid.get("FileName")
+            for uuid in pixels.iterfind("{*}TiffData/{*}UUID")
+            if uuid.text != root.get("UUID")
+        }
+        names = sorted(name for name in names - {None, "", path.name})
+        missing = [name for name in names if not (path.parent / name).is_file()]
+        planes = sizes["T"] * sizes["C"] * sizes["Z"]
+        if planes > _PLAUSIBLE and not names:
+            samples = page_shape[-1] if len(page_shape) > 2 else 1
+            there = count_pages() * samples
+            if planes > 4 * there + _PLAUSIBLE:
+                frames = sizes["C"] * sizes["Z"] == 1
+                calibration = calibration_of(path, lambda: _calibration(path, pixels))
+                return cls._without(
+                    path,
+                    f"claim {planes} planes, the file has {there}",
+                    calibration if frames else {},
+                )
+        elif planes > 1e7 + _PLAUSIBLE * len(names):
+            return cls._without(path, f"claim {planes} planes in {len(names) + 1} files")
+        how = {"missing_files": missing} if missing else {}
+        return cls(how, calibration_of(path, lambda: _calibration(path, pixels)))
+
+    @classmethod
+    def _without(cls, path: Path, problem: str, calibration: dict | None = None) -> OmeClaims:
+        warnings.warn(
+            f"{path}: its OME metadata {problem}; pages are read one after another, without axes"
+            + ("" if calibration else " and calibration"),
+            stacklevel=4,
+        )
+        return cls({"is_ome": False}, calibration or {})
+
+
+def _calibration(path: Path, pixels: ElementTree.Element) -> dict:
+    steps = {}
+    for letter in "ZYX":
+        name = f"PhysicalSize{letter}"
+        size = positive_number(path, name, pixels.get(name))
+        if size is not None:
+            # the schema makes micrometers the default
+            steps[letter] = (size, short_name(pixels.get(f"{name}Unit", "um")))
+    interval = _interval(path, pixels)
+    return {"fps": 1 / interval if interval else None, "steps": steps}
+
+
+def _interval(path: Path, pixels: ElementTree.Element) -> float | None:
+    """Return seconds between frames, by the interval given or the times of the planes."""
+    increment = positive_number(path, "TimeIncrement", pixels.get("TimeIncrement"))
+    unit = seconds(pixels.get("TimeIncrementUnit", "s"))
+    if increment is not None and unit is not None:
+        return increment * unit
+    times = {}
+    for plane in pixels.iterfind("{*}Plane"):
+        unit = seconds(plane.get("DeltaTUnit", "s"))
+        first = plane.get("TheZ", "0") == "0" and plane.get("TheC", "0") == "0"
+        if first and plane.get("DeltaT") is not None and unit is not None:
+            text = plane.get("DeltaT").replace(",", ".")
+            times[int(plane.get("TheT", "0"))] = float(text) * unit
+    if len(times) < 2:
+        return None
+    first, last = min(times), max(times)
+    interval = (times[last] - times[first]) / (last - first)
+    return interval if 0 < interval < math.inf else None

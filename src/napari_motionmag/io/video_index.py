@@ -1,0 +1,265 @@
+"""What the packets of a video file say: which stream is the movie, its frames, key frames, times.
+
+Packets are read, frames are not decoded.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+SAME = 0.1  # intervals between frames that differ by less, relatively, are the same interval
+# tags in which phones and high-speed cameras say how many frames per second they took
+CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "capture_fps")
+
+
+@dataclass(frozen=True)
+class VideoIndex:
+    """Frames of the movie in a video file.
+
+    Attributes
+    ----------
+    stream : int
+        Index of the stream that is the movie.
+    count : int
+        Number of frames.
+    numbers : dict of int to int
+        Number of the frame of each time stamp; empty where frames have no unique time stamps.
+    stamps : tuple of int
+        Time stamp of each frame, ascending; empty like `numbers`.
+    starts : tuple of int
+        Numbers of the frames at which decoding can begin, ascending.
+    fps : float or None
+        Frames per second, as most frames follow one another.
+    times : ndarray of float64, shape (T,), or None
+        Seconds from the first frame, as the file says; None where it does not.
+    aspect : float
+        Width of a pixel divided by its height.
+    comment : str
+        Comment in the file.
+    """
+
+    stream: int
+    count: int
+    numbers: dict[int, int]
+    stamps: tuple[int, ...]
+    starts: tuple[int, ...]
+    fps: float | None
+    times: np.ndarray | None
+    aspect: float
+    comment: str
+
+    @property
+    def stamped(self) -> bool:
+        """Whether frames are known by their time stamps; without, they have to be counted."""
+        return bool(self.numbers)
+
+
+def read_index(path, container, comment_prefix: str) -> VideoIndex:
+    """Read the packets of a video.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    container : av.container.InputContainer
+        The file, opened.
+    comment_prefix : str
+        What the comment of videos written here begins with; these know their rate.
+
+    Raises
+    ------
+    ValueError
+        When there is no video in the file.
+    """
+    from av.error import FFmpegError
+
+    videos = container.streams.video
+    if not videos:
+        raise ValueError(f"{path}: holds no video")
+    packets: dict[int, list[tuple[int | None, bool]]] = {stream.index: [] for stream in videos}
+    hidden = dict.fromkeys(packets, 0)
+    damage = ""
+    try:
+        for packet in container.demux(videos):
+            shown = packet.size > 0 and not packet.is_discard and not _is_hidden(packet)
+            if shown:
+                packets[packet.stream.index].append((packet.pts, packet.is_keyframe))
+            elif packet.dts is not None:
+                hidden[packet.stream.index] += 1
+    except FFmpegError as error:
+        damage = f" ({error})"
+    stream = _choose_stream(path, videos, packets)
+    found = packets[stream.index]
+    if not found:
+        raise ValueError(f"{path}: no frame can be decoded{damage}")
+    _warn_if_short(path, container, stream, found, hidden[stream.index], damage)
+    stamps = [stamp for stamp, _ in found]
+    stamped = None not in stamps and len(set(stamps)) == len(stamps)
+    numbers = {stamp: number for number, stamp in enumerate(sorted(stamps))} if stamped else {}
+    starts = sorted(numbers[stamp] for stamp, is_key in found if is_key) if stamped else []
+    comment = container.metadata.get("comment", "")
+    fps = float(stream.average_rate) if stream.average_rate else None
+    times = None
+    if stamped and len(stamps) > 1 and stream.time_base:
+        ticks = np.array(sorted(stamps), np.float64)
+        times = (ticks - ticks[0]) * float(stream.time_base)
+        fps = _rate(path, times, float(stream.time_base), stream.average_rate)
+    if not comment.startswith(comment_prefix):
+        capture = _capture_rate(container, stream)
+        if capture is not None and fps is not None and abs(capture / fps - 1) > 0.01:
+            warnings.warn(
+                f"{path}: was taken at {capture:g} frames per second, as its metadata say, and is "
+                f"shown at {fps:g}; the first is its rate",
+                stacklevel=2,
+            )
+            times = None if times is None else times * (fps / capture)
+            fps = capture
+    return VideoIndex(
+        stream=stream.index,
+        count=len(found),
+        numbers=numbers,
+        stamps=tuple(sorted(stamps)) if stamped else (),
+        starts=tuple(starts),
+        fps=fps,
+        times=times,
+        aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
+        comment=comment,
+    )
+
+
+def _is_hidden(packet) -> bool:
+    """Whether a packet holds a frame that is for reference only, as VP8 has them."""
+    return packet.stream.codec_context.name == "vp8" and not bytes(packet)[0] & 16
+
+
+def _choose_stream(path, videos, packets):
+    """Return the stream that is the movie, and warn when others are left out."""
+    pictures = [s for s in videos if _is_cover(s) or len(packets[s.index]) < 2]
+    movies = [stream for stream in videos if stream not in pictures]
+    if not movies:
+        return videos[0]
+
+    def quality(stream) -> tuple:
+        context = stream.codec_context
+        return context.width * context.height, len(packets[stream.index]), -stream.index
+
+    best = max(movies, key=quality)
+    if len(videos) > 1:
+        left = []
+        if len(movies) > 1:
+            left.append(f"{len(movies)} video streams")
+        if pictures:
+            left.append(f"{len(pictures)} cover or other single picture")
+        context = best.codec_context
+        warnings.warn(
+            f"{path}: holds {' and '.join(left)}; stream {best.index} is read "
+            f"({context.width} x {context.height}, {len(packets[best.index])} frames)",
+            stacklevel=3,
+        )
+    return best
+
+
+def _is_cover(stream) -> bool:
+    disposition = getattr(stream, "disposition", None)
+    return disposition is not None and "attached_pic" in str(disposition).lower()
+
+
+def _warn_if_short(path, container, stream, found, hidden: int, damage: str) -> None:
+    """Warn when the file ends before the frames that it promises."""
+    count = len(found) + hidden
+    promised = stream.frames
+    if promised and "mp4" in container.format.name:  # edit lists leave out frames
+        promised = len(getattr(stream, "index_entries", ())) or promised
+    if promised > count:
+        warnings.warn(
+            f"{path}: ends after {count} of the {promised} frames that it promises{damage}",
+            stacklevel=3,
+        )
+    elif damage:
+        warnings.warn(f"{path}: is damaged after {count} frames{damage}", stacklevel=3)
+    elif not stream.frames and stream.duration is None and container.duration:
+        stamps = [stamp for stamp, _ in found if stamp is not None]
+        if len(stamps) < 2:
+            return
+        last = float(max(stamps) * stream.time_base)
+        interval = (last - float(min(stamps) * stream.time_base)) / (len(stamps) - 1)
+        promised = _promised_seconds(stream, container)
+        if promised - last > 3 * interval + 0.1 * promised:
+            warnings.warn(
+                f"{path}: ends after {last + interval:.3g} s of the {promised:.3g} s that it "
+                "promises",
+                stacklevel=3,
+            )
+
+
+def _promised_seconds(stream, container) -> float:
+    """Return the duration of the stream by its tag (Matroska), or else of the whole file."""
+    parts = stream.metadata.get("DURATION", "").split(":")
+    try:
+        hours, minutes, seconds = map(float, parts)
+    except ValueError:
+        return container.duration / 1e6 if len(container.streams) == 1 else 0.0
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _rate(path, times: np.ndarray, tick: float, average: Fraction | None) -> float:
+    """Return the rate of most intervals between frames, and warn when others differ."""
+    intervals = np.diff(times)
+    ordered = np.sort(intervals)
+    # the interval that has the most others near it; a container rounds times to its ticks
+    slack = SAME * ordered + tick * 1.01
+    near = np.searchsorted(ordered, ordered + slack, "right") - np.searchsorted(
+        ordered, ordered - slack, "left"
+    )
+    most = ordered[near == near.max()]
+    usual = most[len(most) // 2]
+    regular = np.abs(intervals - usual) <= SAME * usual + tick * 1.01
+    interval = float(intervals[regular].mean())
+    rate = 1 / interval
+    if regular.all():
+        # within what rounding to ticks leaves open, the rate that the file names
+        open_ = tick / times[-1] + 1e-3 / len(times)
+        return float(average) if average and abs(float(average) / rate - 1) <= open_ else rate
+    at = np.flatnonzero(~regular)
+    odd = intervals[at]
+    spread = f"{odd.min():.4g} s"
+    if odd.max() > odd.min() * (1 + SAME):
+        spread += f" to {odd.max():.4g} s"
+    first = ", ".join(str(int(t) + 1) for t in at[:3]) + (" ..." if len(at) > 3 else "")
+    named = _named_rate(rate, tick, int(regular.sum()), interval)
+    warnings.warn(
+        f"{path}: frames come unevenly: {regular.mean():.0%} of the intervals are "
+        f"{interval:.4g} s, a rate of {named:g} frames per second; the others are {spread} "
+        f"(before frame {first}). Frequencies hold where frames come evenly",
+        stacklevel=3,
+    )
+    return named
+
+
+def _named_rate(rate: float, tick: float, count: int, interval: float) -> float:
+    """Return the round rate that is meant, within what rounding to ticks leaves open."""
+    for named in (round(rate), round(rate * 1.001) / 1.001):
+        if named and abs(named / rate - 1) <= tick / (interval * count) + 1e-6:
+            return float(named)
+    return rate
+
+
+def _capture_rate(container, stream) -> float | None:
+    """Return the rate at which the frames were taken, where a tag of the camera says so."""
+    tags = {
+        key.lower(): value
+        for metadata in (container.metadata, stream.metadata)
+        for key, value in metadata.items()
+    }
+    for tag in CAPTURE_TAGS:
+        try:
+            rate = float(tags[tag])
+        except (KeyError, ValueError):
+            continue
+        if 0 < rate < 1e9:
+            return rate
+    return None

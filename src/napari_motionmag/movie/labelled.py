@@ -1,0 +1,138 @@
+"""Arrays that name their axes and know their coordinates: xarray and tensorstore.
+
+They are known by their traits; neither package is imported.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_motionmag.movie.axes import letter_of
+from napari_motionmag.movie.units import short_name
+
+EVEN = 1e-3  # steps that differ by less, relatively, from one another are the same
+
+
+class Labelled:
+    """An array of another library, as one that NumPy's indexing reads.
+
+    Parameters
+    ----------
+    array : object
+        What is read.
+    dtype : numpy.dtype
+    origin : tuple of int
+        Index of the first element, along each axis.
+    """
+
+    def __init__(self, array, dtype, origin: tuple[int, ...] = ()):
+        self.array = array
+        self.dtype = np.dtype(dtype)
+        self.shape = tuple(array.shape)
+        self.ndim = len(self.shape)
+        self._origin = origin or (0,) * self.ndim
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index) -> np.ndarray:
+        index = index if isinstance(index, tuple) else (index,)
+        index += (slice(None),) * (self.ndim - len(index))
+        moved = []
+        for where, length, first in zip(index, self.shape, self._origin, strict=True):
+            if isinstance(where, slice):
+                start, stop, step = where.indices(length)
+                moved.append(slice(start + first, stop + first, step))
+            else:
+                moved.append(int(where) % length + first)
+        return np.asarray(self.array[tuple(moved)])
+
+
+def labelled_arguments(data) -> dict | None:
+    """Return arguments of `Movie` for an array that names its axes; None for other arrays.
+
+    Parameters
+    ----------
+    data : object
+        An ``xarray.DataArray`` (its dimensions, and its coordinates where they are regular) or a
+        ``tensorstore.TensorStore`` (its labels and dimension units).
+
+    Returns
+    -------
+    dict or None
+        ``data``, and ``axes``, ``scale``, ``units`` and ``name`` as far as they are known.
+    """
+    if all(hasattr(data, name) for name in ("dims", "coords", "variable", "dtype", "shape")):
+        return _xarray_arguments(data)
+    if all(hasattr(data, name) for name in ("domain", "spec", "dtype", "dimension_units")):
+        return _tensorstore_arguments(data)
+    return None
+
+
+def _xarray_arguments(data) -> dict:
+    inner = data.variable._data  # of `data.data` those that are not in memory would be read whole
+    if not isinstance(inner, np.ndarray):
+        inner = data.data if data.chunks is not None else Labelled(data, data.dtype)
+    steps = []
+    for name in data.dims:
+        step, unit = None, "pixel"
+        if name in data.coords and data.coords[name].ndim == 1:
+            coordinate = data.coords[name]
+            step, unit = regular_step(np.asarray(coordinate), coordinate.attrs.get("units"))
+        steps.append((step or 1.0, unit if step else "pixel"))
+    return _arguments(inner, data.dims, steps, data.name)
+
+
+def _tensorstore_arguments(data) -> dict:
+    steps = []
+    for unit in data.dimension_units:
+        known = unit is not None and unit.base_unit and unit.multiplier > 0
+        steps.append((unit.multiplier, short_name(unit.base_unit)) if known else (1.0, "pixel"))
+    origin = tuple(int(first) for first in data.domain.origin)
+    array = Labelled(data, data.dtype.numpy_dtype, origin)
+    return _arguments(array, data.domain.labels, steps, None)
+
+
+def _arguments(array, names, steps: list[tuple[float, str]], name) -> dict:
+    letters = "".join(letter_of(axis) if axis else "Q" for axis in names)
+    arguments = {"data": array} | ({} if name is None else {"name": str(name)})
+    unknown = [letter for letter in letters if letter not in "TZCYXS"]
+    if "T" not in letters and len(unknown) == 1:
+        letters = letters.replace(unknown[0], "T")
+        unknown = []
+    if unknown or len(set(letters)) < len(letters):
+        return arguments
+    calibrated = [step for letter, step in zip(letters, steps, strict=True) if letter != "S"]
+    arguments["axes"] = letters
+    if any(unit != "pixel" for _, unit in calibrated):
+        arguments["scale"] = tuple(step for step, _ in calibrated)
+        arguments["units"] = tuple(unit for _, unit in calibrated)
+    return arguments
+
+
+def regular_step(coordinate: np.ndarray, unit) -> tuple[float | None, str]:
+    """Return the distance between neighbors of a coordinate, and its unit.
+
+    Parameters
+    ----------
+    coordinate : ndarray, shape (n,)
+        Numbers, or times.
+    unit : object
+        Name of the unit; times have their own.
+
+    Returns
+    -------
+    step : float or None
+        Above 0; None where the coordinate is not regular.
+    unit : str
+        A canonical name, ``"pixel"`` where there is none.
+    """
+    if coordinate.dtype.kind in "mM":
+        coordinate = (coordinate - coordinate[:1]) / np.timedelta64(1, "ns") * 1e-9
+        unit = "s"
+    if coordinate.dtype.kind not in "iuf" or len(coordinate) < 2:
+        return None, "pixel"
+    steps = np.abs(np.diff(coordinate.astype(np.float64)))
+    step = float(np.mean(steps))
+    regular = np.isfinite(step) and step > 0 and np.ptp(steps) <= EVEN * step
+    return (step if regular else None), short_name("pixel" if unit is None else unit)

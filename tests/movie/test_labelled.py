@@ -1,0 +1,94 @@
+"""xarray and tensorstore arrays as movies, with the axes and the calibration that they know."""
+
+import numpy as np
+import pytest
+
+from napari_motionmag import Movie, magnify
+
+xarray = pytest.importorskip("xarray")
+tensorstore = pytest.importorskip("tensorstore")
+
+FRAMES = np.random.default_rng(0).integers(0, 4000, (6, 20, 24)).astype("u2")
+
+
+def labelled(data=FRAMES, dims=("time", "y", "x"), **coords):
+    return xarray.DataArray(data, dims=dims, coords=coords, name="cells")
+
+
+def test_dimensions_and_coordinates_are_axes_and_calibration():
+    array = labelled(
+        time=("time", np.arange(6) * 40.0, {"units": "ms"}),
+        y=("y", np.arange(20) * 0.5, {"units": "um"}),
+        x=("x", np.arange(24) ** 2.0, {"units": "um"}),  # not regular
+    )
+    movie = Movie(array)
+    assert (movie.axes, movie.fps, movie.name) == ("TYX", pytest.approx(25), "cells")
+    assert movie.scale == (40, 0.5, 1)
+    assert movie.units == ("ms", "um", "pixel")
+    np.testing.assert_array_equal(movie.read(4), FRAMES[4])
+
+
+def test_dimensions_in_any_order_and_of_any_chunks():
+    array = labelled().transpose("y", "x", "time").chunk({"time": 2})
+    movie = Movie.from_any(array)
+    assert movie.axes == "YXT"
+    np.testing.assert_array_equal(movie.read(3), FRAMES[3])
+    assert movie.as_dask().shape == (20, 24, 6)
+
+
+def test_times_of_a_clock_make_a_rate():
+    times = np.datetime64("2024-05-05T10:00:00") + np.arange(6) * np.timedelta64(20, "ms")
+    assert Movie(labelled(time=("time", times))).fps == pytest.approx(50)
+
+
+def test_an_array_on_disk_is_read_by_frames(tmp_path):
+    labelled().to_dataset().to_zarr(tmp_path / "cells.zarr")
+    array = xarray.open_zarr(tmp_path / "cells.zarr", chunks=None)["cells"]
+    movie = Movie(array)
+    np.testing.assert_array_equal(movie.read(5), FRAMES[5])
+    assert not isinstance(array.variable._data, np.ndarray)  # not loaded as a whole
+
+
+def test_unknown_dimensions_are_said_by_the_user():
+    array = labelled(dims=("a", "b", "c"))
+    assert Movie(array, axes="TYX").axes == "TYX"
+    assert Movie(labelled(dims=("when", "y", "x"))).axes == "TYX"
+
+
+def store(**arguments):
+    array = tensorstore.open(
+        {"driver": "zarr3", "kvstore": "memory://"},
+        dtype=tensorstore.uint16,
+        shape=FRAMES.shape,
+        create=True,
+        **arguments,
+    ).result()
+    array[...] = FRAMES
+    return array
+
+
+def test_tensorstore_labels_and_units():
+    array = store(dimension_units=["40 ms", "0.2 um", "0.1 um"])
+    movie = Movie(array[tensorstore.d[:].label["t", "y", "x"]])
+    assert (movie.axes, movie.fps) == ("TYX", pytest.approx(25))
+    assert movie.scale == (40, 0.2, 0.1)
+    np.testing.assert_array_equal(movie.read(2), FRAMES[2])
+    moved = Movie(array[2:6].translate_by[5] if hasattr(array, "translate_by") else array[2:6])
+    assert moved.n_frames == 4
+    np.testing.assert_array_equal(moved.read(0), FRAMES[2])  # its own indices begin at 2
+
+
+@pytest.mark.parametrize("make", [labelled, store])
+def test_they_are_magnified_as_numpy_arrays_are(make):
+    arguments = {"method": "linear", "mode": "static"}
+    expected = magnify(FRAMES, 3, **arguments)[4].compute()
+    np.testing.assert_array_equal(magnify(make(), 3, **arguments)[4].compute(), expected)
+
+
+@pytest.mark.parametrize("make", [labelled, store])
+def test_layers_hold_them(make):
+    from napari.layers import Image
+
+    movie = Movie.from_any(Image(make(), contrast_limits=(0, 4000)))
+    assert movie.axes == "TYX"
+    np.testing.assert_array_equal(movie.read(1), FRAMES[1])
