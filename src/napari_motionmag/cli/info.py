@@ -66,6 +66,9 @@ def gather() -> dict:
 
 
 def _device() -> dict:
+    from napari_motionmag.compute.load_torch import load_torch
+
+    load_torch()
     import torch
 
     from napari_motionmag.compute.device import choose_device

@@ -16,9 +16,10 @@ import numpy as np
 
 from napari_motionmag.magnification.frames import Frames
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method, Told
+from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.registry import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
+from napari_motionmag.methods.warn_once import WarnOnce
 from napari_motionmag.movie.layer_traits import is_image_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Part
@@ -69,7 +70,7 @@ class Magnification:
     factor: float
     recipe: dict = field(default_factory=dict)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    told: Told = field(default_factory=Told, repr=False, compare=False)
+    warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
 
     def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
         """Magnified frames in the movie's dtype.
@@ -92,7 +93,7 @@ class Magnification:
         if isinstance(self.movie.data, Part):
             whole = self.movie.data.movie
             part, inside = self.movie.data.around(getattr(self.method, "context", CONTEXT))
-        frames = Frames(whole, self.token, other, self.told, part)
+        frames = Frames(whole, self.token, other, self.warned, part)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [

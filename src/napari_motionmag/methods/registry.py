@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from inspect import signature
 
+from napari_motionmag.compute.load_torch import load_torch
 from napari_motionmag.methods.base import Method
 
 
@@ -28,6 +29,8 @@ def _classical(module: str, name: str, on_device: bool = True):
             raise ValueError(
                 f"precision must be 'float32' or 'float64' for this method, got {precision!r}"
             )
+        if on_device:
+            load_torch()
         common = {"device": device, "dtype": precision or "float32"} if on_device else {}
         kind = getattr(import_module(f"napari_motionmag.methods.classical.{module}"), name)
         return _make(kind, options, **common)
