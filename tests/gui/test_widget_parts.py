@@ -119,17 +119,17 @@ def test_shown_goes_to_other_processes_without_its_audience(magnification):
     shown = Shown.of(magnification, Audience())
     there = pickle.loads(pickle.dumps(shown))
     assert there.audience is None
-    assert np.array_equal(there.frames([3], (1,))[0], magnification.frames([3], (1,))[0])
+    assert np.array_equal(there.draw([3], (1,))[0], magnification.draw([3], (1,))[0])
 
 
 def test_shown_keeps_a_frame_and_gives_copies(magnification):
     shown = Shown.of(magnification)
-    first = shown.frames([2], (0,))[0]
-    second = shown.frames([2], (0,))[0]
+    first = shown.draw([2], (0,))[0]
+    second = shown.draw([2], (0,))[0]
     assert magnification.method.calls == 1
     assert np.array_equal(first, second)
     second[:] = 0
-    assert np.array_equal(shown.frames([2], (0,))[0], first)
+    assert np.array_equal(shown.draw([2], (0,))[0], first)
 
 
 def test_room_for_many_dtypes():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from napari_motionmag import Movie, magnify, views
-from napari_motionmag.magnification.made import magnification_of
+from napari_motionmag.magnification.magnification import magnification_behind
 
 
 @pytest.fixture
@@ -71,17 +71,17 @@ def test_wrong_lines_are_refused_at_once(frames):
 def test_magnified_frames_are_drawn_together_and_kept(frames, monkeypatch):
     movie = Movie(frames, axes="TYX", fps=10)
     lazy = magnify(movie, 3, method="linear", mode="dynamic")
-    made = magnification_of(lazy)
+    made = magnification_behind(lazy)
     assert made is not None
-    assert magnification_of(frames) is None
+    assert magnification_behind(frames) is None
     asked = []
-    draw = type(made).frames
+    draw = type(made)._draw
 
-    def counted(self, times, other=()):
+    def counted(self, times, other):
         asked.append(list(times))
         return draw(self, times, other)
 
-    monkeypatch.setattr(type(made), "frames", counted)
+    monkeypatch.setattr(type(made), "_draw", counted)
     *_, (_, view) = views.slice_passes(movie.replace(data=lazy), LINE)
     assert sorted(t for times in asked for t in times) == list(range(70))
     assert len(asked) < 20

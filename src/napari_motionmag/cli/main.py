@@ -283,7 +283,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
     from napari_motionmag.compute.cluster import connected
     from napari_motionmag.io import check_output, open_movie, save_movie
     from napari_motionmag.io.journal import fingerprint
-    from napari_motionmag.movie.region import Part
+    from napari_motionmag.movie.region import Region
 
     preset = cli_presets.apply(arguments)
     source, target = arguments.input, arguments.output
@@ -314,7 +314,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
         "precision": arguments.precision,
         "tile": arguments.tile,
     }
-    part = Part.of(movie, arguments.region, arguments.preview)
+    part = Region.make(movie, arguments.region, arguments.preview)
     if part is not None:
         options |= {"region": part.region, "preview": part.preview}
     own = cli_options.asked_for(arguments)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.noise_model import (
     NoiseModel,
@@ -20,7 +20,6 @@ from napari_motionmag.views.estimators.series import Series, as_movie
 
 KINDS = ("redrawn", "shuffled")
 _PAIRS = 32
-_STATISTICS = ByteBoundedCache(1 << 28, lambda found: sum(part.nbytes for part in found))
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class _Redrawn:
     movie: Movie
     seed: int
     noise: NoiseModel | None
-    identity: str = field(default_factory=lambda: uuid.uuid4().hex)
+    cache: Cache = field(default_factory=Cache, repr=False, compare=False)
 
     def frame(self, t: int, other: tuple[int, ...]) -> np.ndarray:
         movie = self.movie
-        mean, sigma = _STATISTICS.get((self.identity, other), lambda: self._statistics(other))
+        mean, sigma = self.cache.get(other, lambda: self._statistics(other))
         random = np.random.default_rng([self.seed, t, *other])
         frame = mean + random.standard_normal(mean.shape) * sigma
         if movie.dtype.kind in "iu":

@@ -15,16 +15,13 @@ from typing import Protocol
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
-from napari_motionmag.compute.device_lock import VISIBLE, urgency
+from napari_motionmag.compute.device_lock import INTERACTIVE, priority
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.widgets.frames.prefetch import Ahead
 
-DRAWN_BYTES = 256 * 2**20
 MEMORY_SHARE = 0.5  # of the memory that is free; larger results go to disk
 LONGEST_BATCH = 16  # frames drawn together; they share work
 BATCH_SECONDS = 0.25  # so long may a cancel take to be heard, or as long as one frame takes
-_DRAWN = ByteBoundedCache(DRAWN_BYTES, lambda frame: frame.nbytes)
 _AHEAD = Ahead()
 
 
@@ -66,15 +63,17 @@ class Shown(Magnification):
     def __getstate__(self) -> dict:
         return {**self.__dict__, "audience": None}  # it lives in this process only
 
-    def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
-        """Frames as those of `Magnification`; a single one is kept for the next time."""
+    def draw(
+        self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
+    ) -> list[np.ndarray]:
+        """Draw frames as `Magnification` does; a single one is kept for the next time."""
         if self.audience is None:
-            return self._kept(times, other)
+            return self._kept(times, other, keep)
         if _asked_by_napari() and self.audience.unwanted(self.token):
             return [np.zeros(self.movie.frame_shape, self.movie.dtype) for _ in times]
         try:
-            with self.audience.listening(), urgency(VISIBLE):
-                drawn = self._kept(times, other)
+            with self.audience.listening(), priority(INTERACTIVE):
+                drawn = self._kept(times, other, keep)
         except Exception as error:
             self.audience.failed(self.token, error)
             raise
@@ -91,12 +90,12 @@ class Shown(Magnification):
         with self.audience.listening():
             self._kept([t], other)
 
-    def _kept(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
-        draw = super().frames
+    def _kept(
+        self, times: Sequence[int], other: tuple[int, ...], keep: bool = True
+    ) -> list[np.ndarray]:
         if len(times) != 1:
-            return draw(times, other)
-        key = (self.token, int(times[0]), tuple(other))
-        return [_DRAWN.get(key, lambda: draw(times, other)[0]).copy()]
+            return super().draw(times, other, keep=keep)
+        return [super().draw(times, other, keep=True)[0].copy()]
 
 
 def _asked_by_napari() -> bool:
@@ -110,7 +109,7 @@ def timed(shown: Magnification, place: tuple[int, tuple[int, ...]]) -> float:
     """Draw a frame, which keeps it, and return the seconds that took."""
     t, other = place
     start = time.perf_counter()
-    shown.frames([t], other)
+    shown.draw([t], other)
     return time.perf_counter() - start
 
 
@@ -163,7 +162,7 @@ def draw_all(magnification: Magnification, out: np.ndarray) -> Iterator[int]:
         while first < movie.n_frames:
             times = range(first, min(first + batch, movie.n_frames))
             start = time.perf_counter()
-            drawn = magnification.frames(times, other)
+            drawn = magnification.draw(times, other)
             each = (time.perf_counter() - start) / len(times)
             for t, frame in zip(times, drawn, strict=True):
                 at = where | {"T": t}
