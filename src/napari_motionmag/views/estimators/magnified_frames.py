@@ -1,42 +1,33 @@
-"""Frames of magnified movies, many at a time: neighbors share most of the work."""
+"""Frames of magnified movies, several at a time: neighbors share most of the work."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from napari_motionmag.magnification.magnification import Magnification, magnification_behind
+from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie.movie import Movie
 
-TOGETHER = 8  # frames drawn at once; a cancel is heard after each group
+BATCH = 8  # frames drawn together; cancelling takes effect between batches
 
 
 class MagnifiedFrames:
-    """The frames of a lazy result of ``magnify``, kept for the next time.
+    """One series of a lazy result of ``magnify``; its frames are kept for the next time."""
 
-    Parameters
-    ----------
-    magnification : Magnification
-    other : tuple of int
-        Index along axes other than T, Y, X and S.
-    """
-
-    def __init__(self, magnification: Magnification, other: tuple[int, ...]):
+    def __init__(self, magnification, other: tuple[int, ...]):
         self._magnification, self._other = magnification, other
 
     @classmethod
     def of(cls, movie: Movie, other: tuple[int, ...]) -> MagnifiedFrames | None:
         """Return the frames of a movie that is a result of ``magnify``, or None."""
-        behind = magnification_behind(movie.data)
-        if behind is None or behind.movie.axes != movie.axes:
+        magnification = magnification_behind(movie.data)
+        if magnification is None or magnification.movie.axes != movie.axes:
             return None
-        return cls(behind, other)
+        return cls(magnification, other)
 
-    def read(self, times: Sequence[int], window: tuple[slice, slice]) -> np.ndarray:
-        """Return frames cut to a window, (T, Y, X[, S])."""
-        frames = []
-        for first in range(0, len(times), TOGETHER):
-            group = times[first : first + TOGETHER]
-            frames += self._magnification.draw(group, self._other, keep=True)
-        return np.stack([frame[window] for frame in frames])
+    def draw(self, times: Sequence[int]) -> Iterator[np.ndarray]:
+        """Yield whole frames, in order."""
+        for first in range(0, len(times), BATCH):
+            batch = times[first : first + BATCH]
+            yield from self._magnification.draw(batch, self._other, keep=True)

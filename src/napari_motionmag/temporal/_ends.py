@@ -1,0 +1,77 @@
+"""Band-pass weights for the frames near an end of a movie, where a symmetric kernel does not fit.
+
+Reflecting the movie turns slow drift around at its ends, and what turns around lies in the band.
+Instead each output is given weights of its own over the frames that there are: the constrained
+least squares fit of the filter's response. Exactly nothing is passed of what stands still or
+drifts at a constant rate, the gain at the centre of the band is exactly 1 without delay, and drift
+below the band counts most in what is left over (Oppenheim and Schafer, Discrete-Time Signal
+Processing, on least squares design).
+"""
+
+import numpy as np
+
+# Weights of the squared error of the response: below the band, in the transitions beside it, in the
+# band and above. Errors below the band count the more the slower the drift is.
+_BELOW, _BESIDE, _IN_BAND, _ABOVE = 300.0, 0.03, 1.0, 1.0
+_NOISE = 0.1  # of the power that white noise has in the band, added to all
+_SLOWEST = 0.05  # of the lower edge, where the weight of drift stops growing
+
+
+def end_rows(low: float, high: float, fps: float, kernel: np.ndarray, n: int) -> np.ndarray:
+    """Weights of the first frames for each output that a kernel does not fit around.
+
+    Parameters
+    ----------
+    low, high, fps : float
+        Band in Hz, and frames per second.
+    kernel : ndarray, shape (taps,)
+        Symmetric weights, which the other outputs have; taps is odd.
+    n : int
+        Number of frames of the movie.
+
+    Returns
+    -------
+    ndarray, shape (outputs, min(taps, n))
+        Row t is for output t, over frames 0, 1, ...: half a kernel of outputs, or all n of them
+        where the movie is shorter than the kernel. At the other end they are mirrored.
+    """
+    from scipy.linalg import cho_factor, cho_solve, toeplitz
+
+    taps = len(kernel)
+    width = min(taps, n)
+    size = 1 << int(8 * taps).bit_length()
+    frequencies = np.fft.rfftfreq(size, 1 / fps)
+    weight = _error_weights(frequencies, low, high)
+    # Sums over frequencies of products of cosines depend on the distance of frames alone.
+    products = np.fft.irfft(weight)[:width]
+    products[0] += _NOISE * 2 * (high - low) / fps
+    centred = np.roll(np.pad(kernel, (0, size - taps)), -(taps // 2))
+    targets = np.fft.irfft(weight * np.fft.rfft(centred).real)
+    at, outputs = np.arange(width), np.arange(n if n <= taps else taps // 2)
+    factored = cho_factor(toeplitz(products))
+    rows = cho_solve(factored, targets[np.abs(at[:, None] - outputs)])
+
+    centre = np.pi * (low + high) / fps  # radians per frame
+    conditions = [np.ones(width), (at - at.mean()) / width]
+    wanted = [np.zeros(len(outputs))] * 2
+    if width * centre >= 2 * np.pi and width >= 6:  # a period fits in
+        conditions += [np.cos(centre * at), np.sin(centre * at)]
+        wanted += [np.cos(centre * outputs), np.sin(centre * outputs)]
+    conditions = np.stack(conditions[: width - 1], 1)
+    wanted = np.stack(wanted[: width - 1])
+    solved = cho_solve(factored, conditions)
+    rows -= solved @ np.linalg.solve(conditions.T @ solved, conditions.T @ rows - wanted)
+    rows[outputs % width, outputs] -= rows.sum(0)  # to the last bit
+    return np.ascontiguousarray(rows.T)
+
+
+def _error_weights(frequencies: np.ndarray, low: float, high: float) -> np.ndarray:
+    """What a squared error of the response counts at each frequency."""
+    transition = min(high - low, low)
+    below, above = low - transition / 2, high + transition / 2
+    slow = np.maximum(frequencies, _SLOWEST * low) / below
+    return np.select(
+        [frequencies < below, (frequencies >= low) & (frequencies <= high), frequencies > above],
+        [_BELOW / slow**2, _IN_BAND, _ABOVE],
+        _BESIDE,
+    )
