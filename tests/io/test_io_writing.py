@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from napari_motionmag.io import check_output, open_movie, save_movie
+from napari_motionmag.io import check_output, formats, open_movie, save_movie
 from napari_motionmag.io.formats import all_formats, dialog_filter, format_of, readable, writable
 from napari_motionmag.io.journal import Journal
 
@@ -15,11 +15,47 @@ FRAMES = np.random.default_rng(0).integers(0, 200, (6, 8, 9)).astype("u2")
 
 
 def test_every_format_is_in_every_list():
-    assert [entry.name for entry in all_formats()] == ["tiff", "zarr", "npy", "video"]
+    assert [entry.name for entry in all_formats()] == ["tiff", "zarr", "npy", "video", "pictures"]
     assert set(writable()) <= set(readable())
     for ending in readable():
         assert format_of(f"film{ending}").extensions.count(ending) == 1
     assert dialog_filter().startswith("OME-TIFF (*.ome.tif *.tif *.tiff);;OME-Zarr (")
+
+
+RAW = """
+from pathlib import Path
+import numpy as np
+from napari_motionmag.io.formats.base import FileMovie, Format
+
+def read(path: Path) -> FileMovie:
+    return FileMovie(np.memmap(path, "u1", "r").reshape(-1, 16, 16), "TYX", fps=100)
+
+def write(path, stream, options):
+    with open(path, "xb") as file:
+        for _, frame in stream.frames("T"):
+            file.write(frame.tobytes())
+
+FORMAT = Format("raw16", "Raw frames", (".raw16",), read, writes=(".raw16",), write=write)
+"""
+
+
+def test_a_format_is_one_module(tmp_path, monkeypatch):
+    (tmp_path / "raw16.py").write_text(RAW)
+    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
+    all_formats.cache_clear()
+    try:
+        frames = np.arange(4 * 256, dtype="u4").reshape(4, 16, 16).astype("u1")
+        save_movie(tmp_path / "film.raw16", frames)
+        movie = open_movie(tmp_path / "film.raw16")
+        assert movie.fps == 100
+        np.testing.assert_array_equal(movie.read(2), frames[2])
+        assert "Raw frames (*.raw16)" in dialog_filter()
+        (tmp_path / "film.raw16").write_bytes(b"1")
+        with pytest.raises(ValueError, match=r"film\.raw16: not a readable raw16 file"):
+            open_movie(tmp_path / "film.raw16")
+    finally:
+        all_formats.cache_clear()
+        sys.modules.pop("napari_motionmag.io.formats.raw16", None)
 
 
 @pytest.mark.parametrize("name", ["raw.zarr", "raw.zarr/0", "raw.tif", "raw.npy"])

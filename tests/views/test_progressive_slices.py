@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from napari_motionmag import Movie, magnify, views
-from napari_motionmag.magnification.made import magnification_of
+from napari_motionmag.magnification.magnification import magnification_behind
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ def test_wrong_lines_are_refused_at_once(frames):
 def test_magnified_frames_are_drawn_together_and_kept(frames, monkeypatch):
     movie = Movie(frames, axes="TYX", fps=10)
     lazy = magnify(movie, 3, method="linear", mode="dynamic")
-    made = magnification_of(lazy)
+    made = magnification_behind(lazy)
     assert made is not None
-    assert magnification_of(frames) is None
+    assert magnification_behind(frames) is None
     asked = []
     draw = type(made).frames
 

@@ -26,8 +26,9 @@ def open_movie(
     ----------
     path : path
         TIFF (plain, ImageJ, OME; .tif, .tiff), NumPy (.npy), zarr arrays and OME-Zarr images
-        (.zarr, needs the extra ``zarr``) or video (.mp4, .m4v, .mov, .avi, .mkv, .webm, needs
-        the extra ``video``).
+        (.zarr, needs the extra ``zarr``), video (.mp4, .mov, .avi, .mkv, .webm, .gif and others,
+        needs the extra ``video``), or numbered pictures: their folder, or a pattern such as
+        ``"run1/frame_*.png"``.
     axes : str, optional
         One letter per axis as in `Movie`, for files that do not say, or say it wrongly (stacks
         whose time axis is called Z).
@@ -60,9 +61,10 @@ def open_movie(
     """
     path = Path(path)
     format_ = format_of(path)
-    if not path.exists():
+    is_there = path.exists()
+    if not is_there and not format_.recognizes(path):
         raise FileNotFoundError(f"{path}: there is no such file")
-    if not (path.is_file() or path.is_dir()):
+    if is_there and not (path.is_file() or path.is_dir()):
         raise ValueError(f"{path}: is neither a file nor a folder; it cannot be read as a movie")
     found = _read(format_, path.absolute())  # workers of a cluster may run in another folder
     axes = axes or found.axes

@@ -83,7 +83,8 @@ class VideoFrames(ArrayLike):
         name, components = frame.format.name, frame.format.components
         deep = components[0].bits > 8
         grey = name.startswith(("gray", "mono"))
-        if any(component.is_alpha for component in components) and name != "pal8":
+        alpha = name != "pal8" and any(component.is_alpha for component in components)
+        if alpha and frame.to_ndarray(format="rgba")[..., 3].min() < 255:
             warnings.warn(f"{self.path}: the alpha channel of the video is left out", stacklevel=3)
         if getattr(frame, "interlaced_frame", False):
             warnings.warn(
@@ -212,6 +213,8 @@ class VideoFrames(ArrayLike):
                 frame = self._decode_on(decoder, t)
         except import_av().error.FFmpegError as error:
             frame, problem = None, f": {error}"
+        except _Disordered:
+            return self._count_frames(t)
         finally:
             with self._changed:
                 decoder.busy = False
@@ -247,6 +250,19 @@ class VideoFrames(ArrayLike):
                 break
         return wanted
 
+    def _count_frames(self, t: int) -> np.ndarray:
+        """Give up time stamps, which are wrong, and read frame `t` by counting."""
+        warnings.warn(
+            f"{self.path}: its frames do not come in the order of their time stamps; they are "
+            "counted from the first, which is slow",
+            stacklevel=4,
+        )
+        with self._changed:
+            self._index = self._index.counted()
+            self._decoders = []
+            self._cache.clear()
+        return self.read(t)
+
     def _report(self, t: int) -> None:
         """Warn once that a frame is damaged."""
         with self._changed:
@@ -257,6 +273,10 @@ class VideoFrames(ArrayLike):
                 f"{self.path}: frame {t} is damaged; its pixels are what could be decoded",
                 stacklevel=4,
             )
+
+
+class _Disordered(Exception):
+    """Frames are decoded in another order than that of their time stamps."""
 
 
 class _Decoder:
@@ -334,8 +354,10 @@ class _Decoder:
         for count, (frame, damaged) in enumerate(decoded):
             number = self.index.numbers.get(frame.pts) if self.index.stamped else count
             # leading frames of an open group of pictures lack what they refer to
-            if number is None or number < self.begun:
+            if number is None or (number < self.begun and self.next == self.begun):
                 continue
+            if number < self.next:
+                raise _Disordered
             self.next = number + 1
             yield number, frame, damaged
 

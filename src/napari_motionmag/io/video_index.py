@@ -6,7 +6,7 @@ Packets are read, frames are not decoded.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -54,6 +54,10 @@ class VideoIndex:
     times: np.ndarray | None
     aspect: float
     comment: str
+
+    def counted(self) -> VideoIndex:
+        """Return the same index for frames that have to be counted."""
+        return replace(self, numbers={}, stamps=(), starts=())
 
     @property
     def stamped(self) -> bool:
@@ -105,6 +109,8 @@ def read_index(path, container) -> VideoIndex:
     _warn_if_short(path, container, stream, found, hidden[stream.index], damage)
     stamps = [stamp for stamp, _ in found]
     stamped = None not in stamps and len(set(stamps)) == len(stamps)
+    if container.format.name == "avi" and getattr(stream.codec_context, "has_b_frames", 0):
+        stamped = False  # AVI has no time stamps; those made up for reordered frames are wrong
     numbers = {stamp: number for number, stamp in enumerate(sorted(stamps))} if stamped else {}
     starts = sorted(numbers[stamp] for stamp, is_key in found if is_key) if stamped else []
     comment = container.metadata.get("comment", "")

@@ -6,6 +6,7 @@ Axes are guessed only where the shape leaves one reading.
 from __future__ import annotations
 
 import math
+from reprlib import repr as shortened
 
 import numpy as np
 
@@ -158,11 +159,12 @@ def checked_range(intensity_range) -> tuple[float, float]:
     """Return (black, white) as two floats, or raise ValueError."""
     try:
         black, white = (float(value) for value in intensity_range)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         black = white = math.nan
-    if not (math.isfinite(black) and math.isfinite(white) and white > black):
+    # frames on the unit scale are float32: the range must not take them to infinity
+    if not (1e-30 <= white - black <= 1e38):
         raise ValueError(
-            "intensity_range must be two finite numbers (black, white) with white > black; "
-            f"got {intensity_range!r}"
+            "intensity_range must be two finite numbers (black, white) with white > black, "
+            f"1e-30 to 1e38 apart; got {shortened(intensity_range)}"
         )
     return black, white

@@ -66,8 +66,9 @@ def format_of(path: str | os.PathLike) -> Format:
     """
     path = Path(path)
     name = path.name.lower()
+    is_pattern = any(sign in name for sign in "*?[") and not path.exists()
     for entry in all_formats():
-        if name.endswith(entry.extensions):
+        if name.endswith(entry.extensions) and not is_pattern:
             return entry
     for entry in all_formats():
         if entry.recognizes(path):

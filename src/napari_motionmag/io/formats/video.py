@@ -33,7 +33,10 @@ def read_video(path: Path) -> FileMovie:
     return FileMovie(frames, axes, fps, steps)
 
 
-_EXTENSIONS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+_EXTENSIONS = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp"),
+    ".gif",
+)
 FORMAT = Format(
     name="video",
     label="Video",
@@ -42,6 +45,6 @@ FORMAT = Format(
     writes=(".mp4", ".mov", ".avi"),
     check=check_video,
     write=write_video,
-    in_napari=_EXTENSIONS,
+    in_napari=_EXTENSIONS[:-1],  # napari reads GIF itself
     rank=3,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
-from napari_motionmag.magnification.made import magnification_of
+from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie.movie import Movie
 
 BATCH = 8  # frames drawn together; cancelling takes effect between batches
@@ -23,7 +23,7 @@ class MagnifiedFrames:
     @classmethod
     def of(cls, movie: Movie, other: tuple[int, ...]) -> MagnifiedFrames | None:
         """Return the frames of a movie that is a result of ``magnify``, or None."""
-        magnification = magnification_of(movie.data)
+        magnification = magnification_behind(movie.data)
         if magnification is None or magnification.movie.axes != movie.axes:
             return None
         return cls(magnification, other)
