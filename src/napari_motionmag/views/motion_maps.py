@@ -30,7 +30,7 @@ class MotionMap:
     Attributes
     ----------
     y, x : ndarray, shapes (gy,), (gx,)
-        Centres of the windows, px.
+        Centers of the windows, px.
     window, step : int
         Side of the windows and distance between them, px.
     rms : ndarray, shape (gy, gx)
@@ -55,8 +55,8 @@ class MotionMap:
     doubt : ndarray, shape (gy, gx)
         Relative standard error of ``noise_rms**2`` itself.
     edge : {None, "zero", "nyquist"}
-        Which end of the band `frequency` is so near to that amplitude and phase cannot be told
-        apart: `amplitude` is then what is seen of it, and `phase` NaN.
+        The end of the band that `frequency` is too near to for amplitude and phase to be
+        separately determined: `amplitude` is then the part that is visible, and `phase` NaN.
     """
 
     y: np.ndarray
@@ -152,7 +152,7 @@ class MotionMap:
 
     @property
     def translate(self) -> tuple[float, float]:
-        """Centre of the first window, px."""
+        """Center of the first window, px."""
         return float(self.y[0]), float(self.x[0])
 
     def _double(self) -> np.ndarray:
@@ -202,8 +202,8 @@ def motion_map(
     noise : NoiseModel, optional
         Of the pixels; estimated by :func:`fit_noise` when None.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each frame that is read; what it raises ends the
-        measurement.
+        Called as ``progress(done, total)`` after each frame that is read; an exception from it
+        ends the measurement.
 
     Returns
     -------

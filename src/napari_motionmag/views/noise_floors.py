@@ -32,7 +32,7 @@ class NoiseFloor:
     Attributes
     ----------
     y, x : ndarray
-        Centres of the windows, px.
+        Centers of the windows, px.
     window, step : int
         Side of the windows and distance between them, px.
     sigma : ndarray, shape (gy, gx)

@@ -63,7 +63,7 @@ def response_table(
     --------
     >>> from napari_motionmag import temporal, views
     >>> table = views.response_table({"band": temporal.FIR(10, 20)}, fps=100, n=101)
-    >>> round(float(table.gain[0, 15]), 2)
+    >>> round(float(table.gain[0, 30]), 2)
     1.0
     """
     if not isinstance(operators, Mapping):

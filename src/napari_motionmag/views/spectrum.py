@@ -285,19 +285,19 @@ def suggest_band(
     peaks = spectrum.peaks(within, against=against)
     if not peaks:
         return None
-    centre = peaks[0].frequency
+    center = peaks[0].frequency
     above = spectrum.density > spectrum.threshold(against=against)
-    first = last = int(np.argmin(np.abs(spectrum.frequencies - centre)))
+    first = last = int(np.argmin(np.abs(spectrum.frequencies - center)))
     while first > 1 and above[first - 1]:
         first -= 1
     while last < len(above) - 1 and above[last + 1]:
         last += 1
-    reach = max(3 * spectrum.resolution, 0.1 * centre)
-    low = min(centre - reach, spectrum.frequencies[first])
-    high = max(centre + reach, spectrum.frequencies[last])
+    reach = max(3 * spectrum.resolution, 0.1 * center)
+    low = min(center - reach, spectrum.frequencies[first])
+    high = max(center + reach, spectrum.frequencies[last])
     # neither drift nor the second harmonic
-    low = max(low, 0.5 * centre, 0.5 * spectrum.resolution)
-    high = min(high, max(1.5 * centre, centre + reach), spectrum.fps / 2)
+    low = max(low, 0.5 * center, 0.5 * spectrum.resolution)
+    high = min(high, max(1.5 * center, center + reach), spectrum.fps / 2)
     return float(low), float(high)
 
 

@@ -13,8 +13,8 @@ from napari_motionmag.views.trace import DisplacementTrace
 _FEWEST = 16  # frames of a spectrum
 _SMALLER = {"m": "mm", "mm": "um", "um": "nm", "nm": "pm"}
 _EDGES = {
-    "zero": "hardly a period in the record: amplitude and phase cannot be told",
-    "nyquist": "half the frame rate, or faster: amplitude and phase cannot be told",
+    "zero": "about one period in the record: amplitude and phase are not determined",
+    "nyquist": "half the frame rate, or faster: amplitude and phase are not determined",
 }
 
 
