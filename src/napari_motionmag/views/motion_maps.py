@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
@@ -18,6 +21,7 @@ from napari_motionmag.views.estimators.windows import WindowedDisplacement, Wind
 
 SURE = 0.999  # of windows where nothing moves lie below where motion begins to count
 _AVERAGED = 64  # frames that make the mean picture
+_MOST_WORKERS = 8  # threads
 _PAIRS = 32  # of frames from which the noise is estimated
 _KERNEL = KERNELS[1]
 _DETERMINED = 0.2  # singular values below this share of the largest are not used
@@ -132,7 +136,7 @@ class MotionMap:
         known = self.directions > 0
         directions = np.where(known, trace**2 / np.where(known, squares, 1), 1.0)
         shape = 8 * directions / max(self.skewness, 1e-3) ** 2
-        above = (chi2.ppf(share, shape) - shape) / np.sqrt(2 * shape)
+        above = (2 * gammaincinv(shape / 2, share) - shape) / np.sqrt(2 * shape)
         return 1 + np.sqrt(2 / (self.freedom * directions) + self.doubt**2) * above
 
     @property
@@ -240,8 +244,8 @@ def motion_map(
     total = reads(n, noise)
     field, windows = windowed(movie, at, window, step, noise, progress, total)
     course = np.zeros((n, *windows.shape, 2), np.float32)
-    for t, frame in Series(movie, at).frames():
-        course[t] = field(frame)
+    for t, moved in _in_threads(field, Series(movie, at)):
+        course[t] = moved
         if progress is not None:
             progress(total - n + t + 1, total)
     selected = operator.apply(course, axis=0).astype(np.float64)
@@ -260,6 +264,17 @@ def motion_map(
         windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
         directions, phasors, frequency, gain, freedom, skewness, doubt, edge,
     )  # fmt: skip
+
+
+def _in_threads(function, series: Series) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (frame number, function of its luma) along time; frames are shared among cores."""
+    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    with ThreadPoolExecutor(workers) as pool:
+        frames = series.frames()
+        # few at a time, so that little is lost when the measurement is canceled
+        while group := list(itertools.islice(frames, 2 * workers)):
+            results = pool.map(function, (frame for _, frame in group))
+            yield from zip((t for t, _ in group), results, strict=True)
 
 
 def reads(n_frames: int, noise: NoiseModel | None = None) -> int:

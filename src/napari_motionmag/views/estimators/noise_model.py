@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.special import gammainc
 
 from napari_motionmag.views.estimators.series import Series, as_movie, checked_region
 
@@ -203,6 +204,5 @@ def fit_variance(
 
 def _kept_share(limit: float, freedom: float) -> float:
     """Mean of chi-squared / freedom below `limit`."""
-    from scipy.stats import chi2
-
-    return float(chi2.cdf(limit * freedom, freedom + 2) / chi2.cdf(limit * freedom, freedom))
+    x, shape = limit * freedom / 2, freedom / 2
+    return float(gammainc(shape + 1, x) / gammainc(shape, x))
