@@ -84,7 +84,7 @@ class MagnifySettings:
         elif isinstance(arguments.get("reference"), list):  # of the command line, version 0.1
             arguments["reference"] = slice(*arguments["reference"])
         options, method = dict(recipe.get("options", {})), recipe.get("method", "learned")
-        known = [option.name for option in method_options(method)]
+        known = [option.name for option in method_options(method)] if options else []
         if unknown := [name for name in options if name not in known]:
             raise ValueError(
                 f"the recipe has unknown options {unknown}; method {method!r} has {known}"

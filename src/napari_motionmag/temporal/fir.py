@@ -1,8 +1,8 @@
 """Operators with a finite, symmetric kernel, and the band-pass FIR filter.
 
 Kernels are centred on the output frame, so nothing is delayed (zero phase). Near the ends of a
-movie the band-pass has weights of its own for every output; other kernels see the movie reflected,
-as ``numpy.pad(mode="reflect")`` does, over and over where the movie is shorter than the kernel.
+movie the band-pass has weights of its own for every output; other kernels, and very long ones, see
+the movie reflected, as ``numpy.pad(mode="reflect")`` does.
 """
 
 import math
@@ -29,8 +29,8 @@ _DIRECT_TAPS = 48
 # Schafer, Discrete-Time Signal Processing, table of window designs).
 _HAMMING_TRANSITION = 3.3
 MOST_TAPS = 2**20  # of any kernel
-_LONGEST_ENDS = 3000  # frames that the weights of an end may span: a dense system is solved
 _SHORT = 2**17  # taps that are allowed however short the movie
+MOST_END_FRAMES = 2048  # weights of the ends take the cube of it in time, its square in memory
 
 
 class CentredKernel(TemporalOperator):
@@ -122,8 +122,7 @@ class FIR(CentredKernel):
     the centre of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
     exactly 0 for what does not change. The first and the last ``n_taps // 2`` outputs, which the
     kernel does not fit around, have weights of their own: still exactly 0 for what stands still or
-    drifts evenly and exactly 1 at the centre, but less sharp beside the band. (Kernels of more than
-    3,000 taps over longer movies see them reflected instead.)
+    drifts evenly and exactly 1 at the centre, but less sharp beside the band.
 
     Parameters
     ----------
@@ -196,12 +195,9 @@ class FIR(CentredKernel):
         self._require_fps()
         return _fir_kernel(self)
 
-    def _wanted(self):
-        return f"band=({self.low!r}, {self.high!r})"
-
     def _has_ends(self, n: int) -> bool:
-        """Whether weights for the ends can be solved for; longer kernels see reflections."""
-        return min(self.n_taps, n) <= _LONGEST_ENDS
+        """Whether outputs near the ends have weights of their own."""
+        return min(self.n_taps, n) <= MOST_END_FRAMES
 
     def _end_row(self, t, n):
         if not self._has_ends(n):
@@ -224,9 +220,9 @@ class FIR(CentredKernel):
     def _filter(self, frames, first, start, stop, n):
         if not self._has_ends(n):
             return super()._filter(frames, first, start, stop, n)
+        self._check_length(n)
         # the weights pass no constant: without it float64 keeps every digit of the variation
         frames -= frames[:1].copy()
-        self._check_length(n)
         half = self.n_taps // 2
         fits = min(max(half, start), stop)  # the kernel fits around outputs fits..ends-1
         ends = max(min(n - half, stop), fits)
@@ -242,6 +238,9 @@ class FIR(CentredKernel):
                 late = rows[n - stop : n - ends][::-1, ::-1]
                 parts.append(np.tensordot(late, frames[n - width - first :][:width], 1))
         return np.concatenate(parts)
+
+    def _wanted(self):
+        return f"band=({self.low!r}, {self.high!r})"
 
     def _describe(self):
         taps = "" if self.taps is None and self.fps is None else f", {self.n_taps} taps"
