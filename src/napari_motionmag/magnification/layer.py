@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.versions import version_of
 from napari_motionmag.magnification.provenance import traits_of
-from napari_motionmag.movie.region import Part
+from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import TemporalOperator
 
 _SOURCES: WeakKeyDictionary = WeakKeyDictionary()  # magnified layer -> reference to its source
@@ -83,7 +83,7 @@ def placement(layer, movie) -> dict:
     from napari.utils.transforms import Affine
 
     part = movie.data
-    if not isinstance(part, Part):
+    if not isinstance(part, Region):
         return {"scale": layer.scale, "translate": layer.translate}
     calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
     sizes, offset = np.ones(len(calibrated)), np.zeros(len(calibrated))

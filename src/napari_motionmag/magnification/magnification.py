@@ -14,15 +14,16 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from napari_motionmag.magnification.frames import Frames
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.registry import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
 from napari_motionmag.methods.warn_once import WarnOnce
+from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.layer_traits import is_image_layer
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.movie.region import Part
+from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import TemporalOperator
 
 if TYPE_CHECKING:
@@ -72,28 +73,54 @@ class Magnification:
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
 
-    def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
-        """Magnified frames in the movie's dtype.
+    cache: Cache = field(default_factory=Cache, repr=False, compare=False)
+
+    def draw(
+        self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
+    ) -> list[np.ndarray]:
+        """Draw magnified frames in the movie's dtype.
 
         Parameters
         ----------
         times : sequence of int
-            Frame numbers; neighbours share work.
+            Frame numbers; neighbors share work.
         other : tuple of int
             Index along the axes other than T, Y, X and S.
+        keep : bool
+            Keep the frames for the next request with `keep`, which returns the same arrays: not to
+            be written to.
 
         Returns
         -------
         list of ndarray
             Each (Y, X) or (Y, X, S).
         """
+        if not keep:
+            return self._draw(times, other)
+        if len(times) == 1:  # several threads that want one frame draw it once
+            key = *other, int(times[0])
+            return [self.cache.get(key, lambda: self._draw(times, other)[0])]
+        drops = self.cache.drops
+        frames = {int(t): self.cache.peek((*other, int(t))) for t in times}
+        missing = [t for t, frame in frames.items() if frame is None]
+        for t, frame in zip(missing, self._draw(missing, other) if missing else (), strict=True):
+            frames[t] = frame
+            self.cache.put((*other, t), frame, drops)
+        return [frames[int(t)] for t in times]
+
+    def refresh(self) -> None:
+        """Draw from the data as they are now: after edits in place, forget what was kept."""
+        self.movie.refresh()
+        self.cache.clear()
+
+    def _draw(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
         if self.factor == 1:  # the identity, to the last bit
             return [self.movie.read(t, other) for t in times]
-        whole, part, inside = self.movie, None, ()
-        if isinstance(self.movie.data, Part):
+        whole, region, inside = self.movie, None, ()
+        if isinstance(self.movie.data, Region):
             whole = self.movie.data.movie
-            part, inside = self.movie.data.around(getattr(self.method, "context", CONTEXT))
-        frames = Frames(whole, self.token, other, self.warned, part)
+            region, inside = self.movie.data.with_margin(getattr(self.method, "context", CONTEXT))
+        frames = FrameSource(whole, other, region, self.warned)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
@@ -105,7 +132,7 @@ class Magnification:
         """The block at a position of the dask array's grid."""
         at = dict(zip(self.movie.axes, location, strict=True))
         other = tuple(at[axis] for axis in self.movie.other_axes)
-        return self.movie.expand(self.frames([at["T"]], other)[0])
+        return self.movie.expand(self.draw([at["T"]], other)[0])
 
     def dask(self) -> da.Array:
         """The lazy result: shape and dtype of the movie, one output frame a block."""
@@ -174,7 +201,7 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         settings.tile,
         dict(settings.options),
     )
-    part = Part.of(movie, settings.region, settings.preview)
+    part = Region.make(movie, settings.region, settings.preview)
     if part is not None and settings.stabilise is not None:
         raise ValueError("region and preview go without stabilise, which aligns whole frames")
     method, alignment = stabilised(method, settings.stabilise, settings.mask, movie, source)

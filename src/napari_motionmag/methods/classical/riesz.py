@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.methods.classical.local_phase import Decomposition, LocalPhaseMethod
 from napari_motionmag.methods.classical.phase_limits import BoundCheck
 from napari_motionmag.methods.classical.phase_smoothing import blur, floored
@@ -182,7 +182,7 @@ class RieszPyramid:
         return image
 
 
-_PYRAMIDS_MADE = ByteBoundedCache(2**30, lambda made: made.nbytes())
+_PYRAMIDS = Cache()
 
 
 class RieszMagnifier(LocalPhaseMethod):
@@ -274,7 +274,7 @@ class _RieszPhases(Decomposition):
     ):
         if min(shape) < 8:
             raise ValueError(f"frames must be at least 8 x 8 px for riesz, got {shape}")
-        self._pyramid = _PYRAMIDS_MADE.get(
+        self._pyramid = _PYRAMIDS.get(
             (tuple(shape), method.transform, str(device), method.dtype),
             lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
         )
