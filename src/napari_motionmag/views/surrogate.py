@@ -66,7 +66,7 @@ def motionless_surrogate(
     Examples
     --------
     >>> from napari_motionmag import magnify, samples, views
-    >>> movie, info = samples.load("strings", n_frames=10, size=48)
+    >>> movie, info = samples.load("strings", n_frames=10, size=64)
     >>> control = views.motionless_surrogate(movie, axes="TYX", fps=info["fps"])
     >>> magnified = magnify(control, 10)  # what moves here is noise
     """
