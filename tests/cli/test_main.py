@@ -253,7 +253,7 @@ def test_the_source_is_never_overwritten(capsys, film, magnified):
     [
         ("none.tif", "o.tif", [], "none.tif: there is no such file"),
         ("film.tif", "o.gif", [], "cannot write '.gif'"),
-        ("film.gif", "o.tif", [], "unknown extension '.gif'"),
+        ("film.doc", "o.tif", [], "unknown extension '.doc'"),
         ("film.tif", "nowhere/o.tif", [], "no folder"),
         ("broken.tif", "o.tif", [], "not a readable TIFF"),
         ("stack.npy", "o.tif", [], "axes cannot be guessed"),
@@ -279,7 +279,7 @@ def test_bad_input_is_one_line(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.tif").write_text("no")
-    (tmp_path / "film.gif").write_text("no")
+    (tmp_path / "film.doc").write_text("no")
     np.save(tmp_path / "stack.npy", noise((4, 3, 8, 9)))
     np.save(tmp_path / "float.npy", noise((4, 8, 9), "f2"))
     save_movie(tmp_path / "still.tif", noise((4, 8, 9)))

@@ -1,4 +1,4 @@
-"""Taking turns on a device, and drawing ahead while nobody waits."""
+"""Taking turns on a device."""
 
 import threading
 import time
@@ -14,7 +14,6 @@ from napari_motionmag.compute.device_lock import (
     Overtaken,
     urgency,
 )
-from napari_motionmag.widgets.frames.prefetch import COUNT, Ahead
 
 
 def _queue(lock, levels):
@@ -118,65 +117,6 @@ def test_who_works_ahead_does_not_wait_and_gives_way():
 def _take(lock):
     with lock:
         pass
-
-
-class Drawing:
-    def __init__(self):
-        self.drawn = []
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def __call__(self, t):
-        assert self.gate.wait(10)
-        self.drawn.append(t)
-
-
-@pytest.mark.parametrize(
-    ("shown", "drawn"),
-    [
-        ([4], []),
-        ([4, 7], []),
-        ([4, 5], [6, 7, 8]),
-        ([5, 4], [3, 2, 1]),
-        ([7, 8], [9]),
-        ([8, 9], []),
-        ([9, 0], []),
-        ([4, 4], []),
-    ],
-)
-def test_frames_in_the_direction_of_play_are_drawn_ahead(shown, drawn):
-    ahead, draw = Ahead(), Drawing()
-    for t in shown:
-        ahead.shown("movie", t, 10, draw)
-    ahead.wait()
-    assert draw.drawn == drawn
-    assert len(drawn) <= COUNT
-
-
-def test_what_is_ahead_is_forgotten_when_something_else_is_shown():
-    ahead, first, second = Ahead(), Drawing(), Drawing()
-    first.gate.clear()
-    ahead.shown("x10", 3, 50, first)
-    ahead.shown("x10", 4, 50, first)
-    ahead.shown("x20", 4, 50, second)  # another factor
-    first.gate.set()
-    ahead.wait()
-    assert first.drawn in ([], [5])
-    assert second.drawn == []
-
-
-def test_an_error_ahead_is_kept_and_ends_it():
-    ahead, tried = Ahead(), []
-
-    def draw(t):
-        tried.append(t)
-        raise ValueError("broken")
-
-    ahead.shown("movie", 3, 50, draw)
-    ahead.shown("movie", 4, 50, draw)
-    ahead.wait()
-    assert tried == [5]
-    assert str(ahead.error) == "broken"
 
 
 @pytest.mark.parametrize("model", ["difference", "oh2018"])

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from napari_motionmag import magnify_layer, views
-from napari_motionmag.widgets.common import pace
+from napari_motionmag.widgets.common import jobs
 from napari_motionmag.widgets.slices import layers as slice_layers
 from napari_motionmag.widgets.slices.dock import SliceViewWidget
 
@@ -111,7 +111,7 @@ def test_layers_are_compared(viewer, movie, dock, settled, frames):
 def test_magnified_layers_come_coarse_first_and_can_be_cancelled(
     viewer, movie, dock, settled, method, click, qtbot, monkeypatch
 ):
-    monkeypatch.setattr(pace, "PACE_SECONDS", 0)
+    monkeypatch.setattr(jobs, "UPDATE_SECONDS", 0)
     method.seconds = 0.05
     layer = magnify_layer(movie, 5, method="pixels")
     layer.visible = False

@@ -213,7 +213,7 @@ def test_closing_the_viewer_while_computing(make_napari_viewer, frames, method, 
 
 
 def test_slow_frames_turn_asynchronous_slicing_on_and_off_again(
-    viewer, widget, method, magnified, qtbot, notifications, monkeypatch
+    viewer, widget, method, magnified, qtbot, notifications, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(slicing, "SLOW", 0.05)
     setting = get_settings().experimental
@@ -221,6 +221,8 @@ def test_slow_frames_turn_asynchronous_slicing_on_and_off_again(
     method.seconds = 0.1
     layer = magnified()
     qtbot.waitUntil(lambda: setting.async_, timeout=10_000)
+    get_settings().save(tmp_path / "settings.yaml")
+    assert "async" not in (tmp_path / "settings.yaml").read_text(), "this session's alone"
     assert [severity for severity, text in notifications() if "asynchronous" in text] == ["info"]
     method.gate.clear()
     viewer.dims.set_current_step(0, 10)  # does not hang, though the frame cannot be drawn

@@ -3,7 +3,11 @@
 import pickle
 import subprocess
 import sys
+from contextlib import nullcontext
+from threading import Thread
+from types import SimpleNamespace
 
+import dask
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -12,9 +16,17 @@ from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import Dynamic
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.frames.frame_cache import Shown, draw_all, room_for, total_frames
+from napari_motionmag.widgets.frames.frame_cache import (
+    CachedMagnification,
+    draw_all,
+    room_for,
+    total_frames,
+)
+from napari_motionmag.widgets.frames.layer_frames import mark_slicing
 from napari_motionmag.widgets.magnify.arguments import reference_of
 from napari_motionmag.widgets.magnify.factor import LAST, factor_at, position_of
+
+FUSION_OFF = {"optimization.fuse.active": False}
 
 
 def test_the_slider_reaches_from_0_over_1_to_1000():
@@ -111,25 +123,47 @@ def test_draw_all_equals_the_lazy_array(magnification):
     assert np.array_equal(out, magnification.dask().compute())
 
 
-def test_shown_goes_to_other_processes_without_its_audience(magnification):
-    class Audience:
+def test_shown_goes_to_other_processes_without_its_listener(magnification):
+    class Listener:
         def __reduce__(self):
             raise AssertionError("pickled")
 
-    shown = Shown.of(magnification, Audience())
+    shown = CachedMagnification.of(magnification, Listener())
     there = pickle.loads(pickle.dumps(shown))
-    assert there.audience is None
+    assert there.listener is None
     assert np.array_equal(there.frames([3], (1,))[0], magnification.frames([3], (1,))[0])
 
 
 def test_shown_keeps_a_frame_and_gives_copies(magnification):
-    shown = Shown.of(magnification)
+    shown = CachedMagnification.of(magnification)
     first = shown.frames([2], (0,))[0]
     second = shown.frames([2], (0,))[0]
     assert magnification.method.calls == 1
     assert np.array_equal(first, second)
     second[:] = 0
     assert np.array_equal(shown.frames([2], (0,))[0], first)
+
+
+def test_nobody_but_napari_gets_blank_frames_while_a_layer_is_about_to_be_hidden(magnification):
+    class Listener:
+        def unwanted(self, token):
+            return True
+
+        def listening(self):
+            return nullcontext()
+
+    expected = magnification.dask().compute()
+    frames = CachedMagnification.of(magnification, Listener()).dask()
+    layer = SimpleNamespace(dask_optimized_slicing=lambda: dask.config.set(FUSION_OFF))
+    mark_slicing(layer)
+    saved = []
+    with layer.dask_optimized_slicing():  # as napari does; the setting is that of all threads
+        saving = Thread(target=lambda: saved.append(np.asarray(frames)))
+        saving.start()
+        saving.join(20)
+        assert not np.asarray(frames[:, 0]).any()
+    assert np.array_equal(saved[0], expected)
+    assert np.array_equal(frames[:, 0].compute(), expected[:, 0])
 
 
 def test_room_for_many_dtypes():

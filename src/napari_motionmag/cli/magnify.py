@@ -10,8 +10,6 @@ from napari_motionmag.cli import options, presets
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
 
-_VIDEO = (".mp4", ".mov", ".avi")
-
 
 def add_command(commands, common) -> None:
     """Add the command ``magnify``."""
@@ -121,6 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_motionmag.cli.progress import ProgressLine, duration
     from napari_motionmag.compute.cluster import connected
     from napari_motionmag.io import check_output, open_movie, save_movie
+    from napari_motionmag.io.formats import format_of
     from napari_motionmag.io.journal import fingerprint
     from napari_motionmag.magnification.magnification import plan
 
@@ -133,7 +132,7 @@ def run(arguments: argparse.Namespace) -> None:
         "resume": arguments.resume,
         "playback_fps": arguments.playback_fps,
     }
-    check_output(target, **writing)
+    check_output(target, source=source, **writing)
     movie = open_movie(
         source,
         axes=settings.axes,
@@ -145,7 +144,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"{problem}: --fps")
     check_output(target, movie, **writing)
     magnification = plan(movie, settings)
-    is_video = target.suffix.lower() in _VIDEO
+    is_video = format_of(target).name == "video"
     result = magnification.movie.replace(
         data=magnification.dask(),
         # of the source: estimating it from the result would compute frames for nothing

@@ -1,8 +1,9 @@
-"""What a napari layer tells of a movie. By its traits: nothing here imports napari."""
+"""Arguments of `Movie` from a napari layer, recognized by its attributes: no import of napari."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from napari_motionmag.movie.axes import (
     guess_axes,
 )
 from napari_motionmag.movie.labelled import labelled_arguments
+
+FPS_KEY = "napari_motionmag_fps"  # in a layer's metadata: the frame rate that a user typed
 
 
 def is_layer(obj) -> bool:
@@ -30,6 +33,26 @@ def is_image_layer(obj) -> bool:
     return True
 
 
+def typed_rate(layer) -> float | None:
+    """Return the frame rate that a user typed for a layer, or None."""
+    return _positive((getattr(layer, "metadata", None) or {}).get(FPS_KEY))
+
+
+def rate_of(layer) -> float | None:
+    """Return the frame rate in a layer's metadata, or None: typed, or that it was magnified at.
+
+    It goes before the scale of the time axis, which users often leave as it is.
+    """
+    about = (getattr(layer, "metadata", None) or {}).get("napari_motionmag")
+    recipe = about.get("recipe") if isinstance(about, Mapping) else None
+    recorded = _positive(recipe.get("fps")) if isinstance(recipe, Mapping) else None
+    return typed_rate(layer) or recorded
+
+
+def _positive(value) -> float | None:
+    return float(value) if isinstance(value, Real) and 0 < value < np.inf else None
+
+
 def layer_arguments(layer, changes: Mapping) -> dict:
     """Return arguments of `Movie` for a napari Image layer, `changes` among them."""
     data = layer.data[0] if layer.multiscale else layer.data
@@ -44,9 +67,11 @@ def layer_arguments(layer, changes: Mapping) -> dict:
         if values is None:
             continue
         values = tuple(values)
-        if len(values) == len(calibrated) + 1:  # a layer not shown as RGB, said to be RGB
+        if len(values) == len(calibrated) + 1:  # not shown as RGB, but axes say so
             values = values[:-1]
         arguments[key] = values
+    if (fps := rate_of(layer)) is not None:
+        arguments["fps"] = fps
     return arguments | changes
 
 

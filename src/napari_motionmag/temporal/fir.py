@@ -286,14 +286,7 @@ def _fir_kernel(op: FIR) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _fir_ends(op: FIR, n: int) -> np.ndarray:
     """Rows of the first outputs of a movie of `n` frames. Do not write to the result."""
-    half = op.n_taps // 2
-
-    def response(frequencies):  # of a Fourier transform; thousands of taps take no time
-        series = np.zeros(2 * (len(frequencies) - 1))
-        series[: half + 1], series[-half:] = op.kernel[half:], op.kernel[:half]
-        return np.fft.rfft(series).real
-
-    return end_rows(op.low, op.high, op.fps, response, op.n_taps, n)
+    return end_rows(op.low, op.high, op.fps, op.kernel, n)
 
 
 @lru_cache(maxsize=64)

@@ -11,14 +11,16 @@ from napari.layers import Image, Points, Shapes
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QSizePolicy
 
-from napari_motionmag.movie.layer_traits import layer_arguments
+from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.widgets.common.canvas import Canvas
+from napari_motionmag.widgets.common.jobs import Replacing
+from napari_motionmag.widgets.common.layer_movie import record_rate
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
-from napari_motionmag.widgets.common.runner import Runner
 from napari_motionmag.widgets.common.shown_frame import frame_shown
 from napari_motionmag.widgets.common.viewer import viewer_of
 
+PASSES = 3  # of a measurement over the frames, as a rule
 PAUSE_MS = 150  # after a change, before it is acted upon
 WIDTH = 340  # px
 
@@ -44,6 +46,7 @@ class MeasuringWidget(Container):
         self._closed = False
         self._filling = False
         self._working_on: Image | None = None
+        self._chosen_movies: list[Image] = []
         self.axes = LineEdit(
             name="axes",
             label="Axes",
@@ -55,7 +58,8 @@ class MeasuringWidget(Container):
             label="Rate",
             min=0,
             max=1e9,
-            tooltip="Frames per second at which the movies were taken; 0 for what the layers say.",
+            tooltip="Frames per second at which the movies were taken, for all docks; 0: as the "
+            "layers say.",
         )
         self.fps.native.setDecimals(4)
         self.fps.native.setSuffix(" fps")
@@ -89,11 +93,12 @@ class MeasuringWidget(Container):
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE_MS)
         self._timer.timeout.connect(self._changed_for_good)
-        self._runner = Runner(self._busy, self._messages.warn)
+        self._runner = Replacing(self._busy, self._messages.warn)
         self._followed: list[tuple] = []
         for event in self._layer_events():
             event.connect(self._layers_changed)
         self._viewer.dims.events.point.connect(self._point_changed)
+        self.fps.changed.connect(self._rate_typed)
         self.cancel.changed.connect(self._cancel)
         self.native_parent_changed.connect(self._parent_changed)
         self.native.destroyed.connect(self._leave)
@@ -127,10 +132,8 @@ class MeasuringWidget(Container):
         """
         recipe = (layer.metadata.get("napari_motionmag") or {}).get("recipe") or {}
         axes = self.axes.value.strip() or recipe.get("axes")
-        said = {"axes": axes} if axes and len(axes) == layer.ndim + bool(layer.rgb) else {}
-        movie = Movie(**layer_arguments(layer, said))
-        fps = self.fps.value or (recipe.get("fps") if movie.fps is None else 0)
-        return movie.replace(fps=fps) if fps else movie
+        given = {"axes": axes} if axes and len(axes) == layer.ndim + bool(layer.rgb) else {}
+        return Movie(**layer_arguments(layer, given))
 
     def place_of(self, layer, movie: Movie) -> tuple[int, tuple[int, ...]]:
         """Return the frame that is shown, and the index along axes such as Z and C."""
@@ -139,6 +142,19 @@ class MeasuringWidget(Container):
     def _show_axes(self, layers) -> None:
         """Ask for axes only where they are not plain."""
         self.axes.visible = any(layer.ndim != 3 for layer in layers)
+        self._show_rate(layers)
+
+    def _show_rate(self, layers=None) -> None:
+        """Show the rate that the user typed for these movies, or for those shown before."""
+        self._chosen_movies = self._chosen_movies if layers is None else list(layers)
+        rates = {typed_rate(layer) or 0.0 for layer in self._chosen_movies}
+        with self.fps.changed.blocked():
+            self.fps.value = rates.pop() if len(rates) == 1 else 0.0
+
+    def _rate_typed(self, fps: float) -> None:
+        """Record the rate of the chosen movies, for all docks."""
+        for layer in list(self._chosen_movies):
+            record_rate(self._viewer, layer, fps)
 
     def _layers_changed(self, _=None) -> None:
         if self._closed:
@@ -161,12 +177,19 @@ class MeasuringWidget(Container):
             for name in names:
                 with suppress(ValueError, RuntimeError):  # the layer is gone with its window
                     getattr(layer.events, name).disconnect(self._layer_moved)
-        self._followed = [(layer, names) for layer, names in pairs if layer is not None]
+        # a rate that is typed in another dock is in the metadata
+        self._followed = [
+            (layer, (*names, "metadata") if isinstance(layer, Image) else names)
+            for layer, names in pairs
+            if layer is not None
+        ]
         for layer, names in self._followed:
             for name in names:
                 getattr(layer.events, name).connect(self._layer_moved)
 
-    def _layer_moved(self, _=None) -> None:
+    def _layer_moved(self, event=None) -> None:
+        if event is not None and event.type == "metadata":
+            self._show_rate()
         self._timer.start()
 
     # ---- work ----
@@ -178,6 +201,17 @@ class MeasuringWidget(Container):
     def _cancel(self, _=None) -> None:
         self._timer.stop()
         self._runner.cancel()
+
+    def _begin(self, work: Callable, done: Callable, title: str, movies: list[Movie]) -> None:
+        """Run ``work(progress)``, which reads the movies a few times, and show how far it is."""
+        total = PASSES * sum(movie.n_frames for movie in movies)
+        self._messages.say(f"{title}…")
+        self._runner.request(
+            lambda progress: work(lambda step, _: progress(min(step, total), total)),
+            done,
+            lambda step, _: self._messages.say(f"{title}: {min(99, 100 * step // total)} %"),
+            title=title,
+        )
 
     def _failed(self, error: Exception) -> None:
         self._messages.report(error)

@@ -1,29 +1,49 @@
-"""Work in the background: short pieces of which the last counts, and long ones with a progress bar.
+"""Background jobs: the newest wins; progress, cancel, and errors and warnings reported once.
 
-Errors come back as values, to be shown once: raised in a worker they would be shown twice or,
-RuntimeErrors among them, not at all.
+Errors come back as values: raised in a worker they would be shown twice or, RuntimeErrors among
+them, not at all.
 """
 
 from __future__ import annotations
 
 import atexit
-import queue
 import threading
-from collections.abc import Callable, Iterator
+import time
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 
-from napari.qt.threading import create_worker
+from napari.utils.progress import progress as progress_bar
 from qtpy.QtCore import QCoreApplication
 from superqt.utils import ensure_main_thread
 
-from napari_motionmag.widgets.common.pace import UNITS, paced
+from napari_motionmag.widgets.common.messages import warnings_to
+
+UPDATE_SECONDS = 0.05  # between two updates of a progress bar
+PERCENT = 100
+
+
+class Cancelled(Exception):
+    """Raised inside a job that was cancelled."""
+
+
+def throttled(function: Callable, seconds: float) -> Callable:
+    """Return a function that calls another at most once in a while, and ignores other calls."""
+    last = -float("inf")
+
+    def call(*arguments) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            function(*arguments)
+
+    return call
 
 
 def in_background(function: Callable[[], object], done: Callable) -> None:
     """Run a function in a thread; then call ``done(result, error)`` on the main thread.
 
-    For short pieces of work: at its end the program waits for them. napari's own workers are
-    remembered until the window closes, with all they hold, and must not outlive it.
+    For short functions: the program waits for them at its end.
     """
 
     def run() -> None:
@@ -31,47 +51,43 @@ def in_background(function: Callable[[], object], done: Callable) -> None:
             outcome = function(), None
         except Exception as error:
             outcome = None, error
-        if QCoreApplication.instance() is not None:
-            ensure_main_thread(done)(*outcome)
+        _on_main_thread(done, *outcome)
 
     threading.Thread(target=run, name="napari-motionmag").start()
 
 
-class Latest:
-    """Runs functions one after another in the background; while one runs, only the last waits.
+class LatestOnly:
+    """Runs short functions one after another in the background; while one runs, the newest waits.
 
     Parameters
     ----------
     done : callable
         Called on the main thread as ``done(request, result, error)``; one of the last two is
-        None. Not called for requests that were overtaken.
+        None. Not called for requests that were replaced by newer ones.
     """
 
     def __init__(self, done: Callable):
-        self._done = done
+        self._done: Callable | None = done
         self._running = False
-        self._waiting = None
+        self._waiting: tuple | None = None
 
     @property
     def busy(self) -> bool:
         """Whether something runs."""
         return self._running
 
-    def request(self, request, function: Callable) -> None:
-        """Have ``function()`` run; `request` comes back with its result."""
+    def request(self, request, function: Callable[[], object]) -> None:
+        """Run ``function()``; `request` comes back with its result."""
         self._waiting = (request, function)
         if not self._running:
             self._start()
 
     def stop(self) -> None:
         """Forget what runs and what waits."""
-        self._waiting = None
-        self._done = None
+        self._waiting = self._done = None
 
     def _start(self) -> None:
-        request, function = self._waiting
-        self._waiting = None
-
+        (request, function), self._waiting = self._waiting, None
         self._running = True
         in_background(function, lambda *outcome: self._returned(request, *outcome))
 
@@ -86,138 +102,184 @@ class Latest:
 
 
 class Job:
-    """A long piece of work with a progress bar in napari's activity dock.
+    """A long job in a thread, with a progress bar in napari's activity dock.
 
     Parameters
     ----------
-    begin : callable
-        ``begin(cancelled)`` returns an iterator that does the work and tells how many steps are
-        done. It raises `Cancelled` once the event `cancelled` is set.
-    total : int
-        Number of steps.
+    work : callable
+        ``work(progress)`` calls ``progress(done, total)`` after each step; that raises `Cancelled`
+        once the job is cancelled.
     title : str
-        What the progress bar says.
+        Of the progress bar.
     done : callable
-        Called on the main thread as ``done(error, cancelled)`` when all is over.
-    stepped : callable
-        Called on the main thread, now and then, with what the iterator gave.
-    warned : callable
-        Called on the main thread with the arguments of `warnings.showwarning`, as a tuple.
+        Called on the main thread at the end as ``done(error, cancelled)``.
+    stepped : callable, optional
+        Called on the main thread as ``stepped(done, total)``, now and then.
+    warned : callable, optional
+        Called on the main thread as ``warned(place, text)`` with each warning; `place` is its
+        category, file and line.
+    quiet : bool
+        Without a progress bar.
     """
 
     def __init__(
         self,
-        begin: Callable,
-        total: int,
+        work: Callable,
         title: str,
         done: Callable,
-        stepped: Callable,
-        warned: Callable,
+        stepped: Callable | None = None,
+        warned: Callable | None = None,
+        quiet: bool = False,
     ):
+        self._work, self._done, self._stepped, self._warned = work, done, stepped, warned
         self._cancelled = threading.Event()
-        self._done = done
-        self._outcome = (None, True)  # when napari ends it, as it closes
-        self._worker = create_worker(
-            _outcome,
-            paced(begin(self._cancelled), total),
-            _progress={"total": UNITS, "desc": title},
-        )
-        self._worker.returned.connect(self._returned)
-        self._worker.finished.connect(self._finished)
-        self._worker.yielded.connect(stepped)
-        with suppress(TypeError, RuntimeError):  # raised by Qt where there is no connection
-            self._worker.warned.disconnect()  # napari may make a notification of each
-        self._worker.warned.connect(warned)
-        atexit.register(self._end)
-        self._worker.start()
+        self._step = (0, 1)
+        self._updating = False  # napari handles events while a bar moves: one update at a time
+        self._post = throttled(lambda: _on_main_thread(self._update), UPDATE_SECONDS)
+        self._bar = None if quiet else progress_bar(total=PERCENT, desc=title, gui=True)
+        with warnings.catch_warnings():
+            pass  # makes Python forget which warnings it has shown
+        self._thread = threading.Thread(target=self._run, name="napari-motionmag-job", daemon=True)
+        atexit.register(self._wait)
+        self._thread.start()
 
     def cancel(self) -> None:
-        """Stop after the step that is being done."""
+        """Stop after the step in progress."""
         self._cancelled.set()
 
     def abandon(self) -> None:
-        """Cancel, and tell nobody."""
-        self._done = None
+        """Cancel, and call nobody any more."""
+        self._done = self._stepped = self._warned = None
         self.cancel()
 
-    def _returned(self, outcome) -> None:
-        self._outcome = outcome
+    def _run(self) -> None:
+        outcome = None, False
+        try:
+            with warnings_to(self._warn):
+                self._work(self._progress)
+        except Cancelled:
+            outcome = None, True
+        except Exception as error:
+            outcome = error, False
+        _on_main_thread(self._finish, *outcome)
 
-    def _end(self) -> None:
-        """Wait for the worker as the program ends: it must not find Qt gone."""
-        self.cancel()
-        self._worker.await_workers()
+    def _progress(self, done: int, total: int) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+        self._step = done, total
+        if not self._updating:
+            self._post()
 
-    def _finished(self) -> None:
-        atexit.unregister(self._end)
+    def _warn(self, place: tuple, text: str) -> None:
+        _on_main_thread(lambda: self._warned and self._warned(place, text))
+
+    def _update(self) -> None:
+        if self._updating or not self._thread.is_alive():
+            return
+        self._updating = True
+        try:
+            done, total = self._step
+            if self._stepped is not None:
+                self._stepped(done, total)
+            if self._bar is not None:
+                self._bar.update(PERCENT * done // max(total, 1) - self._bar.n)
+        finally:
+            self._updating = False
+
+    def _finish(self, error, cancelled: bool) -> None:
+        atexit.unregister(self._wait)
+        if self._bar is not None:
+            with suppress(RuntimeError, KeyError):  # its window may be gone already
+                self._bar.close()
         done, self._done = self._done, None
         if done is not None:
-            done(*self._outcome)
+            done(error, cancelled)
+
+    def _wait(self) -> None:
+        """Wait for the thread as the program ends: it must not find Qt gone."""
+        self.cancel()
+        self._thread.join()
 
 
-def _outcome(steps: Iterator):
-    """Take all steps; return the error, and whether it was cancelled."""
-    try:
-        yield from steps
-    except Cancelled:
-        return None, True
-    except Exception as error:
-        return error, False
-    return None, False
-
-
-class Cancelled(Exception):
-    """Raised inside work that was cancelled."""
-
-
-def stoppable(steps: Iterator, cancelled: threading.Event) -> Iterator:
-    """Yield from an iterator; raise `Cancelled` once the event is set."""
-    for step in steps:
-        if cancelled.is_set():
-            raise Cancelled
-        yield step
-
-
-def steps_of(function: Callable, cancelled: threading.Event) -> Iterator[int]:
-    """Make an iterator of a function that reports its progress.
+class Replacing:
+    """Runs the newest of the jobs that were requested; the one before is cancelled.
 
     Parameters
     ----------
-    function : callable
-        Called in a thread of its own as ``function(progress)``; calls ``progress(done, total)``.
-    cancelled : threading.Event
-        Once it is set, the next of these calls raises `Cancelled`. Closing the iterator sets it.
-
-    Yields
-    ------
-    int
-        `done` of each call.
+    busy : callable
+        Called with True when a long job begins and with False when it is over.
+    warned : callable
+        Called as ``warned(place, text)`` when a job warns.
     """
-    steps: queue.Queue = queue.Queue()
 
-    def progress(done: int, total: int) -> None:
-        if cancelled.is_set():
-            raise Cancelled
-        steps.put((done, None))
+    def __init__(self, busy: Callable[[bool], object], warned: Callable):
+        self._busy, self._warned = busy, warned
+        self._waiting: tuple | None = None
+        self._job: Job | None = None
+        self._closed = False
 
-    def run() -> None:
-        try:
-            function(progress)
-        except Exception as error:
-            steps.put((None, error))
-        finally:
-            steps.put((None, None))
+    @property
+    def working(self) -> bool:
+        """Whether a job is in progress."""
+        return self._job is not None
 
-    thread = threading.Thread(target=run, name="napari-motionmag-job")
-    thread.start()
-    try:
-        while True:
-            done, error = steps.get()
-            if error is not None:
-                raise error
-            if done is None:
+    def request(
+        self,
+        work: Callable,
+        done: Callable,
+        stepped: Callable | None = None,
+        *,
+        title: str,
+        quick: bool = False,
+    ) -> None:
+        """Begin a job as soon as possible; see `Job`.
+
+        `done` is not called when a newer job replaces this one. Quick jobs have no progress bar.
+        """
+        self._waiting = (work, done, stepped, title, quick)
+        if self._job is None:
+            self._start()
+        else:
+            self._job.cancel()
+
+    def cancel(self) -> None:
+        """Stop; `done` is called."""
+        self._waiting = None
+        if self._job is not None:
+            self._job.cancel()
+
+    def close(self) -> None:
+        """Stop, and call nobody."""
+        self._closed = True
+        self.cancel()
+
+    def _start(self) -> None:
+        (work, done, stepped, title, quick), self._waiting = self._waiting, None
+
+        def over(error, cancelled):
+            self._job = None
+            if self._closed:
                 return
-            yield done
-    finally:
-        cancelled.set()
-        thread.join()
+            if not quick:
+                self._busy(False)
+            if self._waiting is not None:
+                self._start()
+            else:
+                done(error, cancelled)
+
+        def step(*progress):
+            if stepped is not None and not (self._closed or quick):
+                stepped(*progress)
+
+        if not quick:
+            self._busy(True)
+        self._job = Job(work, title, over, step, self._warn, quiet=quick)
+
+    def _warn(self, place: tuple, text: str) -> None:
+        if not self._closed:
+            self._warned(place, text)
+
+
+def _on_main_thread(function: Callable, *arguments) -> None:
+    if QCoreApplication.instance() is not None:
+        ensure_main_thread(function)(*arguments)

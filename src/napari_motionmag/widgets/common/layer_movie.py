@@ -1,9 +1,9 @@
-"""The movie behind the chosen layer, and what its layer says about good parameters."""
+"""The movie of a layer, its frame rate, its source, and the arguments that it suggests."""
 
 from __future__ import annotations
 
 from napari_motionmag.magnification.layer import source_is_known, source_of
-from napari_motionmag.movie.layer_traits import layer_arguments
+from napari_motionmag.movie.layer_traits import FPS_KEY, layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 
 
@@ -17,7 +17,7 @@ class Source:
         self._movie: Movie | None = None
         self._of: tuple = ()
 
-    def movie(self, layer, axes: str = "", fps: float = 0.0) -> Movie:
+    def movie(self, layer, axes: str = "") -> Movie:
         """Return the movie of a layer.
 
         Parameters
@@ -25,30 +25,48 @@ class Source:
         layer : napari.layers.Image
         axes : str
             Letters that the user gave; empty to go by the layer.
-        fps : float
-            Frame rate that the user gave; 0 to go by the layer.
 
         Raises
         ------
         ValueError, TypeError
-            When the layer is no movie, or does not tell its axes.
+            If the layer is no movie, or its axes are unknown.
         """
-        said = {"axes": axes.strip()} if axes.strip() else {}
-        arguments = layer_arguments(layer, said)
+        given = {"axes": axes.strip()} if axes.strip() else {}
+        arguments = layer_arguments(layer, given)
         identity = (id(arguments["data"]), *(str(v) for k, v in arguments.items() if k != "data"))
         if self._movie is None or identity != self._of:
             self._movie, self._of = Movie(**arguments), identity
-        known = self._movie.fps
-        if fps > 0 and (known is None or abs(fps - known) > 1e-3):  # fields show three decimals
-            return self._movie.replace(fps=fps)
         return self._movie
 
-    def given(self, layer, axes: str, movie: Movie) -> list[str]:
-        """Return which of axes and fps of a movie the user gave, and not the layer."""
-        given = ["axes"] if axes.strip() else []
-        if movie.fps != self.movie(layer, axes).fps:
-            given.append("fps")
-        return given
+
+def given_by_user(layer, axes: str) -> list[str]:
+    """Return which of axes and fps the user gave, and not the layer."""
+    given = ["axes"] if axes.strip() else []
+    return given if typed_rate(layer) is None else [*given, "fps"]
+
+
+def record_rate(viewer, layer, fps: float) -> None:
+    """Record the frame rate that a user typed, for a movie and all that was made of it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    layer : napari.layers.Image
+        The movie, or a result.
+    fps : float
+        Frames per second; 0 to go by the layers again.
+    """
+    origin = _origin(layer)
+    for other in {layer, origin, *(one for one in viewer.layers if _origin(one) is origin)}:
+        if (typed_rate(other) or 0) != fps:
+            metadata = {key: value for key, value in other.metadata.items() if key != FPS_KEY}
+            other.metadata = metadata | ({FPS_KEY: float(fps)} if fps else {})
+
+
+def _origin(layer):
+    while (source := source_of(layer)) is not None:
+        layer = source
+    return layer
 
 
 def open_source(viewer, magnified):

@@ -1,6 +1,11 @@
-"""What a widget has to say: a line at its foot, and notifications that are not repeated."""
+"""Messages of a dock: a line at its foot, notifications that are not repeated, warnings."""
 
 from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from napari.utils.notifications import notification_manager, show_error, show_warning
 
@@ -77,3 +82,40 @@ class Messages:
         """Forget errors and warnings, as the user asks anew."""
         self._reported = self._warning = ""
         self._warned.clear()
+
+
+_here = threading.local()
+_lock = threading.Lock()
+_listeners = 0
+_show_before: Callable | None = None
+
+
+@contextmanager
+def warnings_to(sink: Callable) -> Iterator[None]:
+    """Give the warnings of this thread to ``sink((category, file, line), text)``.
+
+    `warnings.catch_warnings` is not safe in threads. Here `warnings.showwarning` is replaced while
+    any thread listens, and put back afterwards.
+    """
+    global _listeners, _show_before
+    with _lock:
+        if _listeners == 0:
+            _show_before, warnings.showwarning = warnings.showwarning, _show
+        _listeners += 1
+    before, _here.sink = getattr(_here, "sink", None), sink
+    try:
+        yield
+    finally:
+        _here.sink = before
+        with _lock:
+            _listeners -= 1
+            if _listeners == 0 and warnings.showwarning is _show:
+                warnings.showwarning = _show_before
+
+
+def _show(message, category, filename, lineno, file=None, line=None) -> None:
+    sink = getattr(_here, "sink", None)
+    if sink is not None:
+        sink((category, filename, lineno), str(message))
+    elif _show_before is not None:
+        _show_before(message, category, filename, lineno, file, line)

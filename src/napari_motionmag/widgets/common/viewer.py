@@ -1,6 +1,9 @@
-"""The viewer that a widget works in."""
+"""The viewer that a dock works in, and the OpenGL context of its window."""
 
 from __future__ import annotations
+
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QWidget
 
 
 def viewer_of(viewer):
@@ -14,3 +17,15 @@ def viewer_of(viewer):
     if viewer is None:
         raise ValueError("napari_viewer: there is no viewer; make one with napari.Viewer() first")
     return getattr(viewer, "__wrapped__", viewer)
+
+
+def make_current(widget: QWidget) -> None:
+    """Make the context of the canvas current, before layers are removed.
+
+    When a layer goes, napari (0.9.2) frees its OpenGL objects in whatever context is current;
+    after several layers the next picture may crash the process.
+    """
+    while widget.parentWidget() is not None:
+        widget = widget.parentWidget()
+    for canvas in widget.findChildren(QOpenGLWidget):
+        canvas.makeCurrent()

@@ -10,12 +10,12 @@ from weakref import WeakSet
 
 from qtpy.QtCore import QTimer
 
-from napari_motionmag.widgets.common.jobs import Latest
+from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.compare.choices import ORIGINAL, Pane, pane_name, summary
 from napari_motionmag.widgets.compare.grid import Arrangement
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
-from napari_motionmag.widgets.frames.frame_cache import timed
+from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 
 _COMPARING: WeakSet = WeakSet()  # one in each viewer
@@ -74,7 +74,7 @@ class Comparison:
         self._settings = settings
         self._messages = messages
         self._results = Results(viewer, self._frame_failed, messages.warn)
-        self._latest = Latest(self._drawn)
+        self._latest = LatestOnly(self._drawn)
         self._arrangement = Arrangement(viewer)
         self._source = None
         self._shots: list[_Shot] = []
@@ -214,7 +214,7 @@ class Comparison:
                 self._show(shot, shown)
                 continue
             self._messages.say(f"Drawing frame {self._place[0]}: {shot.pane.label}…")
-            self._latest.request(("show", shot, shown), partial(timed, shown, self._place))
+            self._latest.request(("show", shot, shown), partial(time_frame, shown, self._place))
             return
         self._finish()
 
@@ -269,7 +269,7 @@ class Comparison:
             all_shown = [shot.result.shown for shot in seen]
             self._latest.request(
                 ("time", None, None),
-                lambda: sum(timed(shown, after) for shown in all_shown),
+                lambda: sum(time_frame(shown, after) for shown in all_shown),
             )
 
     def _tell(self, failures: list, attempted: int) -> None:

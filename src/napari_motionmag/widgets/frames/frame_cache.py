@@ -1,7 +1,4 @@
-"""Frames of a magnification for a viewer: one that is kept when it was drawn, or all of them.
-
-Neither Qt nor napari is needed here.
-"""
+"""Frames of a magnification for a viewer: cached when they were drawn, or all of them at once."""
 
 from __future__ import annotations
 
@@ -13,85 +10,97 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Protocol
 
+import dask.array as da
 import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
 from napari_motionmag.compute.device_lock import VISIBLE, urgency
 from napari_motionmag.magnification.magnification import Magnification
-from napari_motionmag.widgets.frames.prefetch import Ahead
+from napari_motionmag.widgets.frames.layer_frames import LayerFrames
+from napari_motionmag.widgets.frames.prefetch import Prefetcher
 
 DRAWN_BYTES = 256 * 2**20
 MEMORY_SHARE = 0.5  # of the memory that is free; larger results go to disk
 LONGEST_BATCH = 16  # frames drawn together; they share work
-BATCH_SECONDS = 0.25  # so long may a cancel take to be heard, or as long as one frame takes
+BATCH_SECONDS = 0.25  # a cancelled job goes on for this long, or for as long as one frame takes
 _DRAWN = ByteBoundedCache(DRAWN_BYTES, lambda frame: frame.nbytes)
-_AHEAD = Ahead()
+_PREFETCHER = Prefetcher()
 
 
-class Audience(Protocol):
-    """Who is told what happens to the frames of a layer, in any thread."""
+class FrameListener(Protocol):
+    """Is told, in any thread, what happens to the frames of a layer."""
 
     def unwanted(self, token: str) -> bool:
-        """Whether the viewer is about to hide the layer: what it asks for until then is blank."""
+        """Whether the layer is about to be hidden, on the main thread."""
 
     def failed(self, token: str, error: Exception) -> None:
         """A frame could not be drawn; the error is raised afterwards."""
+
+    def prefetch_failed(self, token: str, error: Exception) -> None:
+        """A frame that nobody waits for could not be drawn."""
 
     def listening(self) -> AbstractContextManager:
         """Return a context in which the warnings of this thread are listened to."""
 
 
 @dataclass(frozen=True)
-class Shown(Magnification):
-    """A magnification that keeps the frames it drew, and has an audience.
+class CachedMagnification(Magnification):
+    """A magnification that keeps the frames it drew, and reports to a listener.
 
     Parameters
     ----------
-    audience : Audience, optional
+    listener : FrameListener, optional
         None: nobody is told.
     """
 
-    audience: Audience | None = None
+    listener: FrameListener | None = None
 
     @classmethod
-    def of(cls, magnification: Magnification, audience: Audience | None = None) -> Shown:
+    def of(
+        cls, magnification: Magnification, listener: FrameListener | None = None
+    ) -> CachedMagnification:
         """Make one of a plain magnification; the token stays."""
         values = {f.name: getattr(magnification, f.name) for f in fields(Magnification)}
-        return cls(**values, audience=audience)
+        return cls(**values, listener=listener)
 
     def plain(self) -> Magnification:
-        """The magnification without what it tells and keeps."""
+        """Return the magnification without cache and listener."""
         return Magnification(**{f.name: getattr(self, f.name) for f in fields(Magnification)})
 
+    def dask(self) -> da.Array:
+        """Return the lazy result; blank to napari while its layer is about to be hidden."""
+        if self.listener is None:
+            return super().dask()
+        return LayerFrames.of(super().dask(), lambda: self.listener.unwanted(self.token))
+
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "audience": None}  # it lives in this process only
+        return {**self.__dict__, "listener": None}  # it lives in this process only
 
     def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
-        """Frames as those of `Magnification`; a single one is kept for the next time."""
-        if self.audience is None:
-            return self._kept(times, other)
-        if _asked_by_napari() and self.audience.unwanted(self.token):
-            return [np.zeros(self.movie.frame_shape, self.movie.dtype) for _ in times]
+        """Return frames as `Magnification` does; a single one is kept for the next time."""
+        if self.listener is None:
+            return self._cached(times, other)
         try:
-            with self.audience.listening(), urgency(VISIBLE):
-                drawn = self._kept(times, other)
+            with self.listener.listening(), urgency(VISIBLE):
+                drawn = self._cached(times, other)
         except Exception as error:
-            self.audience.failed(self.token, error)
+            self.listener.failed(self.token, error)
             raise
         if len(times) == 1:
-            _AHEAD.shown(
+            _PREFETCHER.shown(
                 (self.token, tuple(other)),
                 int(times[0]),
                 self.movie.n_frames,
-                lambda t: self._draw_ahead(t, other),
+                lambda t: self._prefetch(t, other),
+                lambda error: self.listener.prefetch_failed(self.token, error),
             )
         return drawn
 
-    def _draw_ahead(self, t: int, other: tuple[int, ...]) -> None:
-        with self.audience.listening():
-            self._kept([t], other)
+    def _prefetch(self, t: int, other: tuple[int, ...]) -> None:
+        with self.listener.listening():
+            self._cached([t], other)
 
-    def _kept(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
+    def _cached(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
         draw = super().frames
         if len(times) != 1:
             return draw(times, other)
@@ -99,18 +108,11 @@ class Shown(Magnification):
         return [_DRAWN.get(key, lambda: draw(times, other)[0]).copy()]
 
 
-def _asked_by_napari() -> bool:
-    """Whether napari is slicing a dask layer: it turns the fusion of tasks off meanwhile."""
-    import dask
-
-    return dask.config.get("optimization.fuse.active", None) is False
-
-
-def timed(shown: Magnification, place: tuple[int, tuple[int, ...]]) -> float:
-    """Draw a frame, which keeps it, and return the seconds that took."""
+def time_frame(magnification: Magnification, place: tuple[int, tuple[int, ...]]) -> float:
+    """Draw a frame, which caches it, and return the seconds that it took."""
     t, other = place
     start = time.perf_counter()
-    shown.frames([t], other)
+    magnification.frames([t], other)
     return time.perf_counter() - start
 
 
@@ -122,7 +124,7 @@ def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     Raises
     ------
     OSError
-        When there is not enough room on the disk either.
+        If there is not enough room on the disk either.
     """
     import psutil
 
@@ -141,19 +143,13 @@ def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def draw_all(magnification: Magnification, out: np.ndarray) -> Iterator[int]:
-    """Draw all frames into an array.
+    """Draw all frames into an array; yield how many are done, after each.
 
     Parameters
     ----------
     magnification : Magnification
-        What makes the frames.
     out : ndarray
         Shape and dtype of the movie; written to.
-
-    Yields
-    ------
-    int
-        How many frames are done, after each.
     """
     movie = magnification.movie
     done, batch = 0, 1
@@ -167,15 +163,14 @@ def draw_all(magnification: Magnification, out: np.ndarray) -> Iterator[int]:
             each = (time.perf_counter() - start) / len(times)
             for t, frame in zip(times, drawn, strict=True):
                 at = where | {"T": t}
-                out[tuple(_one(at.get(axis)) for axis in movie.axes)] = movie.expand(frame)
+                index = tuple(
+                    slice(at[x], at[x] + 1) if x in at else slice(None) for x in movie.axes
+                )
+                out[index] = movie.expand(frame)
                 done += 1
                 yield done
             first = times.stop
             batch = int(np.clip(BATCH_SECONDS / max(each, 1e-9), 1, LONGEST_BATCH))
-
-
-def _one(position: int | None) -> slice:
-    return slice(None) if position is None else slice(position, position + 1)
 
 
 def total_frames(magnification: Magnification) -> int:

@@ -18,9 +18,10 @@ from napari_motionmag.magnification.layer import (
     placement,
 )
 from napari_motionmag.movie.region import Part
+from napari_motionmag.widgets.common.messages import warnings_to
 from napari_motionmag.widgets.common.shown_frame import time_is_drawn
-from napari_motionmag.widgets.common.warned import warnings_to
-from napari_motionmag.widgets.frames.frame_cache import Shown
+from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
+from napari_motionmag.widgets.frames.layer_frames import mark_slicing
 
 TIME_ACROSS = (
     "Time runs across the picture, which needs all magnified frames: press “Compute all” first, "
@@ -35,7 +36,7 @@ class Result:
     Attributes
     ----------
     layer : napari.layers.Image
-    shown : Shown
+    shown : CachedMagnification
         What draws it.
     name : str
         The name it was given last.
@@ -46,16 +47,17 @@ class Result:
     """
 
     layer: object
-    shown: Shown
+    shown: CachedMagnification
     name: str
     whole: bool = False
     hidden: str = ""
 
 
-class _Audience(QObject):
+class _Listener(QObject):
     """Takes what happens in any thread to the main one, never while a layer is being sliced."""
 
     frame_failed = Signal(str, object)
+    frame_ahead_failed = Signal(str, object)
     warned = Signal(tuple, str)
 
     def __init__(self, unwanted: Callable[[str], bool]):
@@ -65,11 +67,11 @@ class _Audience(QObject):
     def failed(self, token: str, error: Exception) -> None:
         self.frame_failed.emit(token, error)
 
-    def listening(self):
-        return warnings_to(self._warned)
+    def prefetch_failed(self, token: str, error: Exception) -> None:
+        self.frame_ahead_failed.emit(token, error)
 
-    def _warned(self, message, category, filename, lineno) -> None:
-        self.warned.emit((category, filename, lineno), str(message))
+    def listening(self):
+        return warnings_to(self.warned.emit)
 
 
 class Results:
@@ -91,18 +93,20 @@ class Results:
         self._warned = warned
         self._of: WeakKeyDictionary = WeakKeyDictionary()
         self._hiding = False
-        self._audience = _Audience(self._unwanted)
+        self._listener = _Listener(self._unwanted)
         queued = Qt.ConnectionType.QueuedConnection
-        self._audience.frame_failed.connect(self._hide_failed, queued)
-        self._audience.warned.connect(self._warned, queued)
+        self._listener.frame_failed.connect(self._hide_failed, queued)
+        self._listener.frame_ahead_failed.connect(self._warn_ahead, queued)
+        self._listener.warned.connect(self._warned, queued)
         for event in self._dims_events():
             event.connect(self._mind_time)
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
         with suppress(RuntimeError):  # Qt may be gone already as the program ends
-            self._audience.frame_failed.disconnect()
-            self._audience.warned.disconnect()
+            self._listener.frame_failed.disconnect()
+            self._listener.frame_ahead_failed.disconnect()
+            self._listener.warned.disconnect()
         for event in self._dims_events():
             event.disconnect(self._mind_time)
         for result in self._of.values():
@@ -122,17 +126,17 @@ class Results:
         result = None if source is None else self._of.get(source)
         return None if result is None or result.layer not in self._viewer.layers else result
 
-    def shown(self, magnification) -> Shown:
+    def shown(self, magnification) -> CachedMagnification:
         """Make a magnification ready to be shown."""
-        return Shown.of(magnification, self._audience)
+        return CachedMagnification.of(magnification, self._listener)
 
-    def show(self, source, shown: Shown, key=None, name: str | None = None) -> Result:
+    def show(self, source, shown: CachedMagnification, key=None, name: str | None = None) -> Result:
         """Add the layer of a source, or have its layer drawn by another magnification.
 
         Parameters
         ----------
         source : napari.layers.Image
-        shown : Shown
+        shown : CachedMagnification
         key : object, optional
             Where a source has several layers: which of them. It stands for the source in `of`.
         name : str, optional
@@ -147,6 +151,7 @@ class Results:
         # added while hidden, so that no frame but the one shown is drawn
         layer = magnified_layer(source, shown, visible=False)
         layer.name = name
+        mark_slicing(layer)
         self._viewer.add_layer(layer)
         layer.visible = True
         layer.events.visible.connect(self._mind_time)
@@ -160,7 +165,7 @@ class Results:
         result.whole = True
         self._reveal(result)
 
-    def _update(self, result: Result, source, shown: Shown, name: str) -> None:
+    def _update(self, result: Result, source, shown: CachedMagnification, name: str) -> None:
         layer = result.layer
         result.shown = shown
         if layer.name == result.name:  # else the user gave it another
@@ -184,6 +189,12 @@ class Results:
                 result.layer.visible = False
                 result.hidden = "failed"
                 self._failed(result, error)
+
+    def _warn_ahead(self, token: str, error: Exception) -> None:
+        """Tell of an error in a frame that will be shown next, if the layer is still there."""
+        for result in list(self._of.values()):
+            if result.shown.token == token and result.layer.visible:
+                self._warned((UserWarning, "prefetch", token), f"A frame to come: {error}")
 
     def _dims_events(self) -> list:
         return [self._viewer.dims.events.order, self._viewer.dims.events.ndisplay]
@@ -233,7 +244,7 @@ class Results:
                 self._reveal(result)
 
 
-def _fits(result: Result, shown: Shown) -> bool:
+def _fits(result: Result, shown: CachedMagnification) -> bool:
     """Whether a layer can show it: a movie of the same kind, of another part of it perhaps."""
     before, after = _whole(result.shown.movie), _whole(shown.movie)
     return (before.axes, before.shape, before.dtype) == (after.axes, after.shape, after.dtype)

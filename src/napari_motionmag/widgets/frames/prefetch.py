@@ -1,7 +1,4 @@
-"""Frames that will be shown next, drawn while nobody waits for anything.
-
-Neither Qt nor napari is needed here.
-"""
+"""Draw the frames that will be shown next, while nobody waits for anything."""
 
 from __future__ import annotations
 
@@ -13,36 +10,40 @@ from napari_motionmag.compute.device_lock import AHEAD, Overtaken, urgency
 COUNT = 3  # frames
 
 
-class Ahead:
+class Prefetcher:
     """Follows which frames are shown, and draws the next ones in the direction of play.
 
     It begins when a frame is shown next to the one before, forgets what was left to do whenever
-    another frame is shown, and gives way to all other work on the device, in mid-frame.
-
-    Attributes
-    ----------
-    error : Exception or None
-        What went wrong last; whoever asks for that frame gets the error again.
+    another frame is shown, and gives way to all other work on the device.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
         self._last: tuple[Hashable, int] = (None, 0)
-        self._wanted: list[tuple[Callable[[int], object], int]] = []
+        self._wanted: list[tuple[Callable, Callable, int]] = []
         self._thread: threading.Thread | None = None
-        self.error: Exception | None = None
 
-    def shown(self, series: Hashable, t: int, n_frames: int, draw: Callable[[int], object]) -> None:
+    def shown(
+        self,
+        series: Hashable,
+        t: int,
+        n_frames: int,
+        draw: Callable[[int], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
         """Take note of a frame that was shown.
 
         Parameters
         ----------
         series : hashable
-            Of what; frames of another one make no direction of play.
+            Which sequence of frames; a frame of another one begins anew.
         t, n_frames : int
             Which frame, of how many.
         draw : callable
             ``draw(t)`` draws a frame and keeps it.
+        failed : callable
+            Called in the thread of the prefetcher with an error of `draw`. The frames after that
+            one are not drawn ahead.
         """
         with self._lock:
             before, self._last = self._last, (series, t)
@@ -51,9 +52,9 @@ class Ahead:
             if before[0] != series or abs(step) != 1:
                 return
             following = (t + step * k for k in range(1, COUNT + 1))
-            self._wanted += [(draw, k) for k in following if 0 <= k < n_frames]
+            self._wanted += [(draw, failed, k) for k in following if 0 <= k < n_frames]
             if self._wanted and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="napari-motionmag-ahead")
+                self._thread = threading.Thread(target=self._run, name="napari-motionmag-prefetch")
                 self._thread.start()
 
     def stop(self) -> None:
@@ -75,16 +76,16 @@ class Ahead:
                     if not self._wanted:
                         self._thread = None
                         return
-                    draw, t = self._wanted.pop(0)
+                    draw, failed, t = self._wanted.pop(0)
                 try:
                     draw(t)
                 except Overtaken:
                     self._give_up(draw)
                 except Exception as error:
-                    self.error = error
                     self._give_up(draw)
+                    failed(error)
 
     def _give_up(self, draw: Callable) -> None:
         """Forget what is left to do of the same play."""
         with self._lock:
-            self._wanted[:] = [(other, t) for other, t in self._wanted if other is not draw]
+            self._wanted[:] = [request for request in self._wanted if request[0] is not draw]

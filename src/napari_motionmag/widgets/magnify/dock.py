@@ -12,21 +12,26 @@ from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
+from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
-from napari_motionmag.widgets.common.gl_context import make_current
-from napari_motionmag.widgets.common.jobs import Latest
-from napari_motionmag.widgets.common.layer_movie import Source, suggestion_of
+from napari_motionmag.widgets.common.jobs import LatestOnly
+from napari_motionmag.widgets.common.layer_movie import (
+    Source,
+    given_by_user,
+    record_rate,
+    suggestion_of,
+)
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.common.viewer import viewer_of
+from napari_motionmag.widgets.common.viewer import make_current, viewer_of
 from napari_motionmag.widgets.compare.comparison import Comparison, Settings
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
-from napari_motionmag.widgets.frames.frame_cache import timed
+from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Result, Results
 from napari_motionmag.widgets.magnify import arguments as parameters
 from napari_motionmag.widgets.magnify.devices import find_devices
@@ -36,7 +41,6 @@ from napari_motionmag.widgets.magnify.whole_movie import WholeMovies
 
 PAUSE_MS = 200  # after a change, before the frame is drawn anew
 WIDTH = 360  # px; a row of four buttons fits
-SAVE_AS = "OME-TIFF (*.ome.tif *.tif);;OME-Zarr (*.zarr);;NumPy (*.npy);;Video (*.mp4 *.mov *.avi)"
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 
 
@@ -69,7 +73,7 @@ class MagnifyWidget(Container):
         self._messages = Messages(self._fields.status)
         self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
         self._whole = WholeMovies(self._results, self._messages, self._set_busy)
-        self._latest = Latest(self._drawn)
+        self._latest = LatestOnly(self._drawn)
         self._slow = SlowFrames()
         removing = partial(make_current, self.native)
         settings = Settings(
@@ -96,7 +100,7 @@ class MagnifyWidget(Container):
             When the movie or a parameter does not do.
         """
         layer, shown, place = self._planned()
-        timed(shown, place)  # a bad frame is found before anything is changed
+        time_frame(shown, place)  # a bad frame is found before anything is changed
         self._timer.stop()
         return self._show(layer, shown).layer
 
@@ -214,7 +218,7 @@ class MagnifyWidget(Container):
     def _movie(self):
         if self.layer.value is None:
             raise ValueError("There is no movie: open one as an Image layer first")
-        return self._source.movie(self.layer.value, self.axes.value, self.fps.value)
+        return self._source.movie(self.layer.value, self.axes.value)
 
     def _follow(self, layer) -> None:
         """Listen to the data and calibration of this layer, and no longer to another's."""
@@ -222,7 +226,17 @@ class MagnifyWidget(Container):
             if which is not None:
                 for name in ("data", "scale", "units", "axis_labels"):
                     getattr(getattr(which.events, name), follow)(self._layer_changed)
+                getattr(which.events.metadata, follow)(self._metadata_changed)
         self._followed = layer
+
+    def _metadata_changed(self, _=None) -> None:
+        """Take a rate that was typed in another dock."""
+        try:
+            fps = self._movie().fps or 0.0
+        except EXPECTED:
+            return
+        if abs(fps - self.fps.value) > 1e-3:  # fields show four decimals
+            self._layer_changed()
 
     # ---- parameters ----
 
@@ -246,7 +260,7 @@ class MagnifyWidget(Container):
         if "region" in said:
             said["region"] = region_of(said["region"], self.layer.value, movie)
         made = plan(movie, **said)
-        made.recipe["given"] = self._source.given(self.layer.value, self.axes.value, movie)
+        made.recipe["given"] = given_by_user(self.layer.value, self.axes.value)
         return made
 
     def _show_what_applies(self) -> None:
@@ -278,9 +292,10 @@ class MagnifyWidget(Container):
             self._timer.start()
 
     def _rate_changed(self, fps: float) -> None:
-        """Go back to what the layer says when the rate is cleared; begin with some band."""
-        if self._filling:
+        """Record the rate; go back to what the layer says when it is cleared."""
+        if self._filling or self.layer.value is None:
             return
+        record_rate(self._viewer, self.layer.value, fps)
         if fps == 0:
             self._layer_changed()
         elif self.band_low.value == self.band_high.value == 0:
@@ -313,7 +328,7 @@ class MagnifyWidget(Container):
             self._messages.report(error)
             return
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._latest.request(("show", layer, shown, place), lambda: timed(shown, place))
+        self._latest.request(("show", layer, shown, place), lambda: time_frame(shown, place))
 
     def _drawn(self, request, seconds, error) -> None:
         task, layer, shown, place = request
@@ -336,7 +351,7 @@ class MagnifyWidget(Container):
         elif self._slow.suspects(seconds):
             # the first frame loads the network, too: the next one tells how fast scrubbing is
             after = ((place[0] + 1) % shown.movie.n_frames, place[1])
-            self._latest.request(("time", layer, shown, after), lambda: timed(shown, after))
+            self._latest.request(("time", layer, shown, after), lambda: time_frame(shown, after))
 
     def _show(self, layer, shown) -> Result:
         with self._adding():
@@ -395,7 +410,7 @@ class MagnifyWidget(Container):
             return
         suggested = str(Path.cwd() / f"{result.layer.name}.ome.tif")
         path, _ = QFileDialog.getSaveFileName(
-            self.native, "Save the magnified movie", suggested, SAVE_AS
+            self.native, "Save the magnified movie", suggested, dialog_filter()
         )
         if path:
             self.save_to(path)

@@ -10,14 +10,15 @@ from qtpy.QtWidgets import QSizePolicy
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of, repeated
 from napari_motionmag.magnification.script import FromLayer, magnification, source
+from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.temporal import TemporalOperator
-from napari_motionmag.widgets.common.jobs import Latest
+from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
 from napari_motionmag.widgets.common.viewer import viewer_of
-from napari_motionmag.widgets.frames.frame_cache import timed
+from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Results
 from napari_motionmag.widgets.magnify.dock import WIDTH
 
@@ -62,7 +63,7 @@ class RepeatWidget(Container):
         self.native.setMinimumWidth(WIDTH)
         self._messages = Messages(self.status)
         self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
-        self._latest = Latest(self._drawn)
+        self._latest = LatestOnly(self._drawn)
         self._copies: list[_Copy] = []
         self._closed = False
         self._connect()
@@ -77,7 +78,7 @@ class RepeatWidget(Container):
             When the recipe does not fit.
         """
         request, shown, place = self._planned()
-        timed(shown, place)
+        time_frame(shown, place)
         return self._show(request[0], shown)
 
     def script(self) -> str:
@@ -147,7 +148,8 @@ class RepeatWidget(Container):
             raise ValueError(NONE_YET)
         if on is None:
             raise ValueError("There is no movie to do it on: open one as an Image layer")
-        planned = plan(on, **repeated(made, on))
+        fps = typed_rate(on)  # goes before the rate that was typed for the other movie
+        planned = plan(on, **repeated(made, on, **({} if fps is None else {"fps": fps})))
         if time_is_drawn(self._viewer, on, planned.movie.axes):
             raise ValueError(TIME_ACROSS)
         place = frame_shown(self._viewer, on, planned.movie.axes)
@@ -162,7 +164,7 @@ class RepeatWidget(Container):
             self._messages.report(error)
             return
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._latest.request((request[0], shown, place), lambda: timed(shown, place))
+        self._latest.request((request[0], shown, place), lambda: time_frame(shown, place))
 
     def _drawn(self, request, seconds, error) -> None:
         on, shown, place = request

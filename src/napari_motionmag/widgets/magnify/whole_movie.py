@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_motionmag.widgets.common.jobs import Job, steps_of, stoppable
+from napari_motionmag.widgets.common.jobs import Job
 from napari_motionmag.widgets.common.messages import Messages
 from napari_motionmag.widgets.frames.frame_cache import draw_all, room_for, total_frames
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
@@ -50,17 +50,18 @@ class WholeMovies:
                 "“Magnify” makes another"
             )
 
-        title = f"Magnifying {result.layer.name}"
-        self._begin(
-            result,
-            lambda cancelled: stoppable(draw_all(magnification, out), cancelled),
-            title,
-            finish,
-        )
+        total = total_frames(magnification)
+
+        def work(progress):
+            for done in draw_all(magnification, out):
+                progress(done, total)
+
+        self._begin(result, work, f"Magnifying {result.layer.name}", finish)
 
     def save(self, result: Result, path: Path) -> None:
         """Write the layer to a file; what is there is replaced in the end."""
-        from napari_motionmag.io import save_movie
+        from napari_motionmag.io import check_output, save_movie
+        from napari_motionmag.movie.lazy import paths_behind
 
         layer, recipe = result.layer, result.shown.recipe
         data = layer.data if result.whole else result.shown.plain().dask()
@@ -68,6 +69,8 @@ class WholeMovies:
         shown_range = None if layer.rgb else tuple(map(float, layer.contrast_limits))
 
         def write(progress):
+            for source in paths_behind(result.shown.movie.data):
+                check_output(path, source=source, overwrite=True)
             save_movie(
                 path,
                 movie,
@@ -79,7 +82,7 @@ class WholeMovies:
 
         self._begin(
             result,
-            lambda cancelled: steps_of(write, cancelled),
+            write,
             f"Saving {path.name}",
             lambda: self._messages.say_drawn(f"Saved as {path}"),
         )
@@ -101,7 +104,7 @@ class WholeMovies:
             self._job.abandon()
             self._job = None
 
-    def _begin(self, result: Result, begin: Callable, title: str, finish: Callable) -> None:
+    def _begin(self, result: Result, work: Callable, title: str, finish: Callable) -> None:
         def done(error, cancelled):
             self._job = self._result = None
             self._busy(False)
@@ -113,16 +116,11 @@ class WholeMovies:
             else:
                 finish()
 
-        total = total_frames(result.shown)
         self._busy(True)
         self._messages.say(f"{title}…")
         self._result = result
 
-        def stepped(step):
+        def stepped(step, total):
             self._messages.say(f"{title}: {step} of {total}")
 
-        def warned(arguments):
-            message, *place = arguments[:4]
-            self._messages.warn(tuple(place), str(message))
-
-        self._job = Job(begin, total, title, done, stepped, warned)
+        self._job = Job(work, title, done, stepped, self._messages.warn)

@@ -19,7 +19,6 @@ from napari_motionmag.widgets.common.dock import MeasuringWidget
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.tracing import traced
 from napari_motionmag.widgets.common.viewer import viewer_of
 from napari_motionmag.widgets.measure.measure_fields import RegionFields
 from napari_motionmag.widgets.measure.regions import Region, regions_of
@@ -136,7 +135,7 @@ class DisplacementWidget(MeasuringWidget):
 
         done = self._when_done(lambda: self._take(tasks, found))
         movies = [task.movie for task in tasks]
-        traced(self._runner, self._messages, work, done, movies, "Measuring displacement")
+        self._begin(work, done, "Measuring displacement", movies)
 
     def save_to(self, path: str | Path) -> list[Path]:
         """Write the traces as tables, ``.csv``; several get their names added.

@@ -11,12 +11,11 @@ from napari.layers import Image, Labels
 from napari_motionmag.magnification import recipe as recipes
 from napari_motionmag.magnification.layer import source_is_known
 from napari_motionmag.magnification.script import Call, FromLayer
-from napari_motionmag.movie.layer_traits import layer_arguments
+from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.motion_maps import reads
 from napari_motionmag.widgets.common.dock import WIDTH, MeasuringWidget
-from napari_motionmag.widgets.common.jobs import steps_of
 from napari_motionmag.widgets.common.layer_movie import open_source, suggestion_of
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
@@ -186,8 +185,9 @@ class MeasuredMotion(MeasuringWidget):
                 f"The movie that {magnified.name!r} was made of, {name!r}, is not open"
             )
         said = recipes.arguments(recipe)
-        movie = Movie(**layer_arguments(source, {"axes": recipe["axes"]}))
-        movie = movie.replace(fps=recipe["fps"]) if recipe.get("fps") else movie
+        fps = typed_rate(source) or recipe.get("fps")
+        given = {"axes": recipe["axes"], **({"fps": fps} if fps else {})}
+        movie = Movie(**layer_arguments(source, given))
         notes = []
         if not source_is_known(magnified):
             notes.append(
@@ -246,10 +246,9 @@ class MeasuredMotion(MeasuringWidget):
         self._messages.say(f"{title}…")
         self._working_on = asked.layer
         self._runner.request(
-            lambda cancelled: steps_of(work, cancelled),
+            work,
             self._when_done(take),
-            lambda step: self._messages.say(f"{title}: {step} of {total} frames read"),
-            total=total,
+            lambda step, total: self._messages.say(f"{title}: {step} of {total} frames read"),
             title=title,
         )
 
@@ -343,6 +342,7 @@ class MeasuredMotion(MeasuringWidget):
         if self._closed or self._filling:
             return
         by_hand = self.magnified is None
+        self._show_rate([] if self.layer.value is None else [self.layer.value])
         fields = self._fields
         layer = self.layer.value
         fields.show_what_applies(axes=by_hand and layer is not None and layer.ndim != 3)

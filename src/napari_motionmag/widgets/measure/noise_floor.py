@@ -13,7 +13,7 @@ from napari.utils.colormaps import ensure_colormap
 from napari_motionmag.magnification import recipe as recipes
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.script import Call, FromLayer, source
-from napari_motionmag.views.fading import blend, spread_weights
+from napari_motionmag.views.blend import blend, spread_weights
 from napari_motionmag.views.figures.noise_floor import draw_noise_floor, factor_range
 from napari_motionmag.views.noise_floors import NoiseFloor, noise_floor
 from napari_motionmag.views.surrogate import motionless_surrogate
@@ -21,7 +21,7 @@ from napari_motionmag.widgets.common.jobs import in_background
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.frames.frame_cache import Shown
+from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Results
 from napari_motionmag.widgets.measure.motion_dock import Asked, MeasuredMotion
 
@@ -35,7 +35,7 @@ _HEIGHT = 210  # px, of the figure
 
 
 @dataclass(frozen=True)
-class Faded(Shown):
+class Faded(CachedMagnification):
     """A magnification that fades into the original.
 
     Parameters
@@ -47,7 +47,7 @@ class Faded(Shown):
     weights: np.ndarray | None = None
 
     def frames(self, times, other=()):
-        """Frames as those of `Shown`, mixed with the original."""
+        """Frames as those of `CachedMagnification`, mixed with the original."""
         place = dict(zip(self.movie.other_axes, other, strict=True))
         index = [
             0 if letter == "T" else place.get(letter, slice(None)) for letter in self.movie.axes
@@ -255,7 +255,7 @@ class NoiseFloorWidget(MeasuredMotion):
         said = {field.name: getattr(shown, field.name) for field in fields(shown)}
         self._show_lazily(asked, Faded(**said, weights=weights), "faded", "Fading…")
 
-    def _show_lazily(self, asked: Asked, shown: Shown, kind: str, doing: str) -> None:
+    def _show_lazily(self, asked: Asked, shown: CachedMagnification, kind: str, doing: str) -> None:
         """Draw the frame that is shown in the background, then add the layer."""
         t, other = frame_shown(self._viewer, asked.layer, asked.movie.axes)
         before = self.status.value.rstrip(".")
@@ -277,7 +277,7 @@ class NoiseFloorWidget(MeasuredMotion):
 
         in_background(lambda: shown.frames([t], other), done)
 
-    def _add(self, asked: Asked, shown: Shown, kind: str) -> None:
+    def _add(self, asked: Asked, shown: CachedMagnification, kind: str) -> None:
         magnified = asked.magnified
         before, self._adding = self._adding, True
         try:

@@ -27,7 +27,6 @@ from napari_motionmag.widgets.common.dock import MeasuringWidget
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import FILTERS, may_be_narrow, row
 from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.tracing import traced
 from napari_motionmag.widgets.common.viewer import viewer_of
 from napari_motionmag.widgets.magnify.open_dock import fill_band
 from napari_motionmag.widgets.measure.measure_fields import RegionFields
@@ -139,7 +138,7 @@ class SpectrumWidget(MeasuringWidget):
             found.append(_spectrum_of(layer, movie, region, at, trace))
 
         done = self._when_done(lambda: self._take(found[0]))
-        traced(self._runner, self._messages, work, done, [movie], f"Measuring {layer.name}")
+        self._begin(work, done, f"Measuring {layer.name}", [movie])
 
     def band(self) -> tuple[float, float]:
         """Return the band of the fields, Hz."""

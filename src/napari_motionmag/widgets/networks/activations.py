@@ -15,7 +15,7 @@ from napari_motionmag.widgets.common.overlay import beside_frame, over_frame
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.shown_frame import frame_shown
 from napari_motionmag.widgets.measure.motion_dock import Asked, MeasuredMotion
-from napari_motionmag.widgets.networks.network_choice import PERCENT, NetworkChoice, percent_of
+from napari_motionmag.widgets.networks.network_choice import NetworkChoice
 
 MOSAIC, STACK = "mosaic", "stack"
 _HEIGHT = 190  # px, of the figure
@@ -104,10 +104,8 @@ class ActivationsWidget(MeasuredMotion):
         self._messages.say("The network is at work…")
         self._working_on = asked.layer
         self._runner.request(
-            lambda cancelled: percent_of(work, cancelled),
+            work,
             self._when_done(take),
-            lambda _: None,
-            total=PERCENT,
             title="Activations of a network",
         )
 
@@ -151,7 +149,7 @@ class ActivationsWidget(MeasuredMotion):
     # ---- results ----
 
     def _show(self, asked: Asked, t: int, part: str, form: str, found) -> None:
-        from napari_motionmag.views.figures.activation_figure import draw_decoded
+        from napari_motionmag.views.figures.networks import draw_decoded
 
         maps, units = found.maps[part], found.units[part]
         show = self._show_mosaic if form == MOSAIC else self._show_stack

@@ -15,7 +15,7 @@ from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 from napari_motionmag.widgets.common.overlay import beside_frame
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.viewer import viewer_of
-from napari_motionmag.widgets.networks.network_choice import PERCENT, NetworkChoice, percent_of
+from napari_motionmag.widgets.networks.network_choice import NetworkChoice
 
 _HEIGHT = 250  # px, of the figure
 _COLUMNS = 4
@@ -101,10 +101,11 @@ class KernelsWidget(MeasuringWidget):
         self._messages.say("Trying the network…")
         self._working_on = layer
         self._runner.request(
-            lambda cancelled: percent_of(work, cancelled),
+            work,
             self._when_done(take),
-            lambda step: self._messages.say(f"Trying the network: {step} %"),
-            total=PERCENT,
+            lambda done, total: self._messages.say(
+                f"Trying the network: {100 * done // max(total, 1)} %"
+            ),
             title="Kernels of a network",
         )
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from magicgui.widgets import ComboBox, FileEdit
 
-from napari_motionmag.widgets.common.jobs import Cancelled, steps_of
 from napari_motionmag.widgets.magnify.fields import MODELS, OWN_FILE
-
-PERCENT = 100
 
 
 class NetworkChoice:
@@ -60,31 +55,3 @@ class NetworkChoice:
     def show_what_applies(self) -> None:
         """Show the field for a file where one is needed."""
         self.model_file.visible = self.model.value == OWN_FILE
-
-
-def percent_of(function: Callable, cancelled: threading.Event) -> Iterator[int]:
-    """Make an iterator of PERCENT steps of a function.
-
-    Parameters
-    ----------
-    function : callable
-        Called in a thread of its own as ``function(tell)``; calls ``tell(done, total)`` as often
-        as it likes.
-    cancelled : threading.Event
-        Once it is set, the next of these calls raises `Cancelled`.
-    """
-
-    def work(progress: Callable) -> None:
-        told = 0
-
-        def tell(done: int, total: int) -> None:
-            nonlocal told
-            if cancelled.is_set():
-                raise Cancelled
-            while told < PERCENT * done // max(total, 1):
-                told += 1
-                progress(told, PERCENT)
-
-        function(tell)
-
-    return steps_of(work, cancelled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,6 @@ from napari.layers import Image
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.progressive_slices import slice_passes
-from napari_motionmag.widgets.common.jobs import Cancelled
 
 QUICK = 3_000_000  # samples in memory that need no progress bar
 
@@ -54,9 +53,9 @@ class Cut:
         return said | ({"at": at} if at else {})
 
 
-def steps_of_cuts(
-    wanted: list[Cut], framed: list[Cut], views: dict, frames: dict, cancelled
-) -> Iterator[int]:
+def cut_slices(
+    wanted: list[Cut], framed: list[Cut], views: dict, frames: dict, progress: Callable
+) -> None:
     """Cut the slices in turns, those of all layers coarse first.
 
     Parameters
@@ -65,20 +64,14 @@ def steps_of_cuts(
         Of which the slices and the frames are wanted.
     views, frames : dict
         Get the results by layer, slices from coarse to fine.
-    cancelled : threading.Event
-
-    Yields
-    ------
-    int
-        How many frames are done.
+    progress : callable
+        Called as ``progress(done, total)`` after each frame, or each few.
     """
-    done = 0
+    done, total = 0, sum(cut.movie.n_frames for cut in wanted) + len(framed)
     for cut in framed:
-        if cancelled.is_set():
-            raise Cancelled
         frames[cut.layer] = cut.movie.read(cut.t, cut.at)
         done += 1
-        yield done
+        progress(done, total)
     passes = {
         cut.layer: slice_passes(cut.movie, cut.line, **cut.options)
         for cut in sorted(wanted, key=lambda cut: not in_memory(cut))
@@ -86,17 +79,14 @@ def steps_of_cuts(
     counts = dict.fromkeys(passes, 0)
     while passes:
         for layer, steps in list(passes.items()):
-            if cancelled.is_set():
-                raise Cancelled
             try:
                 count, views[layer] = next(steps)
             except StopIteration:
                 del passes[layer]
                 continue
-            for _ in range(count - counts[layer]):
-                done += 1
-                yield done
+            done += count - counts[layer]
             counts[layer] = count
+            progress(done, total)
 
 
 def frame_key(cut: Cut) -> tuple:

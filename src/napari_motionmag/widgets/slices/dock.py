@@ -22,10 +22,10 @@ from napari_motionmag.widgets.common.viewer import viewer_of
 from napari_motionmag.widgets.slices.cuts import (
     Cut,
     colours_of,
+    cut_slices,
     frame_key,
     in_memory,
     limits_of,
-    steps_of_cuts,
 )
 from napari_motionmag.widgets.slices.fields import SliceFields
 from napari_motionmag.widgets.slices.layers import add_line, open_slices
@@ -306,17 +306,15 @@ class SliceViewWidget(MeasuringWidget):
                 return
             self._messages.say("Cancelled; what is shown is coarse. Any change begins again")
 
-        def stepped(step):
+        def stepped(step, total):
             if time.monotonic() - self._drawn_at > REDRAW_SECONDS and views:
                 self._messages.say(f"{step} of {total} frames; coarse so far")
                 self._take(cuts, views, frames, whole=False)
 
-        total = sum(cut.movie.n_frames for cut in wanted) + len(framed)
         self._runner.request(
-            lambda cancelled: steps_of_cuts(wanted, framed, views, frames, cancelled),
+            lambda progress: cut_slices(wanted, framed, views, frames, progress),
             done,
             stepped,
-            total=total,
             title="Cutting slices",
             quick=all(in_memory(cut) for cut in [*wanted, *framed]),
         )

@@ -1,0 +1,70 @@
+"""Frames that are drawn before they are shown."""
+
+import threading
+
+import pytest
+
+from napari_motionmag.widgets.frames.prefetch import COUNT, Prefetcher
+
+
+class Drawing:
+    def __init__(self):
+        self.drawn = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, t):
+        assert self.gate.wait(10)
+        self.drawn.append(t)
+
+
+def _never(error):
+    raise AssertionError from error
+
+
+@pytest.mark.parametrize(
+    ("shown", "drawn"),
+    [
+        ([4], []),
+        ([4, 7], []),
+        ([4, 5], [6, 7, 8]),
+        ([5, 4], [3, 2, 1]),
+        ([7, 8], [9]),
+        ([8, 9], []),
+        ([9, 0], []),
+        ([4, 4], []),
+    ],
+)
+def test_frames_in_the_direction_of_play_are_drawn_ahead(shown, drawn):
+    prefetcher, draw = Prefetcher(), Drawing()
+    for t in shown:
+        prefetcher.shown("movie", t, 10, draw, _never)
+    prefetcher.wait()
+    assert draw.drawn == drawn
+    assert len(drawn) <= COUNT
+
+
+def test_what_is_ahead_is_forgotten_when_something_else_is_shown():
+    prefetcher, first, second = Prefetcher(), Drawing(), Drawing()
+    first.gate.clear()
+    prefetcher.shown("x10", 3, 50, first, _never)
+    prefetcher.shown("x10", 4, 50, first, _never)
+    prefetcher.shown("x20", 4, 50, second, _never)  # another factor
+    first.gate.set()
+    prefetcher.wait()
+    assert first.drawn in ([], [5])
+    assert second.drawn == []
+
+
+def test_an_error_ahead_is_reported_and_ends_it():
+    prefetcher, tried, errors = Prefetcher(), [], []
+
+    def draw(t):
+        tried.append(t)
+        raise ValueError("broken")
+
+    prefetcher.shown("movie", 3, 50, draw, errors.append)
+    prefetcher.shown("movie", 4, 50, draw, errors.append)
+    prefetcher.wait()
+    assert tried == [5]
+    assert [str(error) for error in errors] == ["broken"]
