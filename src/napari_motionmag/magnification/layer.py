@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from napari_motionmag.compute.versions import version_of
-from napari_motionmag.magnification.provenance import traits_of
+from napari_motionmag.magnification.provenance import provenance_record
 from napari_motionmag.movie.region import Part
 from napari_motionmag.temporal import TemporalOperator
 
@@ -126,7 +126,7 @@ def magnified_metadata(source, recipe: Mapping) -> dict:
     about = {
         "recipe": dict(recipe),
         "source": source.name,
-        "origin": traits_of(source),
+        "origin": provenance_record(source),
         "version": version_of(),
         "versions": {name: version_of(name) for name in _COMPUTE},
         "weights_sha256": weights_hash(recipe),
