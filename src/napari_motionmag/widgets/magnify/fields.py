@@ -15,7 +15,7 @@ from magicgui.widgets import (
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
-from napari_motionmag.methods.registry import METHODS
+from napari_motionmag.methods.registry import METHODS, label_of
 from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
@@ -25,13 +25,6 @@ from napari_motionmag.widgets.magnify.method_options import MethodOptions
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
-METHOD_LABELS = {
-    "learned": "Learned (neural network)",
-    "phase": "Phase (steerable pyramid)",
-    "riesz": "Phase (Riesz pyramid)",
-    "linear": "Linear (Eulerian)",
-    "lagrangian": "Lagrangian (flow and warp)",
-}
 MODELS = [
     ("Default", "default"),
     ("Difference", "difference"),
@@ -136,7 +129,7 @@ class Fields(MotionFields):
         self.method = ComboBox(
             name="method",
             label="Method",
-            choices=[(METHOD_LABELS.get(name, name), name) for name in METHODS],
+            choices=[(label_of(name), name) for name in METHODS],
             tooltip="How motion is magnified.",
         )
         self.model = ComboBox(
