@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from magicgui.widgets import Container
@@ -27,8 +26,8 @@ from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.common.viewer import make_current, viewer_of
-from napari_motionmag.widgets.compare.comparison import Comparison, Settings
+from napari_motionmag.widgets.common.viewer import viewer_of
+from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Result, Results
@@ -36,7 +35,7 @@ from napari_motionmag.widgets.magnify import arguments as parameters
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import Fields, device_choices
 from napari_motionmag.widgets.magnify.large_frames import region_of
-from napari_motionmag.widgets.magnify.whole_movie import WholeMovies
+from napari_motionmag.widgets.magnify.whole_movie import WholeMovie
 
 PAUSE_MS = 200  # after a change, before the frame is drawn anew
 WIDTH = 360  # px; a row of four buttons fits
@@ -71,15 +70,11 @@ class MagnifyWidget(Container):
         self._fields.buttons.append(ScriptButton(self.script))
         self._source = Source()
         self._messages = Messages(self._fields.status)
-        self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
-        self._whole = WholeMovies(self._results, self._messages, self._set_busy)
+        self._results = Results(self._viewer, self._messages)
+        self._whole = WholeMovie(self._results, self._messages, self._set_busy)
         self._latest = LatestOnly(self._drawn)
-        self._slow = SlowFrames()
-        removing = partial(make_current, self.native)
-        settings = Settings(
-            self._asked, self._plan, self._slow, self._adding, removing, self._compared
-        )
-        self._comparison = Comparison(self._viewer, settings, self._messages)
+        self.slow_frames = SlowFrames()
+        self._comparison = Comparison(self._viewer, self, self._messages)
         self._then = None  # what is to be done once the current frame is drawn
         self._filling = False  # fields are being set by the program, not by the user
         self._closed = False
@@ -113,7 +108,7 @@ class MagnifyWidget(Container):
             When the movie or a parameter does not do.
         """
         movie, layer = self._movie(), self.layer.value
-        recipe = self._plan(movie).recipe
+        recipe = self.plan(movie).recipe
         title = f"Magnify the motion in {layer.name!r}."
         return source(magnification(FromLayer(layer, movie), recipe), title=title)
 
@@ -240,7 +235,7 @@ class MagnifyWidget(Container):
 
     # ---- parameters ----
 
-    def _asked(self):
+    def shown_movie(self):
         """Return the source layer, its movie, and the frame that is shown."""
         movie, layer = self._movie(), self.layer.value
         if time_is_drawn(self._viewer, layer, movie.axes):
@@ -249,10 +244,10 @@ class MagnifyWidget(Container):
 
     def _planned(self):
         """Return the source layer, what is to be shown, and the frame that is shown."""
-        layer, movie, place = self._asked()
-        return layer, self._results.shown(self._plan(movie)), place
+        layer, movie, place = self.shown_movie()
+        return layer, self._results.shown(self.plan(movie)), place
 
-    def _plan(self, movie, method: str = "", model: str = "") -> Magnification:
+    def plan(self, movie, method: str = "", model: str = "") -> Magnification:
         """Plan what the fields say, perhaps with another method."""
         said = parameters.arguments(self._fields, method, model)
         if "mask" in said:
@@ -334,7 +329,7 @@ class MagnifyWidget(Container):
         task, layer, shown, place = request
         if task == "time":
             if error is None:
-                self._slow.noticed(seconds)
+                self.slow_frames.noticed(seconds)
             return
         then, self._then = self._then, None
         if error is not None:
@@ -348,28 +343,23 @@ class MagnifyWidget(Container):
         self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s")
         if then is not None:
             then(result)
-        elif self._slow.suspects(seconds):
+        elif self.slow_frames.suspects(seconds):
             # the first frame loads the network, too: the next one tells how fast scrubbing is
             after = ((place[0] + 1) % shown.movie.n_frames, place[1])
             self._latest.request(("time", layer, shown, after), lambda: time_frame(shown, after))
 
     def _show(self, layer, shown) -> Result:
-        with self._adding():
+        with self.adding_layers():
             return self._results.show(layer, shown)
 
     @contextmanager
-    def _adding(self) -> Iterator[None]:
+    def adding_layers(self) -> Iterator[None]:
         """Mind that adding a layer resets the choice of layers, which is no change."""
         before, self._filling = self._filling, True
         try:
             yield
         finally:
             self._filling = before
-
-    def _frame_failed(self, result: Result, error: Exception) -> None:
-        """A frame of a layer could not be drawn; napari has reported it."""
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
 
     # ---- several methods ----
 
@@ -385,7 +375,7 @@ class MagnifyWidget(Container):
         elif not self._closed and not self._whole.working:
             self._comparison.refresh()
 
-    def _compared(self) -> None:
+    def comparison_changed(self) -> None:
         """A comparison began, or ended: then the layer may have waited for changes."""
         if self._closed:
             return
@@ -480,4 +470,4 @@ class MagnifyWidget(Container):
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._fields.large_frames.let_go()
         self._results.close()
-        self._slow.undo()
+        self.slow_frames.undo()
