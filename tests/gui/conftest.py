@@ -9,7 +9,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QAbstractButton
 
-from napari_motionmag.magnification.magnification import METHODS
+from napari_motionmag.methods.registry import METHODS
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 SHAPE = (12, 20, 24)

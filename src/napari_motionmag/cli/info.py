@@ -59,6 +59,9 @@ def _version(name: str) -> str | None:
 
 
 def _device() -> dict:
+    from napari_motionmag.compute.load_torch import load_torch
+
+    load_torch()
     import torch
 
     from napari_motionmag.compute.device import choose_device

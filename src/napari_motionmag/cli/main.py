@@ -33,7 +33,6 @@ _INPUT_ERRORS = (
     NotADirectoryError,
     PermissionError,
 )
-_VIDEO = (".mp4", ".mov", ".avi")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -282,6 +281,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
     from napari_motionmag.cli.progress import ProgressLine, duration
     from napari_motionmag.compute.cluster import connected
     from napari_motionmag.io import check_output, open_movie, save_movie
+    from napari_motionmag.io.formats import format_of
     from napari_motionmag.io.journal import fingerprint
     from napari_motionmag.movie.region import Part
 
@@ -294,7 +294,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
         "resume": arguments.resume,
         "playback_fps": arguments.playback_fps,
     }
-    check_output(target, **writing)
+    check_output(target, source=source, **writing)
     movie = open_movie(
         source,
         axes=arguments.axes,
@@ -319,7 +319,7 @@ def _magnify(arguments: argparse.Namespace) -> None:
         options |= {"region": part.region, "preview": part.preview}
     own = cli_options.asked_for(arguments)
     magnified = magnify(movie, arguments.factor, **options, **own)
-    shown = target.suffix.lower() in _VIDEO
+    shown = format_of(target).name == "video"
     result = (movie if part is None else part.as_movie()).replace(
         data=magnified,
         # of the source: finding it in the result would compute frames for nothing

@@ -149,7 +149,7 @@ class ActivationsWidget(MeasuredMotion):
     # ---- results ----
 
     def _show(self, asked: Asked, t: int, part: str, form: str, found) -> None:
-        from napari_motionmag.views.figures.activation_figure import draw_decoded
+        from napari_motionmag.views.figures.networks import draw_decoded
 
         maps, units = found.maps[part], found.units[part]
         show = self._show_mosaic if form == MOSAIC else self._show_stack
