@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from magicgui.widgets import Container
@@ -24,6 +25,7 @@ from napari_motionmag.widgets.common.layer_movie import (
     suggestion_of,
 )
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
+from napari_motionmag.widgets.common.motion_fields import band_to_start_from
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
@@ -32,7 +34,6 @@ from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Result, Results
-from napari_motionmag.widgets.magnify import arguments as parameters
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import Fields, device_choices
 from napari_motionmag.widgets.magnify.large_frames import region_of
@@ -171,7 +172,7 @@ class MagnifyWidget(Container):
             self.axes.value = ""
             self._fill()
             if self.layer.value is not None:
-                parameters.fill(self._fields, suggestion_of(self.layer.value))
+                self._fields.fill(suggestion_of(self.layer.value))
         finally:
             self._filling = False
         self._show_what_applies()
@@ -194,7 +195,7 @@ class MagnifyWidget(Container):
         fps = 0.0 if movie is None else movie.fps or 0.0
         if fps != self.fps.value:
             self.fps.value = fps
-            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+            self.band_low.value, self.band_high.value = band_to_start_from(fps)
 
     def _described(self):
         """Return the chosen movie, if it is one, and say what it is."""
@@ -249,19 +250,19 @@ class MagnifyWidget(Container):
 
     def plan(self, movie, method: str = "", model: str = "") -> Magnification:
         """Plan what the fields say, perhaps with another method."""
-        said = parameters.arguments(self._fields, method, model)
-        if "mask" in said:
-            said["mask"] = mask_from_layer(said["mask"], movie.axes, movie.shape, self.layer.value)
-        if "region" in said:
-            said["region"] = region_of(said["region"], self.layer.value, movie)
-        made = plan(movie, **said)
-        made.recipe["given"] = given_by_user(self.layer.value, self.axes.value)
-        return made
+        settings, layer = self._fields.settings(method, model), self.layer.value
+        if settings.mask is not None:
+            mask = mask_from_layer(settings.mask, movie.axes, movie.shape, layer)
+            settings = replace(settings, mask=mask)
+        if settings.region is not None:
+            settings = replace(settings, region=region_of(settings.region, layer, movie))
+        planned = plan(movie, settings)
+        planned.recipe["given"] = given_by_user(layer, self.axes.value)
+        return planned
 
     def _show_what_applies(self) -> None:
         if not self._filling:
-            said = parameters.arguments(self._fields)
-            self._fields.preset_rows.follow(said, self.fps.value)
+            self._fields.preset_rows.follow(self._fields.settings(), self.fps.value)
         layer = self.layer.value
         self._fields.show_what_applies(axes=layer is not None and layer.ndim != 3)
 
@@ -271,7 +272,7 @@ class MagnifyWidget(Container):
             return
         self._filling = True
         try:
-            parameters.fill(self._fields, presets.get(name).arguments)
+            self._fields.fill(presets.get(name).arguments)
         finally:
             self._filling = False
         self._parameter_changed()
@@ -294,7 +295,7 @@ class MagnifyWidget(Container):
         if fps == 0:
             self._layer_changed()
         elif self.band_low.value == self.band_high.value == 0:
-            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+            self.band_low.value, self.band_high.value = band_to_start_from(fps)
 
     def _take_current_frame(self, _=None) -> None:
         try:
@@ -369,7 +370,7 @@ class MagnifyWidget(Container):
         return source is not None and source is self.layer.value
 
     def _redraw(self) -> None:
-        """Draw the frame that is shown by other parameters."""
+        """Draw the frame that is shown with other parameters."""
         if not self._comparing():
             self._draw()
         elif not self._closed and not self._whole.working:
