@@ -152,6 +152,7 @@ class Oh2018Net(nn.Module):
     """
 
     stride = 4
+    bytes_per_pixel = 360.0  # memory that a forward pass takes at most, for each pixel
 
     def __init__(self, config: Oh2018Config | None = None):
         super().__init__()
