@@ -237,6 +237,7 @@ def _drawn_by_oh2018(network, frame: torch.Tensor, t: int, row, factors, read, u
         share * (shape if index == t else network.encoder(upload(read(index)))[1])
         for index, share in row
     )
+    delta = network.variation(delta)
     for factor in factors:
         response = network.manipulator.response(delta, factor)
         keep("manipulator", response)

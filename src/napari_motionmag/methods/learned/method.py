@@ -177,8 +177,8 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
             delta = torch.cat([torch.as_tensor(d, device=engine.device) for d in deltas])
         with engine.streaming(), engine.working():
             texture = torch.cat([own[t][0] for t in mine])
-            base = torch.cat([own[t][1] for t in mine]) - delta
-            drawn = engine.decode(channels, texture, base, delta, factor)
+            shapes = torch.cat([own[t][1] for t in mine])
+            drawn = engine.decode(channels, texture, shapes, delta, factor)
             engine.finish()
         return engine.download(drawn)
 
