@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.io.array_like import ArrayLike, whole_index
 from napari_motionmag.io.video_index import COMMENT, VideoIndex, import_av, read_index
 
@@ -130,7 +130,7 @@ class VideoFrames(ArrayLike):
 
     def _reset(self) -> None:
         self._decoders: list[_Decoder] = []
-        self._cache = ByteBoundedCache(CACHE_BYTES, lambda frame: frame.nbytes)
+        self._cache = Cache()
         self._waiting: Counter[int] = Counter()
         self._reported: set[int] = set()
         self._lost: dict[int, str] = {}

@@ -46,8 +46,8 @@ class Faded(CachedMagnification):
 
     weights: np.ndarray | None = None
 
-    def frames(self, times, other=()):
-        """Frames as those of `CachedMagnification`, mixed with the original."""
+    def draw(self, times, other=(), *, keep=False):
+        """Draw frames as those of `CachedMagnification`, mixed with the original."""
         place = dict(zip(self.movie.other_axes, other, strict=True))
         index = [
             0 if letter == "T" else place.get(letter, slice(None)) for letter in self.movie.axes
@@ -59,7 +59,7 @@ class Faded(CachedMagnification):
         weights = weights[tuple(index)]
         return [
             blend(self.movie.read(t, other), frame, weights)
-            for t, frame in zip(times, super().frames(times, other), strict=True)
+            for t, frame in zip(times, super().draw(times, other), strict=True)
         ]
 
 
@@ -99,8 +99,7 @@ class NoiseFloorWidget(MeasuredMotion):
         buttons = [self._go, ScriptButton(self.script), self._fade, self._null]
         super().__init__(napari_viewer, "noise_floor", [], buttons, _HEIGHT)
         self._results = {
-            kind: Results(self._viewer, self._frame_failed, self._messages.warn)
-            for kind in ("faded", "null control")
+            kind: Results(self._viewer, self._messages) for kind in ("faded", "null control")
         }
         self._go.changed.connect(lambda _=None: self.measure())
         self._fade.changed.connect(lambda _=None: self.fade())
@@ -275,7 +274,7 @@ class NoiseFloorWidget(MeasuredMotion):
                 said = NULL_SAID if kind == "null control" else FADED_SAID
                 self._messages.say_drawn(f"{said}. {before}")
 
-        in_background(lambda: shown.frames([t], other), done)
+        in_background(lambda: shown.draw([t], other), done)
 
     def _add(self, asked: Asked, shown: CachedMagnification, kind: str) -> None:
         magnified = asked.magnified
@@ -292,11 +291,6 @@ class NoiseFloorWidget(MeasuredMotion):
         self.reset_choices()
         if kind == "faded" and magnified in self._viewer.layers:
             magnified.visible = False
-
-    def _frame_failed(self, result, error: Exception) -> None:
-        """A frame could not be drawn; napari has reported it."""
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
 
     def _settings_changed(self, _=None) -> None:
         super()._settings_changed()
