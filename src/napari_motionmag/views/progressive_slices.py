@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.views.estimators.line_sampler import Line, LineSampler, sample_dtype
 from napari_motionmag.views.estimators.series import BATCH, Series, as_movie
 
@@ -61,9 +62,7 @@ def slice_passes(
     movie = as_movie(movie, axes)
     sampler = LineSampler(Line(line, width, step), movie.frame_shape[:2], order, outside)
     series = Series(movie, at, sampler.window)
-    if not isinstance(first, int) or first < 1:
-        raise ValueError(f"first must be a whole number above 0; got {first!r}")
-    return _passes(series, sampler, first)
+    return _passes(series, sampler, whole_number("first", first, 1))
 
 
 def _passes(series: Series, sampler: LineSampler, first: int):

@@ -9,7 +9,7 @@ import numpy as np
 _PADDING = 8  # of the periodogram from which the fit starts
 _CHI2 = 3.8415  # rise of chi-squared at the ends of a 95 % interval
 _SIGMAS = 1.96  # its half width in standard errors
-_SCANNED = 33  # frequencies within that interval at which the other parameters are looked at
+_SCANNED = 17  # frequencies within that interval at which the other parameters are looked at
 _PEAK = 1.5  # periods per record: what is further away than this is another peak
 _EDGE = 1e-3  # periods per record: this near to zero or Nyquist is at the edge
 
