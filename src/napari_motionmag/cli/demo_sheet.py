@@ -10,7 +10,7 @@ NEAREST = 0  # as PIL.Image.Resampling.NEAREST
 LINE_COLOR = (255, 190, 0)
 
 
-def compose(magnification, magnified, about: dict):
+def compose(magnification, magnified, info: dict):
     """Draw a frame and a slice over time of a movie and of its magnification.
 
     Parameters
@@ -19,7 +19,7 @@ def compose(magnification, magnified, about: dict):
         What was done to the movie.
     magnified : Movie
         The result. Of axes like C, the first plane is drawn.
-    about : dict
+    info : dict
         Metadata of the sample.
 
     Returns
@@ -29,7 +29,7 @@ def compose(magnification, magnified, about: dict):
     from napari_motionmag.views import slice_view
 
     movie, factor = magnification.movie, magnification.factor
-    line, t = where_it_moves(movie, magnification.operator, about["displacement"])
+    line, t = where_it_moves(movie, magnification.operator, info["displacement"])
     along_y = line[0][1] == line[1][1]
     enlarge = max(1, LARGEST_SIDE // max(movie.frame_shape[:2]))
     seconds = movie.n_frames / movie.fps
@@ -39,15 +39,15 @@ def compose(magnification, magnified, about: dict):
     parts = []
     plane = (0,) * len(movie.other_axes)
     for label, source in (("input", movie), (f"motion x{factor:g}", magnified)):
-        frame = _picture(source.read(t, plane), about, enlarge)
+        frame = _picture(source.read(t, plane), info, enlarge)
         _mark(frame, line, enlarge)
         drawn = slice_view(source, line, at=plane or None)
         if along_y:
             drawn = drawn.swapaxes(0, 1)
         parts.append(
             [
-                (f"{about['title']}: {label}, frame {t}", frame),
-                (f"{label}: {over}", _picture(drawn, about).resize(frame.size, NEAREST)),
+                (f"{info['title']}: {label}, frame {t}", frame),
+                (f"{label}: {over}", _picture(drawn, info).resize(frame.size, NEAREST)),
             ]
         )
     return _side_by_side(parts)
@@ -88,10 +88,10 @@ def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]]
     return ([(0, x), (height - 1, x)] if axis == 0 else [(y, 0), (y, width - 1)]), t
 
 
-def _picture(values: np.ndarray, about: dict, enlarge: int = 1):
+def _picture(values: np.ndarray, info: dict, enlarge: int = 1):
     from PIL import Image
 
-    black, white = about["contrast_limits"]
+    black, white = info["contrast_limits"]
     levels = np.clip((values.astype(np.float64) - black) / (white - black), 0, 1) * 255
     picture = Image.fromarray(np.rint(levels).astype(np.uint8)).convert("RGB")
     size = (picture.width * enlarge, picture.height * enlarge)

@@ -1,4 +1,4 @@
-"""magnify(): from a movie to a lazy magnified one.
+"""magnify(): from a movie to a lazily magnified one.
 
 Every output frame is one block of a dask array. A block's task reads the source frames that the
 temporal operator names for it, and no others, and runs the method.
@@ -203,7 +203,7 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
     )
     part = Region.make(movie, settings.region, settings.preview)
     if part is not None and settings.stabilise is not None:
-        raise ValueError("region and preview go without stabilise, which aligns whole frames")
+        raise ValueError("region and preview work without stabilise, which aligns whole frames")
     method, alignment = stabilised(method, settings.stabilise, settings.mask, movie, source)
     given_range = movie.given_range
     movie = movie if part is None else part.as_movie()
@@ -270,7 +270,7 @@ def magnify(
         Frames per second. Taken from the layer or the Movie when they know it.
     filter : str
         Temporal mode: kind of filter, one of `napari_motionmag.temporal.FILTERS`: "fir",
-        "butterworth", "iir", or "acceleration", which is tuned to the centre of the band.
+        "butterworth", "iir", or "acceleration", which is tuned to the center of the band.
     axes : str, optional
         One letter per axis: T, Z, C, Y, X, S (S: RGB samples), as ``"TYX"`` or ``"TYXS"``.
         Guessed when unambiguous.
@@ -302,9 +302,9 @@ def magnify(
         (Y, X), drawn in the reference frame, or (T, Y, X); what is not 0 is marked. Of the latter,
         pixels are marked in every frame, or in one frame, which is then the reference. Layers are
         converted to the pixels of the movie's layer, whatever the scale of both. A path is a
-        ``.npy`` or ``.tif`` file. What the recipe of a magnified layer holds will do, too.
+        ``.npy`` or ``.tif`` file. The mask in the recipe of a magnified layer is allowed, too.
     **options
-        Options of the method's own, as ``pyramid="octave"`` for phase; see its class, or
+        Options of the method, as ``pyramid="octave"`` for phase; see its class, or
         `napari_motionmag.methods.options.method_options`.
 
     Returns

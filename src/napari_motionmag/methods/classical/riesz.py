@@ -13,6 +13,7 @@ from napari_motionmag.methods.classical.local_phase import Decomposition, LocalP
 from napari_motionmag.methods.classical.phase_limits import BoundCheck
 from napari_motionmag.methods.classical.phase_smoothing import blur, floored
 from napari_motionmag.methods.classical.pyramids.padding import Border, fast_size
+from napari_motionmag.methods.options import RieszOptions
 
 __all__ = ["HIGH_TAPS", "LOW_TAPS", "RieszMagnifier", "RieszPyramid"]
 
@@ -185,7 +186,8 @@ class RieszPyramid:
 _PYRAMIDS = Cache()
 
 
-class RieszMagnifier(LocalPhaseMethod):
+@dataclass(frozen=True)
+class RieszMagnifier(RieszOptions, LocalPhaseMethod):
     """Magnify motion through the quaternionic phase of a Riesz pyramid.
 
     A band-pass level and its two Riesz transforms make a quaternion in every pixel, whose phase
@@ -233,27 +235,8 @@ class RieszMagnifier(LocalPhaseMethod):
        the Riesz pyramid for video magnification", MIT CSAIL technical report, 2014.
     """
 
-    name = "riesz"
-    transform: str
-
-    def __init__(
-        self,
-        *,
-        transform: str = "exact",
-        sigma: float = 2.0,
-        chroma: str = "pass",
-        device: str | torch.device | None = None,
-        dtype: str | torch.dtype = "float32",
-        max_bytes: int = 2**31,
-    ):
-        super().__init__(
-            transform=transform,
-            sigma=sigma,
-            chroma=chroma,
-            max_bytes=max_bytes,
-            device=device,
-            dtype=dtype,
-        )
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
 
     def _decomposition(
         self, shape: tuple[int, int], planes: int, gain: float, device: torch.device

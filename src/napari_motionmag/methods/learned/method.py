@@ -10,6 +10,8 @@ from napari_motionmag.compute.cache import budget, nbytes
 from napari_motionmag.compute.load_torch import load_torch
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.learned import weights
+from napari_motionmag.methods.option_fields import check_options
+from napari_motionmag.methods.options import LearnedOptions
 from napari_motionmag.movie.color import luma
 from napari_motionmag.temporal.streaming import Variation, needed
 
@@ -17,7 +19,7 @@ RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
 
 @dataclass(frozen=True)
-class LearnedMagnifier(Method):
+class LearnedMagnifier(LearnedOptions, Method):
     """Magnification by a network, ``difference`` or ``oh2018``.
 
     Parameters
@@ -43,15 +45,12 @@ class LearnedMagnifier(Method):
     precision: str | None = None
     tile: int | None = None
     compile: bool = False
-    draw: bool = True
 
-    name = "learned"
     smallest_frame = 8  # px; below, nothing is left of the frame at the network's resolution
 
     def __post_init__(self):
         card = weights.read_card(weights.resolve(self.model))
-        if not isinstance(self.draw, bool):
-            raise TypeError(f"draw must be True or False, got {self.draw!r}")
+        check_options(self)
         if not self.draw and card["model"] != "difference":
             raise ValueError(
                 f"draw=False is for the network 'difference'; {card['model']!r} draws each frame "
