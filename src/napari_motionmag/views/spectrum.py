@@ -278,6 +278,12 @@ def suggest_band(
     (float, float) or None
         The band (low, high) in Hz, which holds the peak and what stands out beside it; None when
         nothing stands out.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=60)
+    >>> views.suggest_band(movie, (20, 44, 20, 76), fps=info["fps"])  # doctest: +SKIP
     """
     spectrum = source
     if not isinstance(source, MotionSpectrum):
