@@ -30,7 +30,7 @@ _TWO_ORIENTED = 0.25  # for two orientations at right angles; 1/2 for the mixed 
 
 
 class EncoderKernels(NamedTuple):
-    """Kernels and how well they stand for the network.
+    """Kernels and how well they approximate the network.
 
     Attributes
     ----------

@@ -33,15 +33,15 @@ def motionless_surrogate(
     fps: float | None = None,
     noise: NoiseModel | None = None,
 ) -> Movie:
-    """Make a movie with the motion taken out and the noise left in.
+    """Make a movie without the motion, but with the noise, of another.
 
-    Magnify it with the same operator and factor: what still moves there is noise.
+    Magnify it with the same operator and factor: what moves in the result is noise.
 
     Parameters
     ----------
     movie : array, napari Image layer or Movie
     kind : {"redrawn", "shuffled"}
-        "redrawn": the mean frame in every frame, with noise drawn anew from a model fitted to the
+        "redrawn": the mean frame in every frame, with noise redrawn from a model fitted to the
         movie: nothing moves. "shuffled": the same frames in random order, which keeps noise of any
         kind, but spreads motion evenly over all frequencies instead of removing it: a control for
         narrow bands.
@@ -87,7 +87,7 @@ def motionless_surrogate(
 
 @dataclass(frozen=True)
 class _Redrawn:
-    """The mean frame with noise drawn anew, frame by frame."""
+    """The mean frame with noise redrawn, frame by frame."""
 
     movie: Movie
     seed: int

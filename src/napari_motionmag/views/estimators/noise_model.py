@@ -1,4 +1,4 @@
-"""How noisy a movie is: variance as a function of intensity, from the movie itself."""
+"""Noise of a movie: variance as a function of intensity, estimated from the movie itself."""
 
 from __future__ import annotations
 
