@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import torch
 
-__all__ = ["BoundCheck"]
+__all__ = ["PhaseLimit"]
 
 #: Share of the gradient energy that may pass the bound before it is worth a warning.
 _TOLERATED_SHARE = 0.1
 
 
-class BoundCheck:
+class PhaseLimit:
     """Collects the turns asked of the subbands of one call.
 
     Parameters

@@ -9,10 +9,10 @@ import numpy as np
 from napari_motionmag.methods.warn_once import warn_once
 from napari_motionmag.movie.color import add_planes, to_planes
 
-__all__ = ["Reader"]
+__all__ = ["PlaneReader"]
 
 
-class Reader:
+class PlaneReader:
     """Reads the frames of a call and puts changes back into those that are output.
 
     Parameters
