@@ -41,19 +41,10 @@ class PhaseLimit:
         amplitude: torch.Tensor,
         frequency: Callable[[], float],
     ) -> None:
-        """Take in one subband.
+        """Take in one subband: requested turns, radians, and local amplitudes.
 
-        Parameters
-        ----------
-        wavelength : float
-            Nominal wavelength, px of the frame; weighs subbands by the energy of the gradient,
-            by which motion is seen.
-        angle : torch.Tensor
-            Turn asked for, radians.
-        amplitude : torch.Tensor
-            Local amplitude, same shape.
-        frequency : callable
-            Gives the mean spatial frequency of the content, radians/px; called when needed.
+        Subbands are weighted by the energy of the gradient, by which motion is seen; `frequency`
+        gives the mean spatial frequency of the content, radians/px, when needed.
         """
         power = amplitude.square()
         size = angle.abs()

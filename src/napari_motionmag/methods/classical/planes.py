@@ -46,15 +46,7 @@ class PlaneReader:
         return frame
 
     def planes(self, index: int, *, hold: bool) -> np.ndarray:
-        """Planes (C, Y, X) of a frame, with pixels that are not finite filled in.
-
-        Parameters
-        ----------
-        index : int
-            Frame number.
-        hold : bool
-            Whether the frame will be asked for by `finish`.
-        """
+        """Planes (C, Y, X) of a frame, filled in where not finite; `hold` it for `finish`."""
         frame = self.read(index)
         if not hold:
             del self._held[index]
