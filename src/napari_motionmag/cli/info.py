@@ -86,7 +86,7 @@ def _device() -> dict:
         "memory_bytes": memory,
         "precision": str(engine(device=str(device)).dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "kernels": kernels.missing(),
+        "kernels": kernels.why_unavailable(),
     }
 
 

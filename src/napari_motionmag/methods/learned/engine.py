@@ -99,20 +99,7 @@ class Engine:
         return self._grey if channels == 1 else self._color
 
     def runner(self, channels: int, exact: bool = False):
-        """The network as it is run.
-
-        Parameters
-        ----------
-        channels : int
-            1 or 3.
-        exact : bool
-            In float32 whatever the precision.
-
-        Returns
-        -------
-        callable or FoldedOh2018
-            ``difference``: as the network. ``oh2018``: its parts, arranged for inference.
-        """
+        """The network for 1 or 3 channels as it is run; of ``oh2018``, its parts."""
         dtype = torch.float32 if exact else self.dtype
         key = channels == 1, dtype
         if key not in self._runners:
@@ -336,24 +323,7 @@ class Engine:
         gain: float,
         draw: bool = True,
     ) -> np.ndarray:
-        """Run the ``difference`` network.
-
-        Parameters
-        ----------
-        frames : sequence of ndarray
-            float32 (Y, X) or (Y, X, 3), black 0, white 1.
-        variations : sequence of ndarray
-            float32 (Y, X): T(luma) of each.
-        gain : float
-            m - 1.
-        draw : bool
-            Draw what comes to light and take noise away, or move pixels only.
-
-        Returns
-        -------
-        ndarray
-            float32 (N, Y, X) or (N, Y, X, 3).
-        """
+        """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
