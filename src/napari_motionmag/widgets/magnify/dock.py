@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 from magicgui.widgets import Container
@@ -25,19 +25,19 @@ from napari_motionmag.widgets.common.layer_movie import (
     suggestion_of,
 )
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
+from napari_motionmag.widgets.common.motion_fields import band_to_start_from
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.common.viewer import make_current, viewer_of
-from napari_motionmag.widgets.compare.comparison import Comparison, Settings
+from napari_motionmag.widgets.common.viewer import viewer_of
+from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Result, Results
-from napari_motionmag.widgets.magnify import arguments as parameters
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import Fields, device_choices
 from napari_motionmag.widgets.magnify.large_frames import region_of
-from napari_motionmag.widgets.magnify.whole_movie import WholeMovies
+from napari_motionmag.widgets.magnify.whole_movie import WholeMovie
 
 PAUSE_MS = 200  # after a change, before the frame is drawn anew
 WIDTH = 360  # px; a row of four buttons fits
@@ -71,15 +71,11 @@ class MagnifyWidget(Container):
         self._fields.buttons.append(ScriptButton(self.script))
         self._source = Source()
         self._messages = Messages(self._fields.status)
-        self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
-        self._whole = WholeMovies(self._results, self._messages, self._set_busy)
+        self._results = Results(self._viewer, self._messages)
+        self._whole = WholeMovie(self._results, self._messages, self._set_busy)
         self._latest = LatestOnly(self._drawn)
-        self._slow = SlowFrames()
-        removing = partial(make_current, self.native)
-        settings = Settings(
-            self._asked, self._plan, self._slow, self._adding, removing, self._compared
-        )
-        self._comparison = Comparison(self._viewer, settings, self._messages)
+        self.slow_frames = SlowFrames()
+        self._comparison = Comparison(self._viewer, self, self._messages)
         self._then = None  # what is to be done once the current frame is drawn
         self._filling = False  # fields are being set by the program, not by the user
         self._closed = False
@@ -113,7 +109,7 @@ class MagnifyWidget(Container):
             When the movie or a parameter does not do.
         """
         movie, layer = self._movie(), self.layer.value
-        recipe = self._plan(movie).recipe
+        recipe = self.plan(movie).recipe
         title = f"Magnify the motion in {layer.name!r}."
         return source(magnification(FromLayer(layer, movie), recipe), title=title)
 
@@ -176,7 +172,7 @@ class MagnifyWidget(Container):
             self.axes.value = ""
             self._fill()
             if self.layer.value is not None:
-                parameters.fill(self._fields, suggestion_of(self.layer.value))
+                self._fields.fill(suggestion_of(self.layer.value))
         finally:
             self._filling = False
         self._show_what_applies()
@@ -199,7 +195,7 @@ class MagnifyWidget(Container):
         fps = 0.0 if movie is None else movie.fps or 0.0
         if fps != self.fps.value:
             self.fps.value = fps
-            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+            self.band_low.value, self.band_high.value = band_to_start_from(fps)
 
     def _described(self):
         """Return the chosen movie, if it is one, and say what it is."""
@@ -240,7 +236,7 @@ class MagnifyWidget(Container):
 
     # ---- parameters ----
 
-    def _asked(self):
+    def shown_movie(self):
         """Return the source layer, its movie, and the frame that is shown."""
         movie, layer = self._movie(), self.layer.value
         if time_is_drawn(self._viewer, layer, movie.axes):
@@ -249,24 +245,24 @@ class MagnifyWidget(Container):
 
     def _planned(self):
         """Return the source layer, what is to be shown, and the frame that is shown."""
-        layer, movie, place = self._asked()
-        return layer, self._results.shown(self._plan(movie)), place
+        layer, movie, place = self.shown_movie()
+        return layer, self._results.shown(self.plan(movie)), place
 
-    def _plan(self, movie, method: str = "", model: str = "") -> Magnification:
+    def plan(self, movie, method: str = "", model: str = "") -> Magnification:
         """Plan what the fields say, perhaps with another method."""
-        said = parameters.arguments(self._fields, method, model)
-        if "mask" in said:
-            said["mask"] = mask_from_layer(said["mask"], movie.axes, movie.shape, self.layer.value)
-        if "region" in said:
-            said["region"] = region_of(said["region"], self.layer.value, movie)
-        made = plan(movie, **said)
-        made.recipe["given"] = given_by_user(self.layer.value, self.axes.value)
-        return made
+        settings, layer = self._fields.settings(method, model), self.layer.value
+        if settings.mask is not None:
+            mask = mask_from_layer(settings.mask, movie.axes, movie.shape, layer)
+            settings = replace(settings, mask=mask)
+        if settings.region is not None:
+            settings = replace(settings, region=region_of(settings.region, layer, movie))
+        planned = plan(movie, settings)
+        planned.recipe["given"] = given_by_user(layer, self.axes.value)
+        return planned
 
     def _show_what_applies(self) -> None:
         if not self._filling:
-            said = parameters.arguments(self._fields)
-            self._fields.preset_rows.follow(said, self.fps.value)
+            self._fields.preset_rows.follow(self._fields.settings(), self.fps.value)
         layer = self.layer.value
         self._fields.show_what_applies(axes=layer is not None and layer.ndim != 3)
 
@@ -276,7 +272,7 @@ class MagnifyWidget(Container):
             return
         self._filling = True
         try:
-            parameters.fill(self._fields, presets.get(name).arguments)
+            self._fields.fill(presets.get(name).arguments)
         finally:
             self._filling = False
         self._parameter_changed()
@@ -299,7 +295,7 @@ class MagnifyWidget(Container):
         if fps == 0:
             self._layer_changed()
         elif self.band_low.value == self.band_high.value == 0:
-            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+            self.band_low.value, self.band_high.value = band_to_start_from(fps)
 
     def _take_current_frame(self, _=None) -> None:
         try:
@@ -334,7 +330,7 @@ class MagnifyWidget(Container):
         task, layer, shown, place = request
         if task == "time":
             if error is None:
-                self._slow.noticed(seconds)
+                self.slow_frames.noticed(seconds)
             return
         then, self._then = self._then, None
         if error is not None:
@@ -348,28 +344,23 @@ class MagnifyWidget(Container):
         self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s")
         if then is not None:
             then(result)
-        elif self._slow.suspects(seconds):
+        elif self.slow_frames.suspects(seconds):
             # the first frame loads the network, too: the next one tells how fast scrubbing is
             after = ((place[0] + 1) % shown.movie.n_frames, place[1])
             self._latest.request(("time", layer, shown, after), lambda: time_frame(shown, after))
 
     def _show(self, layer, shown) -> Result:
-        with self._adding():
+        with self.adding_layers():
             return self._results.show(layer, shown)
 
     @contextmanager
-    def _adding(self) -> Iterator[None]:
+    def adding_layers(self) -> Iterator[None]:
         """Mind that adding a layer resets the choice of layers, which is no change."""
         before, self._filling = self._filling, True
         try:
             yield
         finally:
             self._filling = before
-
-    def _frame_failed(self, result: Result, error: Exception) -> None:
-        """A frame of a layer could not be drawn; napari has reported it."""
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
 
     # ---- several methods ----
 
@@ -379,13 +370,13 @@ class MagnifyWidget(Container):
         return source is not None and source is self.layer.value
 
     def _redraw(self) -> None:
-        """Draw the frame that is shown by other parameters."""
+        """Draw the frame that is shown with other parameters."""
         if not self._comparing():
             self._draw()
         elif not self._closed and not self._whole.working:
             self._comparison.refresh()
 
-    def _compared(self) -> None:
+    def comparison_changed(self) -> None:
         """A comparison began, or ended: then the layer may have waited for changes."""
         if self._closed:
             return
@@ -480,4 +471,4 @@ class MagnifyWidget(Container):
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._fields.large_frames.let_go()
         self._results.close()
-        self._slow.undo()
+        self.slow_frames.undo()

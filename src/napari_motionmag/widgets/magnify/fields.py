@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from magicgui.widgets import (
     CheckBox,
@@ -15,8 +16,14 @@ from magicgui.widgets import (
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.registry import METHODS, label_of
-from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
+from napari_motionmag.widgets.common.motion_fields import (
+    MotionFields,
+    fill_motion,
+    may_be_narrow,
+    motion_arguments,
+)
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
@@ -109,6 +116,35 @@ class Fields(MotionFields):
         self.model.visible = learned
         self.model_file.visible = learned and self.model.value == OWN_FILE
         self.method_options.show(self.method.value)
+
+    def settings(self, method: str = "", model: str = "") -> MagnifySettings:
+        """Return the settings, perhaps with another method and network.
+
+        Mask and region are the layers that are chosen.
+        """
+        method = method or self.method.value
+        arguments = motion_arguments(self)
+        if method == "learned":
+            model = model or self.model.value
+            arguments["model"] = Path(self.model_file.value) if model == OWN_FILE else model
+        if self.device.value != "auto":
+            arguments["device"] = self.device.value
+        arguments |= self.large_motion.values() | self.large_frames.values()
+        return MagnifySettings(
+            self.factor.value, method, **arguments, options=self.method_options.values(method)
+        )
+
+    def fill(self, arguments: Mapping) -> None:
+        """Set the fields to arguments of `magnify`, those that are there."""
+        for name in ("factor", "method", "model"):
+            if name in arguments:
+                getattr(self, name).value = arguments[name]
+        options = self.method_options.of.get(self.method.value)
+        if options is not None and set(options.fields) & set(arguments):
+            options.fill(arguments)
+        if "stabilise" in arguments:
+            self.large_motion.fill(arguments["stabilise"])
+        fill_motion(self, arguments)
 
     def enable(self, enabled: bool) -> None:
         """Let the fields be changed, or only the work in progress be cancelled."""

@@ -8,7 +8,7 @@ from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, Widget
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.methods.options import OPTIONS, Option
-from napari_motionmag.widgets.common.collapsible import Fold
+from napari_motionmag.widgets.common.collapsible import CollapsibleSection
 
 LARGEST = 2**40
 
@@ -54,7 +54,7 @@ class OptionFields:
         return value == self._options[name].default
 
 
-class MethodOptions(Fold):
+class MethodOptions(CollapsibleSection):
     """Options of all methods, of which those of one are shown.
 
     Parameters

@@ -62,7 +62,7 @@ class RepeatWidget(Container):
         super().__init__(widgets=rows, name="repeat_magnification", labels=False)
         self.native.setMinimumWidth(WIDTH)
         self._messages = Messages(self.status)
-        self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
+        self._results = Results(self._viewer, self._messages)
         self._latest = LatestOnly(self._drawn)
         self._copies: list[_Copy] = []
         self._closed = False
@@ -184,10 +184,6 @@ class RepeatWidget(Container):
         layer = self._results.show(on, shown, key=self._copies[-1]).layer
         self.made.value, self.on.value = chosen  # adding a layer resets the choices
         return layer
-
-    def _frame_failed(self, result, error: Exception) -> None:
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
 
     # ---- coming and going ----
 

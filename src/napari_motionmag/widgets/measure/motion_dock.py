@@ -18,12 +18,17 @@ from napari_motionmag.views.motion_maps import reads
 from napari_motionmag.widgets.common.dock import WIDTH, MeasuringWidget
 from napari_motionmag.widgets.common.layer_movie import open_source, suggestion_of
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
+from napari_motionmag.widgets.common.motion_fields import (
+    MotionFields,
+    band_to_start_from,
+    fill_motion,
+    may_be_narrow,
+    motion_arguments,
+)
 from napari_motionmag.widgets.common.overlay import over_frame
 from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown
 from napari_motionmag.widgets.common.viewer import viewer_of
-from napari_motionmag.widgets.magnify import arguments as parameters
 
 BY_HAND = "by hand"
 _MOTION = ("mode", "reference", "band", "filter")
@@ -163,7 +168,7 @@ class MeasuredMotion(MeasuringWidget):
             if layer is None:
                 raise ValueError("There is no movie: open one as an Image layer first")
             movie = self.movie_of(layer)
-            selection = parameters.motion_arguments(self._fields)
+            selection = motion_arguments(self._fields)
         else:
             layer, movie, selection, note = self._of_magnified(magnified)
         operator = make_operator(**selection, fps=movie.fps)
@@ -329,9 +334,9 @@ class MeasuredMotion(MeasuringWidget):
         last = movie.n_frames - 1
         self._fields.reference.max, self._fields.reference_frames.max = max(last, 1), last + 1
         if movie.fps:
-            low, high = parameters.band_to_start_from(movie.fps)
+            low, high = band_to_start_from(movie.fps)
             self.band_low.value, self.band_high.value = low, high
-        parameters.fill_motion(self._fields, suggestion_of(layer))
+        fill_motion(self._fields, suggestion_of(layer))
         smallest = min(movie.frame_shape[:2])
         self.window.max = max(8, smallest)
         rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"

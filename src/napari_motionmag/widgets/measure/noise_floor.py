@@ -99,8 +99,7 @@ class NoiseFloorWidget(MeasuredMotion):
         buttons = [self._go, ScriptButton(self.script), self._fade, self._null]
         super().__init__(napari_viewer, "noise_floor", [], buttons, _HEIGHT)
         self._results = {
-            kind: Results(self._viewer, self._frame_failed, self._messages.warn)
-            for kind in ("faded", "null control")
+            kind: Results(self._viewer, self._messages) for kind in ("faded", "null control")
         }
         self._go.changed.connect(lambda _=None: self.measure())
         self._fade.changed.connect(lambda _=None: self.fade())
@@ -292,11 +291,6 @@ class NoiseFloorWidget(MeasuredMotion):
         self.reset_choices()
         if kind == "faded" and magnified in self._viewer.layers:
             magnified.visible = False
-
-    def _frame_failed(self, result, error: Exception) -> None:
-        """A frame could not be drawn; napari has reported it."""
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
 
     def _settings_changed(self, _=None) -> None:
         super()._settings_changed()
