@@ -46,7 +46,6 @@ class Acceleration(CenteredKernel):
 
     name: ClassVar[str] = "acceleration"
     label: ClassVar[str] = "Acceleration (ignores drift)"
-    short: ClassVar[str] = "acceleration"
     summary: ClassVar[str] = "what deviates from steady motion, tuned to the center of the band"
     is_filter: ClassVar[bool] = True
 

@@ -24,12 +24,13 @@ class TemporalOperator(ABC):
     """Whether the operator is defined in Hz, and so needs `fps` before it can be used."""
 
     is_filter: ClassVar[bool] = False
-    """Whether it is a choice of the argument ``filter``: then `from_band` makes it, and it has
-    `label` and `summary` for forms, and `short` for summaries."""
+    """Whether it is a choice of the argument ``filter``; then `from_band` makes it."""
 
-    label: ClassVar[str]
-    summary: ClassVar[str]
-    short: ClassVar[str]
+    label: ClassVar[str] = ""
+    """Name in forms; what stands in brackets is left out where space is short."""
+
+    summary: ClassVar[str] = ""
+    """Explanation in forms, part of a sentence."""
 
     _registry: ClassVar[dict[str, type["TemporalOperator"]]] = {}
 
@@ -39,6 +40,11 @@ class TemporalOperator(ABC):
         super().__init_subclass__(**kwargs)
         if "name" in cls.__dict__:
             TemporalOperator._registry[cls.name] = cls
+
+    @classmethod
+    def short_label(cls) -> str:
+        """The label without brackets."""
+        return cls.label.split(" (")[0]
 
     @classmethod
     def from_band(cls, low: float, high: float, fps: float) -> "TemporalOperator":

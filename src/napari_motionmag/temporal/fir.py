@@ -149,7 +149,6 @@ class FIR(CenteredKernel):
 
     name: ClassVar[str] = "fir"
     label: ClassVar[str] = "FIR (no delay)"
-    short: ClassVar[str] = "FIR"
     summary: ClassVar[str] = "sharp, without delay; uses frames before and after"
     is_filter: ClassVar[bool] = True
 

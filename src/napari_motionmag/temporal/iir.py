@@ -97,7 +97,6 @@ class Butterworth(_Recursive):
 
     name: ClassVar[str] = "butterworth"
     label: ClassVar[str] = "Butterworth (causal)"
-    short: ClassVar[str] = "Butterworth"
     summary: ClassVar[str] = "uses the past only; of order 2"
     is_filter: ClassVar[bool] = True
 
@@ -213,7 +212,6 @@ class DifferenceOfIIR(_Recursive):
 
     name: ClassVar[str] = "iir"
     label: ClassVar[str] = "Difference of IIR (causal, gentle)"
-    short: ClassVar[str] = "difference of IIR"
     summary: ClassVar[str] = "uses the past only; gentle: selects part of the motion"
     is_filter: ClassVar[bool] = True
 
