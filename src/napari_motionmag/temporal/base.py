@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_fps, check_frame
+from napari_motionmag.temporal._checks import check_band, check_fps, check_frame
 
 
 class TemporalOperator(ABC):
@@ -201,6 +201,24 @@ class TemporalOperator(ABC):
         if unknown := sorted(set(arguments) - set(known)):
             raise ValueError(f"recipe of {name!r} has unknown entries {unknown}; allowed: {known}")
         return cls._from_recipe(arguments)
+
+    # ---- for operators ------------------------------------------------------------------------
+
+    def _set(self, **values) -> None:
+        """Set fields of the frozen instance, while it is made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _check_fps(self) -> None:
+        """Check the frame rate, if there is one."""
+        if self.fps is not None:
+            self._set(fps=check_fps(self.fps))
+
+    def _check_band(self) -> None:
+        """Check frame rate and band."""
+        self._check_fps()
+        low, high = check_band(self.low, self.high, self.fps)
+        self._set(low=low, high=high)
 
     # ---- what an operator defines -------------------------------------------------------------
 
