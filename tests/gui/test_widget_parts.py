@@ -131,17 +131,17 @@ def test_shown_goes_to_other_processes_without_its_listener(magnification):
     shown = CachedMagnification.of(magnification, Listener())
     there = pickle.loads(pickle.dumps(shown))
     assert there.listener is None
-    assert np.array_equal(there.frames([3], (1,))[0], magnification.frames([3], (1,))[0])
+    assert np.array_equal(there.draw([3], (1,))[0], magnification.draw([3], (1,))[0])
 
 
 def test_shown_keeps_a_frame_and_gives_copies(magnification):
     shown = CachedMagnification.of(magnification)
-    first = shown.frames([2], (0,))[0]
-    second = shown.frames([2], (0,))[0]
+    first = shown.draw([2], (0,))[0]
+    second = shown.draw([2], (0,))[0]
     assert magnification.method.calls == 1
     assert np.array_equal(first, second)
     second[:] = 0
-    assert np.array_equal(shown.frames([2], (0,))[0], first)
+    assert np.array_equal(shown.draw([2], (0,))[0], first)
 
 
 def test_nobody_but_napari_gets_blank_frames_while_a_layer_is_about_to_be_hidden(magnification):

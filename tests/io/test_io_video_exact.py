@@ -319,6 +319,47 @@ def test_the_rate_of_the_camera_is_the_rate(tmp_path):
     np.testing.assert_allclose(frames.times, np.arange(12) / 240, atol=1e-9)
 
 
+def cine(path, frames, rate):
+    """Write a Phantom cine file of grey frames."""
+    from struct import pack
+
+    depth, (height, width) = 8 * frames.dtype.itemsize, frames.shape[1:]
+    setup = bytearray(0x163C + 4000)
+    setup[140:144] = pack("<HH", 0x5453, 0x163C)
+    setup[768:772] = pack("<I", rate)
+    setup[892:896] = pack("<I", depth)
+    size = frames[0].nbytes
+    bitmap = pack("<IiiHHIIiiII", 40, width, height, 1, depth, 0, size, 0, 0, 0, 0)
+    at_bitmap, at_setup = 44, 44 + len(bitmap)
+    at_offsets = at_setup + len(setup)
+    first = at_offsets + 8 * len(frames)
+    head = b"CI" + pack(
+        "<HHHiIiIIII8x", 44, 0, 1, 0, len(frames), 0, len(frames), at_bitmap, at_setup, at_offsets
+    )
+    offsets = b"".join(pack("<Q", first + k * (size + 8)) for k in range(len(frames)))
+    body = b"".join(pack("<II", 8, size) + frame[::-1].tobytes() for frame in frames)
+    path.write_bytes(head + bitmap + setup + offsets + body)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_a_high_speed_camera_says_its_rate(tmp_path, dtype):
+    path = tmp_path / "film.cine"
+    frames = moving(9).astype(dtype) * np.array(1 if dtype == "u1" else 250, dtype)
+    cine(path, frames, 15000)
+    movie = open_movie(path)
+    assert (movie.axes, movie.fps, movie.dtype) == ("TYX", 15000, dtype)
+    for t in (0, 8, 3):
+        np.testing.assert_array_equal(movie.read(t), frames[t])
+
+
+def test_a_comment_that_is_damaged_costs_no_frames(tmp_path):
+    path = tmp_path / "film.mp4"
+    for comment in ("{", "[1]", '{"steps": 3}', '{"fps": "x", "steps": {}}'):
+        write(path, moving(4), tags={"comment": f"napari-motionmag {comment}"})
+        with pytest.warns(UserWarning, match=r"film\.mp4: .* left out"):
+            assert open_movie(path).fps == 25
+
+
 def test_a_file_that_ends_early_says_so(tmp_path):
     avi, mkv, mov = (tmp_path / f"film.{extension}" for extension in ("avi", "mkv", "mov"))
     for path in (avi, mkv, mov):

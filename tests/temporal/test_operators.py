@@ -496,14 +496,28 @@ def test_a_filter_much_longer_than_the_movie_is_refused():
     assert len(op.row(0, 100_000)[0]) > 90_000
 
 
-def test_a_short_movie_under_a_long_filter_takes_little_memory():
-    op = FIR(0.01, 0.02, 100)  # 33001 taps: shifted frames would take gigabytes
+@pytest.mark.parametrize("op", [FIR(0.01, 0.02, 100), Acceleration(0.002, 100)], ids=ids)
+def test_a_short_movie_under_a_long_filter_takes_little_memory(op):
+    # tens of thousands of taps: shifted frames would take gigabytes
     x = np.random.default_rng(0).normal(size=(12, 20_000))
     tracemalloc.start()
     out = op.apply(x)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert most < 50e6
+    assert most < 100e6
     for t in (0, 5, 11):
         indices, weights = op.row(t, 12)
+        np.testing.assert_allclose(out[t], weights @ x[indices], atol=1e-10)
+
+
+def test_a_long_filter_on_a_long_movie_is_made_at_once():
+    op, n = FIR(0.001, 0.002, 10), 20_000  # 33001 taps: weights for the ends would take 3 GB
+    tracemalloc.start()
+    rows = [op.row(t, n) for t in (0, 7, n // 2)]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 100e6
+    x = np.random.default_rng(0).normal(size=n)
+    out = op.apply(x)
+    for t, (indices, weights) in zip((0, 7, n // 2), rows, strict=True):
         np.testing.assert_allclose(out[t], weights @ x[indices], atol=1e-10)

@@ -8,7 +8,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples, temporal
-from napari_motionmag.views.motion_maps import motion_map, operator_noise
+from napari_motionmag.views.estimators.selected_noise import operator_noise
+from napari_motionmag.views.motion_maps import motion_map
 from napari_motionmag.views.noise_floors import (
     NoiseModel,
     fit_noise,

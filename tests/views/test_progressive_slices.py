@@ -75,13 +75,13 @@ def test_magnified_frames_are_drawn_together_and_kept(frames, monkeypatch):
     assert made is not None
     assert magnification_behind(frames) is None
     asked = []
-    draw = type(made).frames
+    draw = type(made)._draw
 
-    def counted(self, times, other=()):
+    def counted(self, times, other):
         asked.append(list(times))
         return draw(self, times, other)
 
-    monkeypatch.setattr(type(made), "frames", counted)
+    monkeypatch.setattr(type(made), "_draw", counted)
     *_, (_, view) = views.slice_passes(movie.replace(data=lazy), LINE)
     assert sorted(t for times in asked for t in times) == list(range(70))
     assert len(asked) < 20

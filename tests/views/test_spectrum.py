@@ -9,7 +9,8 @@ from scipy.signal import lfilter
 from napari_motionmag import temporal, views
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.oscillation import fit_oscillation, fit_sinusoid
-from napari_motionmag.views.spectrum import motion_spectrum, response_table, suggest_band
+from napari_motionmag.views.responses import response_table
+from napari_motionmag.views.spectrum import motion_spectrum, suggest_band
 from napari_motionmag.views.trace import DisplacementTrace
 
 FPS = 100.0

@@ -1,12 +1,12 @@
-"""What this installation is made of: versions, device and weights, for reports and records."""
+"""``napari-motionmag info``: versions, device and weights, for reports and records."""
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
-import napari_motionmag
+from napari_motionmag.compute.versions import version_of
 
 PACKAGES = (
     "napari",
@@ -28,34 +28,41 @@ PACKAGES = (
 )
 
 
+def add_command(commands, common) -> None:
+    """Add the command ``info``."""
+    parser = commands.add_parser(
+        "info", parents=[common], help="versions, device and weights of this installation"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.set_defaults(run=run)
+
+
+def run(arguments) -> None:
+    """Run the command."""
+    facts = gather()
+    print(json.dumps(facts, indent=2) if arguments.json else as_text(facts))
+
+
 def gather() -> dict:
     """Collect versions, the device that would be used, and the weights that ship.
 
     Returns
     -------
     dict
-        Of what JSON can hold: ``version``, ``python``, ``platform``, ``packages`` (name to
+        Plain values: ``version``, ``python``, ``platform``, ``packages`` (name to
         version, None where it is not installed), ``device`` (``name``, ``description``,
-        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: None, or why numba's are not
-        used on the CPU) and ``weights`` (a list of ``name``, ``path``, ``sha256``,
+        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: None, or why those of numba
+        are not used on the CPU) and ``weights`` (a list of ``name``, ``path``, ``sha256``,
         ``description`` and ``card``).
     """
     return {
-        "version": napari_motionmag.__version__,
+        "version": version_of(),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "device": _device(),
         "weights": _weights(),
     }
-
-
-def _version(name: str) -> str | None:
-    # from the records of the installation: importing them all would take seconds
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _device() -> dict:
@@ -86,20 +93,15 @@ def _device() -> dict:
 def _weights() -> list[dict]:
     from napari_motionmag.methods.learned import weights
 
+    names = ("name", "sha256", "description", "card")
     return [
-        {
-            "name": found.name,
-            "path": str(found.path),
-            "sha256": found.sha256,
-            "description": found.description,
-            "card": found.card,
-        }
-        for found in weights.available()
+        {**{name: getattr(one, name) for name in names}, "path": str(one.path)}
+        for one in weights.available()
     ]
 
 
 def as_text(facts: dict) -> str:
-    """Lay out what `gather` found for reading."""
+    """Return the result of `gather` as text."""
     device = facts["device"]
     memory = device["memory_bytes"]
     room = "" if memory is None else f", {memory / 2**30:.0f} GiB"
@@ -111,14 +113,14 @@ def as_text(facts: dict) -> str:
         f"Kernels of numba on the CPU: {device['kernels'] or 'used'}",
         "",
         "Packages",
-        *(f"  {name:14} {found or 'not installed'}" for name, found in facts["packages"].items()),
+        *(f"  {name:14} {number or 'not installed'}" for name, number in facts["packages"].items()),
         "",
         "Weights",
     ]
-    for found in facts["weights"]:
+    for one in facts["weights"]:
         lines += [
-            f"  {found['name']}: {found['description']}",
-            f"    sha256 {found['sha256']}",
-            f"    {found['path']}",
+            f"  {one['name']}: {one['description']}",
+            f"    sha256 {one['sha256']}",
+            f"    {one['path']}",
         ]
     return "\n".join(lines)

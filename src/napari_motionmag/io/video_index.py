@@ -93,8 +93,12 @@ def read_index(path, container) -> VideoIndex:
     packets: dict[int, list[tuple[int | None, bool]]] = {stream.index: [] for stream in videos}
     hidden = dict.fromkeys(packets, 0)
     damage = ""
+    if container.format.name == "cine":  # raw frames, many gigabytes of them, and an index
+        frames = len(videos[0].index_entries)
+        packets[videos[0].index] = [(number, True) for number in range(frames)]
+        videos = ()
     try:
-        for packet in container.demux(videos):
+        for packet in container.demux(videos) if videos else ():
             shown = packet.size > 0 and not packet.is_discard and not _is_hidden(packet)
             if shown:
                 packets[packet.stream.index].append((packet.pts, packet.is_keyframe))
@@ -102,7 +106,7 @@ def read_index(path, container) -> VideoIndex:
                 hidden[packet.stream.index] += 1
     except FFmpegError as error:
         damage = f" ({error})"
-    stream = _choose_stream(path, videos, packets)
+    stream = _choose_stream(path, container.streams.video, packets)
     found = packets[stream.index]
     if not found:
         raise ValueError(f"{path}: no frame can be decoded{damage}")

@@ -149,7 +149,7 @@ def _token(op, x, axis: int) -> str:
 
 
 def _filter_blocks(blocks, *, op, axis, offset, first, last, start, stop, n) -> np.ndarray:
-    """Outputs ``start..stop-1`` from neighbouring blocks, of which the first begins at `offset`."""
+    """Outputs ``start..stop-1`` from neighboring blocks, of which the first begins at `offset`."""
     x = np.concatenate(blocks, axis=axis) if len(blocks) > 1 else np.asarray(blocks[0])
     keep = (slice(None),) * axis + (slice(first - offset, last - offset),)
     return filter_array(op, x[keep], axis, first, start, stop, n)

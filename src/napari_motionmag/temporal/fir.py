@@ -1,8 +1,8 @@
 """Operators with a finite, symmetric kernel, and the band-pass FIR filter.
 
-Kernels are centred on the output frame, so nothing is delayed (zero phase). Near the ends of a
-movie the band-pass has weights of its own for every output; other kernels see the movie reflected,
-as ``numpy.pad(mode="reflect")`` does, over and over where the movie is shorter than the kernel.
+Kernels are centered on the output frame, so nothing is delayed (zero phase). Near the ends of a
+movie the band-pass has weights of its own for every output; other kernels, and very long ones, see
+the movie reflected, as ``numpy.pad(mode="reflect")`` does.
 """
 
 import math
@@ -29,11 +29,11 @@ _DIRECT_TAPS = 48
 # Schafer, Discrete-Time Signal Processing, table of window designs).
 _HAMMING_TRANSITION = 3.3
 MOST_TAPS = 2**20  # of any kernel
-_LONGEST_ENDS = 3000  # frames that the weights of an end may span: a dense system is solved
 _SHORT = 2**17  # taps that are allowed however short the movie
+MOST_END_FRAMES = 2048  # weights of the ends take the cube of it in time, its square in memory
 
 
-class CentredKernel(TemporalOperator):
+class CenteredKernel(TemporalOperator):
     """An operator with a symmetric kernel that sums to zero."""
 
     @property
@@ -115,15 +115,14 @@ class CentredKernel(TemporalOperator):
 
 
 @dataclass(frozen=True)
-class FIR(CentredKernel):
+class FIR(CenteredKernel):
     """Band-pass filter with a finite, symmetric kernel (windowed design, Hamming window).
 
-    The kernel is centred on the output frame: no delay at any frequency. Its gain is exactly 1 at
-    the centre of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
+    The kernel is centered on the output frame: no delay at any frequency. Its gain is exactly 1 at
+    the center of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
     exactly 0 for what does not change. The first and the last ``n_taps // 2`` outputs, which the
     kernel does not fit around, have weights of their own: still exactly 0 for what stands still or
-    drifts evenly and exactly 1 at the centre, but less sharp beside the band. (Kernels of more than
-    3,000 taps over longer movies see them reflected instead.)
+    drifts evenly and exactly 1 at the center, but less sharp beside the band.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ class FIR(CentredKernel):
 
     Notes
     -----
-    Both the gain at 0 and at the centre are set exactly: from the windowed kernel the window
+    Both the gain at 0 and at the center are set exactly: from the windowed kernel the window
     itself, scaled to its sum, is subtracted, then the whole is scaled. The linear phase stays.
     """
 
@@ -196,12 +195,9 @@ class FIR(CentredKernel):
         self._require_fps()
         return _fir_kernel(self)
 
-    def _wanted(self):
-        return f"band=({self.low!r}, {self.high!r})"
-
     def _has_ends(self, n: int) -> bool:
-        """Whether weights for the ends can be solved for; longer kernels see reflections."""
-        return min(self.n_taps, n) <= _LONGEST_ENDS
+        """Whether outputs near the ends have weights of their own."""
+        return min(self.n_taps, n) <= MOST_END_FRAMES
 
     def _end_row(self, t, n):
         if not self._has_ends(n):
@@ -224,9 +220,9 @@ class FIR(CentredKernel):
     def _filter(self, frames, first, start, stop, n):
         if not self._has_ends(n):
             return super()._filter(frames, first, start, stop, n)
+        self._check_length(n)
         # the weights pass no constant: without it float64 keeps every digit of the variation
         frames -= frames[:1].copy()
-        self._check_length(n)
         half = self.n_taps // 2
         fits = min(max(half, start), stop)  # the kernel fits around outputs fits..ends-1
         ends = max(min(n - half, stop), fits)
@@ -243,6 +239,9 @@ class FIR(CentredKernel):
                 parts.append(np.tensordot(late, frames[n - width - first :][:width], 1))
         return np.concatenate(parts)
 
+    def _wanted(self):
+        return f"band=({self.low!r}, {self.high!r})"
+
     def _describe(self):
         taps = "" if self.taps is None and self.fps is None else f", {self.n_taps} taps"
         return f"FIR {self.low:g}-{self.high:g} Hz{taps}"
@@ -255,7 +254,7 @@ class FIR(CentredKernel):
             needed = FIR(self.low, self.high, self.fps).n_taps
             warnings.warn(
                 f"taps={self.taps} are too few for {self.low:g}-{self.high:g} Hz at {self.fps:g} "
-                f"fps: the gain is 1 at the centre of the band, but {gain[most]:.2g} at "
+                f"fps: the gain is 1 at the center of the band, but {gain[most]:.2g} at "
                 f"{frequencies[most]:.3g} Hz; taps=None takes {needed}",
                 stacklevel=4,
             )
@@ -291,14 +290,14 @@ def _fir_ends(op: FIR, n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _taps(op: CentredKernel) -> tuple[np.ndarray, np.ndarray]:
+def _taps(op: CenteredKernel) -> tuple[np.ndarray, np.ndarray]:
     """Offsets and weights of the kernel without its zeros. Do not write to the result."""
     at = np.flatnonzero(op.kernel).astype(np.int64)
     return at - len(op.kernel) // 2, op.kernel[at]
 
 
 @lru_cache(maxsize=256)
-def _folded_row(op: CentredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _folded_row(op: CenteredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Row near an end of the movie: reflected frames added up. Do not write to the result."""
     offsets, weights = _taps(op)
     frames = _reflect(offsets + t, n)

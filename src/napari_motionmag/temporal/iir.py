@@ -82,7 +82,7 @@ class Butterworth(_Recursive):
     ------
     ValueError
         Also when the band is too narrow for `order` at this `fps`: a filter that double precision
-        cannot realise.
+        cannot realize.
 
     Notes
     -----
@@ -118,7 +118,7 @@ class Butterworth(_Recursive):
             raise TypeError(f"zero_phase must be True or False; got {self.zero_phase!r}")
         object.__setattr__(self, "zero_phase", bool(self.zero_phase))
         if self.fps is not None:
-            self._check_realisable()
+            self._check_realizable()
 
     @property
     def sos(self) -> np.ndarray:
@@ -131,18 +131,18 @@ class Butterworth(_Recursive):
         phase = "zero-phase" if self.zero_phase else "causal"
         return f"Butterworth {self.low:g}-{self.high:g} Hz, order {self.order}, {phase}"
 
-    def _check_realisable(self) -> None:
+    def _check_realizable(self) -> None:
         nyquist = self.fps / 2
-        # the gain is 1 where the bilinear transform puts the geometric centre of the band
+        # the gain is 1 where the bilinear transform puts the geometric center of the band
         warped = np.tan(np.pi / 2 * np.minimum([self.low / nyquist, self.high / nyquist], 1))
-        centre = nyquist
+        center = nyquist
         if self.high < nyquist:
-            centre = 2 / np.pi * math.atan(math.sqrt(warped[0] * warped[1])) * nyquist
-        gain = abs(_Recursive._response(self, np.array(centre)))
+            center = 2 / np.pi * math.atan(math.sqrt(warped[0] * warped[1])) * nyquist
+        gain = abs(_Recursive._response(self, np.array(center)))
         if not (slowest_pole(self) < 1 and abs(gain - 1) < 1e-3):
             raise ValueError(
                 f"band ({self.low:g}, {self.high:g}) Hz is too narrow for order={self.order} at "
-                f"fps={self.fps:g}: the filter cannot be realised in double precision; widen the "
+                f"fps={self.fps:g}: the filter cannot be realized in double precision; widen the "
                 "band, lower the order, or use FIR"
             )
 
@@ -230,7 +230,7 @@ class DifferenceOfIIR(_Recursive):
         if self.fps is not None and not slowest_pole(self) < 1:
             raise ValueError(
                 f"band ({low:g}, {high:g}) Hz is too slow for fps={self.fps:g}: the filter cannot "
-                "be realised in double precision; raise the band or check fps"
+                "be realized in double precision; raise the band or check fps"
             )
 
     @property

@@ -20,7 +20,7 @@ from napari_motionmag.temporal.iir import _Recursive
 
 TOLERANCE = 1e-4  # of all weights that a recursive filter may miss when it starts in mid-movie
 FEW = 16  # a recursive filter's weights are added up rather than carried on, when they are so few
-KEPT = 4  # results; threads that draw neighbours do not ask in order
+KEPT = 4  # results; threads that draw neighbors do not ask in order
 
 
 def is_recursive(operator: TemporalOperator) -> bool:

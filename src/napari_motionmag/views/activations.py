@@ -128,10 +128,10 @@ def unit_activations(
     Examples
     --------
     >>> from napari_motionmag import samples, views
-    >>> movie, info = samples.load("strings", n_frames=4, size=32)
+    >>> movie, info = samples.load("strings", n_frames=4, size=64)
     >>> seen = views.unit_activations(movie, 2, factors=(5,), layers=["shape"], units=3)
     >>> seen.maps["shape"].shape
-    (1, 3, 16, 16)
+    (1, 3, 32, 32)
     """
     movie = as_movie(movie, axes, fps)
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)

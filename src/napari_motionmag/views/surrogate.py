@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.movie.lazy import frames_as_dask
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.noise_model import (
@@ -21,7 +21,6 @@ from napari_motionmag.views.estimators.series import Series, as_movie
 
 KINDS = ("redrawn", "shuffled")
 _PAIRS = 32
-_STATISTICS = ByteBoundedCache(1 << 28, lambda pair: sum(part.nbytes for part in pair))
 
 
 def motionless_surrogate(
@@ -67,7 +66,7 @@ def motionless_surrogate(
     Examples
     --------
     >>> from napari_motionmag import magnify, samples, views
-    >>> movie, info = samples.load("strings", n_frames=10, size=48)
+    >>> movie, info = samples.load("strings", n_frames=10, size=64)
     >>> control = views.motionless_surrogate(movie, axes="TYX", fps=info["fps"])
     >>> magnified = magnify(control, 10)  # what moves here is noise
     """
@@ -94,7 +93,7 @@ class _Redrawn:
     movie: Movie
     seed: int
     noise: NoiseModel | None
-    identity: str = field(default_factory=lambda: uuid.uuid4().hex)
+    cache: Cache = field(default_factory=Cache, repr=False, compare=False)
 
     def lazy(self):
         """Return a dask array, one frame a block."""
@@ -106,7 +105,7 @@ class _Redrawn:
             for axis, size in zip(movie.axes, movie.shape, strict=True)
         )
         meta = np.empty((0,) * movie.ndim, movie.dtype)
-        name = f"motionless-{self.identity}"
+        name = f"motionless-{uuid.uuid4().hex}"
         return da.map_blocks(
             _block, chunks=chunks, dtype=movie.dtype, meta=meta, name=name, source=self
         )
@@ -114,7 +113,7 @@ class _Redrawn:
     def frame(self, t: int, other: tuple[int, ...]) -> np.ndarray:
         """Draw one frame."""
         movie = self.movie
-        mean, sigma = _STATISTICS.get((self.identity, other), lambda: self._statistics(other))
+        mean, sigma = self.cache.get(other, lambda: self._statistics(other))
         random = np.random.default_rng([self.seed, t, *other])
         frame = mean + random.standard_normal(mean.shape) * sigma
         if movie.dtype.kind in "iu":

@@ -245,3 +245,10 @@ def test_a_text_that_expands_to_gigabytes_costs_no_more_than_the_movie():
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 2e6
+
+
+def test_damaged_mask_files_are_named(tmp_path):
+    for name in ("m.npy", "m.tif"):
+        (tmp_path / name).write_bytes(b"no mask")
+        with pytest.raises(ValueError, match=f"mask: .*{name} cannot be read"):
+            read_mask(tmp_path / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,8 @@ from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.image_warp import draw_displaced
 from napari_motionmag.methods.classical.optical_flow import FlowEstimator
 from napari_motionmag.methods.classical.planes import Reader
-from napari_motionmag.methods.options import OPTIONS, checked
+from napari_motionmag.methods.option_fields import check_options
+from napari_motionmag.methods.options import LagrangianOptions
 from napari_motionmag.methods.scikit import require_scikit_image
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ __all__ = ["LagrangianMagnifier"]
 _RIDGE = 1e-3
 
 
-class LagrangianMagnifier(Method):
+@dataclass(frozen=True)
+class LagrangianMagnifier(LagrangianOptions, Method):
     """Magnify motion by dense optical flow and drawing every point displaced.
 
     For an output frame t the flow from t to each frame that the temporal operator needs is
@@ -76,28 +79,13 @@ class LagrangianMagnifier(Method):
        Image Processing On Line 3, 2013.
     """
 
-    name = "lagrangian"
     smallest_frame = 16  # px; the coarsest image that scikit-image looks at
-    flow: str
-    radius: int
-    blur: float
-    sigma: float
-    order: int
 
-    def __init__(
-        self,
-        *,
-        flow: str = "ilk",
-        radius: int | None = None,
-        blur: float = 1.0,
-        sigma: float = 2.0,
-        order: int = 5,
-    ):
+    def __post_init__(self):
         require_scikit_image("the Lagrangian method")
-        options = {"flow": flow, "radius": radius, "blur": blur, "sigma": sigma, "order": order}
-        vars(self).update(checked(OPTIONS[self.name], options))
+        check_options(self)
         if self.radius is None:
-            self.radius = 5 if self.flow == "ilk" else 3
+            vars(self)["radius"] = 5 if self.flow == "ilk" else 3
 
     def _magnify(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,8 @@ from napari_motionmag.methods.classical.pyramids.laplacian import (
     reduce,
     reduced_size,
 )
-from napari_motionmag.methods.options import OPTIONS, checked
+from napari_motionmag.methods.option_fields import check_options
+from napari_motionmag.methods.options import LinearOptions
 from napari_motionmag.methods.warn_once import warn_once
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["LinearMagnifier"]
 
 
-class LinearMagnifier(Method):
+@dataclass(frozen=True)
+class LinearMagnifier(LinearOptions, Method):
     """Magnify motion or colour by adding a multiple of the temporal variation of each pixel.
 
     What the temporal operator selects of the intensities is taken apart by wavelength,
@@ -85,43 +88,17 @@ class LinearMagnifier(Method):
        the bound is Eq. 14.
     """
 
-    name = "linear"
     smallest_frame = 8  # px; a pyramid of one level needs as much
-    what: str
-    lambda_c: float | None
-    attenuation: str
-    levels: int | None
-    residual: bool
-    level: int
-    chroma: float
 
-    def __init__(
-        self,
-        what: str = "motion",
-        *,
-        lambda_c: float | None = None,
-        attenuation: str = "scaled",
-        levels: int | None = None,
-        residual: bool = False,
-        level: int = 4,
-        chroma: float | None = None,
-        device: str | torch.device | None = None,
-        dtype: str | torch.dtype = "float32",
-    ):
-        options = {
-            "what": what,
-            "lambda_c": lambda_c,
-            "attenuation": attenuation,
-            "levels": levels,
-            "residual": residual,
-            "level": level,
-            "chroma": chroma,
-        }
-        vars(self).update(checked(OPTIONS[self.name], options))
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
+
+    def __post_init__(self):
+        check_options(self)
         if self.chroma is None:
-            self.chroma = 0.0 if self.what == "motion" else 1.0
-        self.device = choose_device(device, mps=False)
-        self.dtype = choose_dtype(dtype)
+            vars(self)["chroma"] = 0.0 if self.what == "motion" else 1.0
+        vars(self)["device"] = choose_device(self.device, mps=False)
+        vars(self)["dtype"] = choose_dtype(self.dtype)
 
     def _magnify(
         self,

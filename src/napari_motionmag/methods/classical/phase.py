@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -12,11 +13,13 @@ from napari_motionmag.methods.classical.phase_limits import BoundCheck
 from napari_motionmag.methods.classical.phase_smoothing import weighted_mean
 from napari_motionmag.methods.classical.pyramids.padding import Border
 from napari_motionmag.methods.classical.pyramids.steerable import PYRAMIDS, Band, get_pyramid
+from napari_motionmag.methods.options import PhaseOptions
 
 __all__ = ["PhaseMagnifier"]
 
 
-class PhaseMagnifier(LocalPhaseMethod):
+@dataclass(frozen=True)
+class PhaseMagnifier(PhaseOptions, LocalPhaseMethod):
     """Magnify motion through the phase of complex steerable subbands.
 
     In each subband the phase differences between frames, unwrapped along time, go through the
@@ -67,33 +70,8 @@ class PhaseMagnifier(LocalPhaseMethod):
        processing", ACM Trans. Graph. 32(4), 2013.
     """
 
-    name = "phase"
-    pyramid: str
-    envelope: bool
-    padding: int
-
-    def __init__(
-        self,
-        *,
-        pyramid: str = "half-octave",
-        sigma: float = 2.0,
-        chroma: str = "pass",
-        envelope: bool = False,
-        padding: int = 16,
-        device: str | torch.device | None = None,
-        dtype: str | torch.dtype = "float32",
-        max_bytes: int = 2**31,
-    ):
-        super().__init__(
-            pyramid=pyramid,
-            sigma=sigma,
-            chroma=chroma,
-            envelope=envelope,
-            padding=padding,
-            max_bytes=max_bytes,
-            device=device,
-            dtype=dtype,
-        )
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
 
     def _decomposition(
         self, shape: tuple[int, int], planes: int, gain: float, device: torch.device

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.methods.classical.local_phase import Decomposition, LocalPhaseMethod
 from napari_motionmag.methods.classical.phase_limits import BoundCheck
 from napari_motionmag.methods.classical.phase_smoothing import blur, floored
 from napari_motionmag.methods.classical.pyramids.padding import Border, fast_size
+from napari_motionmag.methods.options import RieszOptions
 
 __all__ = ["HIGH_TAPS", "LOW_TAPS", "RieszMagnifier", "RieszPyramid"]
 
@@ -182,10 +183,11 @@ class RieszPyramid:
         return image
 
 
-_PYRAMIDS_MADE = ByteBoundedCache(2**30, lambda made: made.nbytes())
+_PYRAMIDS = Cache()
 
 
-class RieszMagnifier(LocalPhaseMethod):
+@dataclass(frozen=True)
+class RieszMagnifier(RieszOptions, LocalPhaseMethod):
     """Magnify motion through the quaternionic phase of a Riesz pyramid.
 
     A band-pass level and its two Riesz transforms make a quaternion in every pixel, whose phase
@@ -233,27 +235,8 @@ class RieszMagnifier(LocalPhaseMethod):
        the Riesz pyramid for video magnification", MIT CSAIL technical report, 2014.
     """
 
-    name = "riesz"
-    transform: str
-
-    def __init__(
-        self,
-        *,
-        transform: str = "exact",
-        sigma: float = 2.0,
-        chroma: str = "pass",
-        device: str | torch.device | None = None,
-        dtype: str | torch.dtype = "float32",
-        max_bytes: int = 2**31,
-    ):
-        super().__init__(
-            transform=transform,
-            sigma=sigma,
-            chroma=chroma,
-            max_bytes=max_bytes,
-            device=device,
-            dtype=dtype,
-        )
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
 
     def _decomposition(
         self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
@@ -274,7 +257,7 @@ class _RieszPhases(Decomposition):
     ):
         if min(shape) < 8:
             raise ValueError(f"frames must be at least 8 x 8 px for riesz, got {shape}")
-        self._pyramid = _PYRAMIDS_MADE.get(
+        self._pyramid = _PYRAMIDS.get(
             (tuple(shape), method.transform, str(device), method.dtype),
             lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
         )

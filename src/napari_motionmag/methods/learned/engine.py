@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_motionmag.compute import memory
 from napari_motionmag.compute.device import choose_device, device_lock
-from napari_motionmag.methods.learned import memory, weights
+from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
 from napari_motionmag.methods.learned.precision import (
     FACTOR,
@@ -31,6 +32,7 @@ from napari_motionmag.methods.learned.tiles import Padding, Tile, checked_tile, 
 
 CPU_PIXELS = 2**18  # frames together on a CPU: more at once only takes more memory
 GPU_PIXELS = 2**24  # and on a GPU: it is busy with as many
+SHARE = 0.4  # of the free memory that one call may take: convolutions need scratch space, too
 
 
 class Engine:
@@ -74,38 +76,27 @@ class Engine:
         self._said: set[str] = set()
         self._most_pixels: int | None = None  # what did fit after something did not
         self._cuts: dict[tuple[int, int], int] = {}
-        self._colour = self._prepare(network)
+        self._color = self._prepare(network)
         self._grey = self._prepare(network.to_grey())
         self.dtype = torch.float32
         self._compile = compile
         self._runners: dict[tuple[bool, torch.dtype], object] = {}
         digest = weights.sha256(weights.resolve(model))
         self.dtype = self._choose_dtype(checked_precision(precision, self.device), digest)
-        self._bytes_per_pixel = self._measured_bytes()
+        self._bytes_per_pixel = network.bytes_per_pixel
         self.identity = (digest, str(self.device), self.dtype)
 
     # ---- the network ----
 
     def _prepare(self, network):
         network = network.to(self.device, memory_format=torch.channels_last).eval()
-        for part in network.modules():
+        for part in network.modules():  # a large frame takes seconds, which nobody should wait for
             part.register_forward_pre_hook(lambda *_: self.lock.give_way())
         return network.requires_grad_(False)
 
-    def _giving_way(self, folded: FoldedOh2018) -> FoldedOh2018:
-        """Have a network look after each layer whether it works ahead and somebody waits."""
-        convolve = folded._convolve
-
-        def looking(*arguments, **options):
-            self.lock.give_way()
-            return convolve(*arguments, **options)
-
-        folded._convolve = looking
-        return folded
-
     def network(self, channels: int):
         """The network for frames of 1 or 3 channels."""
-        return self._grey if channels == 1 else self._colour
+        return self._grey if channels == 1 else self._color
 
     def runner(self, channels: int, exact: bool = False):
         """The network as it is run.
@@ -127,7 +118,7 @@ class Engine:
         if key not in self._runners:
             network = self.network(channels)
             if self.kind == "oh2018":
-                network = self._giving_way(FoldedOh2018(network, dtype))
+                network = FoldedOh2018(network, dtype)
                 if self._compile:
                     network.encoder = torch.compile(network.encoder)
                     network.decoder = torch.compile(network.decoder)
@@ -156,17 +147,6 @@ class Engine:
                 )
             return asked
         return next((d for d in candidates(self.device) if off(d) <= TOLERANCE), torch.float32)
-
-    def _measured_bytes(self) -> float:
-        side = round_up(64, self.stride)
-
-        def forward(side: int) -> None:
-            blank = torch.zeros(1, 1, side, side, device=self.device)
-            self._draw_once(blank, blank)
-
-        with self.working():
-            forward(side)  # what is made once does not count
-            return memory.bytes_per_pixel(forward, side)
 
     def _draw_once(self, rest: Tensor, frame: Tensor) -> Tensor:
         if self.kind == "difference":
@@ -246,7 +226,7 @@ class Engine:
 
     def _room(self) -> int:
         """Pixels that fit into the memory that is free."""
-        fit = int(memory.SHARE * memory.free_memory(self.device) / self._bytes_per_pixel)
+        fit = int(SHARE * memory.free_memory(self.device) / self._bytes_per_pixel)
         return fit if self._most_pixels is None else min(fit, self._most_pixels)
 
     def tiles(self, height: int, width: int) -> list[Tile]:

@@ -139,17 +139,20 @@ def read_mask(path: str | Path) -> np.ndarray:
     kind = path.suffix.lower()
     if kind not in (".npy", ".tif", ".tiff"):
         raise ValueError(f"mask must be a .npy, .tif or .tiff file, got {path}")
-    if kind == ".npy":
-        found = np.load(path, allow_pickle=False)
-    else:
-        from tifffile import TiffFileError, imread
-
-        try:
-            found = imread(path)
-        except TiffFileError as error:
-            raise ValueError(f"mask: {path} cannot be read: {error}") from error
+    try:
+        found = _read(path)
+    except (ValueError, EOFError) as error:  # a TiffFileError is a ValueError
+        raise ValueError(f"mask: {path} cannot be read: {error}") from error
     if found.ndim not in (2, 3) or found.dtype.kind not in "buif":
         raise ValueError(
             f"mask: {path} must be (Y, X) or (T, Y, X), got shape {found.shape} of {found.dtype}"
         )
     return found != 0
+
+
+def _read(path: Path) -> np.ndarray:
+    if path.suffix.lower() == ".npy":
+        return np.load(path, allow_pickle=False)
+    from tifffile import imread
+
+    return imread(path)

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie.movie import Movie
 
 BATCH = 8  # frames drawn together; cancelling takes effect between batches
-_CACHE = ByteBoundedCache(256 * 2**20, lambda frame: frame.nbytes)
 
 
 class MagnifiedFrames:
@@ -32,12 +30,4 @@ class MagnifiedFrames:
         """Yield whole frames, in order."""
         for first in range(0, len(times), BATCH):
             batch = times[first : first + BATCH]
-            keys = [(self._magnification.token, self._other, t) for t in batch]
-            frames = [_CACHE.peek(key) for key in keys]
-            missing = [k for k, frame in enumerate(frames) if frame is None]
-            if missing:
-                drawn = self._magnification.frames([batch[k] for k in missing], self._other)
-                for k, frame in zip(missing, drawn, strict=True):
-                    frames[k] = frame
-                    _CACHE.put(keys[k], frame)
-            yield from frames
+            yield from self._magnification.draw(batch, self._other, keep=True)

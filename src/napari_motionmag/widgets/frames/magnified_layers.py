@@ -17,7 +17,7 @@ from napari_motionmag.magnification.layer import (
     magnified_name,
     placement,
 )
-from napari_motionmag.movie.region import Part
+from napari_motionmag.movie.region import Region
 from napari_motionmag.widgets.common.messages import Messages, warnings_to
 from napari_motionmag.widgets.common.shown_frame import time_is_drawn
 from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
@@ -250,4 +250,4 @@ def _fits(result: Result, shown: CachedMagnification) -> bool:
 
 
 def _whole(movie):
-    return movie.data.movie if isinstance(movie.data, Part) else movie
+    return movie.data.movie if isinstance(movie.data, Region) else movie

@@ -17,7 +17,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnification.settings import MagnifySettings
-from napari_motionmag.methods.registry import METHODS
+from napari_motionmag.methods.registry import METHODS, label_of
 from napari_motionmag.widgets.common.motion_fields import (
     MotionFields,
     fill_motion,
@@ -32,13 +32,6 @@ from napari_motionmag.widgets.magnify.method_options import MethodOptions
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
-METHOD_LABELS = {
-    "learned": "Learned (neural network)",
-    "phase": "Phase (steerable pyramid)",
-    "riesz": "Phase (Riesz pyramid)",
-    "linear": "Linear (Eulerian)",
-    "lagrangian": "Lagrangian (flow and warp)",
-}
 MODELS = [
     ("Default", "default"),
     ("Difference", "difference"),
@@ -172,7 +165,7 @@ class Fields(MotionFields):
         self.method = ComboBox(
             name="method",
             label="Method",
-            choices=[(METHOD_LABELS.get(name, name), name) for name in METHODS],
+            choices=[(label_of(name), name) for name in METHODS],
             tooltip="How motion is magnified.",
         )
         self.model = ComboBox(

@@ -10,7 +10,7 @@ from napari.utils import Colormap
 
 from napari_motionmag.magnification.script import source
 from napari_motionmag.views.estimators.series import pixel_size
-from napari_motionmag.views.figures.motion_map import AMPLITUDE_COLOURS, draw_motion, phase_colours
+from napari_motionmag.views.figures.motion_map import AMPLITUDE_COLORS, draw_motion, phase_colors
 from napari_motionmag.views.motion_maps import MotionMap, motion_map
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.shown_frame import frame_shown
@@ -122,8 +122,8 @@ class MotionMapWidget(MeasuredMotion):
         one = next(iter(found.values()))
         place = {"step": one.step, "first": one.translate}
         common = {"opacity": 0.8, "blending": "translucent_no_depth", "interpolation2d": "nearest"}
-        wheel = Colormap(phase_colours(), name="phase")
-        look = {"colormap": AMPLITUDE_COLOURS, "contrast_limits": (0.0, top), **common}
+        wheel = Colormap(phase_colors(), name="phase")
+        look = {"colormap": AMPLITUDE_COLORS, "contrast_limits": (0.0, top), **common}
         self._show_map(asked, f"amplitude ({unit})", amplitudes, look, **place)
         look = {"colormap": wheel, "contrast_limits": (-180.0, 180.0), **common}
         self._show_map(asked, "phase (degrees)", phases, look, **place).visible = False

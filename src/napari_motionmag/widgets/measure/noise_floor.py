@@ -46,8 +46,8 @@ class Faded(CachedMagnification):
 
     weights: np.ndarray | None = None
 
-    def frames(self, times, other=()):
-        """Frames as those of `CachedMagnification`, mixed with the original."""
+    def draw(self, times, other=(), *, keep=False):
+        """Draw frames as those of `CachedMagnification`, mixed with the original."""
         place = dict(zip(self.movie.other_axes, other, strict=True))
         index = [
             0 if letter == "T" else place.get(letter, slice(None)) for letter in self.movie.axes
@@ -59,7 +59,7 @@ class Faded(CachedMagnification):
         weights = weights[tuple(index)]
         return [
             blend(self.movie.read(t, other), frame, weights)
-            for t, frame in zip(times, super().frames(times, other), strict=True)
+            for t, frame in zip(times, super().draw(times, other), strict=True)
         ]
 
 
@@ -274,7 +274,7 @@ class NoiseFloorWidget(MeasuredMotion):
                 said = NULL_SAID if kind == "null control" else FADED_SAID
                 self._messages.say_drawn(f"{said}. {before}")
 
-        in_background(lambda: shown.frames([t], other), done)
+        in_background(lambda: shown.draw([t], other), done)
 
     def _add(self, asked: Asked, shown: CachedMagnification, kind: str) -> None:
         magnified = asked.magnified

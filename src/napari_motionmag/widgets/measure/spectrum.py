@@ -15,13 +15,8 @@ from napari_motionmag.temporal import make_operator
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.figures.motion import draw_spectrum
 from napari_motionmag.views.figures.text import spectrum_in_words
-from napari_motionmag.views.spectrum import (
-    MotionSpectrum,
-    Peak,
-    motion_spectrum,
-    response_table,
-    suggest_band,
-)
+from napari_motionmag.views.responses import response_table
+from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectrum, suggest_band
 from napari_motionmag.views.trace import DisplacementTrace
 from napari_motionmag.widgets.common.dock import MeasuringWidget
 from napari_motionmag.widgets.common.messages import EXPECTED

@@ -18,7 +18,7 @@ from threading import Lock
 
 import torch
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.methods.classical.pyramids.half_spectrum import (
     add_part,
     frequencies,
@@ -416,7 +416,7 @@ class SteerablePyramid:
 
 
 # Filters are large and the same for all frames of a movie.
-_PYRAMIDS_MADE = ByteBoundedCache(2**31, lambda made: made.nbytes())
+_PYRAMIDS = Cache()
 
 
 def get_pyramid(
@@ -429,11 +429,10 @@ def get_pyramid(
 ) -> SteerablePyramid:
     """A `SteerablePyramid` that may have been used before, its filters made.
 
-    Arguments are those of `SteerablePyramid`. The least recently used pyramids are forgotten
-    when the filters of all of them pass 2 GiB.
+    Arguments are those of `SteerablePyramid`.
     """
     key = (tuple(shape), pyramid, height, str(torch.device(device)), dtype)
-    return _PYRAMIDS_MADE.get(
+    return _PYRAMIDS.get(
         key,
         lambda: SteerablePyramid(shape, pyramid, height=height, device=device, dtype=dtype),
     )

@@ -272,6 +272,11 @@ class DifferenceNet(nn.Module):
         self.motion = MotionNet(config)
         self.drawing = DrawingNet(config)
 
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Memory that a forward pass takes at most, for each pixel."""
+        return 110 + 5.2 * max(self.config.half, self.config.drawing[0])
+
     def encode(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
         """What the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
         return self.motion.encode(self._inputs(to_planes(frame), variation, gain))

@@ -133,6 +133,7 @@ class Oh2018Net(nn.Module):
 
     stride = 4
     halo = 80  # 79 px are within reach of the convolutions
+    bytes_per_pixel = 360.0  # memory that a forward pass takes at most, for each pixel
 
     def __init__(self, config: Oh2018Config | None = None):
         super().__init__()
