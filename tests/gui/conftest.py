@@ -3,11 +3,15 @@
 import threading
 import time
 import warnings
+from unittest.mock import patch
 
+import napari
 import numpy as np
 import pytest
+from napari._qt.qt_viewer import QtViewer
 from napari.utils.notifications import notification_manager
-from qtpy.QtWidgets import QAbstractButton
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from napari_motionmag.magnification.magnification import METHODS
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
@@ -73,6 +77,33 @@ def frames():
 def viewer(make_napari_viewer):
     """A viewer with a real window."""
     return make_napari_viewer(show=True)
+
+
+@pytest.fixture(scope="module")
+def module_viewer(qapp):
+    """A viewer for all tests of a module; its window is not shown."""
+    with (
+        patch("napari._qt.threads.status_checker.StatusChecker.start"),
+        patch("napari._qt.qt_viewer.QtViewer._get_console", lambda *_: QWidget()),
+    ):
+        viewer = napari.Viewer(show=False, show_welcome_screen=False)
+        # make_napari_viewer, in the same module, takes what it did not make for a leak
+        QtViewer._instances.discard(viewer.window._qt_viewer)
+        yield viewer
+        with patch.object(viewer.window._qt_window, "_save_current_window_settings"):
+            viewer.close()
+
+
+@pytest.fixture
+def shared_viewer(module_viewer):
+    """The viewer of the module, without layers and docks. For tests that look at no canvas."""
+    yield module_viewer
+    module_viewer.window.remove_dock_widget("all")
+    module_viewer.layers.clear()
+    module_viewer.dims.reset()
+    module_viewer.theme = "dark"
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
 
 
 @pytest.fixture
