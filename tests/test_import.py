@@ -54,3 +54,16 @@ def test_a_first_call_imports_neither_torch_nor_signal_processing():
         "print([name for name in ('torch', 'scipy.signal', 'napari') if name in sys.modules])\n"
     )
     assert loaded.strip() == "[]"
+
+
+def test_importing_changes_nothing_of_the_process():
+    """Threads of torch sleep when idle, but other programs are started as they would be."""
+    changed = _run(
+        "import os\n"
+        "before = dict(os.environ)\n"
+        "import napari_motionmag\n"
+        "from napari_motionmag.compute.load_torch import load_torch\n"
+        "load_torch()\n"
+        "print(dict(os.environ) != before)\n"
+    )
+    assert changed.strip() == "False"

@@ -6,15 +6,10 @@ The public names are imported on first use, so that ``import napari_motionmag`` 
 needs neither torch nor Qt.
 """
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-
-# PyTorch's threads sleep when they have nothing to do; read when PyTorch is loaded. Spinning, they
-# hold up each other as soon as another program wants a core: a frame took ten times as long.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # public name -> (module, attribute); attribute None means the module itself
 _PUBLIC = {

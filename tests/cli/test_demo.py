@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from napari_motionmag import samples
-from napari_motionmag.cli import demo
+from napari_motionmag.cli import demo, demo_sheet
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.movie.movie import Movie
 
@@ -84,7 +84,7 @@ def test_line_crosses_the_string_that_is_selected():
     data, about = samples.load("strings", n_frames=60)
     suggested = dict(about["suggestion"])
     magnification = plan(data, suggested.pop("factor"), **suggested)
-    line, t = demo.where_it_moves(
+    line, t = demo_sheet.where_it_moves(
         Movie(data, about["axes"], about["fps"]), magnification.operator, about["displacement"]
     )
     (top, x), (bottom, same) = line

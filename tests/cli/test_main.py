@@ -8,17 +8,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_motionmag import __version__, magnify
+from napari_motionmag import __version__, magnify, recipes
 from napari_motionmag.cli import main as cli
 from napari_motionmag.cli.progress import ProgressLine, duration
 from napari_motionmag.io import open_movie, save_movie
 from napari_motionmag.magnification import magnification
+from napari_motionmag.magnification.settings import MagnifySettings
 
 
 def noise(shape, dtype="u2"):
@@ -35,15 +37,34 @@ def film(tmp_path):
 
 @pytest.fixture
 def magnified(monkeypatch):
-    """Stand in for the methods: brighten, and remember what was asked for."""
+    """Stand in for the methods: brighten, and remember the settings."""
     calls = []
 
-    def fake(movie, factor, **options):
-        calls.append((movie, factor, options))
-        return (movie.as_dask() + factor).astype(movie.dtype)
+    def brighter(movie, settings):
+        calls.append((movie, settings))
+        return (movie.as_dask() + settings.factor).astype(movie.dtype)
 
-    monkeypatch.setattr(magnification, "magnify", fake)
+    monkeypatch.setattr(magnification, "plan", planned(brighter))
     return calls
+
+
+def planned(lazy):
+    """Return a stand-in for `plan` whose result is ``lazy(movie, settings)``."""
+
+    def plan(movie, settings):
+        recipe = {"method": "linear", "factor": settings.factor}
+        data = lazy(movie, settings)
+        return SimpleNamespace(movie=movie, recipe=recipe, dask=lambda: data)
+
+    return plan
+
+
+def refusing(error):
+    """Return a function whose code is this package's and that raises an error, as checks do."""
+    file = Path(cli.__file__).with_name("check.py")
+    names = {"error": error}
+    exec(compile("def refuse(*arguments):\n    raise error", file, "exec"), names)
+    return names["refuse"]
 
 
 def run(capsys, *argv):
@@ -114,20 +135,22 @@ def test_what_is_asked_for_is_passed_on(capsys, film, tmp_path, magnified):
     )
     code, out, _ = run(capsys, "magnify", film, target, "--factor", "-7", *options.split())
     assert (code, out) == (0, "")
-    ((movie, factor, asked),) = magnified
-    assert factor == -7
+    ((movie, settings),) = magnified
     assert (movie.fps, movie.axes, movie.intensity_range) == (100, "TYX", (3, 190))
-    assert asked == {
-        "method": "phase",
-        "mode": "temporal",
-        "reference": 0,
-        "band": (2, 9.5),
-        "filter": "butterworth",
-        "model": "oh2018",
-        "device": "cpu",
-        "precision": "float32",
-        "tile": 64,
-    }
+    assert settings == MagnifySettings(
+        -7,
+        method="phase",
+        mode="temporal",
+        band=(2, 9.5),
+        filter="butterworth",
+        model="oh2018",
+        device="cpu",
+        precision="float32",
+        tile=64,
+        axes="TYX",
+        fps=100,
+        intensity_range=(3, 190),
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,7 +162,7 @@ def test_references(capsys, film, tmp_path, magnified, text, reference):
         capsys, "magnify", film, tmp_path / "o.npy", "--factor", "2", f"--reference={text}"
     )
     assert code == 0
-    assert magnified[0][2]["reference"] == reference
+    assert magnified[0][1].reference == reference
 
 
 @pytest.mark.parametrize("extension", [".tif", ".ome.tif", ".npy", ".zarr", ".avi"])
@@ -175,16 +198,32 @@ def test_quiet_says_nothing(capsys, film, tmp_path, magnified):
     assert (code, out, err) == (0, "", [])
 
 
-def test_how_it_was_made_is_kept(capsys, film, tmp_path, magnified):
+def test_how_it_was_made_is_kept(capsys, film, tmp_path):
     target = tmp_path / "out.ome.tif"
     run(capsys, "magnify", film, target, "--factor", "5", "--reference", "1:3")
     with tifffile.TiffFile(target) as file:
         text = file.ome_metadata.split("<Description>")[1].split("</Description>")[0]
     recipe = json.loads(text.replace("&quot;", '"'))
     assert recipe["factor"] == 5
-    assert recipe["reference"] == [1, 3]
+    assert recipe["operator"]["reference"] == {"slice": [1, 3, None]}
     assert recipe["source"] == "film.tif"
     assert len(recipe["weights_sha256"]) == 64
+    # it is a recipe as those of layers: what it made can be made again
+    again = magnify(open_movie(film), **recipes.arguments(recipes.recipe_of(recipe)))
+    np.testing.assert_array_equal(again[4].compute(), open_movie(target).read(4))
+
+
+def test_a_file_is_done_again_on_a_layer(capsys, film, tmp_path):
+    from napari.layers import Image
+
+    target = tmp_path / "out.ome.tif"
+    options = ["--method", "linear", "--mode", "temporal", "--band", 5, 15, "--option", "levels=2"]
+    assert run(capsys, "magnify", film, target, "--factor", 3, "--quiet", *options)[0] == 0
+    with tifffile.TiffFile(target) as file:
+        text = file.ome_metadata.split("<Description>")[1].split("</Description>")[0]
+    layer = Image(noise((6, 32, 40)), scale=(0.02, 1, 1), units=("s", "pixel", "pixel"))
+    made = recipes.repeat(json.loads(text.replace("&quot;", '"')), on=layer)
+    np.testing.assert_array_equal(made.data.compute(), np.asarray(open_movie(target).data))
 
 
 def test_an_output_that_is_there_is_kept(capsys, film, tmp_path, magnified):
@@ -214,7 +253,7 @@ def test_the_source_is_never_overwritten(capsys, film, magnified):
     [
         ("none.tif", "o.tif", [], "none.tif: there is no such file"),
         ("film.tif", "o.gif", [], "cannot write '.gif'"),
-        ("film.gif", "o.tif", [], "unknown extension '.gif'"),
+        ("film.doc", "o.tif", [], "unknown extension '.doc'"),
         ("film.tif", "nowhere/o.tif", [], "no folder"),
         ("broken.tif", "o.tif", [], "not a readable TIFF"),
         ("stack.npy", "o.tif", [], "axes cannot be guessed"),
@@ -240,7 +279,7 @@ def test_bad_input_is_one_line(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.tif").write_text("no")
-    (tmp_path / "film.gif").write_text("no")
+    (tmp_path / "film.doc").write_text("no")
     np.save(tmp_path / "stack.npy", noise((4, 3, 8, 9)))
     np.save(tmp_path / "float.npy", noise((4, 8, 9), "f2"))
     save_movie(tmp_path / "still.tif", noise((4, 8, 9)))
@@ -262,13 +301,11 @@ def test_a_missing_extra_is_named(capsys, film, tmp_path, magnified, monkeypatch
 
 
 def failing(error):
-    def magnify(movie, factor, **options):
-        def block(x):
-            raise error
+    def lazy(movie, settings):
+        meta = np.empty((0, 0, 0), "u2")
+        return movie.as_dask().map_blocks(refusing(error), dtype=movie.dtype, meta=meta)
 
-        return movie.as_dask().map_blocks(block, dtype=movie.dtype, meta=np.empty((0, 0, 0), "u2"))
-
-    return magnify
+    return planned(lazy)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +320,7 @@ def failing(error):
 def test_failures_leave_nothing_and_say_so(
     capsys, film, tmp_path, magnified, monkeypatch, error, code, message
 ):
-    monkeypatch.setattr(magnification, "magnify", failing(error))
+    monkeypatch.setattr(magnification, "plan", failing(error))
     argv = ["magnify", film, tmp_path / "o.tif", "--factor", "2", "--quiet"]
     found, _, err = run(capsys, *argv)
     assert found == code
@@ -293,6 +330,27 @@ def test_failures_leave_nothing_and_say_so(
     found, _, err = run(capsys, *argv, "--debug")
     assert found == code
     assert any("Traceback" in line for line in err)
+
+
+def test_a_mistake_in_the_program_is_shown_with_its_traceback(
+    capsys, film, tmp_path, magnified, monkeypatch
+):
+    def mistaken(movie, settings):
+        return noise((2, 3)) + noise((4, 5))  # NumPy's ValueError: nobody's input is wrong
+
+    def of_another(movie, settings):
+        return np.stack([])  # raised by a check, but not one of ours
+
+    def wrong_call(movie, settings):
+        return open_movie()
+
+    argv = ["magnify", film, tmp_path / "o.tif", "--factor", "2", "--quiet"]
+    for lazy in (mistaken, of_another, wrong_call):
+        monkeypatch.setattr(magnification, "plan", planned(lazy))
+        code, _, err = run(capsys, *argv)
+        assert code == 1
+        assert any("Traceback" in line for line in err)
+        assert err[-1].startswith("napari-motionmag: error: ")
 
 
 def test_warnings_are_one_line(capsys, tmp_path, magnified):
@@ -310,7 +368,7 @@ def test_an_interrupted_zarr_is_resumed(capsys, film, tmp_path, magnified, monke
     target = tmp_path / "o.zarr"
     blocks = []
 
-    def magnify(movie, factor, **options):
+    def lazy(movie, settings):
         def block(x, block_id=None):
             blocks.append(block_id[0])
             if broken and block_id[0] == 4:
@@ -319,7 +377,7 @@ def test_an_interrupted_zarr_is_resumed(capsys, film, tmp_path, magnified, monke
 
         return movie.as_dask().map_blocks(block, dtype="u2", meta=np.empty((0, 0, 0), "u2"))
 
-    monkeypatch.setattr(magnification, "magnify", magnify)
+    monkeypatch.setattr(magnification, "plan", planned(lazy))
     argv = ["magnify", film, target, "--factor", "2", "--resume", "--quiet"]
     broken = True
     assert run(capsys, *argv)[0] == 130
@@ -380,10 +438,10 @@ def test_signals_remove_what_is_unfinished(film, tmp_path, name, code):
     script = (
         "import sys, time, signal, numpy as np\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from napari_motionmag.magnification import magnification\n"
+        "from napari_motionmag.magnification.magnification import Magnification\n"
         "def block(x): time.sleep(0.05); return x\n"
-        "magnification.magnify = lambda movie, factor, **options: (\n"
-        "    movie.as_dask().map_blocks(block, dtype='u2', meta=np.empty((0, 0, 0), 'u2')))\n"
+        "Magnification.dask = lambda self: (\n"
+        "    self.movie.as_dask().map_blocks(block, dtype='u2', meta=np.empty((0, 0, 0), 'u2')))\n"
         "from napari_motionmag.cli import main as cli\n"
         f"sys.exit(cli.main(['magnify', {str(film)!r}, {str(target)!r}, '--factor', '2']))\n"
     )
@@ -479,9 +537,7 @@ def test_commands_with_parsers_of_their_own(capsys, monkeypatch, command, module
     assert code == 3
     assert seen == [["--steps", "5", "out", "--help"]]
 
-    def wrong(argv):
-        raise ValueError("steps must be positive")
-
+    wrong = refusing(ValueError("steps must be positive"))
     monkeypatch.setattr(f"napari_motionmag.{module}.main", wrong)
     code, _, err = run(capsys, command, "--steps", "-5")
     assert (code, err) == (2, ["napari-motionmag: error: steps must be positive"])

@@ -54,13 +54,15 @@ def test_what_is_given_wins(capsys, film):
     found, recipe = magnified(capsys, film, *options)
     expected = magnify(open_movie(film), 0.5, method="linear", mode="temporal", band=(20, 40))
     assert np.array_equal(found, expected.compute())
-    assert (recipe["factor"], recipe["band"], recipe["filter"]) == (0.5, [20, 40], "fir")
+    operator = recipe["operator"]
+    assert (recipe["factor"], operator["low"], operator["high"]) == (0.5, 20, 40)
+    assert operator["operator"] == "fir"
 
 
 def test_another_mode_leaves_the_band_out(capsys, film):
     options = ("--preset", "drum", "--mode", "static", "--factor", "0")
     found, recipe = magnified(capsys, film, *options)
-    assert (recipe["mode"], recipe["band"]) == ("static", None)
+    assert recipe["operator"] == {"operator": "static", "reference": 0, "fps": 200}
     expected = magnify(open_movie(film), 0, method="linear")
     assert np.array_equal(found, expected.compute())
 

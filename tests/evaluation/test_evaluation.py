@@ -57,6 +57,26 @@ def test_doing_nothing_closes_none_of_the_gap(with_identity):
         assert measured == pytest.approx(delta / moved, abs=0.02)
     assert result["still"]["identity"] == 0
     assert result["colour"]["identity"] < 1e-3
+    assert result["redraw"]["identity"] == 0
+    assert result["lamp"]["identity"] == [0, 0]
+
+
+class Brightener:
+    """Takes a change of light for motion of half a pixel, and magnifies it."""
+
+    def magnify(self, frames, operator, times, factor):
+        from scipy.ndimage import shift
+
+        still, lit = frames
+        change = np.sign((lit - still).mean())
+        return np.stack([shift(still + factor * (lit - still), (0.3 * change, 0.4), order=5)])
+
+
+def test_the_lamp_tells_motion_and_light_that_are_not_there():
+    motion, light = protocols.lamp(Brightener(), 0)
+    assert motion == pytest.approx(0.5, rel=0.15)
+    mean = Pair.make(0, grey=True).at(0.0)[..., 0][12:-12, 12:-12].mean()
+    assert light == pytest.approx(255 * 0.07 * mean, rel=0.1)
 
 
 def test_gain_of_the_phase_based_method_is_near_one():

@@ -13,7 +13,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from napari_motionmag.magnification.magnification import METHODS
+from napari_motionmag.methods.registry import METHODS
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 SHAPE = (12, 20, 24)

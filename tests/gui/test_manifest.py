@@ -9,7 +9,7 @@ from npe2 import PluginManifest
 
 import napari_motionmag
 from napari_motionmag import samples
-from napari_motionmag.io.formats import VIDEO
+from napari_motionmag.io.formats import all_formats, writable
 
 PATH = Path(napari_motionmag.__file__).parent / "napari.yaml"
 
@@ -23,7 +23,7 @@ def test_every_command_is_there(manifest):
     manifest.validate_imports()
     used = {
         contribution.command
-        for kind in ("widgets", "sample_data", "readers")
+        for kind in ("widgets", "sample_data", "readers", "writers")
         for contribution in getattr(manifest.contributions, kind)
     }
     used |= {item.command for items in manifest.contributions.menus.values() for item in items}
@@ -39,7 +39,13 @@ def test_every_sample_is_offered_by_its_title(manifest):
 
 def test_every_video_is_offered_to_the_reader(manifest):
     (reader,) = manifest.contributions.readers
-    assert set(reader.filename_patterns) >= {f"*{extension}" for extension in VIDEO}
+    offered = {f"*{ending}" for entry in all_formats() for ending in entry.in_napari}
+    assert set(reader.filename_patterns) == offered
+
+
+def test_every_format_is_offered_to_save_with(manifest):
+    (writer,) = manifest.contributions.writers
+    assert set(writer.filename_extensions) == set(writable())
 
 
 @pytest.mark.parametrize("name", ["strings", "drifting_membrane", "pulsing_epithelium"])

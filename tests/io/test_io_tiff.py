@@ -429,7 +429,7 @@ def test_ome_xml_says_it_all(tmp_path):
 
 
 def test_large_files_are_bigtiff(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_motionmag.io.tiff.BIG", 1000)
+    monkeypatch.setattr("napari_motionmag.io.formats.ome_tiff.BIG", 1000)
     path, data = tmp_path / "film.tif", noise((9, 8, 9))
     save_movie(path, data)
     with tifffile.TiffFile(path) as file:

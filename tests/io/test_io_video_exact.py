@@ -2,13 +2,14 @@
 
 import threading
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from napari_motionmag.io import open_movie
-from napari_motionmag.io.video import VideoFrames
+from napari_motionmag.io.video_frames import VideoFrames
 
 av = pytest.importorskip("av")
 
@@ -95,6 +96,10 @@ KINDS = {
     "hevc.mp4": {"codec": "libx265", "x265-params": "keyint=10:bframes=3:log-level=none"},
     "mpeg2.mkv": {"codec": "mpeg2video", "bf": "2"},
     "mpeg4.avi": {"codec": "mpeg4", "bf": "2"},
+    "h264.avi": {"bf": "2"},
+    "stream.mts": {"x264-params": "open-gop=1:bframes=3:keyint=10:scenecut=0"},
+    "stream.mpg": {"codec": "mpeg2video", "bf": "2"},
+    "intra.wmv": {"codec": "wmv2"},
     "hidden_frames.webm": {
         "codec": "libvpx",
         "auto-alt-ref": "1",
@@ -130,6 +135,20 @@ def test_frames_are_those_of_a_linear_decode_in_any_order_and_thread(tmp_path, n
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_wrong_time_stamps_are_given_up(tmp_path, monkeypatch):
+    path = tmp_path / "film.mp4"
+    write(path, moving(), bf="2")
+    expected = linear(VideoFrames(path))
+    frames = VideoFrames(path)
+    order = sorted(frames._index.numbers, key=lambda stamp: frames._index.numbers[stamp] ^ 1)
+    numbers = {stamp: number for number, stamp in enumerate(order)}
+    frames._index = replace(frames._index, numbers=numbers)
+    with pytest.warns(UserWarning, match="do not come in the order of their time stamps"):
+        frames.read(20)
+    for t in (5, 38, 21):
+        np.testing.assert_array_equal(frames.read(t), expected[t])
 
 
 def test_a_palette_in_the_first_packet_holds_for_all(tmp_path):
@@ -204,6 +223,16 @@ def test_pictures_are_shown_as_they_are_meant(tmp_path, degrees, mirror):
     np.testing.assert_array_equal(VideoFrames(path).read(1), expected)
 
 
+def test_interlaced_frames_are_said(tmp_path):
+    path = tmp_path / "film.mkv"
+    write(path, moving(4), "mpeg2video", flags="+ildct+ilme")
+    with av.open(str(path)) as container:
+        if not next(container.decode(video=0)).interlaced_frame:
+            pytest.skip("this PyAV cannot write interlaced frames")
+    with pytest.warns(UserWarning, match=r"film\.mkv: is interlaced"):
+        assert len(VideoFrames(path)) == 4
+
+
 def test_wide_pixels_are_calibration(tmp_path):
     path = tmp_path / "film.mp4"
 
@@ -254,9 +283,9 @@ def test_the_rate_is_that_of_most_frames(tmp_path):
     with pytest.warns(UserWarning, match=r"30 frames per second.*10.03 s .before frame 15\)"):
         movie = open_movie(fast)
     assert movie.fps == 30
-    with pytest.warns(UserWarning, match="unevenly"):
-        times = VideoFrames(fast).times
+    times = movie.times
     np.testing.assert_allclose(np.diff(times)[[0, 13, 14, 15]], [1 / 30, 1 / 30, 301 / 30, 1 / 30])
+    np.testing.assert_allclose(movie.replace(fps=300).times, times / 10)
 
 
 @pytest.mark.parametrize(

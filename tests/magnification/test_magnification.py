@@ -208,6 +208,8 @@ def test_recipe_says_how_it_was_made():
     [
         ({"factor": float("nan")}, ValueError, "factor must be finite, got nan"),
         ({"factor": float("inf")}, ValueError, "factor must be finite"),
+        ({"factor": 1e308}, ValueError, "factor must be finite, got 1e\\+308"),
+        ({"factor": -(10**400)}, ValueError, "factor must be finite, got -1000.*000;"),
         ({"factor": "ten"}, TypeError, "factor must be a number, got 'ten'"),
         ({"factor": True}, TypeError, "factor must be a number"),
         ({"method": "magic"}, ValueError, "method must be one of .*'learned'.*got 'magic'"),
@@ -220,6 +222,9 @@ def test_recipe_says_how_it_was_made():
         ({"model": "nonsense"}, ValueError, "model must be one of"),
         ({"device": "toaster"}, ValueError, "device must be"),
         ({"intensity_range": (1, 1)}, ValueError, "intensity_range"),
+        ({"intensity_range": (0, 1e-300)}, ValueError, "intensity_range .* 1e-30 to 1e38 apart"),
+        ({"intensity_range": (0, 10**400)}, ValueError, "intensity_range .* 1e-30 to 1e38 apart"),
+        ({"intensity_range": (-1e308, 1e308)}, ValueError, "1e-30 to 1e38 apart"),
     ],
 )
 def test_bad_arguments_are_refused_at_once(arguments, error, message):

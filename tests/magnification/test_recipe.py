@@ -143,3 +143,13 @@ def test_other_weights_are_told():
     made.metadata["napari_motionmag"]["weights_sha256"] = "0" * 64
     with pytest.warns(UserWarning, match=r"model 'default' is not what it was.*000000000000"):
         repeat(made, on=layer(name="other"))
+
+
+def test_an_error_of_any_kind_says_whose_recipe_does_not_fit(monkeypatch):
+    def unreadable(*args, **kwargs):
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    made = magnify_layer(layer(), 4, method="linear")
+    monkeypatch.setattr("napari_motionmag.magnification.recipe.plan", unreadable)
+    with pytest.raises(ValueError, match=r"recipe of .* does not fit 'b': 'utf-8' codec"):
+        repeat(made, on=layer(name="b"))

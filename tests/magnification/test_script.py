@@ -238,6 +238,20 @@ def test_options_of_the_methods_are_kept():
         same(made, frames=[2])
 
 
+def test_names_in_metadata_are_never_written_as_code():
+    evil = "sigma=__import__('os').system('id'), pyramid"
+    made = magnify_layer(sample_layer(n_frames=3), 3, method="phase")
+    made.metadata["napari_motionmag"]["recipe"]["options"] = {evil: "octave"}
+    with pytest.raises(ValueError, match=r"unknown options .*'phase' has"):
+        source(magnification_of(made))
+    for name in (evil, "lambda", ""):
+        with pytest.raises(ValueError, match="cannot be the name of an argument"):
+            source(Call("builtins", "dict", **{name: 1}))
+    made.metadata["napari_motionmag"]["recipe"]["options"] = {"pyramid": '"); import os  #'}
+    compile(source(magnification_of(made)), "script", "exec")
+    assert "\nimport os" not in source(magnification_of(made))
+
+
 def test_alignment_is_kept_with_its_mask():
     mask = np.zeros((64, 64), bool)
     mask[20:44, 20:44] = True

@@ -12,13 +12,15 @@ from gratings import grating
 from motion import fourier_shift, smooth_texture
 
 from napari_motionmag import magnify
-from napari_motionmag.magnification.magnification import METHODS, plan
-from napari_motionmag.methods.base import Method, Told, tell
+from napari_motionmag.magnification.magnification import plan
+from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.lagrangian import LagrangianMagnifier
 from napari_motionmag.methods.classical.linear import LinearMagnifier
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
 from napari_motionmag.methods.classical.riesz import RieszMagnifier
+from napari_motionmag.methods.registry import METHODS
 from napari_motionmag.methods.stabilisation.stabilised import Stabilised
+from napari_motionmag.methods.warn_once import WarnOnce, warn_once
 
 KINDS = [LinearMagnifier, PhaseMagnifier, RieszMagnifier, LagrangianMagnifier, Stabilised]
 
@@ -91,11 +93,11 @@ def test_a_method_of_its_own_tells_each_call():
 
 
 def test_things_are_told_once_by_all_threads_together():
-    told, firsts, start = Told(), [], threading.Barrier(8)
+    warned, firsts, start = WarnOnce(), [], threading.Barrier(8)
 
     def ask():
         start.wait()
-        firsts.extend(kind for kind in range(200) if told.first(kind))
+        firsts.extend(kind for kind in range(200) if warned.first(kind))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -103,19 +105,47 @@ def test_things_are_told_once_by_all_threads_together():
     for thread in threads:
         thread.join()
     assert sorted(firsts) == list(range(200))
-    copy = pickle.loads(pickle.dumps(told))
+    copy = pickle.loads(pickle.dumps(warned))
     assert copy.first(3)
 
 
 def test_telling_points_at_the_caller():
     class Frames(list):
-        told = Told()
+        warned = WarnOnce()
 
     frames = Frames()
     with pytest.warns(UserWarning, match=r"^too much \(said once") as caught:
-        tell(frames, "bound", "too much", stacklevel=1)
+        warn_once(frames, "bound", "too much", stacklevel=1)
     assert caught[0].filename == __file__
     with pytest.warns(UserWarning, match="something else"):
-        tell(frames, "memory", "something else")
-    assert said(lambda: tell(frames, "bound", "too much")) == []
-    assert said(lambda: [tell([], "bound", "plain") for _ in range(3)]) == ["plain"] * 3
+        warn_once(frames, "memory", "something else")
+    assert said(lambda: warn_once(frames, "bound", "too much")) == []
+    assert said(lambda: [warn_once([], "bound", "plain") for _ in range(3)]) == ["plain"] * 3
+
+
+@pytest.mark.parametrize("method", ["learned", "linear"])
+@pytest.mark.parametrize(
+    ("times", "factor", "error"),
+    [([], 3, ValueError), ([-1], 3, ValueError), ([6], 3, ValueError), ([1], None, TypeError),
+     ([1], float("nan"), ValueError), ([1], True, TypeError)],
+)  # fmt: skip
+def test_times_and_factors_are_checked_by_every_method(method, times, factor, error):
+    planned = plan(MOVIE, 3, method=method)
+    with pytest.raises(error, match="times" if error is ValueError and factor == 3 else "factor"):
+        planned.method.magnify(MOVIE, planned.operator, times, factor)
+
+
+def test_times_in_any_order_and_more_than_once():
+    planned = plan(MOVIE, 3, method="learned")
+    drawn = planned.method.magnify(MOVIE, planned.operator, [4, 1, 4], 3)
+    once = planned.method.magnify(MOVIE, planned.operator, [1, 4], 3)
+    assert np.array_equal(drawn, once[[1, 0, 1]])
+
+
+@pytest.mark.parametrize("method", ["linear", "phase", "riesz"])
+def test_mps_is_refused_by_methods_that_cannot_run_there(method, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(ValueError, match="device 'mps' lacks the float64"):
+        plan(MOVIE, 3, method=method, device="mps")

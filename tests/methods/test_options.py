@@ -8,7 +8,6 @@ from inspect import signature
 import numpy as np
 import pytest
 
-from napari_motionmag.magnification.magnification import METHODS
 from napari_motionmag.methods.classical.lagrangian import LagrangianMagnifier
 from napari_motionmag.methods.classical.linear import LinearMagnifier
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
@@ -22,6 +21,7 @@ from napari_motionmag.methods.options import (
     method_options,
     parse_options,
 )
+from napari_motionmag.methods.registry import METHODS
 from napari_motionmag.methods.stabilisation.stabilised import Stabilised
 from napari_motionmag.methods.stabilisation.transforms import MODELS
 

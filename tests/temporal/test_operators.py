@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from napari_motionmag.temporal import (
     DifferenceOfIIR,
     Dynamic,
     Static,
+    make_operator,
 )
 
 FPS = 30.0
@@ -462,3 +464,60 @@ def test_acceleration_overshoots_as_documented(fps, ratio):
     gain = op.response(np.linspace(0, fps / 2, 4000)).real
     assert 1.4 < gain.max() < 2.6
     assert gain.min() > -0.42
+
+
+# ---- the length of a filter is bounded by the movie ----
+
+
+@pytest.mark.parametrize(
+    ("band", "fps", "filter"),
+    [
+        ((3, 6), 1e9, "fir"),
+        ((4.9999999, 5), 20, "fir"),
+        ((1, 1.0000000000000002), 1e300, "fir"),
+        ((1e-300, 1e-299), 20, "acceleration"),
+        ((3, 6), 1e9, "acceleration"),
+        ((3, 6), 1e18, "iir"),
+        ((1e-300, 1e-299), 20, "iir"),
+    ],
+)
+def test_a_filter_that_no_memory_can_hold_is_refused_with_band_and_fps(band, fps, filter):
+    with pytest.raises(ValueError, match="band") as raised:
+        make_operator("temporal", band=band, fps=fps, filter=filter).row(0, 12)
+    assert f"fps={fps:g}" in str(raised.value)
+
+
+def test_a_filter_much_longer_than_the_movie_is_refused():
+    op = FIR(0.001, 0.002, 100)  # 330001 taps
+    with pytest.raises(ValueError, match=r"band=\(0.001, 0.002\) at fps=100 .* movie of 12 frames"):
+        op.row(0, 12)
+    with pytest.raises(ValueError, match="a movie of 12 frames allows 131072"):
+        op.apply(np.zeros((12, 2)))
+    assert len(op.row(0, 100_000)[0]) > 90_000
+
+
+@pytest.mark.parametrize("op", [FIR(0.01, 0.02, 100), Acceleration(0.002, 100)], ids=ids)
+def test_a_short_movie_under_a_long_filter_takes_little_memory(op):
+    # tens of thousands of taps: shifted frames would take gigabytes
+    x = np.random.default_rng(0).normal(size=(12, 20_000))
+    tracemalloc.start()
+    out = op.apply(x)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 100e6
+    for t in (0, 5, 11):
+        indices, weights = op.row(t, 12)
+        np.testing.assert_allclose(out[t], weights @ x[indices], atol=1e-10)
+
+
+def test_a_long_filter_on_a_long_movie_is_made_at_once():
+    op, n = FIR(0.001, 0.002, 10), 20_000  # 33001 taps: weights for the ends would take 3 GB
+    tracemalloc.start()
+    rows = [op.row(t, n) for t in (0, 7, n // 2)]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 100e6
+    x = np.random.default_rng(0).normal(size=n)
+    out = op.apply(x)
+    for t, (indices, weights) in zip((0, 7, n // 2), rows, strict=True):
+        np.testing.assert_allclose(out[t], weights @ x[indices], atol=1e-10)

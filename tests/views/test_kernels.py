@@ -7,9 +7,8 @@ import torch
 from napari_motionmag import magnify, views
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.views.activations import unit_activations
-from napari_motionmag.views.figures.mosaics import mosaic
-from napari_motionmag.views.kernel_kinds import kernel_kind
-from napari_motionmag.views.kernels import encoder_kernels
+from napari_motionmag.views.figures.mosaic import mosaic
+from napari_motionmag.views.kernels import encoder_kernels, kernel_kind
 
 
 def grid(side):
@@ -78,7 +77,7 @@ def linear_oh2018(tmp_path):
 
 @pytest.fixture
 def few_places(monkeypatch):
-    monkeypatch.setattr("napari_motionmag.views.kernels._PLACES", 3)
+    monkeypatch.setattr("napari_motionmag.views.estimators.kernel_fit._PLACES", 3)
 
 
 def pictures(count=4, side=112):

@@ -155,6 +155,25 @@ def test_map_of_motion_of_a_pixel_is_refined(texture):
     assert found.frequency == pytest.approx(3, abs=0.05)
 
 
+def test_map_of_motion_at_the_edges_of_the_band(texture):
+    scene = texture(7, blur=1.6)
+    t = np.arange(40)
+    noise = np.random.default_rng(0).normal(size=(40, *scene.shape))
+    alternating = np.stack([0 * t, 0.05 * (-1.0) ** t], 1)
+    found = motion_map(
+        scene.movie(alternating) + noise, reference=slice(None), fps=20, axes="TYX", window=28
+    )
+    assert (found.frequency, found.edge) == (10, "nyquist")
+    np.testing.assert_allclose(found.amplitude, 0.05, rtol=0.15)
+    assert np.isnan(found.phase).all()
+    # an offset from the reference frame is no oscillation, however large
+    course = 0.3 * np.cos(2 * np.pi * 0.1 * t)
+    movie = scene.movie(np.stack([0 * t, course], 1)) + noise
+    found = motion_map(movie, reference=0, fps=20, axes="TYX", window=28)
+    assert (found.frequency, found.edge) == (pytest.approx(2, abs=0.02), None)
+    np.testing.assert_allclose(found.amplitude, 0.3, rtol=0.1)
+
+
 def test_phase_of_a_travelling_wave():
     frames, side, length = 96, 96, 60.0
     t, x = np.arange(frames)[:, None, None], np.arange(side)[None, None, :]

@@ -70,3 +70,11 @@ def test_without_a_rate_frequencies_are_in_cycles_per_frame(trace_of):
     trace = trace_of(8.0, fps=None)
     assert "cycles/frame" in trace_in_words(trace, 0.0)
     assert np.allclose(np.diff(trace.times), 1)
+
+
+def test_edges_of_the_band_are_named(trace_of):
+    trace = trace_of(25.0)
+    text = trace_in_words(trace, 0.0)
+    assert "half the frame rate, or faster" in text
+    assert "amplitude at least 0.1 px" in text
+    assert "phase 0" not in text

@@ -1,12 +1,12 @@
-"""What this installation is made of: versions, device and weights, for reports and records."""
+"""``napari-motionmag info``: versions, device and weights, for reports and records."""
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
-import napari_motionmag
+from napari_motionmag.compute.versions import version_of
 
 PACKAGES = (
     "napari",
@@ -28,6 +28,21 @@ PACKAGES = (
 )
 
 
+def add_command(commands, common) -> None:
+    """Add the command ``info``."""
+    parser = commands.add_parser(
+        "info", parents=[common], help="versions, device and weights of this installation"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.set_defaults(run=run)
+
+
+def run(arguments) -> None:
+    """Run the command."""
+    facts = gather()
+    print(json.dumps(facts, indent=2) if arguments.json else as_text(facts))
+
+
 def gather() -> dict:
     """Collect versions, the device that would be used, and the weights that ship.
 
@@ -41,24 +56,19 @@ def gather() -> dict:
         ``description`` and ``card``).
     """
     return {
-        "version": napari_motionmag.__version__,
+        "version": version_of(),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "device": _device(),
         "weights": _weights(),
     }
 
 
-def _version(name: str) -> str | None:
-    # from the records of the installation: importing them all would take seconds
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
 def _device() -> dict:
+    from napari_motionmag.compute.load_torch import load_torch
+
+    load_torch()
     import torch
 
     from napari_motionmag.compute.device import choose_device

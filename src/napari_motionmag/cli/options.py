@@ -1,11 +1,11 @@
-"""Options of the methods and of stabilisation on the command line."""
+"""From the options of ``magnify`` on the command line to settings."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_motionmag.methods.options import (
     OPTIONS,
@@ -15,11 +15,15 @@ from napari_motionmag.methods.options import (
     parse_texts,
 )
 
+if TYPE_CHECKING:
+    from napari_motionmag.magnification.presets import Preset
+    from napari_motionmag.magnification.settings import MagnifySettings
+
 _WIDTH = 79
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
-    """Leaves the list of options as it is, and wraps the description."""
+    """Keeps the list of options as it is, and wraps the description."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if "\n" not in text:
@@ -34,7 +38,7 @@ def add_option(group) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an option of the method's own, from the list below; may be repeated",
+        help="an option of the method, from the list below; may be repeated",
     )
 
 
@@ -44,13 +48,13 @@ def add_stabilise(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--stabilise",
         choices=STABILISE[0].choices,
-        help="align the frames first, magnify what motion is left, and put the large motion back",
+        help="align the frames first, magnify the motion left, and put the large motion back",
     )
     group.add_argument(
         "--stabilise-mask",
         type=Path,
         metavar="FILE",
-        help=".tif or .npy, (Y, X) or (T, Y, X): the part that is followed and magnified",
+        help=".tif or .npy, (Y, X) or (T, Y, X): the part to follow and magnify",
     )
     group.add_argument(
         "--stabilise-option",
@@ -61,28 +65,42 @@ def add_stabilise(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_for(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of `magnify` that these options say, none when there are none.
+def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | None]:
+    """Return the settings that the command line describes, and the preset that it names.
 
     Raises
     ------
     ValueError, TypeError
-        If an option is not known, or has a value that is not allowed.
+        If there is neither a preset nor a factor, or an option is unknown or has a value that is
+        not allowed.
     """
-    found = parse_options(arguments.method, arguments.option) if arguments.option else {}
-    told = parse_texts(STABILISE[1:], arguments.stabilise_option, "--stabilise-option", "alignment")
-    mask = arguments.stabilise_mask
-    if arguments.stabilise is None:
-        if told or mask is not None:
-            which = "--stabilise-option" if told else "--stabilise-mask"
-            raise ValueError(f"{which} needs --stabilise {'|'.join(STABILISE[0].choices)}")
-        return found
-    found["stabilise"] = {"model": arguments.stabilise, **told}
-    if mask is not None:
-        from napari_motionmag.methods.stabilisation.mask_files import read_mask
+    from napari_motionmag.magnification import presets
+    from napari_motionmag.magnification.settings import NAMES, MagnifySettings
 
-        found["mask"] = read_mask(mask)
-    return found
+    if arguments.preset is None and arguments.factor is None:
+        raise ValueError("--factor or --preset is needed")
+    given = {name: getattr(arguments, name, None) for name in NAMES}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in ("band", "intensity_range"):
+        if name in given:
+            given[name] = tuple(given[name])
+    given |= parse_options(arguments.method or "learned", arguments.option) | _alignment(arguments)
+    if arguments.preset is None:
+        return MagnifySettings.from_arguments(**given), None
+    preset = presets.get(arguments.preset)
+    return MagnifySettings.from_preset(preset, **given), preset
+
+
+def _alignment(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of `magnify` for stabilisation; nothing without it."""
+    texts, mask = arguments.stabilise_option, arguments.stabilise_mask
+    options = parse_texts(STABILISE[1:], texts, "--stabilise-option", "alignment")
+    if arguments.stabilise is not None:
+        return {"stabilise": {"model": arguments.stabilise, **options}, "mask": mask}
+    if options or mask is not None:
+        which = "--stabilise-option" if options else "--stabilise-mask"
+        raise ValueError(f"{which} needs --stabilise {'|'.join(STABILISE[0].choices)}")
+    return {}
 
 
 def listing() -> str:

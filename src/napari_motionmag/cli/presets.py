@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-
 from napari_motionmag.magnification import presets
 
-_DEFAULTS = {"mode": "static", "reference": 0, "band": None, "filter": "fir"}
-_TEMPORAL = ("band", "filter")
 
-
-def add_preset(parser) -> None:
-    """Add ``--preset`` to a parser whose motion arguments are None by default."""
+def add_option(parser) -> None:
+    """Add ``--preset`` to a parser."""
     parser.add_argument(
         "--preset",
         metavar="NAME",
-        help="settings of a kind of movie; what else is given wins ('presets' lists them)",
+        help="settings for a kind of movie; other options win ('presets' lists them)",
     )
 
 
@@ -29,7 +24,7 @@ def add_command(commands, common) -> None:
 
 
 def listing(name: str | None = None) -> str:
-    """Return all presets in a table, or what one sets and why."""
+    """Return a table of all presets, or what one sets and why."""
     if name is not None:
         preset = presets.get(name)
         return f"{preset.title} ({preset.group})\n{preset.explanation}"
@@ -44,36 +39,3 @@ def listing(name: str | None = None) -> str:
             if p.group == group
         ]
     return "\n".join(lines)
-
-
-def apply(arguments: argparse.Namespace) -> presets.Preset | None:
-    """Fill in what was not given: from the preset, and else by default.
-
-    Returns
-    -------
-    Preset or None
-        The preset when its band is used, to be checked with `check`.
-
-    Raises
-    ------
-    ValueError
-        When there is no such preset, or neither a preset nor a factor.
-    """
-    if arguments.preset is None and arguments.factor is None:
-        raise ValueError("--factor or --preset is needed")
-    chosen = None if arguments.preset is None else presets.get(arguments.preset)
-    said = {} if chosen is None else chosen.arguments
-    if arguments.mode not in (None, "temporal"):  # then there is no band
-        said = {key: value for key, value in said.items() if key not in _TEMPORAL}
-    uses_band = arguments.band is None and "band" in said
-    for key, value in {**_DEFAULTS, **said}.items():
-        if getattr(arguments, key) is None:
-            setattr(arguments, key, value)
-    return chosen if uses_band else None
-
-
-def check(preset: presets.Preset | None, movie) -> None:
-    """Raise ValueError when a movie's frame rate makes the band of a preset impossible."""
-    problem = None if preset is None else preset.problem(movie.fps)
-    if problem:
-        raise ValueError(f"{problem}: --fps")

@@ -24,12 +24,12 @@ def choose_device(device: str | torch.device | None, *, mps: bool = True) -> tor
     device : str, torch.device or None
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; None takes CUDA or MPS where present.
     mps : bool
-        Whether None may take MPS; it knows no complex numbers and no float64.
+        Whether MPS will do; it lacks float64 and complex Fourier transforms.
 
     Raises
     ------
     ValueError
-        If there is no such device here.
+        If there is no such device here, or it will not do.
     """
     if device is None or device == "auto":
         if torch.cuda.is_available():
@@ -43,6 +43,11 @@ def choose_device(device: str | torch.device | None, *, mps: bool = True) -> tor
         raise ValueError(
             f"device must be 'cpu', 'cuda', 'cuda:N' or 'mps', got {device!r}"
         ) from error
+    if chosen.type == "mps" and not mps:
+        raise ValueError(
+            "device 'mps' lacks the float64 and the complex Fourier transforms that this method "
+            f"needs; use 'cpu' or 'cuda', got {str(device)!r}"
+        )
     if chosen.type == "cuda" and torch.cuda.is_available():
         # With its number, so that "cuda" and "cuda:0" are one device under one lock.
         index = torch.cuda.current_device() if chosen.index is None else chosen.index

@@ -271,6 +271,58 @@ def still_change(method, factor: float, seed: int) -> float:
     return float(np.abs(drawn - frame).max() * 255)
 
 
+def redraw_change(method, seed: int) -> float:
+    """Mean change of a noise-free still scene at m = 1, in 1/255: what drawing it anew costs."""
+    frame = Pair.make(seed).at(0.0)
+    drawn = method.magnify([frame, frame.copy()], Static(0), [1], 1.0)[0]
+    return float(np.abs(drawn - frame).mean() * 255)
+
+
+def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[float, float]:
+    """What a lamp that changes by 1 % does to a still grey scene: motion and light, neither real.
+
+    Parameters
+    ----------
+    method : object
+        Has ``magnify(frames, operator, times, factor)``.
+    seed : int
+        Of the scene.
+    change : float
+        Of the light, as a share of it, up and down.
+    factor : float
+        m.
+
+    Returns
+    -------
+    motion : float
+        Mean displacement of windows of 48 px in px.
+    light : float
+        Mean of the frame's change of brightness beyond the lamp's, in 1/255, without sign.
+    """
+    still = Pair.make(seed, grey=True).at(0.0)[..., 0]
+    moved, brighter = [], []
+    for gain in (1 + change, 1 - change):
+        lit = (gain * still).astype(np.float32)
+        drawn = method.magnify([still, lit], Static(0), [1], factor)[0]
+        moved.append(_window_displacements(lit, drawn))
+        brighter.append(abs(float((drawn - lit)[CROP:-CROP, CROP:-CROP].mean())))
+    return float(np.mean(moved)), 255 * float(np.mean(brighter))
+
+
+def _window_displacements(before: np.ndarray, after: np.ndarray, side: int = 48) -> np.ndarray:
+    """Displacement in px of each window by least squares, whatever its gain and offset do."""
+    slopes = np.gradient(before)
+    found = []
+    for y in range(CROP, before.shape[0] - CROP - side + 1, side // 2):
+        for x in range(CROP, before.shape[1] - CROP - side + 1, side // 2):
+            window = (slice(y, y + side), slice(x, x + side))
+            terms = [-slopes[0][window], -slopes[1][window], before[window], np.ones((side, side))]
+            columns = np.stack([term.ravel() for term in terms], 1)
+            solved = np.linalg.lstsq(columns, (after - before)[window].ravel(), rcond=None)[0]
+            found.append(np.hypot(*solved[:2]))
+    return np.array(found)
+
+
 def spurious_colour(method, seed: int) -> float:
     """Largest difference between channels of a magnified scene that is grey, in 1/255."""
     pair = Pair.make(seed, grey=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.evaluation import protocols
-from napari_motionmag.magnification.magnification import METHODS
+from napari_motionmag.methods.registry import METHODS
 
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
 GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta
@@ -49,7 +49,7 @@ def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None)
         ``protocols``: by protocol, level and method: mean and standard deviation of SSIM and of
         the share of the gap closed, (SSIM - floor) / (1 - floor), floor = SSIM(input, truth);
         None where the floor is 1.
-        ``gain``, ``still``, ``colour``: by method.
+        ``gain``, ``still``, ``colour``, ``redraw``, ``lamp``: by method.
     """
     methods = {name: make_method(name, device) for name in names}
     with warnings.catch_warnings():  # that levels are beyond a method's bounds is the point
@@ -76,6 +76,14 @@ def _scores(methods: dict, seeds: int, quick: bool, only, report) -> dict:
         }
         result["colour"] = {
             k: max(protocols.spurious_colour(m, s) for s in range(seeds))
+            for k, m in methods.items()
+        }
+        result["redraw"] = {
+            k: float(np.mean([protocols.redraw_change(m, s) for s in range(seeds)]))
+            for k, m in methods.items()
+        }
+        result["lamp"] = {
+            k: np.mean([protocols.lamp(m, s) for s in range(seeds)], axis=0).tolist()
             for k, m in methods.items()
         }
     return result
@@ -157,7 +165,7 @@ def merged(before: dict, result: dict) -> dict:
             {**row, **{key: {**old[key], **row[key]} for key in ("ssim", "closed")}}
             for old, row in zip(before["protocols"][name], rows, strict=True)
         ]
-    for key in ("gain", "still", "colour"):
+    for key in ("gain", "still", "colour", "redraw", "lamp"):
         if key in result:
             out[key] = {**before.get(key, {}), **result[key]}
     return out
@@ -175,6 +183,12 @@ def table(result: dict) -> str:
         lines.append(
             f"still x1000   {name}  {result['still'][name]:.2f}/255   spurious colour "
             f"{result['colour'][name]:.2f}/255"
+        )
+    for name in result.get("lamp", ()):
+        motion, light = result["lamp"][name]
+        lines.append(
+            f"lamp 1 % x8    {name}  motion {motion:.3f} px, light {light:.2f}/255   "
+            f"still scene redrawn {result['redraw'][name]:.2f}/255"
         )
     return "\n".join(lines)
 

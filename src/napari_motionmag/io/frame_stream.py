@@ -1,4 +1,4 @@
-"""The frames of a movie one after another, a few in memory at a time."""
+"""Iterate over the frames of a movie with a few in memory at a time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ Progress = Callable[[int, int], object]
 
 
 def positions(movie: Movie, order: str) -> list[tuple[int, ...]]:
-    """List the indices of all frames, the last letter of `order` running fastest."""
+    """List the indices of all frames; the last letter of `order` runs fastest."""
     sizes = (movie.shape[movie.axes.index(letter)] for letter in order)
     return list(itertools.product(*(range(size) for size in sizes)))
 
 
 def batch_size(movie: Movie, client=None) -> int:
-    """Return how many frames to compute at once, as far as memory for the results allows.
+    """Return how many frames to compute at once, bounded by `BATCH_BYTES` of results.
 
-    One for each core here; for a cluster two for each task it runs at once, so that few wait for
-    the slowest of a batch.
+    One per core here; on a cluster two per task slot, so that few wait for the slowest.
     """
     frame = int(np.prod(movie.frame_shape)) * movie.dtype.itemsize
     most = min(os.cpu_count() or 1, 8) if client is None else 2 * slots(client)
@@ -34,14 +33,14 @@ def batch_size(movie: Movie, client=None) -> int:
 
 
 class FrameStream:
-    """Frames of a movie in the order in which a file wants them.
+    """The frames of a movie in the order in which a file stores them.
 
     Parameters
     ----------
     movie : Movie
         Movie to write.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each frame; what it raises ends the writing.
+        Called as ``progress(done, total)`` after each frame; an exception stops writing.
     client : distributed.Client, optional
         Its cluster computes the frames.
     """
@@ -79,17 +78,17 @@ class FrameStream:
             batch = wanted[first : first + size]
             for index, frame in zip(batch, self._computed(order, batch), strict=True):
                 yield index, frame
-                # the frame is written when the next one is asked for
+                # the caller has written the frame by now
                 done += 1
                 self.report(done)
 
     def report(self, done: int) -> None:
-        """Say how many frames are written."""
+        """Report how many frames are written."""
         if self.progress is not None:
             self.progress(done, self.total)
 
     def _computed(self, order: str, batch: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-        """Compute several frames together, so that they share what they both need."""
+        """Compute several frames together, so that shared work is done once."""
         lazy = []
         for index in batch:
             where = dict(zip(order, index, strict=True))

@@ -1,4 +1,4 @@
-"""A record of what is written already, so that a killed run can be continued."""
+"""A record of written frames, from which an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 
 class Journal:
-    """Which frames of an unfinished output are whole.
+    """The frames of an unfinished output that are complete.
 
-    A file of lines beside the output: the first says what is being written, each further one
-    names a frame. A frame is named after it was written, so that whatever moment the process is
-    killed at, the frames named are whole; the rest are written anew.
+    A text file beside the output: the first line holds the settings, each further line the index
+    of a frame. A line follows when its frame is written, so that the listed frames are complete
+    whenever the process is killed; the others are written again.
 
     Parameters
     ----------
     path : Path
         File of the journal.
     source : mapping, optional
-        What tells the source of the movie from what it would be after a change.
+        Identifies the state of the source, as `fingerprint` does.
     """
 
     def __init__(self, path: Path, source: Mapping | None = None):
@@ -29,17 +29,17 @@ class Journal:
         self._file = None
 
     def read(self, settings: Mapping) -> set[tuple[int, ...]] | None:
-        """Return the frames that are whole, or None when there is no journal.
+        """Return the indices of complete frames, or None when there is no journal.
 
         Parameters
         ----------
         settings : mapping
-            What JSON can hold; all that decides what the output is, but the source.
+            JSON values that determine the output, apart from the source.
 
         Raises
         ------
         ValueError
-            When the journal is of other settings or another source.
+            When the journal is damaged, or of other settings or another source.
         """
         try:
             first, *lines = self.path.read_text().split("\n")
@@ -47,29 +47,37 @@ class Journal:
             return None
         if not lines:  # the first line is torn
             return None
-        begun = json.loads(first)
+        try:
+            begun = json.loads(first)
+            before, source = begun["settings"], begun["source"]
+            # the last line is torn when the process was killed while writing it, else empty
+            written = {tuple(map(int, line.split())) for line in lines[:-1]}
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{self.path}: is damaged ({type(error).__name__}: {error}); remove it and "
+                f"{self._output}, or write without resuming"
+            ) from error
         settings = _plain(settings)
-        if begun["settings"] != settings:
+        if before != settings:
             raise ValueError(
                 f"the unfinished {self._output} was begun with other settings "
                 f"({_difference(begun['settings'], settings)}); remove it and its .journal, or "
                 "write without resuming"
             )
-        if begun["source"] != self.source:
+        if source != self.source:
             raise ValueError(
                 f"the source changed since the unfinished {self._output} was begun "
                 f"({_difference(begun['source'], self.source)}); remove it and its .journal, or "
                 "write without resuming"
             )
-        # the last line is torn when the process was killed while writing it, else empty
-        return {tuple(map(int, line.split())) for line in lines[:-1]}
+        return written
 
     @property
     def _output(self) -> Path:
         return self.path.with_suffix("")
 
     def begin(self, settings: Mapping) -> None:
-        """Start anew."""
+        """Start a new journal."""
         beside = self.path.with_name(self.path.name + ".new")
         content = {"settings": settings, "source": self.source}
         beside.write_text(json.dumps(content) + "\n")
@@ -87,7 +95,7 @@ class Journal:
         self._file.close()
 
     def add(self, frame: Sequence[int]) -> None:
-        """Note that a frame is written."""
+        """Record that a frame is written."""
         self._file.write(" ".join(map(str, frame)) + "\n")
         self._file.flush()
 
@@ -97,12 +105,12 @@ class Journal:
 
 
 def _plain(content):
-    """Return what JSON makes of it: tuples become lists."""
+    """Return the content as JSON reads it back (tuples as lists)."""
     return json.loads(json.dumps(content))
 
 
 def _difference(before, now) -> str:
-    """Say what differs between two pieces of JSON."""
+    """Describe the first difference between two JSON values."""
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return f"{json.dumps(before)}, now {json.dumps(now)}"
     for key in sorted(before.keys() | now.keys()):
@@ -113,7 +121,7 @@ def _difference(before, now) -> str:
 
 
 def fingerprint(path: Path) -> dict:
-    """Return what tells a file or folder from itself after a change, without reading it.
+    """Return the size and time of a file or folder, which change with its content.
 
     Parameters
     ----------

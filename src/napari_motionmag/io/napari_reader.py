@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.formats import VIDEO, format_of
+from napari_motionmag.io.formats import all_formats
 from napari_motionmag.io.reader import open_movie
 from napari_motionmag.movie.movie import Movie
-
-OME = (".ome.tif", ".ome.tiff", ".zarr")
 
 
 def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:
@@ -32,15 +31,21 @@ def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:
     if not isinstance(path, str | os.PathLike):
         return None
     name = Path(path).name.lower()
-    if name.endswith(VIDEO):
-        return read_layers
-    if not name.endswith(OME):
+    if not any(name.endswith(entry.in_napari) for entry in all_formats() if entry.in_napari):
         return None
+    if _is_video(name):  # nobody else reads them: an error is better than none
+        return read_layers
     try:
-        open_movie(path)
-    except (ValueError, OSError, ImportError):
+        with warnings.catch_warnings():  # reading repeats them
+            warnings.simplefilter("ignore")
+            open_movie(path)
+    except (ValueError, OSError, ImportError, MemoryError):
         return None
     return read_layers
+
+
+def _is_video(name: str) -> bool:
+    return any(entry.name == "video" and name.endswith(entry.extensions) for entry in all_formats())
 
 
 def read_layers(path: str | os.PathLike) -> list[tuple]:
@@ -51,16 +56,16 @@ def read_layers(path: str | os.PathLike) -> list[tuple]:
         "rgb": movie.is_rgb,
         "axis_labels": tuple(movie.axes.replace("S", "").lower()),
         "metadata": {"fps": movie.fps, "path": str(path)},
-        # said, lest napari reads many frames to find them
-        "contrast_limits": _contrast_limits(movie, format_of(path)),
+        # given, so that napari does not read many frames to find them
+        "contrast_limits": _contrast_limits(movie, _is_video(Path(path).name.lower())),
     }
     if movie.scale is not None:
         arguments |= {"scale": movie.scale, "units": movie.units}
     return [(movie.as_dask(), arguments, "image")]
 
 
-def _contrast_limits(movie: Movie, kind: str) -> tuple[float, float]:
-    if kind == "video":  # seeking is slow, and what cameras write fills the range
+def _contrast_limits(movie: Movie, is_video: bool) -> tuple[float, float]:
+    if is_video:  # seeking is slow, and what cameras write fills the range
         return 0, int(np.iinfo(movie.dtype).max)
     low, high = movie.intensity_range
     if movie.dtype.kind in "iu":

@@ -1,13 +1,12 @@
-"""Opening a movie file by its extension, without reading its pixels."""
+"""Open a movie file by its extension, without reading its pixels."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from napari_motionmag.io.formats import Found, format_of
-from napari_motionmag.io.npy import read_npy
-from napari_motionmag.movie.axes import EXAMPLES, guess_axes, positive
+from napari_motionmag.io.formats import FileMovie, Format, format_of
+from napari_motionmag.movie.axes import guess_axes, positive
 from napari_motionmag.movie.movie import Movie
 
 
@@ -20,14 +19,18 @@ def open_movie(
 ) -> Movie:
     """Open a movie file.
 
+    Wrong metadata and frames that are missing at the end are left out, with a warning that names
+    the file.
+
     Parameters
     ----------
     path : path
         TIFF (plain, ImageJ, OME; .tif, .tiff), NumPy (.npy), zarr arrays and OME-Zarr images
-        (.zarr, needs the extra ``zarr``) or video (.mp4, .m4v, .mov, .avi, .mkv, .webm, needs
-        the extra ``video``).
+        (.zarr, needs the extra ``zarr``), video (.mp4, .mov, .avi, .mkv, .webm, .gif and others,
+        needs the extra ``video``), or numbered pictures: their folder, or a pattern such as
+        ``"run1/frame_*.png"``.
     axes : str, optional
-        Letter of each axis as in `Movie`, for files that do not tell, or tell wrongly (stacks
+        One letter per axis as in `Movie`, for files that do not say, or say it wrongly (stacks
         whose time axis is called Z).
     fps : float, optional
         Frames per second, instead of what the file says. Videos of high-speed cameras usually
@@ -38,7 +41,7 @@ def open_movie(
     Returns
     -------
     Movie
-        With the calibration that the file has. Frames are read when they are asked for.
+        With the calibration that the file has. Frames are read when they are used.
 
     Raises
     ------
@@ -48,14 +51,22 @@ def open_movie(
         When the file cannot be read, or does not tell its axes.
     ImportError
         When the package that reads the format is not installed; names the extra that brings it.
+
+    Examples
+    --------
+    >>> from napari_motionmag.io import open_movie
+    >>> movie = open_movie("cells.mp4", fps=1000)  # doctest: +SKIP
+    >>> movie.read(12).shape  # doctest: +SKIP
+    (420, 640, 3)
     """
     path = Path(path)
-    kind = format_of(path)
-    if not path.exists():
+    format_ = format_of(path)
+    is_there = path.exists()
+    if not is_there and not format_.recognizes(path):
         raise FileNotFoundError(f"{path}: there is no such file")
-    if not (path.is_file() or path.is_dir()):
+    if is_there and not (path.is_file() or path.is_dir()):
         raise ValueError(f"{path}: is neither a file nor a folder; it cannot be read as a movie")
-    found = _read(kind, path.absolute())  # workers of a cluster may run in another folder
+    found = _read(format_, path.absolute())  # workers of a cluster may run in another folder
     axes = axes or found.axes
     if axes is None:
         if found.hint:
@@ -79,36 +90,6 @@ def open_movie(
         raise ValueError(f"{path}: {error}") from error
 
 
-def axes_of(names: str, path: Path, shape: tuple[int, ...]) -> tuple[str | None, str]:
-    """Make letters of what a file calls its axes.
-
-    Parameters
-    ----------
-    names : str
-        One capital for each axis; letters other than T, Z, C, Y, X and S are unknown.
-    path : Path
-        The file, for the message.
-    shape : tuple of int
-        Shape of the data.
-
-    Returns
-    -------
-    axes : str or None
-        None when there is no telling.
-    hint : str
-        In that case, what to say.
-    """
-    unknown = [name for name in names if name not in "TZCYXS"]
-    if "T" not in names and len(unknown) == 1:
-        return names.replace(unknown[0], "T"), ""
-    if "T" in names and not unknown:
-        return names, ""
-    called = f"the file calls its axes {names!r}, shape {shape}"
-    where = "which is time" if unknown else "none of which is time"
-    said = f"{called}, {where}; pass axes, for example {EXAMPLES}"
-    return None, said
-
-
 def _name(path: Path) -> str:
     name = path.name
     for ending in (path.suffix, ".ome"):
@@ -116,33 +97,15 @@ def _name(path: Path) -> str:
     return name or path.name
 
 
-def _read(kind: str, path: Path) -> Found:
+def _read(format_: Format, path: Path) -> FileMovie:
     try:
-        return _read_format(kind, path)
+        return format_.read(path)
     except (OSError, ImportError, MemoryError, Warning):
         raise
     except Exception as error:  # readers raise whatever damaged bytes lead them to
-        text = str(error)
+        text = " ".join(str(error).split())
         if isinstance(error, ValueError) and text.startswith(str(path)):
             raise
-        text = " ".join(text.split()) or "no further word"
         raise ValueError(
-            f"{path}: not a readable {kind} file: {type(error).__name__}: {text}"
+            f"{path}: not a readable {format_.name} file: {type(error).__name__}: {text}"
         ) from error
-
-
-def _read_format(kind: str, path: Path) -> Found:
-    # formats bring packages of their own: import the one that is needed
-    if kind == "npy":
-        return read_npy(path)
-    if kind == "tiff":
-        from napari_motionmag.io.tiff import read_tiff
-
-        return read_tiff(path)
-    if kind == "zarr":
-        from napari_motionmag.io.ome_zarr import read_zarr
-
-        return read_zarr(path)
-    from napari_motionmag.io.video import read_video
-
-    return read_video(path)

@@ -6,11 +6,14 @@ Packets are read, frames are not decoded.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
+from napari_motionmag.compute.optional import optional
+
+COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
 SAME = 0.1  # intervals between frames that differ by less, relatively, are the same interval
 # tags in which phones and high-speed cameras say how many frames per second they took
 CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "capture_fps")
@@ -52,13 +55,22 @@ class VideoIndex:
     aspect: float
     comment: str
 
+    def counted(self) -> VideoIndex:
+        """Return the same index for frames that have to be counted."""
+        return replace(self, numbers={}, stamps=(), starts=())
+
     @property
     def stamped(self) -> bool:
         """Whether frames are known by their time stamps; without, they have to be counted."""
         return bool(self.numbers)
 
 
-def read_index(path, container, comment_prefix: str) -> VideoIndex:
+def import_av():
+    """Return the module ``av``, or raise ImportError that names the extra."""
+    return optional("av", "video", "video files")
+
+
+def read_index(path, container) -> VideoIndex:
     """Read the packets of a video.
 
     Parameters
@@ -67,8 +79,6 @@ def read_index(path, container, comment_prefix: str) -> VideoIndex:
         The file, for messages.
     container : av.container.InputContainer
         The file, opened.
-    comment_prefix : str
-        What the comment of videos written here begins with; these know their rate.
 
     Raises
     ------
@@ -99,6 +109,8 @@ def read_index(path, container, comment_prefix: str) -> VideoIndex:
     _warn_if_short(path, container, stream, found, hidden[stream.index], damage)
     stamps = [stamp for stamp, _ in found]
     stamped = None not in stamps and len(set(stamps)) == len(stamps)
+    if container.format.name == "avi" and getattr(stream.codec_context, "has_b_frames", 0):
+        stamped = False  # AVI has no time stamps; those made up for reordered frames are wrong
     numbers = {stamp: number for number, stamp in enumerate(sorted(stamps))} if stamped else {}
     starts = sorted(numbers[stamp] for stamp, is_key in found if is_key) if stamped else []
     comment = container.metadata.get("comment", "")
@@ -108,7 +120,7 @@ def read_index(path, container, comment_prefix: str) -> VideoIndex:
         ticks = np.array(sorted(stamps), np.float64)
         times = (ticks - ticks[0]) * float(stream.time_base)
         fps = _rate(path, times, float(stream.time_base), stream.average_rate)
-    if not comment.startswith(comment_prefix):
+    if not comment.startswith(COMMENT):  # which knows its rate
         capture = _capture_rate(container, stream)
         if capture is not None and fps is not None and abs(capture / fps - 1) > 0.01:
             warnings.warn(

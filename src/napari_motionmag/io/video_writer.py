@@ -1,4 +1,4 @@
-"""Videos to look at and to show: H.264 (.mp4, .mov), and lossless PNG frames (.avi)."""
+"""Write videos for viewing (H.264: .mp4, .mov) and lossless ones of PNG frames (.avi)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
-from napari_motionmag.io.video import COMMENT, import_av
+from napari_motionmag.io.video_index import COMMENT, import_av
 from napari_motionmag.movie.axes import checked_range, positive
 from napari_motionmag.movie.movie import Movie
 
@@ -18,9 +19,10 @@ FASTEST = 120.0  # frames per second; players drop frames beyond
 SLOW = 30.0  # what faster movies are shown at
 
 
-def check_video(movie: Movie | None, playback_fps: float | None) -> None:
-    """Raise an error when a movie cannot be a video, or av is not there."""
+def check_video(movie: Movie | None, options: WriteOptions) -> None:
+    """Raise an error when a movie cannot be a video, or av is not installed."""
     import_av()
+    playback_fps = options.playback_fps
     if playback_fps is not None:
         positive("playback_fps", playback_fps)
     if movie is None:
@@ -31,16 +33,10 @@ def check_video(movie: Movie | None, playback_fps: float | None) -> None:
             f"{', '.join(movie.other_axes)}, or write .tif or .zarr"
         )
     if movie.fps is None and playback_fps is None:
-        raise ValueError("fps is needed to write a video: say it, or playback_fps")
+        raise ValueError("fps is needed to write a video: pass it, or playback_fps")
 
 
-def write_video(
-    path: Path,
-    stream: FrameStream,
-    extension: str,
-    playback_fps: float | None = None,
-    intensity_range: tuple[float, float] | None = None,
-) -> None:
+def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     """Write a video file.
 
     Parameters
@@ -49,19 +45,18 @@ def write_video(
         File to make.
     stream : FrameStream
         Movie to write, of axes T, Y, X and perhaps S.
-    extension : str
-        ``".mp4"`` or ``".mov"`` for H.264, which loses a little and has 8 bits; ``".avi"`` for
-        PNG frames, which keep 8- and 16-bit integers as they are and open in ImageJ.
-    playback_fps : float, optional
-        How fast the video is to be shown. When None, as fast as the movie was taken, or at 30
-        frames per second when that is faster than players can. The true rate is kept in the
-        comment and read back from there.
-    intensity_range : (float, float), optional
-        Intensities shown as black and white where 8 bits cannot hold them.
+    options : WriteOptions
+        By ``extension``, ``".mp4"`` and ``".mov"`` are H.264, which loses a little and has 8
+        bits; ``".avi"`` has PNG frames, which keep 8- and 16-bit integers as they are and open in
+        ImageJ. ``playback_fps`` is how fast the video is to be shown: when None, as fast as the
+        movie was taken, or at 30 frames per second when that is faster than players can; the true
+        rate is kept in the comment and read back from there. ``intensity_range`` are the
+        intensities shown as black and white where 8 bits cannot hold them.
     """
+    extension, intensity_range = options.extension, options.intensity_range
     av = import_av()
     movie = stream.movie
-    rate = _rate(movie, playback_fps)
+    rate = _rate(movie, options.playback_fps)
     shown = _Shown(movie, intensity_range, lossless=extension == ".avi")
     if extension == ".avi":
         container_format, codec, pixel_format = "avi", "png", shown.format
@@ -85,16 +80,16 @@ def write_video(
         track.height, track.width = height + padded[0], width + padded[1]
         track.pix_fmt = pixel_format
         if pixel_format == "yuv420p":
-            # say which matrix was used, or players guess by the size of the frame
+            # name the matrix, or players guess it by the size of the frame
             context = track.codec_context
             context.color_range, context.colorspace = 1, 1
             context.color_primaries, context.color_trc = 1, 1
         for number, (_, frame) in enumerate(stream.frames("T")):
             pixels = np.ascontiguousarray(_padded(shown(frame), padded))
             if pixel_format == "yuv420p":
-                # from grey itself the conversion would truncate
-                colours = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
-                picture = av.VideoFrame.from_ndarray(colours, "rgb24").reformat(
+                # converting directly from grey would truncate
+                colors = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
+                picture = av.VideoFrame.from_ndarray(colors, "rgb24").reformat(
                     format=pixel_format, dst_colorspace="ITU709", dst_color_range="MPEG"
                 )
             else:
@@ -106,7 +101,7 @@ def write_video(
 
 
 class _Shown:
-    """Turns frames into the pixels that a video can hold."""
+    """Converts frames to pixels that a video can hold."""
 
     def __init__(self, movie: Movie, intensity_range, lossless: bool):
         deep = lossless and movie.dtype == np.uint16

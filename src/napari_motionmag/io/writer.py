@@ -1,16 +1,17 @@
-"""Saving a movie by the extension of the file, a few frames in memory at a time."""
+"""Save a movie in the format of the file's extension, with a few frames in memory at a time."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
-from napari_motionmag.io.atomic import appearing_whole, check_target
-from napari_motionmag.io.formats import WRITABLE, format_of, is_zarr_store
+from napari_motionmag.compute.atomic import check_target, locked, written_whole
+from napari_motionmag.io.formats import Format, WriteOptions, all_formats, format_of, writable
 from napari_motionmag.io.frame_stream import FrameStream, Progress
 from napari_motionmag.io.journal import Journal
-from napari_motionmag.io.npy import write_npy
+from napari_motionmag.movie.lazy import paths_behind
 from napari_motionmag.movie.movie import Movie
 
 
@@ -35,7 +36,7 @@ def save_movie(
     """Write a movie; the file appears when it is whole.
 
     It is written under a hidden name in the same folder and renamed in the end. When anything
-    fails, an interrupt or an exception of `progress` among it, the hidden file is removed and
+    fails, an interrupt or an exception of `progress` included, the hidden file is removed and
     an output that was there is untouched.
 
     Parameters
@@ -47,7 +48,7 @@ def save_movie(
     data : array, napari Image layer or Movie
         Lazy arrays are computed a few frames at a time, in the order in which they are written.
     axes, fps, scale, units, name
-        As in `Movie`, where `data` does not tell.
+        As in `Movie`, where `data` does not say.
     intensity_range : (float, float), optional
         Video only: the intensities shown as black and white. Integers that fit are written as
         they are when None.
@@ -62,8 +63,8 @@ def save_movie(
         from there when called again with the same movie, `recipe` and `source`. An output that
         is whole, of a movie of the same shape and the same `recipe`, is left as it is.
     source : mapping, optional
-        What tells whether the source of the movie changed between the calls, of what JSON can
-        hold; `journal.fingerprint` makes it for a file. Not kept in the output.
+        What identifies the state of the source of the movie, of what JSON can hold;
+        `journal.fingerprint` makes it for a file. Not kept in the output.
     client : distributed.Client, optional
         Its cluster computes the frames. For zarr its workers write them, too, and need the
         same file system.
@@ -80,42 +81,52 @@ def save_movie(
     FileExistsError
         When there is an output and `overwrite` is False, but for what `resume` allows.
     OSError
-        When the file cannot be written.
+        When the file cannot be written; also when another process writes to the same output with
+        `resume`.
     ValueError
-        When the format cannot hold the movie, or an argument is out of range.
+        When the format cannot hold the movie, an argument is out of range, or the output would
+        replace a file that the movie is read from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag.io import save_movie
+    >>> save_movie("film.ome.tif", np.zeros((9, 32, 32), "u2"), fps=25)  # doctest: +SKIP
     """
     path = Path(path)
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
-    kind = check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
-    if resume and not overwrite and is_zarr_store(path):
-        from napari_motionmag.io.zarr_writer import holds
-
-        if holds(path, movie, recipe):
+    check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
+    format_ = format_of(path)
+    if resume and not overwrite and format_.recognizes(path):
+        if format_.holds(path, movie, recipe):
             return path
         raise FileExistsError(
             f"{path} is whole already, made with other settings or of another movie; choose "
             "another name, or replace it with overwrite=True (--overwrite)"
         )
     stream = FrameStream(movie, progress, client)
-    with appearing_whole(path, overwrite, directory=kind == "zarr", kept=resume) as partial:
+    lock = path.with_name(f".{path.name}.lock")
+    busy = f"{path}: another process is writing it; wait for it, or choose another name"
+    with (
+        locked(lock, busy) if resume else nullcontext(),
+        written_whole(path, overwrite, _replaceable(format_), resumable=resume) as partial,
+    ):
         journal = Journal(partial.with_name(f"{partial.name}.journal"), source)
-        if kind == "npy":
-            write_npy(partial, stream)
-        elif kind == "tiff":
-            from napari_motionmag.io.tiff import write_tiff
-
-            write_tiff(partial, stream, recipe)
-        elif kind == "zarr":
-            from napari_motionmag.io.zarr_writer import write_zarr
-
-            write_zarr(partial, stream, recipe, journal if resume else None)
-        else:
-            from napari_motionmag.io.video_writer import write_video
-
-            write_video(partial, stream, path.suffix.lower(), playback_fps, intensity_range)
+        options = WriteOptions(
+            extension=path.suffix.lower(),
+            recipe=recipe,
+            playback_fps=playback_fps,
+            intensity_range=intensity_range,
+            journal=journal if resume else None,
+        )
+        format_.write(partial, stream, options)
     if resume:
         journal.remove()
     return path
+
+
+def _replaceable(format_: Format):
+    return format_.recognizes if format_.is_folder else None
 
 
 def check_output(
@@ -125,6 +136,7 @@ def check_output(
     overwrite: bool = False,
     resume: bool = False,
     playback_fps: float | None = None,
+    source: str | os.PathLike | None = None,
 ) -> str:
     """Check whether a movie can be written, before anything is computed.
 
@@ -134,6 +146,8 @@ def check_output(
         As for `save_movie`.
     movie : Movie, optional
         Movie to write; without, only the path is checked.
+    source : path, optional
+        File that the movie is read from; the output must not replace it, nor lie in it.
 
     Returns
     -------
@@ -146,24 +160,26 @@ def check_output(
         As `save_movie`.
     """
     path = Path(path)
-    extension = path.suffix.lower()
-    if extension not in WRITABLE:
-        raise ValueError(f"{path}: cannot write {extension!r}; can be {', '.join(WRITABLE)}")
-    kind = format_of(path)
-    if resume and kind != "zarr":
-        raise ValueError(f"{path}: resume is for .zarr only")
-    if not (resume and is_zarr_store(path)):  # what it holds is seen when the recipe is known
-        check_target(path, overwrite, directory=kind == "zarr")
-    if kind == "zarr":
-        from napari_motionmag.io.zarr_writer import check_zarr
+    if not path.name.lower().endswith(writable()):
+        endings = ", ".join(writable())
+        raise ValueError(f"{path}: cannot write {path.suffix.lower()!r}; can be {endings}")
+    format_ = format_of(path)
+    if resume and format_.holds is None:
+        able = ", ".join(entry.writes[-1] for entry in all_formats() if entry.holds)
+        raise ValueError(f"{path}: resume is for {able} only")
+    sources = [] if movie is None else paths_behind(movie.data)
+    for other in [*sources, *([] if source is None else [source])]:
+        _refuse_overlap(path, Path(other))
+    if not (resume and format_.recognizes(path)):  # its content is compared with the recipe later
+        check_target(path, overwrite, _replaceable(format_))
+    format_.check(movie, WriteOptions(path.suffix.lower(), playback_fps=playback_fps))
+    return format_.name
 
-        check_zarr(movie)
-    elif kind == "tiff" and movie is not None:
-        from napari_motionmag.io.tiff import check_tiff
 
-        check_tiff(movie)
-    elif kind == "video":
-        from napari_motionmag.io.video_writer import check_video
-
-        check_video(movie, playback_fps)
-    return kind
+def _refuse_overlap(output: Path, source: Path) -> None:
+    ours, theirs = output.resolve(), source.resolve()
+    if ours == theirs or ours in theirs.parents or theirs in ours.parents:
+        raise ValueError(
+            f"{output}: the movie is read from {source}, which would be replaced or changed; "
+            "choose another name"
+        )

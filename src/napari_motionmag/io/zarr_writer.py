@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5 written frame by frame, by this process or by the workers of a cluster."""
+"""Write OME-Zarr 0.5 frame by frame, in this process or by the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -12,17 +12,29 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.optional import optional
+from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
-from napari_motionmag.io.journal import Journal
-from napari_motionmag.io.ome_zarr import KEY, import_zarr
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import long_name
 
+KEY = "napari_motionmag"  # of what we keep in the attributes of an image
+_ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
 
-def check_zarr(movie: Movie | None) -> None:
-    """Raise an error when a movie cannot be OME-Zarr, or zarr is not there."""
+def import_zarr():
+    """Return the module ``zarr``, or raise ImportError that names the extra."""
+    return optional("zarr", "zarr", "zarr files")
+
+
+def is_zarr_store(path: Path) -> bool:
+    """Whether `path` is a folder with a zarr array or group in it."""
+    return any((path / name).is_file() for name in _ZARR_FILES)
+
+
+def check_zarr(movie: Movie | None, options: WriteOptions) -> None:
+    """Raise an error when a movie cannot be OME-Zarr, or zarr is not installed."""
     import_zarr()
     if movie is not None and movie.is_rgb and "C" in movie.axes:
         raise ValueError(
@@ -31,31 +43,27 @@ def check_zarr(movie: Movie | None) -> None:
         )
 
 
-def write_zarr(
-    path: Path,
-    stream: FrameStream,
-    recipe: Mapping | None = None,
-    journal: Journal | None = None,
-) -> None:
+def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     """Write an OME-Zarr 0.5 image, one frame a chunk.
 
     Parameters
     ----------
     path : Path
-        Directory to make; with `journal`, one that an interrupted writing left is continued.
+        Folder to make; with a journal, one that an interrupted writing left is continued.
     stream : FrameStream
         Movie to write. The axes are put in the order T, C, Z, Y, X that OME-Zarr asks for. When
         it has a client, the workers of its cluster compute and write; they must see `path`.
-    recipe : mapping, optional
-        How the movie was made; kept with it. Must be the same to resume.
-    journal : Journal, optional
-        Record of what is written, to go on from.
+    options : WriteOptions
+        Its recipe is kept with the image, and must be the same to resume.
 
     Raises
     ------
     ValueError
         When the journal is of another movie or other settings.
+    OSError
+        When the folder goes away while it is written.
     """
+    recipe, journal = options.recipe, options.journal
     movie = stream.movie
     axes, shape = _as_stored(movie)
     order = "".join(letter for letter in "TCZ" if letter in movie.axes)
@@ -85,11 +93,11 @@ def write_zarr(
         for index in write(path, stream, axes, order, done):
             if journal is not None:
                 journal.add(index)
-    _sweep(path)
+    _sweep(path, stream.total)
 
 
 def holds(path: Path, movie: Movie, recipe: Mapping | None = None) -> bool:
-    """Whether an OME-Zarr image is what `write_zarr` would make of a movie, by all but its pixels.
+    """Whether an image has the shape, type and metadata that `write_zarr` would give a movie.
 
     Parameters
     ----------
@@ -109,7 +117,7 @@ def holds(path: Path, movie: Movie, recipe: Mapping | None = None) -> bool:
 
 
 def _as_stored(movie: Movie) -> tuple[str, tuple[int, ...]]:
-    """Axes and shape in the order that OME-Zarr asks for."""
+    """Return axes and shape in the order of OME-Zarr."""
     sizes = dict(zip(movie.axes.replace("S", "C"), movie.shape, strict=True))
     axes = "".join(letter for letter in "TCZYX" if letter in sizes)
     return axes, tuple(sizes[letter] for letter in axes)
@@ -127,11 +135,20 @@ def _create(path: Path, attributes: dict, axes: str, shape, chunks, dtype: np.dt
     )
 
 
-def _sweep(path: Path) -> None:
-    """Remove what killed writers left: chunks that were not renamed to their place yet."""
+def _sweep(path: Path, total: int) -> None:
+    """Check that all is there, and remove what killed writers left: chunks not renamed yet."""
+    count = 0
     for file in path.rglob("*"):
-        if file.is_file() and file.name != "zarr.json" and not file.name.isdigit():
-            file.unlink()
+        if file.is_file() and file.name != "zarr.json":
+            if file.name.isdigit():
+                count += 1
+            else:
+                file.unlink()
+    if count < total or not all((path / name / "zarr.json").is_file() for name in ("", "0")):
+        raise FileNotFoundError(
+            f"{path}: {count} of {total} frames are there; the folder was removed or changed "
+            "while it was written"
+        )
 
 
 def _written_here(

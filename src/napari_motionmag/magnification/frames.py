@@ -13,7 +13,7 @@ from napari_motionmag.movie.fingerprint import content_key, editable
 from napari_motionmag.movie.movie import Movie
 
 if TYPE_CHECKING:
-    from napari_motionmag.methods.base import Told
+    from napari_motionmag.methods.warn_once import WarnOnce
     from napari_motionmag.movie.region import Part
 
 FRAME_BYTES = 16 * 2**20  # of frames as they were read, unless a filter's window needs more
@@ -31,7 +31,7 @@ class Frames(Sequence):
     ----------
     identity : tuple
         The same for the same frames, in all threads.
-    told : Told or None
+    warned : WarnOnce or None
         What methods have warned of already.
 
     Parameters
@@ -45,12 +45,12 @@ class Frames(Sequence):
         movie: Movie,
         token: str,
         other: tuple[int, ...],
-        told: Told | None = None,
+        warned: WarnOnce | None = None,
         part: Part | None = None,
     ):
         self.movie = movie
         self.other = other
-        self.told = told
+        self.warned = warned
         self._part = part
         self._editable = editable(movie.data)
         source = token if self._editable else movie.source

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
+from napari_motionmag.compute.versions import version_of
 from napari_motionmag.magnification.provenance import traits_of
 from napari_motionmag.movie.region import Part
+from napari_motionmag.temporal import TemporalOperator
 
 _SOURCES: WeakKeyDictionary = WeakKeyDictionary()  # magnified layer -> reference to its source
 _COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versions are kept
@@ -123,14 +123,12 @@ def magnified_metadata(source, recipe: Mapping) -> dict:
         name of the layer), ``origin`` (its file or sample, if any), ``version`` and ``versions``
         (of this package and of what computes), and ``weights_sha256`` (None without a network).
     """
-    from napari_motionmag import __version__
-
     about = {
         "recipe": dict(recipe),
         "source": source.name,
         "origin": traits_of(source),
-        "version": __version__,
-        "versions": {name: _version(name) for name in _COMPUTE},
+        "version": version_of(),
+        "versions": {name: version_of(name) for name in _COMPUTE},
         "weights_sha256": weights_hash(recipe),
     }
     return {"napari_motionmag": about}
@@ -145,22 +143,8 @@ def weights_hash(recipe: Mapping) -> str | None:
     return weights.sha256(weights.resolve(recipe["model"]))
 
 
-@cache
-def _version(name: str) -> str | None:
-    # from the records of the installation: nothing is imported
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
 def magnified_name(source: str, recipe: Mapping) -> str:
     """Return the name of a magnified layer, for example ``"cell x10 learned static"``."""
-    operator = recipe["operator"]
-    kind = operator["operator"]
-    if "low" in operator:
-        kind = f"{operator['low']:g}-{operator['high']:g} Hz"
-    elif "frequency" in operator:
-        kind = f"acceleration {operator['frequency']:g} Hz"
+    kind = TemporalOperator.from_dict(dict(recipe["operator"])).selection
     mark = " stabilised" if recipe.get("stabilise") else ""
     return f"{source} x{recipe['factor']:g} {recipe['method']}{mark} {kind}"

@@ -6,26 +6,24 @@ temporal operator names for it, and no others, and runs the method.
 
 from __future__ import annotations
 
-import math
-import numbers
-import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
-from inspect import signature
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from napari_motionmag.magnification.frames import Frames
-from napari_motionmag.magnification.made import remember
-from napari_motionmag.methods.base import Method, Told
+from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
+from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.registry import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
+from napari_motionmag.methods.warn_once import WarnOnce
 from napari_motionmag.movie.layer_traits import is_image_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Part
-from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.temporal import TemporalOperator
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -33,51 +31,16 @@ if TYPE_CHECKING:
 CONTEXT = 64  # px around a region that methods see, unless they say what they need
 
 
-def _learned(model, device, precision, tile, options):
-    from napari_motionmag.methods.learned.method import LearnedMagnifier
-
-    return _make(
-        LearnedMagnifier, options, model=model, device=device, precision=precision, tile=tile
-    )
+# name of a dask array -> what makes its blocks, as long as it lives
+_RESULTS: WeakValueDictionary[str, Magnification] = WeakValueDictionary()
 
 
-def _classical(module: str, name: str, on_device: bool = True):
-    """What makes a classical method; its own options are keywords of its class."""
+def magnification_behind(array) -> Magnification | None:
+    """Return the `Magnification` behind a lazy result made in this process; None for others.
 
-    def make(model, device, precision, tile, options):
-        if str(model) != "default" or tile is not None:
-            given = {"model": model} if str(model) != "default" else {"tile": tile}
-            raise ValueError(f"only the learned method takes {given}; leave it out")
-        if precision not in (None, "float32", "float64"):
-            raise ValueError(
-                f"precision must be 'float32' or 'float64' for this method, got {precision!r}"
-            )
-        common = {"device": device, "dtype": precision or "float32"} if on_device else {}
-        kind = getattr(import_module(f"napari_motionmag.methods.classical.{module}"), name)
-        return _make(kind, options, **common)
-
-    return make
-
-
-def _make(kind, options: dict, **common):
-    known = set(signature(kind).parameters) - set(common)
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise TypeError(
-            f"magnify() got unknown arguments {unknown}; method {kind.name!r} takes also "
-            f"{sorted(known)}"
-        )
-    return kind(**common, **options)
-
-
-# name -> what makes the method of (model, device, precision, tile, its own options)
-METHODS: dict[str, Callable[..., Method]] = {
-    "learned": _learned,
-    "phase": _classical("phase", "PhaseMagnifier"),
-    "riesz": _classical("riesz", "RieszMagnifier"),
-    "linear": _classical("linear", "LinearMagnifier"),
-    "lagrangian": _classical("lagrangian", "LagrangianMagnifier", on_device=False),
-}
+    Frames can be asked of a magnification many at a time, which share most of the work.
+    """
+    return _RESULTS.get(getattr(array, "name", None))
 
 
 @dataclass(frozen=True)
@@ -107,7 +70,7 @@ class Magnification:
     factor: float
     recipe: dict = field(default_factory=dict)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    told: Told = field(default_factory=Told, repr=False, compare=False)
+    warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
 
     def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
         """Magnified frames in the movie's dtype.
@@ -130,7 +93,7 @@ class Magnification:
         if isinstance(self.movie.data, Part):
             whole = self.movie.data.movie
             part, inside = self.movie.data.around(getattr(self.method, "context", CONTEXT))
-        frames = Frames(whole, self.token, other, self.told, part)
+        frames = Frames(whole, self.token, other, self.warned, part)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
@@ -174,7 +137,7 @@ class Magnification:
             dependencies=[source],
         )
         graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])
-        remember(name, self)
+        _RESULTS[name] = self
         return da.Array(graph, name, chunks, meta=np.empty((0,) * movie.ndim, movie.dtype))
 
 
@@ -182,67 +145,57 @@ def _block(location: tuple[int, ...], magnification: Magnification) -> np.ndarra
     return magnification.block(location)
 
 
-def plan(
-    movie,
-    factor: float,
-    *,
-    method: str = "learned",
-    mode: str | TemporalOperator = "static",
-    reference: int | slice | Sequence[int] = 0,
-    band: tuple[float, float] | None = None,
-    fps: float | None = None,
-    filter: str = "fir",
-    axes: str | None = None,
-    model: str = "default",
-    device: str | None = None,
-    precision: str | None = None,
-    tile: int | None = None,
-    intensity_range: tuple[float, float] | None = None,
-    stabilise: str | Mapping | None = None,
-    mask=None,
-    region: Sequence[int] | None = None,
-    preview: int = 1,
-    **options,
-) -> Magnification:
-    """Check the arguments of :func:`magnify` and return what makes the frames."""
+def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments) -> Magnification:
+    """Check the settings of a magnification and return what makes the frames.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+        As for :func:`magnify`.
+    settings : MagnifySettings or float
+        The settings, or the factor, with `arguments`.
+    **arguments
+        Of :func:`magnify`.
+    """
+    if not isinstance(settings, MagnifySettings):
+        factor = {} if settings is None else {"factor": settings}
+        settings = MagnifySettings.from_arguments(**factor, **arguments)
+    elif arguments:
+        raise TypeError(f"plan() takes settings or arguments, got both: {sorted(arguments)}")
     source = movie if is_image_layer(movie) else None
-    of_the_movie = {"axes": axes, "fps": fps, "intensity_range": intensity_range}
-    movie = Movie.from_any(movie, **of_the_movie)
-    factor = _checked_factor(factor)
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
-    operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
+    movie = Movie.from_any(movie, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
+    operator = settings.operator(movie.fps)
     operator.row(0, movie.n_frames)  # refuses what does not fit the movie
-    magnifier = METHODS[method](model, device, precision, tile, options)
-    part = Part.of(movie, region, preview)
-    if part is not None and stabilise is not None:
+    method = make_method(
+        settings.method,
+        settings.model,
+        settings.device,
+        settings.precision,
+        settings.tile,
+        dict(settings.options),
+    )
+    part = Part.of(movie, settings.region, settings.preview)
+    if part is not None and settings.stabilise is not None:
         raise ValueError("region and preview go without stabilise, which aligns whole frames")
-    magnifier, alignment = stabilised(magnifier, stabilise, mask, movie, source)
+    method, alignment = stabilised(method, settings.stabilise, settings.mask, movie, source)
     given_range = movie.given_range
     movie = movie if part is None else part.as_movie()
-    smallest = getattr(magnifier, "smallest_frame", 2)
+    smallest = getattr(method, "smallest_frame", 2)
     if min(movie.frame_shape[:2]) < smallest:
         raise ValueError(
-            f"movie: frames must be at least {smallest} x {smallest} px for method {method!r}, "
-            f"got {movie.frame_shape[0]} x {movie.frame_shape[1]} (Y x X)"
+            f"movie: frames must be at least {smallest} x {smallest} px for method "
+            f"{settings.method!r}, got {movie.frame_shape[0]} x {movie.frame_shape[1]} (Y x X)"
         )
-    recipe = {
-        "factor": factor,
-        "method": method,
-        "operator": operator.to_dict(),
-        "axes": movie.axes,
-        "fps": movie.fps,
-        "model": _model_name(model),
-        "device": None if device is None else str(device),
-        "precision": precision,
-        "tile": tile,
-        "intensity_range": given_range,
-        "given": [name for name, value in of_the_movie.items() if value is not None],
+    recipe = settings.to_recipe(
+        operator,
+        axes=movie.axes,
+        fps=movie.fps,
+        intensity_range=given_range,
         **alignment,
-        **({} if part is None else {"region": part.region, "preview": part.preview}),
-        "options": dict(options),
-    }
-    return Magnification(movie, magnifier, operator, factor, recipe)
+        region=None if part is None else part.region,
+        preview=1 if part is None else part.preview,
+    )
+    return Magnification(movie, method, operator, settings.factor, recipe)
 
 
 def magnify(
@@ -287,18 +240,20 @@ def magnify(
     band : (float, float), optional
         Temporal mode: lowest and highest frequency in Hz.
     fps : float, optional
-        Frames a second. Taken from the layer or the Movie when they know it.
-    filter : {"fir", "butterworth", "iir", "acceleration"}
-        Temporal mode: kind of filter; acceleration is tuned to the centre of the band.
+        Frames per second. Taken from the layer or the Movie when they know it.
+    filter : str
+        Temporal mode: kind of filter, one of `napari_motionmag.temporal.FILTERS`: "fir",
+        "butterworth", "iir", or "acceleration", which is tuned to the centre of the band.
     axes : str, optional
-        One letter an axis of T, Z, C, Y, X, S (S: RGB samples), as ``"TYX"`` or ``"TYXS"``.
+        One letter per axis: T, Z, C, Y, X, S (S: RGB samples), as ``"TYX"`` or ``"TYXS"``.
         Guessed when unambiguous.
     model : str or Path
         Learned method: ``"default"``, ``"difference"``, ``"oh2018"`` or a ``.safetensors`` file.
     device : str, optional
-        ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``; the best there is when None.
-    precision : {"float32", "float16", "bfloat16"}, optional
-        Number type of the convolutions; float16 on CUDA and float32 elsewhere when None.
+        ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``; the best available when None.
+    precision : {"float32", "float16", "bfloat16", "float64"}, optional
+        Number type of the computation; float16 for networks on CUDA and float32 elsewhere when
+        None. Float64 is for the classical methods, float16 and bfloat16 for the learned one.
     tile : int, optional
         Side of the tiles in px that large frames are cut into; results do not depend on it.
     intensity_range : (float, float), optional
@@ -313,7 +268,7 @@ def magnify(
         column + 1. The learned method draws there what it would in the whole frame; the others
         see 64 px around the region.
     preview : int
-        Magnify at a coarser resolution, for large frames: squares of so many pixels to each side
+        Magnify at a coarser resolution, for large frames: squares of `preview` x `preview` pixels
         are averaged to one. Noise falls, and details are lost.
     mask : array, napari Labels or Shapes layer, or path, optional
         With `stabilise`: the part of the scene that is followed and magnified; without it, all.
@@ -338,11 +293,11 @@ def magnify(
         If `movie` is no array of real numbers, `factor` no number, or an option is not known.
     ValueError
         If the axes cannot be guessed, there are fewer than two frames or frames are too small;
-        `factor` is not finite; `fps` or `band` is missing in temporal mode, or the band is none
-        below half the rate; `reference` or `region` lies outside of the movie; or a method, mode,
-        filter, model, device or precision is not to be had. The message names the argument, what
-        came and what is allowed. Frames with pixels that are NaN or infinite raise when they are
-        computed.
+        `factor` is not finite; `fps` or `band` is missing in temporal mode, the band does not lie
+        below half the rate or needs a filter much longer than the movie; `reference` or `region`
+        lies outside the movie; or the requested method, mode, filter, model, device or precision
+        does not exist or is unavailable. The message names the argument, what came and what is
+        allowed. Frames with NaN or infinite pixels raise when they are computed.
 
     References
     ----------
@@ -359,27 +314,9 @@ def magnify(
     >>> magnified = magnify(movie, 10, fps=about["fps"])
     >>> frame = magnified[12].compute()
     """
-    return plan(
-        movie,
-        factor,
-        method=method,
-        mode=mode,
-        reference=reference,
-        band=band,
-        fps=fps,
-        filter=filter,
-        axes=axes,
-        model=model,
-        device=device,
-        precision=precision,
-        tile=tile,
-        intensity_range=intensity_range,
-        stabilise=stabilise,
-        mask=mask,
-        region=region,
-        preview=preview,
-        **options,
-    ).dask()
+    arguments = dict(locals())
+    movie = arguments.pop("movie")
+    return plan(movie, MagnifySettings(**arguments)).dask()
 
 
 def magnify_layer(layer, factor: float, **options):
@@ -403,16 +340,3 @@ def magnify_layer(layer, factor: float, **options):
     from napari_motionmag.magnification.layer import magnified_layer
 
     return magnified_layer(layer, plan(layer, factor, **options))
-
-
-def _model_name(model) -> str:
-    """The model as text that means the same in another folder."""
-    return os.path.abspath(model) if str(model).endswith(".safetensors") else str(model)
-
-
-def _checked_factor(factor) -> float:
-    if isinstance(factor, bool) or not isinstance(factor, (numbers.Real, np.number)):
-        raise TypeError(f"factor must be a number, got {factor!r}")
-    if not math.isfinite(factor):
-        raise ValueError(f"factor must be finite, got {factor}")
-    return float(factor)

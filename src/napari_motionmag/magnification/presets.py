@@ -24,7 +24,6 @@ from types import MappingProxyType
 from typing import Any
 
 PAPER, MICROSCOPY = "Oh et al. 2018", "Microscopy"
-_FILTERS = {"fir": "FIR", "butterworth": "Butterworth", "iir": "difference of IIR"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,10 @@ class Preset:
         said = f"x{self.factor:g}, "
         if self.mode != "temporal":
             return said + self.mode
+        from napari_motionmag.temporal import filters  # takes NumPy along
+
         low, high = self.band
-        return said + f"{low:g}-{high:g} Hz, {_FILTERS[self.filter]}"
+        return said + f"{low:g}-{high:g} Hz, {filters()[self.filter].short}"
 
     @property
     def explanation(self) -> str:

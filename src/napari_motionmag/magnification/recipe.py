@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from inspect import signature
+from dataclasses import replace
 from typing import Any
 
+from napari_motionmag.compute.validate import same_kind
 from napari_motionmag.magnification.layer import weights_hash
-from napari_motionmag.magnification.magnification import magnify, magnify_layer, plan
+from napari_motionmag.magnification.magnification import magnify_layer, plan
+from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.temporal import TemporalOperator
 
-OF_THE_SOURCE = ("axes", "fps", "intensity_range")  # they are the movie's, unless the user's
 _KEY = "napari_motionmag"
 
 
@@ -44,9 +44,14 @@ def recipe_of(made) -> dict[str, Any]:
     if isinstance(made, Mapping):
         made = made.get(_KEY, made)
         made = made.get("recipe", made)
-    if not isinstance(made, Mapping) or not {"factor", "operator"} <= made.keys():
+    if not isinstance(made, Mapping) or not _is_recipe(made):
         raise ValueError(f"expected a magnified layer or its recipe, got {made!r}")
     return dict(made)
+
+
+def _is_recipe(made: Mapping) -> bool:
+    # files of the command line of version 0.1 have the mode, not the operator
+    return "factor" in made and ("operator" in made or "mode" in made)
 
 
 def arguments(recipe: Mapping) -> dict[str, Any]:
@@ -63,16 +68,7 @@ def arguments(recipe: Mapping) -> dict[str, Any]:
         Keywords, ``factor`` among them; those that are as by default are left out. ``mode`` is a
         name where a name says it all, and otherwise a temporal operator.
     """
-    known = signature(magnify).parameters
-    said = {
-        key: value
-        for key, value in recipe.items()
-        if key in known and key not in ("options", "movie") and value != known[key].default
-    }
-    if "intensity_range" in said:
-        said["intensity_range"] = tuple(said["intensity_range"])  # JSON has lists only
-    operator = TemporalOperator.from_dict(dict(recipe["operator"]))
-    return {**said, **_mode(operator), **recipe.get("options", {})}
+    return MagnifySettings.from_recipe(recipe).arguments()
 
 
 def repeat(made, on, **changes):
@@ -114,7 +110,7 @@ def repeated(made, on, **changes) -> dict[str, Any]:
     recipe = recipe_of(made)
     given = set(recipe.get("given", ()))
     said = arguments(recipe)
-    for key in set(OF_THE_SOURCE) - given:
+    for key in set(OF_THE_MOVIE) - given:
         said.pop(key, None)
     if isinstance(said.get("mode"), TemporalOperator):
         said["mode"] = replace(said["mode"], fps=None)  # bound anew
@@ -124,28 +120,10 @@ def repeated(made, on, **changes) -> dict[str, Any]:
     except (ValueError, TypeError) as error:
         whose = f" of {made.name!r}" if is_layer(made) else ""
         name = getattr(on, "name", "the movie")
-        raise type(error)(f"the recipe{whose} does not fit {name!r}: {error}") from error
+        raise same_kind(error, f"the recipe{whose} does not fit {name!r}: {error}") from error
     _warn_of_other_rate(said, on)
     _warn_of_other_weights(made, recipe)
     return said
-
-
-def _mode(operator: TemporalOperator) -> dict[str, Any]:
-    """Return the arguments of `make_operator` for an operator."""
-    said: dict[str, Any] = {"mode": operator}
-    names = {field.name for field in fields(operator)}
-    if operator.name in ("static", "dynamic"):
-        said = {"mode": operator.name}
-        if operator.name == "static" and operator.reference != 0:
-            said["reference"] = operator.reference
-    elif {"low", "high"} <= names:
-        said = {"mode": "temporal", "band": (operator.low, operator.high)}
-        if operator.name != "fir":
-            said["filter"] = operator.name
-    else:
-        return said
-    again = make_operator(**{"filter": "fir", **said}, fps=operator.fps)
-    return said if again == operator else {"mode": operator}
 
 
 def _warn_of_other_rate(said: Mapping, on) -> None:

@@ -15,15 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
+from napari_motionmag.compute import versions
 from napari_motionmag.magnification.layer import source_of
 from napari_motionmag.magnification.provenance import Origin, origin_of, recorded_origin
 from napari_motionmag.magnification.python_source import fitted, plain
-from napari_motionmag.magnification.recipe import OF_THE_SOURCE, arguments, is_magnified, recipe_of
-from napari_motionmag.methods.stabilisation.mask_files import unpack
+from napari_motionmag.magnification.recipe import is_magnified, recipe_of
+from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
+from napari_motionmag.methods.stabilisation.mask_files import is_kept, unpack
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
@@ -119,11 +122,11 @@ def magnification(movie: FromLayer, recipe: Mapping) -> Call:
     ValueError
         When the mask was too large to be kept in the recipe.
     """
-    said = arguments(recipe)
+    said = MagnifySettings.from_recipe(recipe).arguments()
     factor = said.pop("factor")
-    said = {key: value for key, value in said.items() if key not in OF_THE_SOURCE}
-    if "mask" in said:
-        unpack(said["mask"])  # refuses one that is too large to be in the recipe
+    said = {key: value for key, value in said.items() if key not in OF_THE_MOVIE}
+    if "mask" in said and not is_kept(said["mask"]):
+        unpack(said["mask"])  # says that it was too large to be in the recipe
     call = Call(_PACKAGE, "magnify", movie, factor, **said)
     return call.named("magnified", LAZY)
 
@@ -137,7 +140,7 @@ def magnification_of(layer) -> Call:
         When the layer was not magnified.
     """
     recipe = recipe_of(layer)
-    said = {key: recipe.get(key) for key in OF_THE_SOURCE}
+    said = {key: recipe.get(key) for key in OF_THE_MOVIE}
     source = source_of(layer)
     if source is None:
         return magnification(_Gone(layer, Movie.from_any(layer, **said)), recipe)
@@ -195,9 +198,7 @@ class _Writer:
         self._taken = functions | set(_RESERVED)
 
     def text(self, title: str) -> str:
-        from napari_motionmag import __version__
-
-        made = f"Made with napari-motionmag {__version__}."
+        made = f"Made with {versions.PACKAGE} {versions.version_of()}."
         title = title.replace("\\", "\\\\").replace('"', "'")  # it stands between quotes
         head = [f'"""{title or made}' + (f"\n\n{made}\n" if title else "") + '"""', ""]
         if self._numpy:
@@ -215,8 +216,7 @@ class _Writer:
             function = call.function
         else:
             function = f"{self.value(call.of)}.{call.function}"
-        arguments = [self.value(value) for value in call.args]
-        arguments += [f"{key}={self.value(value)}" for key, value in call.kwargs.items()]
+        arguments = self._arguments(call.args, call.kwargs)
         name = self._free(call.result)
         self._lines += [f"# {line}" for line in call.comment.splitlines()]
         self._lines.append(fitted(f"{name} = {function}", arguments))
@@ -330,9 +330,14 @@ class _Writer:
         return name
 
     def _assign(self, target: str, function: str, *args, **kwargs) -> None:
-        arguments = [self.value(value) for value in args]
-        arguments += [f"{key}={self.value(value)}" for key, value in kwargs.items()]
-        self._lines.append(fitted(f"{target} = {function}", arguments))
+        self._lines.append(fitted(f"{target} = {function}", self._arguments(args, kwargs)))
+
+    def _arguments(self, args: Sequence, kwargs: Mapping) -> list[str]:
+        for name in kwargs:  # recipes come from files: a name must not be code
+            if not (name.isidentifier() and not iskeyword(name)):
+                raise ValueError(f"{name!r} cannot be the name of an argument")
+        written = [self.value(value) for value in args]
+        return written + [f"{name}={self.value(value)}" for name, value in kwargs.items()]
 
     def _import(self, module: str, name: str) -> None:
         self._imports.setdefault(module, set()).add(name)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
 
-__all__ = ["Method", "Told", "tell"]
+__all__ = ["Method", "checked_factor", "checked_times"]
 
 
 class Method(ABC):
@@ -22,15 +22,14 @@ class Method(ABC):
     Attributes
     ----------
     name : str
-        What it is called in arguments and messages.
+        Name in arguments and messages.
     smallest_frame : int
-        Shortest side of frames that it can work on, px.
+        Shortest side of frames that the method can work on, px.
     """
 
     name: str
     smallest_frame: int = 2
 
-    @abstractmethod
     def magnify(
         self,
         frames: Sequence[np.ndarray],
@@ -47,11 +46,11 @@ class Method(ABC):
             is needed is read once: those that the operator names for `times`, and `times`. With
             an attribute ``identity`` (the same for the same frames) and a method ``key(t)`` (the
             same for the same frame), a method may keep what it made of them for later calls;
-            with ``told``, a `Told`, it says things once.
+            with ``warned``, a `WarnOnce`, each warning is issued once.
         operator : TemporalOperator
             Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
         times : iterable of int
-            Output frames; neighbours share work.
+            Output frames; neighbors share work.
         factor : float
             Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it.
 
@@ -63,53 +62,51 @@ class Method(ABC):
         Raises
         ------
         TypeError, ValueError
-            If `factor` is not a finite number, `times` is out of range, or frames differ in
-            shape, are too small, or do not have what the method needs.
+            If `factor` is not a finite number, `times` is empty or out of range, or frames differ
+            in shape, are too small, or lack what the method needs.
 
         Warns
         -----
         UserWarning
-            If the motion asked for is more than the method can carry, if frames hold values that
+            If the requested motion is more than the method can carry, if frames hold values that
             are not finite, or if a GPU runs out of memory and the work goes on with less.
         """
+        times = checked_times(times, len(frames))
+        factor = checked_factor(factor)
+        order = sorted(set(times))
+        if factor == 1:
+            drawn = np.stack([np.asarray(frames[t], dtype=np.float32) for t in order])
+        else:
+            drawn = self._magnify(frames, operator, order, factor)
+        return drawn if times == order else drawn[np.searchsorted(order, times)]
+
+    @abstractmethod
+    def _magnify(
+        self,
+        frames: Sequence[np.ndarray],
+        operator: TemporalOperator,
+        times: list[int],
+        factor: float,
+    ) -> np.ndarray:
+        """Draw frames for `times`, increasing and distinct, and a finite `factor` other than 1."""
 
 
-class Told:
-    """What has been said already, in all threads; a pickled copy has it all to say again."""
-
-    def __init__(self):
-        self._said: set[Hashable] = set()
-        self._lock = threading.Lock()
-
-    def first(self, kind: Hashable) -> bool:
-        """Whether it is the first time that this is asked of this kind."""
-        with self._lock:
-            if kind in self._said:
-                return False
-            self._said.add(kind)
-            return True
-
-    def __reduce__(self):
-        return Told, ()
+def checked_times(times: Iterable[int], n_frames: int) -> list[int]:
+    """Output frames as ints; ValueError unless there are some and all lie in the movie."""
+    times = [int(t) for t in times]
+    if not times:
+        raise ValueError("times must name at least one frame, got none")
+    if min(times) < 0 or max(times) >= n_frames:
+        raise ValueError(
+            f"times must be within 0 to {n_frames - 1}, got {min(times)} to {max(times)}"
+        )
+    return times
 
 
-def tell(frames, kind: Hashable, message: str, stacklevel: int = 2) -> None:
-    """Warn; of frames with a `Told`, once for each kind of warning.
-
-    Parameters
-    ----------
-    frames : sequence
-        What the method works on.
-    kind : hashable
-        Things of one kind are said once.
-    message : str
-        The warning.
-    stacklevel : int
-        As for `warnings.warn`.
-    """
-    told = getattr(frames, "told", None)
-    if told is not None:
-        if not told.first(kind):
-            return
-        message += " (said once, for the first such frame)"
-    warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+def checked_factor(factor: float) -> float:
+    """The factor as a finite float."""
+    if isinstance(factor, bool) or not isinstance(factor, Real):
+        raise TypeError(f"factor must be a number, got {factor!r}")
+    if not math.isfinite(factor):
+        raise ValueError(f"factor must be a finite number, got {factor!r}")
+    return float(factor)

@@ -1,12 +1,12 @@
-"""Which axis of an array is what, and the calibration that goes with the axes.
+"""Letters, names and checks of axes, scale, units, frame rate and intensity range.
 
-Every check says which argument is wrong, what came and what is allowed. An axis is guessed only
-where the shape leaves one reading.
+Axes are guessed only where the shape leaves one reading.
 """
 
 from __future__ import annotations
 
 import math
+from reprlib import repr as shortened
 
 import numpy as np
 
@@ -27,7 +27,7 @@ AXIS_NAMES = {
 
 
 def letter_of(name: str) -> str:
-    """Return the letter of an axis by its name; a letter that is none of ours when unknown."""
+    """Return the letter of an axis by its name; ``"Q"`` or its initial when it is unknown."""
     name = str(name).strip()
     letter = AXIS_NAMES.get(name.lower(), name.upper())
     return letter if len(letter) == 1 else "Q"
@@ -62,7 +62,7 @@ def checked_array(data) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def checked_axes(axes: str, shape: tuple[int, ...]) -> str:
-    """Return the letters of the axes in capitals when they fit the shape."""
+    """Return the axes in capitals, checked against the shape."""
     if not isinstance(axes, str):
         raise TypeError(f"axes must be a string such as {EXAMPLES}; got {axes!r}")
     letters = axes.upper()
@@ -95,13 +95,13 @@ def _refuse_empty(shape: tuple[int, ...]) -> None:
 
 
 def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
-    """Return the axes when the shape leaves one reading only."""
+    """Return the axes where the shape leaves one reading only."""
     _refuse_empty(shape)
-    # rows and columns of a picture are many; the samples of a colour are three or four
-    colour = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) >= 8
-    if len(shape) == 3 and not colour:
+    # rows and columns of a picture are many; the samples of a color are three or four
+    color = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) >= 8
+    if len(shape) == 3 and not color:
         return "TYX"
-    if len(shape) == 4 and colour and (dtype.kind == "f" or dtype in (np.uint8, np.uint16)):
+    if len(shape) == 4 and color and (dtype.kind == "f" or dtype in (np.uint8, np.uint16)):
         return "TYXS"
     if len(shape) < 3:
         raise ValueError(
@@ -148,7 +148,7 @@ def positive(argument: str, value) -> float:
 
 
 def fps_from_scale(scale, units, axes: str) -> float | None:
-    """Return frames per second when the scale of T is in a unit of time."""
+    """Return frames per second where the scale of T is in a unit of time."""
     if scale is None or units is None:
         return None
     unit = seconds(units[axes.index("T")])
@@ -159,11 +159,12 @@ def checked_range(intensity_range) -> tuple[float, float]:
     """Return (black, white) as two floats, or raise ValueError."""
     try:
         black, white = (float(value) for value in intensity_range)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         black = white = math.nan
-    if not (math.isfinite(black) and math.isfinite(white) and white > black):
+    # frames on the unit scale are float32: the range must not take them to infinity
+    if not (1e-30 <= white - black <= 1e38):
         raise ValueError(
-            "intensity_range must be two finite numbers (black, white) with white > black; "
-            f"got {intensity_range!r}"
+            "intensity_range must be two finite numbers (black, white) with white > black, "
+            f"1e-30 to 1e38 apart; got {shortened(intensity_range)}"
         )
     return black, white

@@ -1,4 +1,4 @@
-"""What a napari layer tells of a movie. By its traits: nothing here imports napari."""
+"""Arguments of `Movie` from a napari layer, recognized by its attributes: no import of napari."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def layer_arguments(layer, changes: Mapping) -> dict:
         if values is None:
             continue
         values = tuple(values)
-        if len(values) == len(calibrated) + 1:  # a layer not shown as RGB, said to be RGB
+        if len(values) == len(calibrated) + 1:  # not shown as RGB, but axes say so
             values = values[:-1]
         arguments[key] = values
     if (fps := rate_of(layer)) is not None:

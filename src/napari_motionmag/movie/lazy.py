@@ -1,7 +1,8 @@
-"""Arrays that are read piece by piece, as dask arrays with one frame a block."""
+"""Dask arrays of one frame per block over arrays that are read lazily."""
 
 from __future__ import annotations
 
+import os
 import weakref
 
 import numpy as np
@@ -10,17 +11,27 @@ _SOURCES: weakref.WeakValueDictionary[str, _Source] = weakref.WeakValueDictionar
 
 
 def is_dask(data) -> bool:
-    """Whether an array is a dask array; other libraries have ``__dask_graph__``, too."""
+    """Whether `data` is a dask array; ``__dask_graph__`` alone does not make one (xarray)."""
     return hasattr(data, "__dask_graph__") and hasattr(data, "rechunk")
 
 
 def source_behind(data):
-    """Return the array that `frames_as_dask` made a dask array of, or None.
-
-    Reading from it needs no graph.
-    """
+    """Return the array that a dask array of `frames_as_dask` reads, or None."""
     hidden = _SOURCES.get(getattr(data, "name", None))
     return None if hidden is None else hidden.array
+
+
+def paths_behind(data) -> list[str]:
+    """Return the paths of the files that an array is read from, as far as they are known."""
+    if is_dask(data):
+        behind = source_behind(data)
+        return [] if behind is None else paths_behind(behind)
+    path = getattr(data, "path", None) or getattr(data, "filename", None)
+    if isinstance(data, np.ndarray) and path is None and isinstance(data.base, np.ndarray):
+        return paths_behind(data.base)
+    if path is None and hasattr(data, "array"):
+        return paths_behind(data.array)
+    return [str(path)] if isinstance(path, str | os.PathLike) and os.path.exists(path) else []
 
 
 class _Source:
@@ -39,13 +50,13 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
     Parameters
     ----------
     source : array
-        Anything with ``shape`` that slices give NumPy arrays of.
+        Anything with ``shape`` and indexing by slices.
     axes : str
-        A letter for each axis; blocks are whole along Y, X and S and of length 1 along the rest.
+        One letter per axis; blocks are whole along Y, X and S and of length 1 along the rest.
     dtype : numpy.dtype
         Type of the elements.
     name : str
-        Name of the array in graphs: the same for the same data only.
+        Name of the array in graphs, unique to the data.
 
     Returns
     -------
@@ -65,7 +76,7 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
         dtype=dtype,
         meta=np.empty((0,) * len(axes), dtype),
         name=name,
-        # a key of its own: on a cluster it goes once to each worker, not with each task
+        # as a task of its own: sent once to each worker of a cluster, not with every frame
         hidden=delayed(hidden, name=f"source-{name}", traverse=False),
         axes=axes,
     )

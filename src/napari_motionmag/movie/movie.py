@@ -256,6 +256,19 @@ class Movie:
             return self._range
 
     @property
+    def times(self) -> np.ndarray | None:
+        """Seconds from the first frame to each, shape (T,); None without a frame rate.
+
+        Those that the file says where frames come unevenly, as in videos with a variable rate.
+        """
+        if self.fps is None:
+            return None
+        times, fps = getattr(self.data, "times", None), getattr(self.data, "fps", None)
+        if times is None or fps is None or len(times) != self.n_frames:
+            return np.arange(self.n_frames) / self.fps
+        return times * (fps / self.fps)
+
+    @property
     def given_range(self) -> tuple[float, float] | None:
         """The intensity range that was given, or None where it is estimated."""
         return None if self._estimated else self._range

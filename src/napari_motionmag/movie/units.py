@@ -1,6 +1,6 @@
 """Names of units, as files and viewers spell them, and how to convert between them.
 
-Kept without a units library: movies need seconds and metres only.
+Kept without a units library: movies need seconds and meters only.
 """
 
 # canonical name -> (factor to seconds, other spellings in lower case)
@@ -13,7 +13,7 @@ _TIME = {
     "h": (3600.0, ("hr", "hour", "hours")),
     "d": (86400.0, ("day", "days")),
 }
-# canonical name -> (factor to metres, other spellings in lower case)
+# canonical name -> (factor to meters, other spellings in lower case)
 _LENGTH = {
     "pm": (1e-12, ("picometer", "picometers", "picometre", "picometres")),
     "angstrom": (1e-10, ("å", "ångström", "angstroms")),
@@ -59,8 +59,8 @@ def short_name(unit) -> str:
     Returns
     -------
     str
-        ``"um"``, ``"s"``, ...; a name that is not known is returned as it came, and an empty one
-        or a plural of pixels as ``"pixel"``.
+        ``"um"``, ``"s"``, ...; an unknown name is returned unchanged, an empty one or a
+        plural of pixels as ``"pixel"``.
     """
     text = str(unit).strip()
     # ImageJ escapes the micro sign; Unicode has two of them
@@ -72,17 +72,17 @@ def short_name(unit) -> str:
 
 
 def long_name(unit) -> str | None:
-    """Return the UDUNITS-2 name that OME-Zarr asks for, or None when there is none."""
+    """Return the UDUNITS-2 name that OME-Zarr requires, or None for other units."""
     return _LONG.get(short_name(unit))
 
 
 def seconds(unit) -> float | None:
-    """Return how many seconds one `unit` is, or None when it is not a unit of time."""
+    """Return how many seconds one `unit` is, or None for other units."""
     entry = _TIME.get(short_name(unit))
     return None if entry is None else entry[0]
 
 
-def metres(unit) -> float | None:
-    """Return how many metres one `unit` is, or None when it is not a unit of length."""
+def meters(unit) -> float | None:
+    """Return how many meters one `unit` is, or None for other units."""
     entry = _LENGTH.get(short_name(unit))
     return None if entry is None else entry[0]

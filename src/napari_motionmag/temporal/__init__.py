@@ -22,9 +22,17 @@ nothing, and has gain 1 for the motion it selects, so that a factor m means the 
 
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
-from napari_motionmag.temporal.factory import FILTERS, MODES, make_operator
-from napari_motionmag.temporal.fir import FIR, Acceleration
+from napari_motionmag.temporal.fir import FIR
 from napari_motionmag.temporal.iir import Butterworth, DifferenceOfIIR
+
+from napari_motionmag.temporal.acceleration import Acceleration  # isort: skip  # listed last
+from napari_motionmag.temporal.factory import (  # isort: skip  # lists the operators above
+    FILTERS,
+    MODES,
+    arguments_of,
+    filters,
+    make_operator,
+)
 
 __all__ = [
     "FILTERS",
@@ -36,5 +44,7 @@ __all__ = [
     "Dynamic",
     "Static",
     "TemporalOperator",
+    "arguments_of",
+    "filters",
     "make_operator",
 ]

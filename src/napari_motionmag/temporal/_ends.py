@@ -17,17 +17,17 @@ _NOISE = 0.1  # of the power that white noise has in the band, added to all
 _SLOWEST = 0.05  # of the lower edge, where the weight of drift stops growing
 
 
-def end_rows(low, high, fps, response, taps: int, n: int) -> np.ndarray:
-    """Weights of the first frames for each output that a kernel of `taps` does not fit around.
+def end_rows(low: float, high: float, fps: float, kernel: np.ndarray, n: int) -> np.ndarray:
+    """Weights of the first frames for each output that a kernel does not fit around.
 
     Parameters
     ----------
     low, high, fps : float
         Band in Hz, and frames per second.
-    response : callable
-        Gain of the symmetric kernel at frequencies in Hz.
-    taps, n : int
-        Length of that kernel, and number of frames of the movie.
+    kernel : ndarray, shape (taps,)
+        Symmetric weights, which the other outputs have; taps is odd.
+    n : int
+        Number of frames of the movie.
 
     Returns
     -------
@@ -37,14 +37,16 @@ def end_rows(low, high, fps, response, taps: int, n: int) -> np.ndarray:
     """
     from scipy.linalg import cho_factor, cho_solve, toeplitz
 
+    taps = len(kernel)
     width = min(taps, n)
-    size = 1 << int(16 * taps).bit_length()
+    size = 1 << int(8 * taps).bit_length()
     frequencies = np.fft.rfftfreq(size, 1 / fps)
     weight = _error_weights(frequencies, low, high)
     # Sums over frequencies of products of cosines depend on the distance of frames alone.
     products = np.fft.irfft(weight)[:width]
     products[0] += _NOISE * 2 * (high - low) / fps
-    targets = np.fft.irfft(weight * response(frequencies))
+    centred = np.roll(np.pad(kernel, (0, size - taps)), -(taps // 2))
+    targets = np.fft.irfft(weight * np.fft.rfft(centred).real)
     at, outputs = np.arange(width), np.arange(n if n <= taps else taps // 2)
     factored = cho_factor(toeplitz(products))
     rows = cho_solve(factored, targets[np.abs(at[:, None] - outputs)])

@@ -23,6 +23,14 @@ class TemporalOperator(ABC):
     in_hz: ClassVar[bool] = True
     """Whether the operator is defined in Hz, and so needs `fps` before it can be used."""
 
+    is_filter: ClassVar[bool] = False
+    """Whether it is a choice of the argument ``filter``: then `from_band` makes it, and it has
+    `label` and `summary` for forms, and `short` for summaries."""
+
+    label: ClassVar[str]
+    summary: ClassVar[str]
+    short: ClassVar[str]
+
     _registry: ClassVar[dict[str, type["TemporalOperator"]]] = {}
 
     fps: float | None
@@ -31,6 +39,21 @@ class TemporalOperator(ABC):
         super().__init_subclass__(**kwargs)
         if "name" in cls.__dict__:
             TemporalOperator._registry[cls.name] = cls
+
+    @classmethod
+    def from_band(cls, low: float, high: float, fps: float) -> "TemporalOperator":
+        """Make the operator for a band in Hz, with defaults for everything else."""
+        return cls(low, high, fps)
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """The band in Hz; None for operators that have none."""
+        return (self.low, self.high) if hasattr(self, "low") else None
+
+    @property
+    def selection(self) -> str:
+        """A few words for the names of layers, as ``"1-2 Hz"``."""
+        return self.name if self.band is None else "{:g}-{:g} Hz".format(*self.band)
 
     def bind(self, fps: float) -> "TemporalOperator":
         """Return a copy for movies of `fps` frames per second; an earlier `fps` is replaced.

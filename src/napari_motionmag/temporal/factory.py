@@ -2,19 +2,24 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
 from napari_motionmag.temporal._checks import check_fps, check_number
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
-from napari_motionmag.temporal.fir import FIR, Acceleration
-from napari_motionmag.temporal.iir import Butterworth, DifferenceOfIIR
 
 MODES = ("static", "dynamic", "temporal")
 """Names allowed for the argument ``mode``; a :class:`TemporalOperator` is allowed too."""
 
-FILTERS = ("fir", "butterworth", "iir", "acceleration")
+
+def filters() -> dict[str, type[TemporalOperator]]:
+    """Return the operators that the argument ``filter`` may name, by name."""
+    return {name: cls for name, cls in TemporalOperator._registry.items() if cls.is_filter}
+
+
+FILTERS = tuple(filters())
 """Names allowed for the argument ``filter`` of mode "temporal"."""
 
 
@@ -39,9 +44,9 @@ def make_operator(
         For "temporal": the band (low, high) in Hz, ``0 < low < high <= fps / 2``.
     fps : float, optional
         Frames per second; needed for "temporal".
-    filter : {"fir", "butterworth", "iir", "acceleration"}
-        For "temporal". "butterworth" is causal and of order 2; "acceleration" is tuned to the
-        centre of `band`. For other choices pass an operator as `mode`.
+    filter : str
+        For "temporal": one of `filters`. "butterworth" is causal and of order 2; "acceleration" is
+        tuned to the centre of `band`. For other choices pass an operator as `mode`.
 
     Returns
     -------
@@ -65,9 +70,9 @@ def make_operator(
         raise (ValueError if isinstance(mode, str) else TypeError)(
             f"mode must be one of {', '.join(MODES)}, or a temporal operator; got {mode!r}"
         )
-    if not isinstance(filter, str) or filter not in FILTERS:
+    if not isinstance(filter, str) or filter not in filters():
         raise (ValueError if isinstance(filter, str) else TypeError)(
-            f"filter must be one of {', '.join(FILTERS)}; got {filter!r}"
+            f"filter must be one of {', '.join(filters())}; got {filter!r}"
         )
     if mode != "temporal":
         if band is not None:
@@ -81,10 +86,23 @@ def make_operator(
     if fps is None:  # without it no band can be right
         raise ValueError("fps is missing: mode='temporal' needs the frames per second of the movie")
     low, high = _check_pair(band)
-    if filter == "acceleration":
-        FIR(low, high, fps)  # the band must be a band here too
-        return Acceleration((low + high) / 2, fps)
-    return {"fir": FIR, "butterworth": Butterworth, "iir": DifferenceOfIIR}[filter](low, high, fps)
+    return filters()[filter].from_band(low, high, fps)
+
+
+def arguments_of(operator: TemporalOperator) -> dict[str, Any]:
+    """Return the arguments of `make_operator` for an operator; ``mode`` may be the operator."""
+    if isinstance(operator, Static | Dynamic):
+        arguments = {"mode": operator.name}
+        if isinstance(operator, Static) and operator.reference != 0:
+            arguments["reference"] = operator.reference
+    elif operator.is_filter and operator.band and operator.fps:
+        arguments = {"mode": "temporal", "band": operator.band}
+        if operator.name != "fir":
+            arguments["filter"] = operator.name
+    else:
+        return {"mode": operator}
+    again = make_operator(**arguments, fps=operator.fps)
+    return arguments if again == operator else {"mode": operator}
 
 
 def _bound(operator: TemporalOperator, fps: float | None) -> TemporalOperator:

@@ -1,8 +1,8 @@
-"""Operators with a finite, symmetric kernel: band-pass FIR and acceleration.
+"""Operators with a finite, symmetric kernel, and the band-pass FIR filter.
 
-Both are centred on the output frame, so nothing is delayed (zero phase). Near the ends of a movie
-the band-pass has weights of its own for every output; the acceleration sees the movie reflected, as
-``numpy.pad(mode="reflect")`` does.
+Kernels are centred on the output frame, so nothing is delayed (zero phase). Near the ends of a
+movie the band-pass has weights of its own for every output; other kernels, and very long ones, see
+the movie reflected, as ``numpy.pad(mode="reflect")`` does.
 """
 
 import math
@@ -19,8 +19,6 @@ from napari_motionmag.temporal._checks import (
     check_band,
     check_fps,
     check_int,
-    check_number,
-    check_nyquist,
 )
 from napari_motionmag.temporal._ends import end_rows
 from napari_motionmag.temporal.base import TemporalOperator
@@ -30,10 +28,18 @@ _DIRECT_TAPS = 48
 # Width of the transition of a Hamming-windowed FIR filter, times taps / fps (Oppenheim and
 # Schafer, Discrete-Time Signal Processing, table of window designs).
 _HAMMING_TRANSITION = 3.3
+MOST_TAPS = 2**20  # of any kernel
+_SHORT = 2**17  # taps that are allowed however short the movie
+MOST_END_FRAMES = 2048  # weights of the ends take the cube of it in time, its square in memory
 
 
-class _Centred(TemporalOperator):
+class CentredKernel(TemporalOperator):
     """An operator with a symmetric kernel that sums to zero."""
+
+    @property
+    @abstractmethod
+    def n_taps(self) -> int:
+        """Length of the kernel, in frames; odd."""
 
     @property
     @abstractmethod
@@ -43,10 +49,32 @@ class _Centred(TemporalOperator):
     @property
     def support(self):
         self._require_fps()
-        half = len(self.kernel) // 2
-        return half, half
+        return self.n_taps // 2, self.n_taps // 2
+
+    @abstractmethod
+    def _wanted(self) -> str:
+        """The argument that decides on the length of the kernel, for errors."""
+
+    def _whole_taps(self, frames: float) -> int:
+        """Round a length in frames up to an odd number; refuse what no memory can hold."""
+        if frames > MOST_TAPS:
+            raise ValueError(
+                f"{self._wanted()} at fps={self.fps:g} needs a filter of {frames:.3g} frames; at "
+                f"most {MOST_TAPS} are possible: widen the band, or check fps"
+            )
+        return math.ceil(frames) | 1
+
+    def _check_length(self, n: int) -> None:
+        """Refuse a kernel that is much longer than a movie of `n` frames."""
+        most = max(_SHORT, 4 * n)
+        if self.n_taps > most:
+            raise ValueError(
+                f"{self._wanted()} at fps={self.fps:g} needs a filter of {self.n_taps} frames, but "
+                f"a movie of {n} frames allows {most}: widen the band, or check fps"
+            )
 
     def _row(self, t, n):
+        self._check_length(n)
         offsets, weights = _taps(self)
         if t + offsets[0] >= 0 and t + offsets[-1] < n:
             return offsets + t, weights.copy()
@@ -64,22 +92,30 @@ class _Centred(TemporalOperator):
         return chebval(np.cos(2 * np.pi * frequencies / self.fps), series)
 
     def _window(self, start, stop, n):
-        half = len(self.kernel) // 2
+        half = self.n_taps // 2
         if start >= half and stop + half <= n:
             return start - half, stop + half
+        self._check_length(n)
         frames = _reflect(np.arange(start - half, stop + half), n)
         return int(frames.min()), int(frames.max()) + 1
 
     def _filter(self, frames, first, start, stop, n):
         # the kernel passes no constant: without it float64 keeps every digit of the variation
         frames -= frames[:1].copy()
-        half = len(self.kernel) // 2
+        half = self.n_taps // 2
+        if self.n_taps > 4 * n:  # so short a movie takes less memory unfolded as weights
+            self._check_length(n)
+            rows = np.zeros((stop - start, len(frames)))
+            for t in range(start, stop):
+                indices, weights = _folded_row(self, t, n)
+                rows[t - start, indices - first] = weights
+            return np.tensordot(rows, frames, 1)
         around = _reflect(np.arange(start - half, stop + half), n) - first
         return _convolve(frames[around], self.kernel)
 
 
 @dataclass(frozen=True)
-class FIR(_Centred):
+class FIR(CentredKernel):
     """Band-pass filter with a finite, symmetric kernel (windowed design, Hamming window).
 
     The kernel is centred on the output frame: no delay at any frequency. Its gain is exactly 1 at
@@ -112,6 +148,10 @@ class FIR(_Centred):
     """
 
     name: ClassVar[str] = "fir"
+    label: ClassVar[str] = "FIR (no delay)"
+    short: ClassVar[str] = "FIR"
+    summary: ClassVar[str] = "sharp, without delay; uses frames before and after"
+    is_filter: ClassVar[bool] = True
 
     low: float
     high: float
@@ -125,8 +165,12 @@ class FIR(_Centred):
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
         if self.taps is None:
+            if self.fps is not None:
+                _ = self.n_taps  # refuses what is too long
             return
         taps = check_int("taps", self.taps, 3)
+        if taps > MOST_TAPS:
+            raise ValueError(f"taps must be at most {MOST_TAPS}; got {taps}")
         if taps % 2 == 0:
             raise ValueError(
                 f"taps must be odd, so that the kernel has a middle frame; got {taps}: "
@@ -143,7 +187,7 @@ class FIR(_Centred):
             return self.taps
         self._require_fps()
         transition = min(self.high - self.low, self.low)
-        return max(3, math.ceil(_HAMMING_TRANSITION * self.fps / transition) | 1)
+        return self._whole_taps(max(3, _HAMMING_TRANSITION * self.fps / transition))
 
     @property
     def kernel(self) -> np.ndarray:
@@ -151,7 +195,13 @@ class FIR(_Centred):
         self._require_fps()
         return _fir_kernel(self)
 
+    def _has_ends(self, n: int) -> bool:
+        """Whether outputs near the ends have weights of their own."""
+        return min(self.n_taps, n) <= MOST_END_FRAMES
+
     def _end_row(self, t, n):
+        if not self._has_ends(n):
+            return super()._end_row(t, n)
         rows = _fir_ends(self, n)
         width = rows.shape[1]
         if t < len(rows):
@@ -159,12 +209,18 @@ class FIR(_Centred):
         return np.arange(n - width, n), rows[n - 1 - t, ::-1]
 
     def _window(self, start, stop, n):
+        if not self._has_ends(n):
+            return super()._window(start, stop, n)
+        self._check_length(n)
         half, width = self.n_taps // 2, min(self.n_taps, n)
         first = start - half if stop + half <= n else min(start - half, n - width)
         last = stop + half if start >= half else max(stop + half, width)
         return max(0, first), min(n, last)
 
     def _filter(self, frames, first, start, stop, n):
+        if not self._has_ends(n):
+            return super()._filter(frames, first, start, stop, n)
+        self._check_length(n)
         # the weights pass no constant: without it float64 keeps every digit of the variation
         frames -= frames[:1].copy()
         half = self.n_taps // 2
@@ -182,6 +238,9 @@ class FIR(_Centred):
                 late = rows[n - stop : n - ends][::-1, ::-1]
                 parts.append(np.tensordot(late, frames[n - width - first :][:width], 1))
         return np.concatenate(parts)
+
+    def _wanted(self):
+        return f"band=({self.low!r}, {self.high!r})"
 
     def _describe(self):
         taps = "" if self.taps is None and self.fps is None else f", {self.n_taps} taps"
@@ -201,76 +260,7 @@ class FIR(_Centred):
             )
 
 
-@dataclass(frozen=True)
-class Acceleration(_Centred):
-    """Deviation from linear motion: a Laplacian of Gaussian in time.
-
-    Still scenes and motion of constant velocity give exactly nothing (away from the ends of the
-    movie, where reflection turns the motion around), so small vibration of large moving things is
-    selected.
-
-    Parameters
-    ----------
-    frequency : float
-        The frequency to select, in Hz, ``0 < frequency <= fps / 2``.
-    fps : float, optional
-        Frames per second; may be given later with :meth:`bind`.
-
-    Notes
-    -----
-    As in [1]_, ``interval = ceil(fps / (4 frequency))`` (a quarter of a period, in frames), the
-    Gaussian has ``sigma = interval / 2`` frames and the kernel reaches 2 sigma to each side. The
-    kernel ``(c - (k / sigma)^2) exp(-(k / sigma)^2 / 2)`` takes the c for which its sum is zero
-    (close to 1; the kernel is cut off at 2 sigma). It is even, so it passes no slope either.
-
-    Sign and scale are such that a sinusoid of `frequency` has gain exactly +1: the second
-    derivative is turned over and a factor m means what it means for the other operators. It is no
-    band-pass: where fps leaves room the gain goes on rising, to between 1.4 and 2.6 at about twice
-    `frequency`, and above four times it swings down to as low as -0.4.
-
-    References
-    ----------
-    .. [1] Y. Zhang, S. L. Pintea, J. C. van Gemert, "Video Acceleration Magnification", CVPR
-       2017, section 3.
-    """
-
-    name: ClassVar[str] = "acceleration"
-
-    frequency: float
-    fps: float | None = None
-
-    def __post_init__(self):
-        frequency = check_number("frequency", self.frequency)
-        if frequency <= 0:
-            raise ValueError(f"frequency must be above 0 Hz; got {frequency:g}")
-        object.__setattr__(self, "frequency", frequency)
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
-            check_nyquist(f"frequency {frequency:g} Hz", frequency, self.fps)
-
-    @property
-    def interval(self) -> int:
-        """A quarter of a period in whole frames; also the reach of the kernel to each side."""
-        self._require_fps()
-        # rounding of the quotient must not add a frame
-        return max(1, math.ceil(self.fps / (4 * self.frequency) - 1e-9))
-
-    @property
-    def sigma(self) -> float:
-        """Width of the Gaussian, in frames."""
-        return self.interval / 2
-
-    @property
-    def kernel(self) -> np.ndarray:
-        """Weights of frames ``t - interval`` to ``t + interval``; read-only."""
-        self._require_fps()
-        return _acceleration_kernel(self)
-
-    def _describe(self):
-        return f"acceleration, {self.frequency:g} Hz"
-
-
-def _finish(kernel: np.ndarray, frequency: float, fps: float) -> np.ndarray:
+def scaled_kernel(kernel: np.ndarray, frequency: float, fps: float) -> np.ndarray:
     """Scale a symmetric kernel to gain 1 at `frequency`, its sum to zero to the last bit."""
     half = len(kernel) // 2
     k = np.arange(-half, half + 1)
@@ -290,33 +280,24 @@ def _fir_kernel(op: FIR) -> np.ndarray:
     kernel = signal.firwin(taps, edges, pass_zero=False, window="hamming", fs=op.fps)
     window = signal.get_window("hamming", taps, fftbins=False)
     kernel = kernel - kernel.sum() / window.sum() * window
-    return _finish(kernel, (op.low + op.high) / 2, op.fps)
+    return scaled_kernel(kernel, (op.low + op.high) / 2, op.fps)
 
 
 @lru_cache(maxsize=8)
 def _fir_ends(op: FIR, n: int) -> np.ndarray:
     """Rows of the first outputs of a movie of `n` frames. Do not write to the result."""
-    return end_rows(op.low, op.high, op.fps, op._response, op.n_taps, n)
+    return end_rows(op.low, op.high, op.fps, op.kernel, n)
 
 
 @lru_cache(maxsize=64)
-def _acceleration_kernel(op: Acceleration) -> np.ndarray:
-    k = np.arange(-op.interval, op.interval + 1)
-    squared = (k / op.sigma) ** 2
-    gaussian = np.exp(-squared / 2)
-    centre = (squared * gaussian).sum() / gaussian.sum()
-    return _finish((centre - squared) * gaussian, op.frequency, op.fps)
-
-
-@lru_cache(maxsize=64)
-def _taps(op: _Centred) -> tuple[np.ndarray, np.ndarray]:
+def _taps(op: CentredKernel) -> tuple[np.ndarray, np.ndarray]:
     """Offsets and weights of the kernel without its zeros. Do not write to the result."""
     at = np.flatnonzero(op.kernel).astype(np.int64)
     return at - len(op.kernel) // 2, op.kernel[at]
 
 
 @lru_cache(maxsize=256)
-def _folded_row(op: _Centred, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _folded_row(op: CentredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Row near an end of the movie: reflected frames added up. Do not write to the result."""
     offsets, weights = _taps(op)
     frames = _reflect(offsets + t, n)

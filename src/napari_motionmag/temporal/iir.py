@@ -96,6 +96,10 @@ class Butterworth(_Recursive):
     """
 
     name: ClassVar[str] = "butterworth"
+    label: ClassVar[str] = "Butterworth (causal)"
+    short: ClassVar[str] = "Butterworth"
+    summary: ClassVar[str] = "uses the past only; of order 2"
+    is_filter: ClassVar[bool] = True
 
     low: float
     high: float
@@ -208,6 +212,10 @@ class DifferenceOfIIR(_Recursive):
     """
 
     name: ClassVar[str] = "iir"
+    label: ClassVar[str] = "Difference of IIR (causal, gentle)"
+    short: ClassVar[str] = "difference of IIR"
+    summary: ClassVar[str] = "uses the past only; gentle: selects part of the motion"
+    is_filter: ClassVar[bool] = True
 
     low: float
     high: float
@@ -219,6 +227,11 @@ class DifferenceOfIIR(_Recursive):
         low, high = check_band(self.low, self.high, self.fps)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
+        if self.fps is not None and not slowest_pole(self) < 1:
+            raise ValueError(
+                f"band ({low:g}, {high:g}) Hz is too slow for fps={self.fps:g}: the filter cannot "
+                "be realised in double precision; raise the band or check fps"
+            )
 
     @property
     def coefficients(self) -> tuple[float, float]:

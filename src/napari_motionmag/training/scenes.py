@@ -196,6 +196,8 @@ class SceneMaker:
         Share of the others that have `later`, as after a temporal filter.
     compressed : float
         Share of samples that are compressed like JPEG.
+    small : float
+        Share of samples whose output motion is log-uniform from 0.1 px.
     """
 
     def __init__(
@@ -208,6 +210,7 @@ class SceneMaker:
         sequences: float = SEQUENCES,
         filtered: float = 0.0,
         compressed: float = 0.0,
+        small: float = 0.15,
     ):
         self.pool = pool
         self.size = size
@@ -216,6 +219,7 @@ class SceneMaker:
         self.sequences = sequences
         self.filtered = filtered
         self.compressed = compressed
+        self.small = small
         self.sprite = 112 if size <= 192 else 192
 
     def scene(self, parts: list[str], generator: torch.Generator) -> Scene:
@@ -284,7 +288,7 @@ class SceneMaker:
         parts = [PARTS[k] for k in order]
         scene = self.scene(parts, generator)
         factor, reach = _draw_factor(
-            count, generator, difficulty, self.smallest, self.largest_factor
+            count, generator, difficulty, self.smallest, self.largest_factor, self.small
         )
 
         moves = torch.tensor([p not in ("static", "still_background") for p in parts])
@@ -365,6 +369,7 @@ def _draw_factor(
     difficulty: float,
     smallest: float = 0.005,
     largest: float = 1000.0,
+    share: float = 0.15,
 ) -> tuple[Tensor, Tensor]:
     """Factors and the largest input motion of each sample in px.
 
@@ -376,7 +381,7 @@ def _draw_factor(
     wide = 30 * torch.rand(count, generator=generator)
     usual = 14 * torch.rand(count, generator=generator)
     small = log_uniform(0.1, 30.0, count, generator)
-    output = torch.where(u < 0.35, usual, torch.where(u < 0.5, small, wide))
+    output = torch.where(u < 0.35, usual, torch.where(u < 0.35 + share, small, wide))
     output = output * (0.1 + 0.9 * difficulty)
     given = log_uniform(0.3 * (smallest / 0.3) ** difficulty, 10.0, count, generator)
     factor = (output / given).clamp(max=largest)

@@ -25,7 +25,7 @@ from napari_motionmag.training.scenes import Batch, SceneMaker
 # Measured for oh2018, which learns faster with Muon.
 # Of oh2018, whose regularisers need two more encodings.
 REGULARISE_EVERY = 4
-FILTERED, COMPRESSED = 0.25, 0.12  # shares of its samples
+OH2018_SAMPLES = {"sequences": 0.0, "filtered": 0.25, "compressed": 0.12, "small": 0.3}
 # Below, differences of features are but rounding in bfloat16.
 BFLOAT16_LIMITS = {"smallest": 0.15, "largest_factor": 100.0}
 OPTIMISERS = {"difference": "adam", "oh2018": "muon"}
@@ -118,7 +118,7 @@ class Trainer:
         self.pool = pool.to(self.device)
         limits = {}
         if settings.model == "oh2018":
-            limits |= {"sequences": 0.0, "filtered": FILTERED, "compressed": COMPRESSED}
+            limits |= OH2018_SAMPLES
             if precision == torch.bfloat16:
                 limits |= BFLOAT16_LIMITS
         self.maker = SceneMaker(self.pool, settings.size, **limits)
@@ -309,6 +309,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--size", type=int, default=128, help="crop in px (multiple of 8)")
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--rate", type=float, default=8e-4, help="learning rate")
+    p.add_argument("--warmup", type=int, default=500, help="steps until the rate is reached")
     p.add_argument(
         "--curriculum",
         type=int,
@@ -368,6 +369,7 @@ def main(argv: list[str] | None = None) -> int:
         size=args.size,
         batch=args.batch,
         rate=args.rate,
+        warmup=args.warmup,
         steps=args.steps,
         minutes=args.minutes,
         seed=args.seed,

@@ -20,14 +20,12 @@ _MODULES = {
     "motion_maps": ("MotionMap", "motion_map"),
     "estimators.noise_model": ("NoiseModel", "fit_noise"),
     "noise_floors": ("NoiseFloor", "noise_floor"),
-    "fading": ("fade",),
+    "blend": ("fade",),
     "surrogate": ("motionless_surrogate",),
-    "kernels": ("EncoderKernels", "encoder_kernels"),
-    "kernel_kinds": ("kernel_kind",),
+    "kernels": ("EncoderKernels", "encoder_kernels", "kernel_kind"),
     "activations": ("Activations", "unit_activations"),
-    "figures.mosaic": ("labelled_mosaic",),
+    "figures.mosaic": ("labelled_mosaic", "mosaic"),
     "figures.networks": ("kernel_labels",),
-    "figures.mosaics": ("mosaic",),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""What single units of the networks do on a frame."""
+"""Activations of single units of the networks on a frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.series import Series, as_movie
-from napari_motionmag.views.figures.mosaics import mosaic
+from napari_motionmag.views.figures.mosaic import mosaic
 
 LAYERS = {
     "oh2018": ("texture", "shape", "manipulator", "fusion"),
@@ -47,17 +47,9 @@ class Activations:
     decoded: np.ndarray
 
     def mosaic(self, layer: str, **options) -> np.ndarray:
-        """A picture of a layer: a row for each unit, a column for each factor.
+        """Return a picture of a layer within 0..1: a row per unit, a column per factor.
 
-        Parameters
-        ----------
-        layer : str
-        **options
-            As for :func:`mosaic`. All factors of a unit share their scaling.
-
-        Returns
-        -------
-        ndarray, values within 0..1
+        `options` are those of :func:`mosaic`; all factors of a unit share their scaling.
         """
         if layer not in self.maps:
             raise ValueError(f"layer must be one of {', '.join(self.maps)}; got {layer!r}")
@@ -92,7 +84,7 @@ def unit_activations(
     at=None,
     device: str | None = None,
 ) -> Activations:
-    """Look at units of a network while it magnifies one frame.
+    """Record units of a network while it magnifies one frame.
 
     Parameters
     ----------
@@ -110,7 +102,7 @@ def unit_activations(
         are chosen), "displacement" (x and y in px, by which the frame is moved), "drawing" (from
         which hidden parts are drawn), "fusion" (the same at half resolution). All when None.
     units : int or mapping of layer to sequence of int
-        Which units: so many of those that vary most over the frame, or by number.
+        A number of units, those that vary most over the frame; or which, by layer.
     mode, reference, band, fps, filter
         The motion that is magnified, as for :func:`napari_motionmag.magnify`.
     axes : str, optional
@@ -132,6 +124,14 @@ def unit_activations(
     ----------
     Oh et al., ECCV 2018, supplement, Fig. A.8 (texture and shape), A.9 (manipulator), A.10
     (fusion).
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=4, size=32)
+    >>> seen = views.unit_activations(movie, 2, factors=(5,), layers=["shape"], units=3)
+    >>> seen.maps["shape"].shape
+    (1, 3, 16, 16)
     """
     movie = as_movie(movie, axes, fps)
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
@@ -149,8 +149,7 @@ def unit_activations(
             f"layers of the network {runner.kind!r} must be among {', '.join(allowed)}; "
             f"got {layers}"
         )
-    look = _of_oh2018 if runner.kind == "oh2018" else _of_difference
-    found, decoded, padding = look(runner, movie, Series(movie, at).at, operator, t, factors)
+    found, decoded, padding = _run(runner, movie, Series(movie, at).at, operator, t, factors)
     height, width = movie.frame_shape[:2]
     maps, chosen, strides = {}, {}, {}
     for layer in layers:
@@ -180,75 +179,65 @@ def _chosen(layer: str, maps: np.ndarray, units) -> np.ndarray:
     return np.sort(np.argsort(-spread, kind="stable")[: int(units)])
 
 
-def _frame(movie: Movie, at, t: int) -> np.ndarray:
-    return movie.to_unit(movie.read(t, at))
+def _run(runner, movie: Movie, at, operator: TemporalOperator, t: int, factors):
+    """Maps by layer, magnified frames, and the padding, of a network at work on one frame."""
 
+    def read(index: int) -> np.ndarray:
+        return movie.to_unit(movie.read(index, at))
 
-def _array(tensor) -> np.ndarray:
-    return tensor[0].float().cpu().numpy()
+    def upload(picture: np.ndarray) -> torch.Tensor:
+        return runner.upload(padding.add(picture))
 
+    def keep(layer: str, output) -> None:
+        output = output[0] if isinstance(output, tuple) else output
+        maps[layer].append(output[0].float().cpu().numpy())
 
-def _of_oh2018(runner, movie: Movie, at, operator, t: int, factors):
-    frame = _frame(movie, at, t)
+    frame = read(t)
     padding = runner.padding(frame)
     network = runner.network(1 if frame.ndim == 2 else 3)
     indices, shares = operator.row(t, movie.n_frames)
-    others = [
-        (float(share), padding.add(_frame(movie, at, int(index))))
-        for index, share in zip(indices, shares, strict=True)
-        if index != t
-    ]
-    found: dict[str, list[np.ndarray]] = {layer: [] for layer in LAYERS["oh2018"]}
-    decoded = []
+    row = list(zip(indices.tolist(), shares.tolist(), strict=True))
+    maps: dict[str, list[np.ndarray]] = {layer: [] for layer in LAYERS[runner.kind]}
     with runner.working(), ExitStack() as stack:
-        hook = network.decoder.fusion[0].register_forward_hook(
-            lambda module, given, made: found["fusion"].append(_array(made))
-        )
-        stack.callback(hook.remove)
-        texture, shape = network.encoder(runner.upload(padding.add(frame)))
-        found["texture"].append(_array(texture))
-        found["shape"].append(_array(shape))
-        delta = float(shares.sum()) * shape
-        for share, other in others:
-            delta = delta + share * (network.encoder(runner.upload(other))[1] - shape)
-        for factor in factors:
-            response = network.manipulator.response(delta, factor)
-            found["manipulator"].append(_array(response))
-            drawn = network.decoder(texture, shape - delta + response)
-            decoded.append(padding.remove(runner.download(drawn)[0]))
-    return found, np.stack(decoded), padding
-
-
-def _of_difference(runner, movie: Movie, at, operator, t: int, factors):
-    frame = _frame(movie, at, t)
-    padding = runner.padding(frame)
-    network = runner.network(1 if frame.ndim == 2 else 3)
-    indices, shares = operator.row(t, movie.n_frames)
-    variation = np.zeros(frame.shape[:2], np.float32)
-    for index, share in zip(indices.tolist(), shares.tolist(), strict=True):
-        variation += np.float32(share) * luma(_frame(movie, at, index))
-    found: dict[str, list[np.ndarray]] = {layer: [] for layer in LAYERS["difference"]}
-    modules = {
-        "encoding": network.motion.down,
-        "motion": network.motion.body,
-        "displacement": network.motion,
-        "drawing": network.drawing.body,
-        "fusion": network.drawing.fuse,
-    }
-    decoded = []
-    with runner.working(), ExitStack() as stack:
+        if runner.kind == "oh2018":
+            modules = {"fusion": network.decoder.fusion[0]}
+            draw = _drawn_by_oh2018(network, upload(frame), t, row, factors, read, upload, keep)
+        else:
+            modules = {
+                "encoding": network.motion.down,
+                "motion": network.motion.body,
+                "displacement": network.motion,
+                "drawing": network.drawing.body,
+                "fusion": network.drawing.fuse,
+            }
+            variation = sum(np.float32(share) * luma(read(index)) for index, share in row)
+            draw = (
+                network(
+                    upload(frame),
+                    upload(variation),
+                    torch.tensor([factor - 1.0], device=runner.device),
+                )
+                for factor in factors
+            )
         for layer, module in modules.items():
             hook = module.register_forward_hook(
-                lambda module, given, made, layer=layer: found[layer].append(
-                    _array(made[0] if isinstance(made, tuple) else made)
-                )
+                lambda module, inputs, output, layer=layer: keep(layer, output)
             )
             stack.callback(hook.remove)
-        for factor in factors:
-            drawn = network(
-                runner.upload(padding.add(frame)),
-                runner.upload(padding.add(variation)),
-                torch.tensor([factor - 1], dtype=torch.float32, device=runner.device),
-            )
-            decoded.append(padding.remove(runner.download(drawn)[0]))
-    return found, np.stack(decoded), padding
+        decoded = [padding.remove(runner.download(drawn)[0]) for drawn in draw]
+    return maps, np.stack(decoded), padding
+
+
+def _drawn_by_oh2018(network, frame: torch.Tensor, t: int, row, factors, read, upload, keep):
+    """Yield the magnified frames; keep what the encoder and the manipulator give."""
+    texture, shape = network.encoder(frame)
+    keep("texture", texture)
+    keep("shape", shape)
+    delta = sum(
+        share * (shape if index == t else network.encoder(upload(read(index)))[1])
+        for index, share in row
+    )
+    for factor in factors:
+        response = network.manipulator.response(delta, factor)
+        keep("manipulator", response)
+        yield network.decoder(texture, shape - delta + response)

@@ -8,10 +8,14 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_motionmag.temporal import Static
-from napari_motionmag.views.estimators._warn import warn_user
 from napari_motionmag.views.estimators.band_kernel import BandKernel
 from napari_motionmag.views.estimators.noise_model import NoiseModel
-from napari_motionmag.views.estimators.series import as_movie, checked_region
+from napari_motionmag.views.estimators.series import (
+    as_movie,
+    checked_region,
+    pixel_size,
+    warn_user,
+)
 from napari_motionmag.views.estimators.tracker import Tracker
 from napari_motionmag.views.trace import DisplacementTrace
 
@@ -91,10 +95,28 @@ def displacement_trace(
     model = _checked_noise(noise)
     shape = movie.frame_shape[:2]
     reach = _checked_reach(reach, min(shape))
-    operator, own = _reference_frames(reference, movie.n_frames)
+    own, described = _reference_frames(reference, movie.n_frames)
     window, mask = _cut_back(*checked_region(movie, region), shape, reach, region is not None)
-    tracker = Tracker(movie, at, window, mask, operator, own, reach, bool(brightness), progress)
-    return tracker.trace(model)
+    tracker = Tracker(movie, at, window, mask, own, reach, bool(brightness), progress)
+    track = tracker.track(model)
+    size = pixel_size(movie)
+    return DisplacementTrace(
+        times=np.arange(movie.n_frames) / (movie.fps or 1.0),
+        time_unit="s" if movie.fps else "frame",
+        dy=track.shifts[:, 0],
+        dx=track.shifts[:, 1],
+        covariance=track.covariance,
+        frame_covariance=track.frame_covariance,
+        misfit=track.misfit,
+        noise=track.noise,
+        region=window,
+        reference=described,
+        fps=movie.fps,
+        pixel_size=None if size is None else size[:2],
+        length_unit=None if size is None else size[2],
+        cutoff=track.cutoff,
+        colour=track.color,
+    )
 
 
 def _checked_noise(noise) -> NoiseModel | None:
@@ -117,7 +139,8 @@ def _checked_reach(reach, side: int) -> float:
     return reach
 
 
-def _reference_frames(reference, n: int) -> tuple[Static, np.ndarray]:
+def _reference_frames(reference, n: int) -> tuple[np.ndarray, str]:
+    """The frames of the reference, and what it is called."""
     if isinstance(reference, str):
         if reference != "mean":
             raise ValueError(
@@ -126,7 +149,10 @@ def _reference_frames(reference, n: int) -> tuple[Static, np.ndarray]:
             )
         reference = slice(None)
     operator = Static(reference)
-    return operator, np.unique(operator.frames(n))
+    own = np.unique(operator.frames(n))
+    if len(own) == n:
+        return own, "mean of all frames"
+    return own, operator.describe().removeprefix("static, reference ")
 
 
 def _cut_back(window, mask, shape, reach: float, explicit: bool):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_motionmag.views.estimators.interpolation import ORDERS, sampling_matrix
+from napari_motionmag.views.estimators.line_sampler import PointSampler
 from napari_motionmag.views.estimators.series import Series, as_movie
 
 
@@ -27,7 +27,7 @@ def intensity_trace(
     Returns
     -------
     ndarray, shape (T, N)
-        Grey levels; luma of RGB.
+        Gray levels; luma of RGB.
 
     Raises
     ------
@@ -37,6 +37,13 @@ def intensity_trace(
     References
     ----------
     Oh et al., ECCV 2018, Fig. 7 (left).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.intensity_trace(np.ones((5, 8, 8)), [(2.5, 3), (4, 4)]).shape
+    (5, 2)
     """
     movie = as_movie(movie, axes)
     points = np.atleast_2d(np.asarray(points, float))
@@ -48,15 +55,6 @@ def intensity_trace(
             f"points must lie within the frame of {shape[0]} x {shape[1]} px (Y x X); "
             f"got {points.tolist()}"
         )
-    if isinstance(order, bool) or order not in ORDERS:
-        raise ValueError(f"order must be a whole number from 0 to 5; got {order!r}")
-    points = np.clip(points, 0, shape - 1)
-    margin = 1 if order < 2 else 33
-    first = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
-    last = np.minimum(np.floor(points.max(axis=0)).astype(int) + margin + 2, shape)
-    window = (slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1])))
-    series = Series(movie, at, window)
-    matrix = sampling_matrix(
-        points - first, series.shape, order, np.ones(len(points)), np.arange(len(points))
-    )
-    return np.stack([matrix @ frame.ravel() for _, frame in series.frames()])
+    sampler = PointSampler(points, tuple(shape.tolist()), order)
+    series = Series(movie, at, sampler.window)
+    return np.stack([sampler(frame) for _, frame in series.frames()])

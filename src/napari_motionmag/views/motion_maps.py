@@ -24,6 +24,7 @@ _TRIALS = 512
 _AVERAGED = 64  # frames that make the mean picture
 _PAIRS = 32  # of frames that tell the noise
 _KERNEL = KERNELS[1]
+_DETERMINED = 0.2  # singular values below this share of the largest are not used
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class MotionMap:
         Degrees of freedom and skewness of ``rms**2`` of noise, for one direction.
     doubt : ndarray, shape (gy, gx)
         Relative standard error of ``noise_rms**2`` itself.
+    edge : {None, "zero", "nyquist"}
+        Which end of the band `frequency` is so near to that amplitude and phase cannot be told
+        apart: `amplitude` is then what is seen of it, and `phase` NaN.
     """
 
     y: np.ndarray
@@ -73,6 +77,7 @@ class MotionMap:
     freedom: float
     skewness: float
     doubt: np.ndarray
+    edge: str | None = None
 
     @property
     def amplitude(self) -> np.ndarray:
@@ -86,7 +91,8 @@ class MotionMap:
         An orientation has two ends; counted towards the one that is nearer to :attr:`axis`, so
         that neighbours that move together have the same phase.
         """
-        return np.angle(self._along())
+        angle = np.angle(self._along())
+        return angle if self.edge is None else np.full_like(angle, np.nan)
 
     @property
     def axis(self) -> float:
@@ -255,10 +261,10 @@ def motion_map(
     noise_rms = np.where(known, np.sqrt(np.maximum(expected, 0)), np.nan)
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
-    frequency, phasors = _lock_in(selected, covariance, known, movie.fps, frequency)
+    frequency, phasors, edge = _lock_in(selected, covariance, known, movie.fps, frequency)
     return MotionMap(
         windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
-        directions, phasors, frequency, gain, freedom, skewness, doubt,
+        directions, phasors, frequency, gain, freedom, skewness, doubt, edge,
     )  # fmt: skip
 
 
@@ -380,14 +386,23 @@ def _lock_in(selected, covariance, known, fps, frequency):
     else:
         rate, chosen = fps, frequency
     if chosen is None:
-        chosen = _strongest(selected * window[:, None, None, None], covariance, known) * rate
+        mean = np.tensordot(window / window.sum(), selected, axes=1)
+        tapered = (selected - mean) * window[:, np.newaxis, np.newaxis, np.newaxis]
+        chosen = _strongest(tapered, covariance, known) * rate
     elif not 0 < chosen <= rate / 2:
         raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {frequency!r}")
-    turn = np.exp(-2j * np.pi * chosen / rate * np.arange(n))
-    phasors = np.tensordot(turn * window, selected, axes=1) * (2 / window.sum())
-    phasors = np.moveaxis(phasors, -1, 0)
+    # an offset and a sinusoid, weighted by the window: what is not determined is left out
+    angle = 2 * np.pi * chosen / rate * np.arange(n)
+    weight = np.sqrt(window)[:, np.newaxis]
+    design = weight * np.stack([np.ones(n), np.cos(angle), -np.sin(angle)], axis=1)
+    inverse = np.linalg.pinv(design, rcond=_DETERMINED)
+    edge = None
+    if np.linalg.matrix_rank(design, tol=_DETERMINED * np.linalg.norm(design, 2)) < 3:
+        edge = "zero" if chosen < rate / 4 else "nyquist"
+    weights = (inverse[1] + 1j * inverse[2]) * weight[:, 0]
+    phasors = np.moveaxis(np.tensordot(weights, selected, axes=1), -1, 0)
     phasors[:, ~known] = np.nan
-    return (None if fps is None else float(chosen)), phasors
+    return (None if fps is None else float(chosen)), phasors, edge
 
 
 def _strongest(tapered, covariance, known) -> float:

@@ -8,8 +8,13 @@ import numpy as np
 
 from napari_motionmag.views.trace import DisplacementTrace
 
-_STEPS = 20
+EDGES = ("zero", "nyquist")
 _PADDING = 8  # of the periodogram from which the fit starts
+_CHI2 = 3.8415  # rise of chi-squared at the ends of a 95 % interval
+_SIGMAS = 1.96  # its half width in standard errors
+_SCANNED = 33  # frequencies within that interval at which the other parameters are looked at
+_PEAK = 1.5  # periods per record: what is further away than this is another peak
+_EDGE = 1e-3  # periods per record: this near to zero or Nyquist is at the edge
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,9 @@ class Oscillation:
     """A sinusoid fitted to one or more courses of time that share its frequency.
 
     ``course_k(t) = offset_k + slope_k (t - mean t) + amplitude_k cos(2 pi frequency t + phase_k)``
+
+    Errors are half of the 95 % interval over 1.96: standard errors where the fit is well
+    determined, and as wide as the data demand where it is not.
 
     Attributes
     ----------
@@ -26,12 +34,21 @@ class Oscillation:
     phasors : ndarray of complex, shape (K,)
         ``amplitude exp(i phase)``; for a trace K = 2: (dy, dx), in px.
     covariance : ndarray, shape (2 K, 2 K)
-        Of the real parts of the phasors, then of their imaginary parts.
+        Of the real parts of the phasors, then of their imaginary parts; inf at an edge.
     offset, slope : ndarray, shape (K,)
         Slope is 0 unless ``drift=True``.
     misfit : float
         Mean squared residual over what the errors of the data explain. Where it is above 1, the
         errors here are enlarged by its square root: what else happens counts as noise.
+    edge : {None, "zero", "nyquist"}
+        Which end of the band the frequency cannot be told from. Amplitude and phase are then not
+        determined (a small part of a large slow oscillation looks like a drift; the samples of a
+        fast one, like those of any amplitude between its extremes): the smallest amplitude that
+        explains the data is given, with an error of inf.
+    sigma_amplitude, sigma_phase : float
+        Errors of :attr:`amplitude` and :attr:`phase` (rad).
+    sigma_amplitudes, sigma_phases : ndarray, shape (K,)
+        The same for each course.
     """
 
     frequency: float
@@ -41,32 +58,27 @@ class Oscillation:
     offset: np.ndarray
     slope: np.ndarray
     misfit: float
+    edge: str | None
+    sigma_amplitude: float
+    sigma_phase: float
+    sigma_amplitudes: np.ndarray
+    sigma_phases: np.ndarray
 
     @property
     def direction(self) -> float:
         """Orientation of the largest excursion, 0 to pi, 0 along x, pi/2 along y (down); K = 2."""
-        y, x = self._axis()
+        y, x = _axis(self.phasors)
         return float(np.arctan2(y, x) % np.pi)
 
     @property
     def amplitude(self) -> float:
         """Largest excursion: half of peak to peak, along :attr:`direction`."""
-        return float(abs(self.phasors @ self._axis()))
-
-    @property
-    def sigma_amplitude(self) -> float:
-        """Standard error of :attr:`amplitude`."""
-        return self._sigmas(self._axis())[0]
+        return float(abs(self.phasors @ _axis(self.phasors)))
 
     @property
     def phase(self) -> float:
         """Phase along :attr:`direction`, rad: ``cos(2 pi f t + phase)``."""
-        return float(np.angle(self.phasors @ self._axis()))
-
-    @property
-    def sigma_phase(self) -> float:
-        """Standard error of :attr:`phase`, rad."""
-        return self._sigmas(self._axis())[1]
+        return float(np.angle(self.phasors @ _axis(self.phasors)))
 
     @property
     def amplitudes(self) -> np.ndarray:
@@ -78,39 +90,20 @@ class Oscillation:
         """Phase of each course, shape (K,), rad."""
         return np.angle(self.phasors)
 
-    @property
-    def sigma_amplitudes(self) -> np.ndarray:
-        """Standard errors of :attr:`amplitudes`."""
-        return np.array([self._sigmas(unit)[0] for unit in np.eye(len(self.phasors))])
-
-    @property
-    def sigma_phases(self) -> np.ndarray:
-        """Standard errors of :attr:`phases`, rad."""
-        return np.array([self._sigmas(unit)[1] for unit in np.eye(len(self.phasors))])
-
     def course(self, times) -> np.ndarray:
         """The oscillating part at some times, shape (len(times), K)."""
         turn = np.exp(2j * np.pi * self.frequency * np.asarray(times, float))
         return np.real(turn[:, np.newaxis] * self.phasors)
 
-    def _axis(self) -> np.ndarray:
-        """Unit vector of the largest excursion; among +- the one that angles 0..pi mean."""
-        if len(self.phasors) == 1:
-            return np.ones(1)
-        squares = np.real(np.outer(self.phasors, self.phasors.conj()))
-        axis = np.linalg.eigh(squares)[1][:, -1]
-        lead = axis[0] if abs(axis[0]) > 1e-12 else axis[-1]
-        return axis * np.sign(lead)
 
-    def _sigmas(self, axis: np.ndarray) -> tuple[float, float]:
-        phasor = self.phasors @ axis
-        size = abs(phasor)
-        turn = phasor / size if size else 1.0
-        along = np.concatenate([axis * turn.real, axis * turn.imag])
-        across = np.concatenate([-axis * turn.imag, axis * turn.real])
-        amplitude = np.sqrt(along @ self.covariance @ along)
-        phase = np.sqrt(across @ self.covariance @ across) / size if size else np.inf
-        return float(amplitude), float(phase)
+def _axis(phasors: np.ndarray) -> np.ndarray:
+    """Unit vector of the largest excursion; among +- the one that angles 0..pi mean."""
+    if len(phasors) == 1:
+        return np.ones(1)
+    squares = np.real(np.outer(phasors, phasors.conj()))
+    axis = np.linalg.eigh(squares)[1][:, -1]
+    lead = axis[0] if abs(axis[0]) > 1e-12 else axis[-1]
+    return axis * np.sign(lead)
 
 
 def fit_oscillation(
@@ -166,6 +159,7 @@ def fit_sinusoid(
     band: tuple[float, float] | None = None,
     fixed: bool = False,
     drift: bool = False,
+    enlarge: bool = True,
 ) -> Oscillation:
     """Fit a sinusoid to one or more courses of time, by weighted least squares.
 
@@ -179,6 +173,8 @@ def fit_sinusoid(
         Standard error of each value. When None, taken from the residuals.
     frequency, band, fixed, drift
         As for :func:`fit_oscillation`.
+    enlarge : bool
+        Enlarge the errors where the residuals are larger than `sigma` explains.
 
     Returns
     -------
@@ -186,8 +182,9 @@ def fit_sinusoid(
 
     Notes
     -----
-    The errors are those of the Cramer-Rao bound at the fitted values; for one course with white
-    noise, ``var(f) = 24 sigma^2 / ((2 pi A)^2 T (T^2 - 1)) fps^2``.
+    The 95 % intervals are those of the profile of chi-squared over frequency. Well inside the
+    band they are the Cramer-Rao bound; for one course with white noise,
+    ``var(f) = 24 sigma^2 / ((2 pi A)^2 T (T^2 - 1)) fps^2``.
     """
     times = np.asarray(times, float)
     values = np.asarray(values, float)
@@ -211,11 +208,11 @@ def fit_sinusoid(
     if frequency is None:
         frequency = _strongest(times, values, sigma, low, high)
     frequency = float(frequency)
-    if not 0 < frequency <= 0.5 / step * (1 + 1e-9):
-        raise ValueError(f"frequency must be within 0..{0.5 / step:g}; got {frequency:g}")
-    if not fixed:
-        frequency = _refined(times, values, sigma, frequency, drift, 1 / (step * len(times)))
-    return _fit(times, values, sigma, frequency, fixed, drift, known)
+    nyquist = 0.5 / step
+    if not 0 < frequency <= nyquist * (1 + 1e-9):
+        raise ValueError(f"frequency must be within 0..{nyquist:g}; got {frequency:g}")
+    fit = _Fit(times, values, sigma, drift, nyquist, 1 / (step * len(times)))
+    return fit.result(frequency, fixed, known, enlarge)
 
 
 def _checked_band(band, step: float) -> tuple[float, float]:
@@ -246,69 +243,150 @@ def _strongest(times, values, sigma, low: float, high: float) -> float:
     return float(frequencies[inside][np.argmax(power[inside])])
 
 
-def _design(times, frequency: float, drift: bool) -> np.ndarray:
-    turn = 2 * np.pi * frequency * times
-    columns = [np.ones_like(times), np.cos(turn), -np.sin(turn)]
-    if drift:
-        columns.append(times - times.mean())
-    return np.stack(columns, axis=1)
+class _Fit:
+    """Least squares of the linear parameters at each frequency, and the profile over it."""
 
+    def __init__(self, times, values, sigma, drift: bool, nyquist: float, width: float):
+        self.times, self.values, self.sigma, self.drift = times, values, sigma, drift
+        self.nyquist, self.width = nyquist, width  # Hz; width: one period per record
+        self.lowest, self.highest = _EDGE * width, nyquist - _EDGE * width
 
-def _solved(times, values, sigma, frequency: float, drift: bool) -> tuple[np.ndarray, float]:
-    design = _design(times, frequency, drift)
-    parts, cost = [], 0.0
-    for value, error in zip(values.T, sigma.T, strict=True):
-        part = np.linalg.lstsq(design / error[:, np.newaxis], value / error, rcond=None)[0]
-        parts.append(part)
-        cost += float((((value - design @ part) / error) ** 2).sum())
-    return np.array(parts), cost
+    def solve(self, frequency: float) -> tuple[np.ndarray, float]:
+        """Offset, real and imaginary part (and slope) of each course, (K, P), and chi-squared."""
+        design = self._design(frequency)
+        parts, cost = [], 0.0
+        for value, error in zip(self.values.T, self.sigma.T, strict=True):
+            # cut off: at Nyquist one of two columns is a multiple of the other
+            part = np.linalg.lstsq(design / error[:, np.newaxis], value / error, rcond=1e-9)[0]
+            parts.append(part)
+            cost += float((((value - design @ part) / error) ** 2).sum())
+        return np.array(parts), cost
 
-
-def _refined(times, values, sigma, start: float, drift: bool, width: float) -> float:
-    """Minimise the residual over frequency near `start`: golden section, well within the peak."""
-    from scipy.optimize import minimize_scalar
-
-    nyquist = 0.5 * (len(times) - 1) / (times[-1] - times[0])
-    limits = max(start - 0.5 * width, 0.05 * width), min(start + 0.5 * width, nyquist)
-    found = minimize_scalar(
-        lambda f: _solved(times, values, sigma, f, drift)[1],
-        bounds=limits,
-        method="bounded",
-        options={"xatol": 1e-7 * width},
-    )
-    return float(found.x)
-
-
-def _fit(times, values, sigma, frequency, fixed, drift, known) -> Oscillation:
-    parts, cost = _solved(times, values, sigma, frequency, drift)
-    k = values.shape[1]
-    # the last frequency column is shared, all others are of one course
-    single = _design(times, frequency, drift)
-    count = single.shape[1]
-    turn = 2 * np.pi * frequency * times
-    free = k * count + (0 if fixed else 1)
-    jacobian = np.zeros((k * len(times), free))
-    for i in range(k):
-        rows = slice(i * len(times), (i + 1) * len(times))
-        jacobian[rows, i * count : (i + 1) * count] = single
+    def result(self, start: float, fixed: bool, known: bool, enlarge: bool) -> Oscillation:
+        """Fit, from a first guess of the frequency."""
+        best = start if fixed else self._refined(start)
+        cost = self.solve(best)[1]
+        count = 3 + self.drift
+        free = self.values.size - self.values.shape[1] * count - (not fixed)
+        misfit = cost / max(free, 1)
+        scale = (max(misfit, 1.0) if enlarge else 1.0) if known else misfit
+        edge, scanned = None, np.array([best])
         if not fixed:
-            real, imaginary = parts[i, 1], parts[i, 2]
-            change = -real * np.sin(turn) - imaginary * np.cos(turn)
-            jacobian[rows, -1] = change * 2 * np.pi * times
-    jacobian /= sigma.T.reshape(-1, 1)
-    scale = np.abs(jacobian).max(axis=0)
-    scale[scale == 0] = 1
-    inverse = np.linalg.pinv((jacobian / scale).T @ (jacobian / scale), hermitian=True)
-    covariance = inverse / np.outer(scale, scale)
-    misfit = cost / max(values.size - free, 1)
-    covariance *= max(misfit, 1.0) if known else misfit
-    chosen = [i * count + 1 for i in range(k)] + [i * count + 2 for i in range(k)]
-    return Oscillation(
-        frequency=frequency,
-        sigma_frequency=0.0 if fixed else float(np.sqrt(covariance[-1, -1])),
-        phasors=parts[:, 1] + 1j * parts[:, 2],
-        covariance=covariance[np.ix_(chosen, chosen)],
-        offset=parts[:, 0],
-        slope=parts[:, 3] if drift else np.zeros(k),
-        misfit=float(misfit) if known else 1.0,
-    )
+            edge, scanned = self._scan(best, cost, scale)
+        elif best > self.highest:
+            edge = "nyquist"
+        solved = [self.solve(frequency) for frequency in scanned]
+        phasors = np.array([parts[:, 1] + 1j * parts[:, 2] for parts, _ in solved])
+        if edge is None:
+            chosen = int(np.flatnonzero(scanned == best)[0])
+        else:
+            chosen = int(np.argmin((np.abs(phasors) ** 2).sum(axis=1)))
+        rise = np.array([(each - cost) / max(scale, 1e-300) for _, each in solved])
+        slack = np.sqrt(np.clip(_CHI2 - rise, 0, _CHI2))
+        spread = [scale * self._covariance(frequency) for frequency in scanned]
+        axes = [_axis(phasors[chosen]), *np.eye(phasors.shape[1])]
+        errors = np.array([_errors(phasors, chosen, spread, slack, axis) for axis in axes])
+        moved = phasors[-1] - phasors[0]
+        turn = np.concatenate([moved.real, moved.imag]) / (2 * _SIGMAS)
+        covariance = spread[chosen] + np.outer(turn, turn)
+        if edge is not None:
+            errors[:], covariance = np.inf, np.full_like(covariance, np.inf)
+        frequency = scanned[chosen]
+        ends = {None: scanned, "zero": [0, *scanned], "nyquist": [*scanned, self.nyquist]}[edge]
+        parts = solved[chosen][0]
+        return Oscillation(
+            frequency=float(frequency),
+            sigma_frequency=float(np.abs(np.array(ends) - frequency).max() / _SIGMAS),
+            phasors=phasors[chosen],
+            covariance=covariance,
+            offset=parts[:, 0],
+            slope=parts[:, 3] if self.drift else np.zeros(len(parts)),
+            misfit=float(misfit) if known else 1.0,
+            edge=edge,
+            sigma_amplitude=float(errors[0, 0]),
+            sigma_phase=float(errors[0, 1]),
+            sigma_amplitudes=errors[1:, 0],
+            sigma_phases=errors[1:, 1],
+        )
+
+    def _refined(self, start: float) -> float:
+        """The frequency of least chi-squared near `start`: well within the peak."""
+        from scipy.optimize import minimize_scalar
+
+        low = max(start - 0.5 * self.width, self.lowest)
+        high = min(start + 0.5 * self.width, self.highest)
+        if start < 2 * self.width:  # the peak and its image at the negative frequency meet
+            low = self.lowest
+        if start > self.nyquist - 2 * self.width:
+            high = self.highest
+        ladder = np.linspace(low, high, 2 + int(np.ceil(8 * (high - low) / self.width)))
+        near = int(np.argmin([self.solve(frequency)[1] for frequency in ladder]))
+        found = minimize_scalar(
+            lambda frequency: self.solve(frequency)[1],
+            bounds=(ladder[max(near - 1, 0)], ladder[min(near + 1, len(ladder) - 1)]),
+            method="bounded",
+            options={"xatol": 1e-7 * self.width},
+        )
+        return float(found.x)
+
+    def _scan(self, best: float, cost: float, scale: float) -> tuple[str | None, np.ndarray]:
+        """Which edge is as likely, and frequencies over the interval of 95 %."""
+
+        def beyond(frequency: float) -> float:
+            return self.solve(frequency)[1] - cost - _CHI2 * scale
+
+        near = best - _PEAK * self.width, best + _PEAK * self.width
+        limits = max(near[0], self.lowest), min(near[1], self.highest)
+        low, high = (self._end(beyond, best, limit) for limit in limits)
+        scanned = np.union1d(np.linspace(low, high, _SCANNED), best)
+        if high == self.highest:
+            if beyond(self.nyquist) <= 0:
+                scanned = np.append(scanned, self.nyquist)
+            return "nyquist", scanned
+        return ("zero" if low == self.lowest else None), scanned
+
+    def _end(self, beyond, best: float, limit: float) -> float:
+        """Where chi-squared has risen by that of 95 %, between the best frequency and a limit."""
+        from scipy.optimize import brentq
+
+        inner, reach = best, 1e-6 * self.width
+        while True:
+            outer = best + np.sign(limit - best) * reach if reach < abs(limit - best) else limit
+            if beyond(outer) > 0:
+                return float(brentq(beyond, inner, outer, rtol=1e-12, xtol=1e-9 * self.width))
+            if outer == limit:
+                return limit
+            inner, reach = outer, 3 * reach
+
+    def _covariance(self, frequency: float) -> np.ndarray:
+        """Of real, then imaginary parts of the phasors, for a given frequency, (2 K, 2 K)."""
+        design = self._design(frequency)
+        k = self.values.shape[1]
+        out = np.zeros((2, k, 2, k))
+        for i, error in enumerate(self.sigma.T):
+            inverse = np.linalg.pinv(design / error[:, np.newaxis], rcond=1e-9)
+            out[:, i, :, i] = (inverse @ inverse.T)[1:3, 1:3]
+        return out.reshape(2 * k, 2 * k)
+
+    def _design(self, frequency: float) -> np.ndarray:
+        turn = 2 * np.pi * frequency * self.times
+        columns = [np.ones_like(turn), np.cos(turn), -np.sin(turn)]
+        if self.drift:
+            columns.append(self.times - self.times.mean())
+        return np.stack(columns, axis=1)
+
+
+def _errors(phasors, chosen: int, spread, slack, axis: np.ndarray) -> tuple[float, float]:
+    """Errors of amplitude and phase along an axis, over all frequencies of the interval."""
+    along = phasors @ axis
+    size = np.abs(along)
+    turn = np.where(size > 0, along, 1) / np.where(size > 0, size, 1)
+    real, imaginary = np.outer(turn.real, axis), np.outer(turn.imag, axis)
+    radial = np.concatenate([real, imaginary], axis=1)
+    across = np.concatenate([-imaginary, real], axis=1)
+    sigma = np.sqrt(np.einsum("fi,fij,fj->f", radial, spread, radial))
+    amplitude = np.abs(size - size[chosen]) + slack * sigma
+    angle = np.abs(np.angle(turn * turn[chosen].conj()))
+    with np.errstate(divide="ignore"):
+        angle += slack * np.sqrt(np.einsum("fi,fij,fj->f", across, spread, across)) / size
+    return float(amplitude.max() / _SIGMAS), float(angle.max() / _SIGMAS)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.atomic import written_whole
 from napari_motionmag.views.slices import slice_calibration
+from napari_motionmag.views.tables import write_csv
 
 _SUFFIXES = (".csv", ".tif", ".tiff")
 
@@ -17,9 +19,9 @@ def save_slice(path, view, movie, line, axes: str | None = None, step: float = 1
     Parameters
     ----------
     path : str or Path
-        ``.csv``: a table, one row for each frame, first column the time, other columns the
-        positions along the line. ``.tif``: float32, readable by ImageJ with calibrated axes. A
-        file that is there is replaced.
+        ``.csv``: a table, one row per frame, first column the time, other columns the positions
+        along the line. ``.tif``: float32, readable by ImageJ with calibrated axes. An existing
+        file is replaced.
     view : array, shape (T, L) or (T, L, 3)
         Of :func:`slice_view`; computed if it is lazy.
     movie : array, napari Image layer or Movie
@@ -50,33 +52,27 @@ def save_slice(path, view, movie, line, axes: str | None = None, step: float = 1
             f"view must have the shape (T, {length}) or (T, {length}, 3) for this line; "
             f"got {view.shape}"
         )
-    beside = path.with_name(path.name + ".part")
-    try:
-        if path.suffix.lower() == ".csv":
-            _write_csv(beside, view, calibration, line)
-        else:
-            _write_tiff(beside, view, calibration)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    if path.suffix.lower() == ".csv":
+        return _write_csv(path, view, calibration, line)
+    with written_whole(path) as partial:
+        _write_tiff(partial, view, calibration)
     return path
 
 
-def _write_csv(path: Path, view: np.ndarray, calibration: dict, line) -> None:
-    unit, time_unit = calibration["length_unit"], calibration["time_unit"]
+def _write_csv(path: Path, view: np.ndarray, calibration: dict, line) -> Path:
+    time_unit, interval = calibration["time_unit"], calibration["interval"]
     positions = [f"{position:.6g}" for position in calibration["positions"]]
     if view.ndim == 3:
-        positions = [f"{position} {colour}" for position in positions for colour in "RGB"]
-    times = np.arange(len(view)) * calibration["interval"]
-    corners = "; ".join(f"{y:g} {x:g}" for y, x in np.asarray(line, float))
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write("# slice view: intensity; rows: frames; columns: position along the line\n")
-        file.write(f"# line (y x, px): {corners}\n")
-        file.write(f"# time unit: {time_unit}; interval: {calibration['interval']:.10g}\n")
-        file.write(f"# length unit: {unit}\n")
-        file.write(",".join([f"time ({time_unit})", *positions]) + "\n")
-        for time, row in zip(times, view.reshape(len(view), -1), strict=True):
-            file.write(",".join([f"{time:.9g}", *(f"{value:.7g}" for value in row)]) + "\n")
+        positions = [f"{position} {color}" for position in positions for color in "RGB"]
+    columns = {f"time ({time_unit})": np.arange(len(view)) * interval}
+    columns |= zip(positions, view.reshape(len(view), -1).T, strict=True)
+    comments = (
+        "slice view: intensity; rows: frames; columns: position along the line",
+        f"line (y x, px): {'; '.join(f'{y:g} {x:g}' for y, x in np.asarray(line, float))}",
+        f"time unit: {time_unit}; interval: {interval:.10g}",
+        f"length unit: {calibration['length_unit']}",
+    )
+    return write_csv(path, comments, columns, digits=9)
 
 
 def _write_tiff(path: Path, view: np.ndarray, calibration: dict) -> None:
@@ -85,7 +81,7 @@ def _write_tiff(path: Path, view: np.ndarray, calibration: dict) -> None:
     positions = calibration["positions"]
     step = positions[-1] / (len(positions) - 1) if len(positions) > 1 else 1.0
     interval = calibration["interval"]
-    # ImageJ has a unit for each axis; colour pictures of floats are three channels there
+    # ImageJ has a unit per axis; color pictures of floats are three channels there
     metadata = {
         "axes": "YX" if view.ndim == 2 else "CYX",
         "unit": {"px": "pixel"}.get(calibration["length_unit"], calibration["length_unit"]),

@@ -13,12 +13,13 @@ from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.background import smooth_background
 from napari_motionmag.views.oscillation import fit_sinusoid
+from napari_motionmag.views.tables import write_csv
 from napari_motionmag.views.trace import DisplacementTrace
 
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
 AGAINST = ("background", "pixels")
 _MOST_PEAKS = 16
-_DEGREE = 3  # of the fit of the background
+_MANY = 64  # frequencies from which on the background may bend twice
 _LOWEST = 2.5  # periods in the record; below, a peak and a drift cannot be told apart
 
 
@@ -36,6 +37,10 @@ class Peak:
         rad; ``amplitude cos(2 pi frequency t + phase)``.
     ratio : float
         Height over the background, in power.
+    edge : {None, "zero", "nyquist"}
+        Which end of the band the frequency cannot be told from. Amplitude and phase are then not
+        determined, their errors inf: `amplitude` is the largest excursion in the record, and may
+        be a part of a larger one.
     """
 
     frequency: float
@@ -45,6 +50,7 @@ class Peak:
     phase: float
     sigma_phase: float
     ratio: float
+    edge: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,45 +150,45 @@ class MotionSpectrum:
             if height[at] <= limit:
                 break
             start = self.frequencies[at]
+            # errors for the noise around the peak: the other peaks are in the residuals, too
             sigma = np.sqrt(self.background[at] * self.fps / 2)
-            fit = fit_sinusoid(
-                self.times, rest, sigma, frequency=min(start, self.fps / 2 * (1 - 1e-6))
-            )
-            # the misfit holds the other peaks too; the background is the noise that counts here
-            share = 1 / np.sqrt(max(fit.misfit, 1.0))
+            fit = fit_sinusoid(self.times, rest, sigma, frequency=start, drift=True, enlarge=False)
+            course = fit.course(self.times)[:, 0]
             found.append(
                 Peak(
                     frequency=fit.frequency,
-                    sigma_frequency=fit.sigma_frequency * share,
-                    amplitude=float(fit.amplitudes[0]),
-                    sigma_amplitude=float(fit.sigma_amplitudes[0]) * share,
+                    sigma_frequency=fit.sigma_frequency,
+                    amplitude=float(
+                        fit.amplitudes[0] if fit.edge is None else np.abs(course).max()
+                    ),
+                    sigma_amplitude=float(fit.sigma_amplitudes[0]),
                     phase=float(fit.phases[0]),
-                    sigma_phase=float(fit.sigma_phases[0]) * share,
+                    sigma_phase=float(fit.sigma_phases[0]),
                     ratio=float(ratio[at]),
+                    edge=fit.edge,
                 )
             )
-            rest = rest - fit.course(self.times)[:, 0]
+            rest = rest - course
             # what is left beside a peak that is not quite a sinusoid belongs to it
             inside &= np.abs(self.frequencies - start) > 2.5 * self.resolution
             ratio = _density(rest, self.fps)[1] / level
         return found
 
     def to_csv(self, path) -> Path:
-        """Write frequency, amplitude, density and background as a table."""
-        path = Path(path)
-        beside = path.with_name(path.name + ".part")
-        with open(beside, "w", encoding="utf-8", newline="") as file:
-            file.write("# spectrum of displacement\n")
-            file.write(f"# frames per second: {self.fps:g}\n")
-            file.write(f"# direction (degrees from x towards y): {np.degrees(self.direction):g}\n")
-            file.write(f"# density of pixel noise (px^2/Hz): {self.noise:g}\n")
-            file.write("frequency (Hz),amplitude (px),density (px^2/Hz),background (px^2/Hz)\n")
-            for row in zip(
-                self.frequencies, self.amplitude, self.density, self.background, strict=True
-            ):
-                file.write(",".join(f"{value:.8g}" for value in row) + "\n")
-        beside.replace(path)
-        return path
+        """Write frequency, amplitude, density and background as a table; replaces a file."""
+        comments = (
+            "spectrum of displacement",
+            f"frames per second: {self.fps:g}",
+            f"direction (degrees from x towards y): {np.degrees(self.direction):g}",
+            f"density of pixel noise (px^2/Hz): {self.noise:g}",
+        )
+        columns = {
+            "frequency (Hz)": self.frequencies,
+            "amplitude (px)": self.amplitude,
+            "density (px^2/Hz)": self.density,
+            "background (px^2/Hz)": self.background,
+        }
+        return write_csv(path, comments, columns, digits=8)
 
 
 def motion_spectrum(source, region=None, *, direction: float | None = None, **options):
@@ -226,12 +232,13 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
     variance = np.einsum("i,tij,j->t", unit, trace.frame_covariance, unit)
     noise = 2 * float(variance.mean()) / trace.fps
     frequencies, density, amplitude = _density(course, trace.fps)
+    background = smooth_background(density, 3 if len(density) >= _MANY else 2, from_top=1)
     return MotionSpectrum(
         frequencies=frequencies,
         amplitude=amplitude,
         density=density,
         noise=noise,
-        background=np.maximum(smooth_background(density, _DEGREE), noise),
+        background=np.maximum(background, noise),
         direction=float(direction % np.pi),
         course=course,
         times=trace.times,

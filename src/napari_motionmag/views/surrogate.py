@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.movie.lazy import frames_as_dask
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.noise_model import (
     NoiseModel,
@@ -20,68 +21,7 @@ from napari_motionmag.views.estimators.series import Series, as_movie
 
 KINDS = ("redrawn", "shuffled")
 _PAIRS = 32
-_STATISTICS = ByteBoundedCache(1 << 28, lambda found: sum(part.nbytes for part in found))
-
-
-@dataclass(frozen=True)
-class _Redrawn:
-    """The mean frame with noise drawn anew, frame by frame."""
-
-    movie: Movie
-    seed: int
-    noise: NoiseModel | None
-    identity: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def frame(self, t: int, other: tuple[int, ...]) -> np.ndarray:
-        movie = self.movie
-        mean, sigma = _STATISTICS.get((self.identity, other), lambda: self._statistics(other))
-        random = np.random.default_rng([self.seed, t, *other])
-        frame = mean + random.standard_normal(mean.shape) * sigma
-        if movie.dtype.kind in "iu":
-            limits = np.iinfo(movie.dtype)
-            frame = np.clip(np.rint(frame), limits.min, limits.max)
-        frame = frame.astype(movie.dtype)
-        if movie.has_alpha:
-            alpha = movie.read(t, other)[..., 3:]
-            frame = np.concatenate([frame, alpha], axis=-1)
-        return frame
-
-    def _statistics(self, other: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean frame and standard deviation of the noise to be drawn, (Y, X) or (Y, X, 3)."""
-        movie = self.movie
-        series = Series(movie, other)
-        whole = movie.dtype.kind in "iu"
-        starts = pair_starts(movie.n_frames, _PAIRS)
-        pairs = [
-            series.read(t, t + 2)[..., :3].astype(float) if movie.is_rgb else series.to_luma(
-                series.read(t, t + 2)
-            )
-            for t in starts
-        ]  # fmt: skip
-        mean = np.mean([pair.mean(axis=0) for pair in pairs], axis=0)
-        mask = np.ones(mean.shape[:2], bool)
-        planes = [(..., c) for c in range(3)] if movie.is_rgb else [...]
-        variance = np.empty_like(mean)
-        floor, freedom = rounding(movie.dtype, pairs), freedom_of(starts)
-        for plane in planes:
-            noise = self.noise
-            if noise is None:
-                noise = fit_pairs([pair[plane] for pair in pairs], mask, floor, freedom)
-            variance[plane] = noise.variance(mean[plane])
-        if whole:
-            variance = np.maximum(variance - 1 / 12, 0)  # rounding adds that again
-        return mean, np.sqrt(variance)
-
-
-@dataclass(frozen=True)
-class _Shuffled:
-    """The same frames in another order."""
-
-    movie: Movie
-    order: tuple[int, ...]
-
-    def frame(self, t: int, other: tuple[int, ...]) -> np.ndarray:
-        return self.movie.read(self.order[t], other)
+_STATISTICS = ByteBoundedCache(1 << 28, lambda pair: sum(part.nbytes for part in pair))
 
 
 def motionless_surrogate(
@@ -103,15 +43,15 @@ def motionless_surrogate(
     kind : {"redrawn", "shuffled"}
         "redrawn": the mean frame in every frame, with noise drawn anew from a model fitted to the
         movie: nothing moves. "shuffled": the same frames in random order, which keeps noise of any
-        kind, but spreads motion evenly over all frequencies instead of taking it out: a control
-        for narrow bands.
+        kind, but spreads motion evenly over all frequencies instead of removing it: a control for
+        narrow bands.
     seed : int
         0 or more. The same seed gives the same movie, whichever frames are computed first.
     axes : str, optional
     fps : float, optional
     noise : NoiseModel, optional
-        For "redrawn": of the pixels, in grey levels. Estimated from differences between
-        consecutive frames when None, for each colour together.
+        For "redrawn": of the pixels, in gray levels. Estimated from differences between
+        consecutive frames when None, for each color separately.
 
     Returns
     -------
@@ -122,7 +62,14 @@ def motionless_surrogate(
     Raises
     ------
     ValueError
-        If `kind` or `seed` is none of those allowed.
+        If `kind` or `seed` is not allowed.
+
+    Examples
+    --------
+    >>> from napari_motionmag import magnify, samples, views
+    >>> movie, info = samples.load("strings", n_frames=10, size=48)
+    >>> control = views.motionless_surrogate(movie, axes="TYX", fps=info["fps"])
+    >>> magnified = magnify(control, 10)  # what moves here is noise
     """
     movie = as_movie(movie, axes, fps)
     if kind not in KINDS:
@@ -130,33 +77,77 @@ def motionless_surrogate(
     if isinstance(seed, bool) or int(seed) != seed or seed < 0:
         raise ValueError(f"seed must be a whole number, 0 or more; got {seed!r}")
     if kind == "redrawn":
-        source = _Redrawn(movie, int(seed), noise)
+        frames = _Redrawn(movie, int(seed), noise).lazy()
     else:
+        name = f"shuffled-{uuid.uuid4().hex}"
         order = np.random.default_rng(int(seed)).permutation(movie.n_frames)
-        source = _Shuffled(movie, tuple(order.tolist()))
+        frames = frames_as_dask(movie.data, movie.axes, movie.dtype, name)
+        frames = frames[(slice(None),) * movie.axes.index("T") + (order,)]
     name = f"{movie.name or 'movie'} without motion ({kind})"
-    return movie.replace(data=_lazy(source), intensity_range=movie.intensity_range, name=name)
+    return movie.replace(data=frames, intensity_range=movie.intensity_range, name=name)
 
 
-def _lazy(source):
-    import dask.array as da
+@dataclass(frozen=True)
+class _Redrawn:
+    """The mean frame with noise drawn anew, frame by frame."""
 
-    movie = source.movie
-    chunks = tuple(
-        (size,) if axis in "YXS" else (1,) * size
-        for axis, size in zip(movie.axes, movie.shape, strict=True)
-    )
-    return da.map_blocks(
-        _block,
-        chunks=chunks,
-        dtype=movie.dtype,
-        meta=np.empty((0,) * movie.ndim, movie.dtype),
-        name=f"motionless-{uuid.uuid4().hex}",
-        source=source,
-    )
+    movie: Movie
+    seed: int
+    noise: NoiseModel | None
+    identity: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def lazy(self):
+        """Return a dask array, one frame a block."""
+        import dask.array as da
+
+        movie = self.movie
+        chunks = tuple(
+            (size,) if axis in "YXS" else (1,) * size
+            for axis, size in zip(movie.axes, movie.shape, strict=True)
+        )
+        meta = np.empty((0,) * movie.ndim, movie.dtype)
+        name = f"motionless-{self.identity}"
+        return da.map_blocks(
+            _block, chunks=chunks, dtype=movie.dtype, meta=meta, name=name, source=self
+        )
+
+    def frame(self, t: int, other: tuple[int, ...]) -> np.ndarray:
+        """Draw one frame."""
+        movie = self.movie
+        mean, sigma = _STATISTICS.get((self.identity, other), lambda: self._statistics(other))
+        random = np.random.default_rng([self.seed, t, *other])
+        frame = mean + random.standard_normal(mean.shape) * sigma
+        if movie.dtype.kind in "iu":
+            limits = np.iinfo(movie.dtype)
+            frame = np.clip(np.rint(frame), limits.min, limits.max)
+        frame = frame.astype(movie.dtype)
+        if movie.has_alpha:
+            frame = np.concatenate([frame, movie.read(t, other)[..., 3:]], axis=-1)
+        return frame
+
+    def _statistics(self, other: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean frame and standard deviation of the noise to be drawn, (Y, X) or (Y, X, 3)."""
+        movie = self.movie
+        series = Series(movie, other)
+        starts = pair_starts(movie.n_frames, _PAIRS)
+        planes = slice(3) if movie.is_rgb else np.newaxis
+        pairs = [series.read(t, t + 2)[..., planes].astype(float) for t in starts]
+        mean = np.mean([pair.mean(axis=0) for pair in pairs], axis=0)
+        mask = np.ones(mean.shape[:2], bool)
+        variance = np.empty_like(mean)
+        floor, freedom = rounding(movie.dtype, pairs), freedom_of(starts)
+        for c in range(mean.shape[-1]):
+            noise = self.noise
+            if noise is None:
+                noise = fit_pairs([pair[..., c] for pair in pairs], mask, floor, freedom)
+            variance[..., c] = noise.variance(mean[..., c])
+        if movie.dtype.kind in "iu":
+            variance = np.maximum(variance - 1 / 12, 0)  # rounding adds that again
+        sigma = np.sqrt(variance)
+        return (mean, sigma) if movie.is_rgb else (mean[..., 0], sigma[..., 0])
 
 
-def _block(source, block_id=None) -> np.ndarray:
+def _block(source: _Redrawn, block_id=None) -> np.ndarray:
     movie = source.movie
     at = dict(zip(movie.axes, block_id, strict=True))
     other = tuple(at[axis] for axis in movie.other_axes)

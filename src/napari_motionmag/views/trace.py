@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class DisplacementTrace:
     times : ndarray, shape (T,)
         In `time_unit`.
     time_unit : str
-        "s", or "frame" where the frame rate is not known.
+        "s", or "frame" where the frame rate is unknown.
     dy, dx : ndarray, shape (T,)
         Displacement against the reference, px; positive towards larger y (down) and x (right).
     covariance : ndarray, shape (T, 2, 2)
@@ -33,7 +34,7 @@ class DisplacementTrace:
         Mean squared residual over what noise explains: 1 when the region moves as a whole and
         nothing else happens, more when it deforms, turns, or changes brightness.
     noise : NoiseModel
-        Of the pixels, grey levels.
+        Of the pixels, gray levels.
     region : (slice, slice)
         Rows and columns of the rectangle around the region.
     reference : str
@@ -96,7 +97,7 @@ class DisplacementTrace:
         return float(np.arctan2(y, x) % np.pi)
 
     def along(self, direction: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Displacement along a direction and its standard error, each of shape (T,), px.
+        """Return displacement along a direction and its standard error, each of shape (T,), px.
 
         Parameters
         ----------
@@ -108,7 +109,7 @@ class DisplacementTrace:
         return self.displacement @ unit, np.sqrt(np.maximum(variance, 0))
 
     def physical(self) -> tuple[np.ndarray, np.ndarray]:
-        """(dy, dx) and their standard errors in `length_unit`, each of shape (T, 2).
+        """Return (dy, dx) and their standard errors in `length_unit`, each of shape (T, 2).
 
         Raises
         ------
@@ -122,18 +123,17 @@ class DisplacementTrace:
         return self.displacement * size, sigma * size
 
     def to_csv(self, path) -> Path:
-        """Write the trace as a table; lines that begin with # tell the calibration.
+        """Write the trace as a table; lines that begin with # hold the calibration.
 
         Parameters
         ----------
         path : str or Path
-            Replaced if it is there.
+            An existing file is replaced.
 
         Returns
         -------
         Path
         """
-        path = Path(path)
         columns = {
             "frame": np.arange(len(self)),
             f"time ({self.time_unit})": self.times,
@@ -148,19 +148,12 @@ class DisplacementTrace:
             columns |= {f"dy ({unit})": dy, f"dx ({unit})": dx}
             columns |= {f"sigma dy ({unit})": sy, f"sigma dx ({unit})": sx}
         columns["misfit"] = self.misfit
-        beside = path.with_name(path.name + ".part")
-        with open(beside, "w", encoding="utf-8", newline="") as file:
-            file.write("# displacement of a region; dy: down, dx: right; sigma: standard error\n")
-            for key, value in self.header().items():
-                file.write(f"# {key}: {json.dumps(value)}\n")
-            file.write(",".join(columns) + "\n")
-            for row in zip(*columns.values(), strict=True):
-                file.write(",".join(f"{value:.10g}" for value in row) + "\n")
-        beside.replace(path)
-        return path
+        comments = ["displacement of a region; dy: down, dx: right; sigma: standard error"]
+        comments += [f"{key}: {json.dumps(value)}" for key, value in self.header().items()]
+        return write_csv(path, comments, columns)
 
     def header(self) -> dict:
-        """What is needed to read the numbers, as plain values."""
+        """Return what is needed to read the numbers, as plain values."""
         rows, columns = self.region
         return {
             "region (y0, y1, x0, x1; px)": [rows.start, rows.stop, columns.start, columns.stop],

@@ -343,3 +343,13 @@ def test_three_times_faster_than_the_half_octave_pyramid():
         warnings.simplefilter("ignore")
         ratio = best(PhaseMagnifier(device="cpu")) / best(RieszMagnifier(device="cpu"))
     assert ratio > 3
+
+
+@pytest.mark.parametrize("sigma", [0.0, 2.0])
+def test_a_frame_without_contrast_stays_as_it_is(sigma):
+    frames = [np.full((32, 32), value, np.float32) for value in (0.0, 0.0, 0.7)]
+    frames.append(np.random.default_rng(0).random((32, 32), dtype=np.float32))
+    for t in (1, 2, 3):
+        drawn = RieszMagnifier(sigma=sigma).magnify(frames[: t + 1], Static(), [t], 5.0)
+        assert np.isfinite(drawn).all()
+    assert np.array_equal(RieszMagnifier().magnify(frames, Static(), [1], 5.0)[0], frames[1])

@@ -408,7 +408,7 @@ def test_oh2018_network(without):
 
 
 def test_switch_in_the_environment():
-    code = "from napari_motionmag.methods.learned import cpu; print(cpu.available())"
+    code = "from napari_motionmag.methods.learned import kernels; print(kernels.available())"
     for switch, expected in (("0", "False"), ("1", "True")):
         done = subprocess.run(
             [sys.executable, "-c", code],
@@ -423,8 +423,8 @@ def test_switch_in_the_environment():
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="registers of x86")
 def test_registers_of_other_processors(tmp_path):
     code = (
-        "from napari_motionmag.methods.learned import cpu\n"
-        "from napari_motionmag.methods.learned.kernels import vectors\n"
+        "from napari_motionmag.methods.learned import kernels as cpu\n"
+        "from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors\n"
         "print(vectors.LANES, cpu.available())"
     )
     asked = {
@@ -477,9 +477,26 @@ def test_without_a_folder_for_the_cache():
         "from numba.core import caching\n"
         "kind = getattr(caching, 'CacheImpl', None) or caching._CacheImpl\n"
         "kind._locator_classes = []\n"
-        "from napari_motionmag.methods.learned import cpu\n"
-        "from napari_motionmag.methods.learned.kernels import vectors\n"
-        "print(vectors.CACHE, cpu.available())\n"
+        "from napari_motionmag.methods.learned import kernels as cpu\n"
+        "from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors\n"
+        "print(vectors.CAN_CACHE, cpu.available())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_compiled_kernels_are_kept_by_the_version_of_all_their_sources(monkeypatch, tmp_path):
+    """numba looks at a kernel's own file only; filters of another one are compiled in, too."""
+    from napari_motionmag.methods.learned import derivative_filters
+    from napari_motionmag.methods.learned.kernels import llvm_vectors
+
+    before = llvm_vectors._version()
+    changed = tmp_path / "derivative_filters.py"
+    changed.write_text("SMOOTH = (0.0, 0.25, 0.5, 0.25, 0.0)\n")
+    monkeypatch.setattr(derivative_filters, "__file__", str(changed))
+    assert llvm_vectors._version() != before
+    monkeypatch.undo()
+    assert llvm_vectors._version() == before
+    from napari_motionmag.methods.learned.kernels import gradients
+
+    assert before in gradients._products.stats.cache_path

@@ -211,3 +211,9 @@ def test_limits_of_a_container_count(monkeypatch, tmp_path):
     assert memory.free_memory(torch.device("cpu")) == 3000
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.free_memory(torch.device("cpu")) > 2**20
+
+
+def test_more_held_than_recommended_leaves_nothing_free(monkeypatch):
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 100)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 150)
+    assert memory.free_memory(torch.device("mps")) == 0

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from napari_motionmag import Movie, magnify
+from napari_motionmag.magnification.frames import Frames
 from napari_motionmag.methods.learned import encodings as features
 from napari_motionmag.methods.learned import method as method_module
 from napari_motionmag.methods.learned import weights
@@ -15,6 +16,7 @@ from napari_motionmag.methods.learned.encodings import DiskStore, Encodings
 from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.methods.learned.method import LearnedMagnifier
 from napari_motionmag.temporal import FIR, Butterworth, Static
+from napari_motionmag.temporal.streaming import Variation
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (40, 24, 32)).astype(np.uint8)
 MODES = {
@@ -262,3 +264,24 @@ def test_runs_equal_single_frames(model):
         for k, t in enumerate((10, 15, 21)):
             alone = method.magnify(frames, operator, [t], 5.0)[0]
             assert np.abs(run[t - 10] - alone).max() < 2e-3, (operator, k)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_outputs_made_together_take_no_more_memory_than_planned(channels, monkeypatch):
+    """A filter's window that does not fit: grey frames are no cheaper than colour ones."""
+    monkeypatch.setattr(Frames, "reserve", lambda self, count: False)
+    shape = (40, 24, 32) if channels == 1 else (40, 24, 32, 3)
+    frames = np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
+    together = []
+    added_up = Variation._added_up
+
+    def watched(self, times, get):
+        together.append(len(times))
+        return added_up(self, times, get)
+
+    monkeypatch.setattr(Variation, "_added_up", watched)
+    monkeypatch.setattr(method_module, "RUN_BYTES", 4 * 8 * 24 * 32)  # two planes of 4 outputs
+    out = magnify(frames, 5, mode="temporal", band=(4, 8), fps=30)
+    for t in (10, 11, 12):
+        out[t].compute()
+    assert together == [1, 4]

@@ -81,3 +81,55 @@ def test_unknown_names_are_refused():
         weights.build("resnet")
     with pytest.raises(ValueError, match="config does not fit"):
         weights.build("difference", {"wdith": 3})
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"half": -1}, r"half must be within 1 to 1024, got -1"),
+        ({"quarter": 10**9}, r"quarter must be within 1 to 1024, got 1000000000"),
+        ({"drawing": [32, 0, 64, 48]}, r"drawing must be within 1 to 1024"),
+        ({"gate": float("nan")}, r"gate must be positive and finite"),
+        ([32], r"config must be a dict, got \[32\]"),
+    ],
+)
+def test_sizes_that_no_network_has_are_refused(tmp_path, config, message):
+    path = tmp_path / "w.safetensors"
+    weights.save(path, weights.build("difference", {"quarter": 16}), {"model": "difference"})
+    _with_card(path, config=config)
+    with pytest.raises(ValueError, match=message):
+        weights.load(path)
+
+
+def _with_card(path, **changes):
+    from json import dumps
+
+    from safetensors.torch import load_file, save_file
+
+    card = weights.read_card(path) | changes
+    save_file(load_file(path), path, metadata={"card": dumps(card)})
+
+
+def test_a_card_without_a_model_is_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    weights.save(path, weights.build("difference", {"quarter": 16}), {"model": "difference"})
+    _with_card(path, model=["difference"])
+    with pytest.raises(ValueError, match="model must be one of"):
+        weights.load(path)
+    with pytest.raises(TypeError, match=r"model must be a name or the path .*got None"):
+        weights.resolve(None)
+
+
+def test_weights_of_another_precision_are_refused(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    path = tmp_path / "w.safetensors"
+    weights.save(path, weights.build("difference", {"quarter": 16}), {"model": "difference"})
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as opened:
+        header = opened.metadata()
+    halved = {name: tensor.bfloat16() for name, tensor in load_file(path).items()}
+    save_file(halved, path, metadata=header)
+    with pytest.raises(ValueError, match=r"must be float32, got \['torch.bfloat16'\]"):
+        weights.load(path)

@@ -8,7 +8,8 @@ import pytest
 from scipy.optimize import least_squares
 
 from napari_motionmag import magnify, magnify_layer, temporal
-from napari_motionmag.magnification.magnification import METHODS, plan
+from napari_motionmag.magnification.magnification import plan
+from napari_motionmag.methods.registry import METHODS
 
 SIZE, T, FACTOR = 144, 5, 5.0
 PIXELS = np.indices((SIZE, SIZE), dtype=float)

@@ -1,6 +1,9 @@
 """Masks of layers, arrays and files, in the pixels of the movie."""
 
+import base64
 import json
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -221,3 +224,31 @@ def test_what_is_no_mask_is_refused():
         mask_of(BOX * 1.0, AXES, SHAPE)
     with pytest.raises(TypeError, match="mask=layer"):
         Stabilised(LinearMagnifier(), mask=layers.Labels(BOX.astype(int)))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [[2**20, 2**20], [3, -3], [3.0, 3], [37], "37", None, [2**29, 1]],
+)
+def test_shapes_that_no_mask_has_are_refused(shape):
+    with pytest.raises(ValueError, match="mask: its shape in the recipe must be"):
+        unpack({**pack(BOX), "shape": shape})
+
+
+def test_a_text_that_expands_to_gigabytes_costs_no_more_than_the_movie():
+    zeros = base64.b64encode(zlib.compress(bytes(200 * 2**20), 9)).decode()
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"damaged .more instead of"):
+        mask_of({"shape": list(SHAPE[-2:]), "bits": zeros}, "TYX", SHAPE)
+    with pytest.raises(ValueError, match="mask must have the shape"):
+        mask_of({"shape": [16384, 16384], "bits": zeros}, "TYX", SHAPE)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2e6
+
+
+def test_damaged_mask_files_are_named(tmp_path):
+    for name in ("m.npy", "m.tif"):
+        (tmp_path / name).write_bytes(b"no mask")
+        with pytest.raises(ValueError, match=f"mask: .*{name} cannot be read"):
+            read_mask(tmp_path / name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_motionmag.methods.classical.base import ClassicalMethod
+from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.image_warp import draw_displaced
 from napari_motionmag.methods.classical.optical_flow import FlowEstimator
 from napari_motionmag.methods.classical.planes import Reader
@@ -24,7 +24,7 @@ __all__ = ["LagrangianMagnifier"]
 _RIDGE = 1e-3
 
 
-class LagrangianMagnifier(ClassicalMethod):
+class LagrangianMagnifier(Method):
     """Magnify motion by dense optical flow and drawing every point displaced.
 
     For an output frame t the flow from t to each frame that the temporal operator needs is

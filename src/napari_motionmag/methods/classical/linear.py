@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
-from napari_motionmag.methods.base import tell
-from napari_motionmag.methods.classical.base import ClassicalMethod
+from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.displacement_estimate import typical_displacement
 from napari_motionmag.methods.classical.planes import Reader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
@@ -21,6 +20,7 @@ from napari_motionmag.methods.classical.pyramids.laplacian import (
     reduced_size,
 )
 from napari_motionmag.methods.options import OPTIONS, checked
+from napari_motionmag.methods.warn_once import warn_once
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["LinearMagnifier"]
 
 
-class LinearMagnifier(ClassicalMethod):
+class LinearMagnifier(Method):
     """Magnify motion or colour by adding a multiple of the temporal variation of each pixel.
 
     What the temporal operator selects of the intensities is taken apart by wavelength,
@@ -135,7 +135,7 @@ class LinearMagnifier(ClassicalMethod):
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             said = f"{self.name}: the GPU is out of memory; working on the CPU"
-            tell(frames, "memory", said, stacklevel=3)
+            warn_once(frames, "memory", said, stacklevel=3)
             return self._on(torch.device("cpu"), frames, operator, times, factor)
 
     def _on(
@@ -169,7 +169,7 @@ class LinearMagnifier(ClassicalMethod):
             out[n] = reader.finish(t, change)
         said = bound.report(pyramid.wavelengths) if self.what == "motion" else None
         if said:
-            tell(frames, "bound", said, stacklevel=4)
+            warn_once(frames, "bound", said, stacklevel=4)
         return out
 
     def _pyramid(self, shape: tuple[int, int]) -> LaplacianPyramid | None:

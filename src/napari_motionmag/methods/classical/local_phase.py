@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
-from napari_motionmag.methods.base import tell
-from napari_motionmag.methods.classical.base import ClassicalMethod
+from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.phase_increments import Accumulator, Plan, split
 from napari_motionmag.methods.classical.planes import Reader
 from napari_motionmag.methods.options import OPTIONS, checked
+from napari_motionmag.methods.warn_once import warn_once
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -85,7 +85,7 @@ class Decomposition(ABC):
         """A warning about what the measured phases do not allow, if there is one."""
 
 
-class LocalPhaseMethod(ClassicalMethod):
+class LocalPhaseMethod(Method):
     """Base of the methods that magnify the variation of a local phase.
 
     Parameters
@@ -130,7 +130,7 @@ class LocalPhaseMethod(ClassicalMethod):
     ) -> np.ndarray:
         out, said = self._with_less_memory(frames, operator, times, factor - 1)
         if said:
-            tell(frames, "bound", f"{self.name}: {said}", stacklevel=3)
+            warn_once(frames, "bound", f"{self.name}: {said}", stacklevel=3)
         return out
 
     def _with_less_memory(
@@ -154,7 +154,7 @@ class LocalPhaseMethod(ClassicalMethod):
                 if budget < self.max_bytes >> 6:
                     device, budget = torch.device("cpu"), self.max_bytes
                     said = "going on with the CPU"
-                tell(
+                warn_once(
                     frames,
                     ("memory", said),
                     f"{self.name}: out of memory on {self.device}, {said}",

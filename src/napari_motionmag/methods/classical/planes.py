@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_motionmag.methods.base import tell
+from napari_motionmag.methods.warn_once import warn_once
 from napari_motionmag.movie.color import add_planes, to_planes
 
 __all__ = ["Reader"]
@@ -63,7 +63,7 @@ class Reader:
             bad = ~np.isfinite(frame)
             if bad.all():
                 raise ValueError(f"frame {index} has no finite pixel")
-            tell(
+            warn_once(
                 self._frames,
                 "not finite",
                 f"frame {index} has {int(bad.sum())} values that are not finite: the mean of the "

@@ -357,11 +357,12 @@ class _RieszPhases(Decomposition):
         maps = [m * amplitude for m in maps] + [amplitude]
         turn_x, turn_y, even, odd, mass = blur(maps, self._sigma, size)
         mass = floored(mass, amplitude)
+        even, odd = even / mass, odd / mass  # shares: products of the masses could underflow
         # the damping decides where only one orientation is present, and is undone along it
-        xx = (mass + even) / 2 + _DAMPING * mass
-        yy = (mass - even) / 2 + _DAMPING * mass
+        xx = (1 + even) / 2 + _DAMPING
+        yy = (1 - even) / 2 + _DAMPING
         xy = odd / 2
-        scale = (1 + _DAMPING) / (xx * yy - xy.square())
+        scale = (1 + _DAMPING) / ((xx * yy - xy.square()) * mass)
         return (yy * turn_x - xy * turn_y) * scale, (xx * turn_y - xy * turn_x) * scale
 
     def collapse(self, total: list[torch.Tensor]) -> torch.Tensor:

@@ -31,7 +31,8 @@ def free_memory(device: torch.device) -> int:
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + held
     if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+        # the driver may hold more than is recommended
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     import psutil
 
     return min(psutil.virtual_memory().available, _left_to_the_group())

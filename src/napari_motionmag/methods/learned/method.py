@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.load_torch import load_torch
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.movie.color import luma
@@ -16,6 +17,7 @@ from napari_motionmag.temporal import Static
 from napari_motionmag.temporal.streaming import Variation, needed
 
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
+SHAPE_PLANES = 8  # float32 values a pixel of a shape of oh2018: 32 channels at half resolution
 RECENT_BYTES = 16 * 2**20  # variations and encodings of frames shown last, for another factor
 
 
@@ -61,6 +63,7 @@ class LearnedMagnifier(Method):
                 "anew"
             )
         if (self.device, self.precision, self.tile) != (None, None, None):
+            load_torch()
             from napari_motionmag.compute.device import choose_device
             from napari_motionmag.methods.learned.precision import checked_precision
             from napari_motionmag.methods.learned.tiles import checked_tile
@@ -69,6 +72,7 @@ class LearnedMagnifier(Method):
             checked_tile(self.tile)
 
     def _engine(self):
+        load_torch()
         from napari_motionmag.methods.learned.engine import engine
 
         return engine(self.model, self.device, self.precision, self.tile, self.compile)
@@ -78,7 +82,7 @@ class LearnedMagnifier(Method):
         """Pixels around a region of a frame that take part in what is drawn there."""
         return self._engine().halo
 
-    def magnify(self, frames, operator, times: Sequence[int], factor: float) -> np.ndarray:
+    def _magnify(self, frames, operator, times: list[int], factor: float) -> np.ndarray:
         runner = self._engine()
         by_difference = partial(_by_difference, draw=self.draw)
         magnified, planes = (by_difference, 8) if runner.kind == "difference" else (_by_shape, 96)
@@ -124,11 +128,14 @@ class _Read:
             return self._frames.window_key(indices)
         return self.identity
 
-    def together(self, count: int) -> int:
-        """How many outputs, each made of `count` frames, to make of one reading of them."""
+    def together(self, count: int, planes: int = 1) -> int:
+        """How many outputs, each made of `count` frames, to make of one reading of them.
+
+        Each holds two variations of `planes` float32 values a pixel.
+        """
         if hasattr(self._frames, "reserve") and not self._frames.reserve(count):
-            first = next(iter(self._held.values()))
-            return max(1, RUN_BYTES // (8 * first[..., :1].size))
+            height, width = next(iter(self._held.values())).shape[:2]
+            return max(1, RUN_BYTES // (8 * planes * height * width))
         return 1
 
 
@@ -182,7 +189,7 @@ def _recent(key: Hashable | None, make: Callable[[], object]):
     return value
 
 
-def _varied(kind: tuple, frames: _Read, operator, times, get) -> list:
+def _varied(kind: tuple, frames: _Read, operator, times, get, planes: int = 1) -> list:
     """T of a signal at some times; that of a single time is kept for the next factor."""
     n = len(frames)
     # the reference frames alone decide on what is kept in static mode
@@ -193,7 +200,7 @@ def _varied(kind: tuple, frames: _Read, operator, times, get) -> list:
     variation = _VARIATIONS.of(key, operator, n)
 
     def vary(times):
-        return variation(times, get, frames.together(len(indices)))
+        return variation(times, get, frames.together(len(indices), planes))
 
     window = frames.window_key(indices.tolist()) if len(times) == 1 else None
     if window is None:
@@ -257,7 +264,7 @@ def _by_shape(runner, frames: _Read, operator, times, factor: float) -> np.ndarr
         for t in mine:
             own[t] = encoding(t)
         with torch.inference_mode():
-            deltas = _varied(("shape", place), frames, operator, mine, shape)
+            deltas = _varied(("shape", place), frames, operator, mine, shape, SHAPE_PLANES)
             delta = torch.cat([torch.as_tensor(d, device=engine.device) for d in deltas])
         with engine.streaming(), engine.working():
             texture = torch.cat([own[t][0] for t in mine])

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from napari_motionmag.compute.load_torch import load_torch
+
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "difference"
+MOST_CHANNELS = 1024  # or blocks, of a network
 _FORMAT = "napari-motionmag"
 
 
@@ -46,17 +50,35 @@ def build(model: str, config: dict | None = None):
     config : dict, optional
         Fields of its configuration; the defaults without.
     """
+    load_torch()
     from napari_motionmag.methods.learned.networks.difference import DifferenceConfig, DifferenceNet
     from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Config, Oh2018Net
 
     kinds = {"difference": (DifferenceNet, DifferenceConfig), "oh2018": (Oh2018Net, Oh2018Config)}
-    if model not in kinds:
+    if not isinstance(model, str) or model not in kinds:
         raise ValueError(f"model must be one of {sorted(kinds)}, got {model!r}")
     network, configuration = kinds[model]
+    _check_config(config)
     try:
         return network(configuration(**(config or {})))
     except (TypeError, ValueError) as error:
         raise ValueError(f"config does not fit the network {model!r}: {error}") from None
+
+
+def _check_config(config) -> None:
+    """Refuse sizes that no network has, before anything of that size is made."""
+    if config is not None and not isinstance(config, dict):
+        raise ValueError(f"config must be a dict, got {config!r}")
+    for name, value in (config or {}).items():
+        for number in value if isinstance(value, (list, tuple)) else [value]:
+            least = 0 if name.endswith("_blocks") else 1
+            whole = isinstance(number, int) and not isinstance(number, bool)
+            if whole and not least <= number <= MOST_CHANNELS:
+                raise ValueError(
+                    f"config: {name} must be within {least} to {MOST_CHANNELS}, got {value!r}"
+                )
+            if isinstance(number, float) and not 0 < number < math.inf:
+                raise ValueError(f"config: {name} must be positive and finite, got {value!r}")
 
 
 def save(path: Path, network, card: dict) -> None:
@@ -105,6 +127,8 @@ def resolve(model: str | Path) -> Path:
     ValueError
         If there is no such name or file.
     """
+    if not isinstance(model, (str, Path)):
+        raise TypeError(f"model must be a name or the path of a .safetensors file, got {model!r}")
     if model == "default":
         model = DEFAULT
     shipped = FOLDER / f"{model}.safetensors"
@@ -161,11 +185,14 @@ def load(model: str | Path = "default"):
 
     path = resolve(model)
     card = read_card(path)
-    network = build(card["model"], card["config"])
     try:
         tensors = load_file(path)
+        others = sorted({str(tensor.dtype) for tensor in tensors.values()} - {"torch.float32"})
+        if others:
+            raise ValueError(f"model: weights in {str(path)!r} must be float32, got {others}")
         if card["tensors_sha256"] != _tensors_sha256(tensors):
             raise ValueError(f"model: weights in {str(path)!r} are damaged: their hash is wrong")
+        network = build(card["model"], card["config"])
         network.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(f"model: weights in {str(path)!r} do not fit: {error}") from None

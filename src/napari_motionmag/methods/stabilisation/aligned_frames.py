@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
-from napari_motionmag.methods.base import tell
 from napari_motionmag.methods.classical.image_warp import sample
 from napari_motionmag.methods.stabilisation.masks import feathered, smooth_step
 from napari_motionmag.methods.stabilisation.registration import Template
 from napari_motionmag.methods.stabilisation.transforms import apply, mean_transform
+from napari_motionmag.methods.warn_once import warn_once
 from napari_motionmag.movie.color import luma
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Follower:
             return frame
         if bad.all():
             raise ValueError(f"frame {t} has no finite pixel")
-        tell(
+        warn_once(
             self.frames,
             "not finite",
             f"frame {t} has {int(bad.sum())} values that are not finite: the mean of the others "
@@ -154,7 +154,7 @@ class Follower:
     def _estimate(self, t: int) -> np.ndarray:
         found = self._prepared().align(self._grey(t), self.mask(t))
         if found.correlation < _POORLY_ALIKE:
-            tell(
+            warn_once(
                 self.frames,
                 "alignment",
                 f"frame {t} aligns poorly to reference {self.reference}: correlation "
@@ -189,7 +189,7 @@ class Aligned(Sequence):
         self._still = follower.finite(pivot)
         self._layer = follower.layer(pivot)
         self._pixels = np.indices(follower.shape, dtype=np.float64)
-        self.told = getattr(follower.frames, "told", None)
+        self.warned = getattr(follower.frames, "warned", None)
         if follower.identity is not None:
             self.identity = ("stabilised", *follower.identity, pivot)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_motionmag.compute.validate import same_kind
 from napari_motionmag.methods.options import STABILISE, checked
 from napari_motionmag.movie.layer_traits import is_layer
 
@@ -80,7 +81,7 @@ def _options(stabilise) -> dict[str, Any]:
     try:
         return checked(STABILISE, dict(stabilise))
     except (TypeError, ValueError) as error:
-        raise type(error)(f"stabilise: {error}") from error
+        raise same_kind(error, f"stabilise: {error}") from error
 
 
 def _name(mask) -> str | None:

@@ -43,14 +43,14 @@ def mask_of(given, axes: str, shape: tuple[int, ...], source=None):
         If it is none of these, does not fit the movie, or marks nothing, or marks pixels in
         several frames but not in all.
     """
+    plane = tuple(shape[axes.index(letter)] for letter in "YX")
+    allowed = (plane, (shape[axes.index("T")], *plane))
     if isinstance(given, Mapping):
-        given = unpack(given)
+        given = unpack(given, allowed)
     elif isinstance(given, (str, Path)):
         given = read_mask(given)
     layer = is_layer(given)
     mask = mask_from_layer(given, axes, shape, source) if layer else checked_mask(given)
-    plane = tuple(shape[axes.index(letter)] for letter in "YX")
-    allowed = (plane, (shape[axes.index("T")], *plane))
     if tuple(mask.shape) not in allowed:
         raise ValueError(
             f"mask must have the shape {allowed[0]} or {allowed[1]} of the movie, "

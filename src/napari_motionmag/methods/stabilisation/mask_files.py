@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["pack", "read_mask", "unpack"]
+__all__ = ["is_kept", "pack", "read_mask", "unpack"]
 
 _MOST_PIXELS = 2**28  # of a mask that is looked through at once
 _MOST_TEXT = 2**16  # characters of a mask that is kept as text
@@ -49,8 +50,22 @@ def pack(mask, name: str | None = None) -> dict[str, Any] | None:
     return about
 
 
-def unpack(about: Mapping[str, Any]) -> np.ndarray:
-    """The mask that `pack` has made a dict of.
+def is_kept(about: Mapping[str, Any]) -> bool:
+    """Whether the pixels of a mask are in what `pack` returned."""
+    return "bits" in about
+
+
+def unpack(
+    about: Mapping[str, Any], allowed: Sequence[tuple[int, ...]] | None = None
+) -> np.ndarray:
+    """Return the mask that `pack` made a dict of.
+
+    Parameters
+    ----------
+    about : mapping
+        What `pack` returned.
+    allowed : sequence of tuple of int, optional
+        Shapes that fit the movie; others are refused before anything is decompressed.
 
     Returns
     -------
@@ -60,23 +75,46 @@ def unpack(about: Mapping[str, Any]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the pixels are not in it, or it is damaged.
+        If the pixels are not in it, it does not fit the movie, or it is damaged.
     """
-    shape = tuple(about.get("shape", ()))
-    if "bits" not in about:
+    shape = _checked_shape(about.get("shape"), allowed)
+    if not is_kept(about):
         whose = f" {about['name']!r}" if about.get("name") else ""
         raise ValueError(
             f"mask{whose} of shape {shape} was too large to be kept in the recipe: give the array, "
             "layer or file itself"
         )
     try:
-        raw = zlib.decompress(base64.b64decode(about["bits"], validate=True))
-        bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=int(np.prod(shape)))
-        if len(shape) not in (2, 3) or len(raw) != -(-len(bits) // 8):
-            raise ValueError(f"{len(raw)} bytes for shape {shape}")
+        packed = base64.b64decode(about["bits"], validate=True)
+        count = math.prod(shape)
+        most = -(-count // 8)
+        raw = zlib.decompressobj().decompress(packed, most + 1)  # a little text may hold gigabytes
+        if len(raw) != most:
+            count = "more" if len(raw) > most else len(raw)
+            raise ValueError(f"{count} instead of {most} bytes for shape {shape}")
     except (zlib.error, binascii.Error, ValueError, TypeError) as error:
         raise ValueError(f"mask: its bits in the recipe are damaged ({error})") from error
-    return bits.reshape(shape).astype(bool)
+    return np.unpackbits(np.frombuffer(raw, np.uint8), count=count).reshape(shape).view(bool)
+
+
+def _checked_shape(shape, allowed: Sequence[tuple[int, ...]] | None) -> tuple[int, ...]:
+    """Return the shape in a recipe, or say what is wrong with it."""
+    if not (
+        isinstance(shape, (list, tuple))
+        and len(shape) in (2, 3)
+        and all(type(size) is int and size > 0 for size in shape)
+        and math.prod(shape) <= _MOST_PIXELS
+    ):
+        raise ValueError(
+            "mask: its shape in the recipe must be (Y, X) or (T, Y, X) of at most "
+            f"{_MOST_PIXELS} pixels, got {shape!r}"
+        )
+    if allowed is not None and tuple(shape) not in allowed:
+        raise ValueError(
+            f"mask must have the shape {' or '.join(map(str, allowed))} of the movie, got "
+            f"{tuple(shape)}"
+        )
+    return tuple(shape)
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -101,17 +139,20 @@ def read_mask(path: str | Path) -> np.ndarray:
     kind = path.suffix.lower()
     if kind not in (".npy", ".tif", ".tiff"):
         raise ValueError(f"mask must be a .npy, .tif or .tiff file, got {path}")
-    if kind == ".npy":
-        found = np.load(path, allow_pickle=False)
-    else:
-        from tifffile import TiffFileError, imread
-
-        try:
-            found = imread(path)
-        except TiffFileError as error:
-            raise ValueError(f"mask: {path} cannot be read: {error}") from error
+    try:
+        found = _read(path)
+    except (ValueError, EOFError) as error:  # a TiffFileError is a ValueError
+        raise ValueError(f"mask: {path} cannot be read: {error}") from error
     if found.ndim not in (2, 3) or found.dtype.kind not in "buif":
         raise ValueError(
             f"mask: {path} must be (Y, X) or (T, Y, X), got shape {found.shape} of {found.dtype}"
         )
     return found != 0
+
+
+def _read(path: Path) -> np.ndarray:
+    if path.suffix.lower() == ".npy":
+        return np.load(path, allow_pickle=False)
+    from tifffile import imread
+
+    return imread(path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_motionmag.methods.classical.base import ClassicalMethod
+from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.options import STABILISE, checked
 from napari_motionmag.methods.scikit import require_scikit_image
 from napari_motionmag.methods.stabilisation.aligned_frames import Aligned, Follower
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Stabilised"]
 
 
-class Stabilised(ClassicalMethod):
+class Stabilised(Method):
     """Magnify with another method what is left of the motion after alignment.
 
     Every frame that is needed is aligned to a reference by one map of the plane, of the whole

@@ -8,36 +8,22 @@ _CLIP, _ROUNDS = 3.0, 40
 
 
 def smooth_background(
-    density: np.ndarray, degree: int, used: np.ndarray | None = None
+    density: np.ndarray, degree: int, used: np.ndarray | None = None, from_top: int = 0
 ) -> np.ndarray:
-    """Fit a polynomial, in log-log, to periodograms, with peaks clipped.
+    """Fit polynomials in log-log to periodograms (F,) or (F, W), peaks clipped; mean power above 0.
 
-    Parameters
-    ----------
-    density : ndarray, shape (F,) or (F, W)
-        Power at equally spaced frequencies from 0; W spectra.
-    degree : int
-        Of the polynomial: 1 for a power law.
-    used : ndarray of bool, shape (F,), optional
-        Bins that make the fit; all but the first two when None.
-
-    Returns
-    -------
-    ndarray, shape of `density`
-        Mean power; above 0.
-
-    Notes
-    -----
-    Bins of a periodogram have exponential distributions, for which Fisher scoring of the mean is
-    iterated least squares with all weights alike.
+    One of `degree` in the frequency, one of `from_top` in the distance to the highest frequency:
+    for noise that alternates from frame to frame. `used`: bins to fit, all but the first two when
+    None. Bins of a periodogram have exponential distributions, for which Fisher scoring of the
+    mean is iterated least squares with equal weights.
     """
     spectra = density if density.ndim == 2 else density[:, np.newaxis]
     bins = np.arange(len(spectra))
     if used is None:
         used = bins >= min(2, len(bins) - 8)
-    x = np.log(np.maximum(bins, 1.5))
-    x = (x - x[used].mean()) / x[used].std()
-    design = np.vander(x, degree + 1)
+    low, high = (_standardised(np.log(np.maximum(x, 1.5)), used) for x in (bins, bins[::-1]))
+    powers = [low**k for k in range(degree + 1)] + [high**k for k in range(1, from_top + 1)]
+    design = np.stack(powers, axis=1)
     inverse = np.linalg.pinv(design[used])
     floor = np.maximum(1e-12 * spectra.max(axis=0), 1e-300)
     parts = inverse @ (np.log(np.maximum(spectra[used], floor)) + np.euler_gamma)
@@ -50,3 +36,7 @@ def smooth_background(
             break
     smooth = np.maximum(np.exp(np.clip(design @ parts, -600, 600)), floor)
     return smooth if density.ndim == 2 else smooth[:, 0]
+
+
+def _standardised(x: np.ndarray, used: np.ndarray) -> np.ndarray:
+    return (x - x[used].mean()) / x[used].std()

@@ -8,7 +8,7 @@ Nyquist frequency, noise has the same variance at every sub-pixel shift. With ke
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
 from scipy.ndimage import correlate1d
@@ -20,13 +20,9 @@ _BETA = 6.0  # of the Kaiser window: stop-band below -60 dB
 
 @dataclass(frozen=True)
 class BandKernel:
-    """Kaiser-windowed sinc.
+    """Kaiser-windowed sinc with gain 1/2 at the cutoff, cycles per px.
 
-    Parameters
-    ----------
-    cutoff : float
-        Spatial frequency where the gain is 1/2, cycles per px; up to 0.375, for which the gain is
-        1 up to 0.26 and below 0.001 from 0.5 on.
+    At the largest cutoff, 0.375, the gain is 1 up to 0.26 and below 0.001 from 0.5 on.
     """
 
     cutoff: float = 0.375
@@ -48,10 +44,10 @@ class BandKernel:
         """Sum of squared taps in one dimension: variance of low-passed white noise, per axis."""
         return float((self.rest[0] ** 2).sum())
 
-    @property
+    @cached_property
     def rest(self) -> tuple[np.ndarray, np.ndarray]:
-        """Taps and slopes at offset 0; read-only."""
-        return _at_rest(self)
+        """Taps and slopes at offset 0."""
+        return self.taps(0.0), self.slopes(0.0)
 
     def _value(self, u: np.ndarray) -> np.ndarray:
         window = i0(_BETA * np.sqrt(np.maximum(0, 1 - (u / _HALF) ** 2))) / i0(_BETA)
@@ -67,32 +63,18 @@ class BandKernel:
         return np.where(np.abs(u) <= _HALF, slope, 0.0)
 
 
-@lru_cache(maxsize=16)
-def _at_rest(kernel: BandKernel) -> tuple[np.ndarray, np.ndarray]:
-    pair = kernel.taps(0.0), kernel.slopes(0.0)
-    for weights in pair:
-        weights.flags.writeable = False
-    return pair
-
-
 KERNELS = tuple(BandKernel(cutoff) for cutoff in (0.375, 0.27, 0.19, 0.13))
 """From the sharpest to the smoothest."""
 
 
 class Sampler:
-    """Samples a rectangle of a picture, displaced.
-
-    Parameters
-    ----------
-    rows, columns : slice
-        The rectangle within the picture.
-    """
+    """Samples a rectangle of a picture, displaced."""
 
     def __init__(self, rows: slice, columns: slice):
         self.rows, self.columns = rows, columns
 
     def cut(self, picture: np.ndarray, shift: tuple[int, int], margin: int) -> np.ndarray:
-        """The rectangle displaced by whole px, with a margin; the border is repeated outside."""
+        """Return the rectangle displaced by whole px, with a margin; the border is repeated."""
         index = []
         for part, n, size in zip((self.rows, self.columns), shift, picture.shape, strict=True):
             first, last = part.start + n - margin, part.stop + n + margin
@@ -109,7 +91,7 @@ class Sampler:
         return _filtered(part, kernel.taps(fy), kernel.taps(fx))
 
     def gradient(self, picture: np.ndarray, shift, kernel: BandKernel) -> np.ndarray:
-        """Its derivatives along y and x, shape (2, h, w), grey levels per px."""
+        """Derivatives of :meth:`value` along y and x, (2, h, w), gray levels per px."""
         (ny, fy), (nx, fx) = map(_split, shift)
         part = self.cut(picture, (ny, nx), _HALF)
         return np.stack(

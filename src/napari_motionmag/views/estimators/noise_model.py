@@ -18,7 +18,7 @@ _ROUNDS = 8
 class NoiseModel:
     """Variance of a pixel at an intensity: ``max(a + b I, floor)``.
 
-    For a camera: b is the gain in grey levels per electron, and ``a = gain^2 read_noise^2 - b
+    For a camera: b is the gain in gray levels per electron, and ``a = gain^2 read_noise^2 - b
     offset`` (negative where the offset is large).
 
     Parameters
@@ -28,7 +28,7 @@ class NoiseModel:
     b : float
         Grey levels.
     floor : float
-        Smallest variance, grey levels squared.
+        Smallest variance, gray levels squared.
     """
 
     a: float
@@ -36,11 +36,11 @@ class NoiseModel:
     floor: float = 0.0
 
     def variance(self, intensity):
-        """Variance in grey levels squared, shape of `intensity`."""
+        """Variance in gray levels squared, shape of `intensity`."""
         return np.maximum(self.a + self.b * np.asarray(intensity, float), self.floor)
 
     def sigma(self, intensity):
-        """Standard deviation in grey levels, shape of `intensity`."""
+        """Standard deviation in gray levels, shape of `intensity`."""
         return np.sqrt(self.variance(intensity))
 
 
@@ -59,13 +59,13 @@ def fit_noise(
     ----------
     movie : array, napari Image layer or Movie
     region : (slice, slice), (y0, y1, x0, x1) or boolean mask (Y, X), optional
-        Where to look; the whole frame when None. A still background is best, but motion is
+        Where to measure; the whole frame when None. A still background is best, but motion is
         allowed for.
     axes : str, optional
     at : mapping or sequence of int, optional
         Index along axes such as Z and C.
     max_pairs : int
-        At most so many pairs of frames, spread over the movie, are read.
+        Pairs of frames to read at most, spread over the movie.
     progress : callable, optional
         Called as ``progress(done, total)`` after each pair; what it raises ends the measurement.
 
@@ -80,6 +80,14 @@ def fit_noise(
     what motion adds: about ``(gradient . displacement)^2``. Variance is regressed on intensity and
     on the squares and product of the gradients, robustly, and only the first part is kept. A
     change in brightness of the whole frame is taken out first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> movie = np.random.default_rng(0).normal(100, 3, (20, 64, 64))
+    >>> round(float(views.fit_noise(movie).sigma(100)), 1)
+    3.0
     """
     movie = as_movie(movie, axes)
     window, mask = checked_region(movie, region)
@@ -96,7 +104,7 @@ def fit_noise(
 
 
 def rounding(dtype: np.dtype, frames) -> float:
-    """Variance from rounding to a dtype, which all pixels have, grey levels squared."""
+    """Variance from rounding to a dtype, which all pixels have, gray levels squared."""
     if dtype.kind in "iu":
         return 1 / 12
     largest = max(float(np.abs(frame).max()) for frame in frames)
@@ -104,7 +112,7 @@ def rounding(dtype: np.dtype, frames) -> float:
 
 
 def pair_starts(n_frames: int, most: int) -> list[int]:
-    """First frames of at most so many pairs of consecutive frames, spread over a movie."""
+    """First frames of up to `most` pairs of consecutive frames, spread over a movie."""
     count = min(most, n_frames - 1)
     return np.unique(np.linspace(0, n_frames - 2, count).round().astype(int)).tolist()
 
@@ -121,18 +129,7 @@ def freedom_of(starts) -> float:
 def fit_pairs(
     pairs: list[np.ndarray], mask: np.ndarray, floor: float, freedom: float
 ) -> NoiseModel:
-    """Estimate noise from pairs of consecutive frames.
-
-    Parameters
-    ----------
-    pairs : list of ndarray, shape (2, Y, X)
-        Float64.
-    mask : ndarray of bool, shape (Y, X)
-    floor : float
-        Smallest variance there can be.
-    freedom : float
-        See :func:`freedom_of`.
-    """
+    """Estimate noise from pairs of consecutive frames (2, Y, X) within a mask (Y, X)."""
     mean = np.mean([pair.mean(axis=0) for pair in pairs], axis=0)
     variance = np.zeros(mean.shape)
     columns = np.stack([np.ones(mask.sum()), mean[mask] - mean[mask].mean()], axis=1)
@@ -157,28 +154,17 @@ def fit_variance(
     nuisance: np.ndarray | None = None,
     floor: float = 0.0,
 ) -> NoiseModel:
-    """Fit ``a + b mean`` to variances measured pixel by pixel.
+    """Fit ``a + b mean`` to variances (N,), whose relative error is ``sqrt(2 / freedom)``.
 
-    Parameters
-    ----------
-    mean, variance : ndarray, shape (N,)
-    freedom : float
-        Degrees of freedom of each variance; its relative error is ``sqrt(2 / freedom)``.
-    nuisance : ndarray, shape (K, N), optional
-        What else may add to the variance, each times a factor of its own.
-    floor : float
-        Smallest variance there can be: 1/12 for whole numbers.
-
-    Returns
-    -------
-    NoiseModel
+    `nuisance` (K, N): what else may add to the variance, each with a factor of its own. `floor`:
+    the smallest possible variance.
     """
     level = float(np.median(variance)) or float(variance.mean())
     if level == 0:
         return NoiseModel(floor, 0.0, floor)
     centre = float(mean.mean())
     spread = float(mean.std())
-    # an intensity that hardly varies says nothing of b
+    # an intensity that hardly varies does not determine b
     use = spread > 1e-6 * max(abs(centre), 1e-30)
     columns = [np.ones_like(mean)]
     if use:

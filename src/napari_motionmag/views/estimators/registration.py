@@ -12,8 +12,8 @@ overestimates H, and ``sum w G n`` has a mean where the noise varies over the pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -29,66 +29,38 @@ _WEAKEST = 0.002  # structure along an edge, as a share of that across it, that 
 _UNDETERMINED = 0.5  # px: a direction known no better than this is not measured
 
 
-@dataclass
 class Template:
     """A reference to register to, and what noise does to the registration.
 
-    Parameters
-    ----------
-    value : ndarray, shape (h, w)
-        Reference, low-passed by `kernel`.
-    gradient : ndarray, shape (2, h, w)
-        Its derivatives, grey levels per px.
-    mask : ndarray of bool, shape (h, w)
-    kernel : BandKernel
-    noise : NoiseModel or None
-        None weights all pixels alike and takes nothing out.
-    copies : float
-        How many frames were averaged for the reference.
-    brightness : bool
-        Allow for a gain and an offset between frame and reference.
+    `value` (h, w) and `gradient` (2, h, w) are the mean of `copies` frames and its derivatives,
+    low-passed by `kernel`. `noise` None weights all pixels alike and takes nothing out.
+    `brightness` allows for a gain and an offset between frame and reference.
     """
 
-    value: np.ndarray
-    gradient: np.ndarray
-    mask: np.ndarray
-    kernel: BandKernel
-    noise: NoiseModel | None
-    copies: float
-    brightness: bool
-    weight: np.ndarray = field(init=False)
-    steepest: np.ndarray = field(init=False)  # w G, without what brightness explains
-    hessian: np.ndarray = field(init=False)  # 2 x 2, noise taken out
-    pull: np.ndarray = field(init=False)  # mean of sum w G n for n of the reference
-    axes: np.ndarray = field(init=False)  # directions that are determined, (k, 2)
-
-    def __post_init__(self):
-        variance = np.ones_like(self.value)
-        if self.noise is not None:
+    def __init__(self, value, gradient, mask, kernel: BandKernel, noise, copies, brightness):
+        self.value, self.gradient, self.mask, self.kernel = value, gradient, mask, kernel
+        self.noise: NoiseModel | None = noise
+        self.copies, self.brightness = copies, brightness
+        self._variance = np.ones_like(value)
+        if noise is not None:
             # weights that follow the noise of the reference would be a bias: smoothed
-            smooth = self.value if self.copies >= 16 else gaussian_filter(self.value, 2.0)
-            variance = self.noise.variance(smooth)
-        self._variance = variance
-        self.weight = self.mask / variance
+            self._variance = noise.variance(value if copies >= 16 else gaussian_filter(value, 2.0))
+        self.weight = mask / self._variance
         self._fits = self._brightness_columns()
-        self.steepest = np.stack([self.weight * self.without_brightness(g) for g in self.gradient])
-        raw = np.einsum("ihw,jhw->ij", self.steepest, self.gradient)
-        raw = (raw + raw.T) / 2
-        k, s = self.kernel.rest
-        self.hessian, self.pull = raw, np.zeros(2)
-        if self.noise is not None:
-            total = (self.weight * self.noise.variance(self.value)).sum() / self.copies
-            self.hessian = raw - np.eye(2) * total * (s**2).sum() * (k**2).sum()
-            self.pull = 0.5 * np.array(
-                [(self.weight * slope).sum() for slope in self._variance_slopes()]
-            )
-            self.pull *= self.kernel.power**2 / self.copies
-        self._reach = self._spread()
-        self.axes = self._determined(raw)
-
-    def _variance_slopes(self) -> np.ndarray:
-        limits = self.noise.variance(self.value) > self.noise.floor
-        return self.noise.b * self.gradient * limits
+        self.steepest = np.stack([self.weight * self.without_brightness(g) for g in gradient])
+        raw = np.einsum("ihw,jhw->ij", self.steepest, gradient)
+        self.hessian = (raw + raw.T) / 2  # noise taken out below
+        self.pull = np.zeros(2)  # mean of sum w G n for n of the reference
+        if noise is not None:
+            k, s = kernel.rest
+            total = (self.weight * noise.variance(value)).sum() / copies
+            self.hessian -= np.eye(2) * total * (s**2).sum() * (k**2).sum()
+            slopes = noise.b * gradient * (noise.variance(value) > noise.floor)
+            self.pull = 0.5 * (self.weight * slopes).sum(axis=(1, 2)) * kernel.power**2 / copies
+        taps = kernel.rest[0]
+        # the pixels that make sum w G I, (2, h + 16, w + 16)
+        self._reach = np.stack([smear(part, taps, taps) for part in self.steepest])
+        self.axes = self._determined()  # directions that are determined, (k, 2)
 
     def _brightness_columns(self) -> np.ndarray:
         """Orthonormal (under w) pictures that a change in brightness adds."""
@@ -106,7 +78,9 @@ class Template:
 
     def with_noise(self, noise: NoiseModel) -> Template:
         """The same reference with another model of the noise."""
-        return replace(self, noise=noise)
+        return Template(
+            self.value, self.gradient, self.mask, self.kernel, noise, self.copies, self.brightness
+        )
 
     def without_brightness(self, picture: np.ndarray) -> np.ndarray:
         """A picture without what a change in brightness explains of it."""
@@ -114,24 +88,17 @@ class Template:
             picture = picture - (self.weight * known * picture).sum() * known
         return picture
 
-    def _spread(self) -> np.ndarray:
-        """The pixels that make ``sum w G I``: shape (2, h + 16, w + 16)."""
-        taps = self.kernel.rest[0]
-        return np.stack([smear(part, taps, taps) for part in self.steepest])
-
     def score_covariance(self, variance: np.ndarray) -> np.ndarray:
         """Covariance of ``sum w G n`` for a variance per pixel, shape (h + 16, w + 16), or one."""
         return np.einsum("ihw,jhw,hw->ij", self._reach, self._reach, variance)
 
-    def _determined(self, raw: np.ndarray) -> np.ndarray:
-        """Directions in which the reference tells the displacement."""
+    def _determined(self) -> np.ndarray:
+        """Directions in which the reference determines the displacement."""
         values, vectors = np.linalg.eigh(self.hessian)
         if self.noise is None:
             rounding = self.mask.sum() * (1e-9 * np.abs(self.value).max()) ** 2
             return vectors.T[(values > _WEAKEST * values[-1]) & (values > rounding)]
-        margin = (_BORDER, _BORDER)
-        variance = np.pad(self._variance, (margin, margin), mode="edge")
-        spread = self.score_covariance(variance)
+        spread = self.score_covariance(np.pad(self._variance, BandKernel.half, mode="edge"))
         good = []
         for value, vector in zip(values, vectors.T, strict=True):
             error = np.sqrt(max(vector @ spread @ vector, 0.0))
@@ -165,21 +132,8 @@ class Template:
         return self.inverse @ score @ self.inverse / self.copies
 
 
-_BORDER = BandKernel.half
-
-
-@dataclass
-class Registered:
-    """Where a frame was found.
-
-    Attributes
-    ----------
-    shift : ndarray, shape (2,)
-        Displacement (dy, dx), px.
-    residual : ndarray, shape (h, w)
-        Frame - reference after alignment (and brightness), grey levels, low-passed.
-    converged : bool
-    """
+class Registered(NamedTuple):
+    """Displacement (dy, dx) in px, and the low-passed frame - reference after alignment."""
 
     shift: np.ndarray
     residual: np.ndarray
@@ -194,21 +148,10 @@ def register(
     reach: float,
     own: bool = False,
 ) -> Registered:
-    """Find the displacement of a frame.
+    """Find the displacement of a frame, up to `reach` px along y and x, from a first guess.
 
-    Parameters
-    ----------
-    picture : ndarray
-        The frame, or the part of it that `sampler` refers to.
-    template : Template
-    sampler : Sampler
-    start : ndarray, shape (2,)
-        First guess (dy, dx), px.
-    reach : float
-        Largest displacement along y and x, px.
-    own : bool
-        Whether the frame is one of those averaged for the reference. Its noise then cancels the
-        mean of ``sum w G n``.
+    `own`: the frame is one of those averaged for the reference; its noise then cancels the mean of
+    ``sum w G n``.
     """
     shift = template.axes.T @ (template.axes @ np.asarray(start, float))
     inverse = template.inverse
@@ -230,12 +173,7 @@ def register(
 
 
 def search(picture: np.ndarray, template: Template, sampler: Sampler, reach: int) -> np.ndarray:
-    """Find the displacement in whole pixels that leaves the least squares.
-
-    Returns
-    -------
-    ndarray, shape (2,)
-    """
+    """Find the displacement (2,) in whole pixels that leaves the least squares."""
     part = sampler.cut(picture, (0, 0), reach)
     level = template.value[template.mask].mean()
     part = part - level

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import itertools
 import operator
+import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from napari_motionmag.movie.color import RGB_TO_YIQ
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.movie.units import metres
-from napari_motionmag.views.estimators.magnified_frames import TOGETHER, MagnifiedFrames
+from napari_motionmag.movie.units import meters
+from napari_motionmag.views.estimators.magnified_frames import BATCH, MagnifiedFrames
 
-BLOCK_BYTES = 1 << 26  # frames read together take no more memory than this
+BLOCK_BYTES = 1 << 26  # read together at most
 
 
 def as_movie(movie, axes: str | None = None, fps: float | None = None) -> Movie:
-    """Wrap an array, layer or movie; arguments that are None count as not said."""
+    """Wrap an array, layer or movie; None leaves axes and fps to it."""
     return Movie.from_any(movie, axes=axes, fps=fps)
 
 
-def needed_fps(movie: Movie) -> float:
-    """Return the frame rate, or say that it is missing."""
-    if movie.fps is None:
-        raise ValueError("fps is missing: give the frames per second of the movie")
-    return movie.fps
-
-
-def grey(frames: np.ndarray) -> np.ndarray:
-    """Return luma as float64 of frames (..., Y, X) or (..., Y, X, S); S is told by the caller."""
-    return frames[..., :3] @ RGB_TO_YIQ[0]
+def warn_user(message: str) -> None:
+    """Warn on behalf of the first caller outside this package."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
 
 
 class Series:
-    """One series of a movie, as seen through a window of the frame.
-
-    Parameters
-    ----------
-    movie : Movie
-    at : mapping or sequence of int, optional
-        Index along the axes other than T, Y, X and S; may be left out where these have length 1
-        or are not there.
-    window : (slice, slice), optional
-        Rows and columns with ``start`` and ``stop`` within the frame; the whole frame when None.
-    """
+    """One series of a movie through a window of the frame; the whole frame when None."""
 
     def __init__(
         self,
@@ -53,24 +42,14 @@ class Series:
         window: tuple[slice, slice] | None = None,
     ):
         height, width = movie.frame_shape[:2]
-        self.movie = movie
+        self.movie, self.n_frames = movie, movie.n_frames
         self.window = window or (slice(0, height), slice(0, width))
+        self.shape = tuple(part.stop - part.start for part in self.window)
         self.at = _place(movie, at)
         self.magnified = MagnifiedFrames.of(movie, tuple(self.at.values()))
 
-    @property
-    def n_frames(self) -> int:
-        """Number of frames."""
-        return self.movie.n_frames
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the window."""
-        rows, columns = self.window
-        return rows.stop - rows.start, columns.stop - columns.start
-
     def lazy(self, times: slice):
-        """Index frames, first to last, through the window: (T, Y, X[, S]); dask stays lazy."""
+        """Index frames through the window, (T, Y, X[, S]); dask arrays stay lazy."""
         movie = self.movie
         place = dict(zip("TYX", (times, *self.window), strict=True)) | self.at
         block = movie.data[tuple(place.get(letter, slice(None)) for letter in movie.axes)]
@@ -79,79 +58,63 @@ class Series:
         return block if order == sorted(order) else block.transpose(order)
 
     def read(self, start: int, stop: int, step: int = 1) -> np.ndarray:
-        """Read frames of ``range(start, stop, step)``, (T, Y, X[, S]), in the data's dtype.
-
-        Raises
-        ------
-        ValueError
-            When pixels are NaN or infinite.
-        """
+        """Read ``range(start, stop, step)``, (T, Y, X[, S]); refuse NaN and infinite pixels."""
         if self.magnified is not None:
-            frames = self.magnified.read(range(start, stop, step), self.window)
+            drawn = self.magnified.draw(range(start, stop, step))
+            frames = np.stack([frame[self.window] for frame in drawn])
         else:
             block = self.lazy(slice(start, stop, step))
-            if hasattr(block, "compute"):
-                block = block.compute()
-            frames = np.asarray(block)
+            frames = np.asarray(block.compute() if hasattr(block, "compute") else block)
         if frames.dtype.kind == "f":
-            whole = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
-            if not whole.all():
-                bad = start + step * int(np.argmin(whole))
+            finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
+            if not finite.all():
+                bad = start + step * int(np.argmin(finite))
                 raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
         return frames
 
     def luma(self, t: int) -> np.ndarray:
-        """Read one frame as float64 luma, shape (Y, X), in the data's grey levels."""
+        """Read one frame as float64 luma, (Y, X), in the data's gray levels."""
         return self.to_luma(self.read(t, t + 1))[0]
 
-    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first frame number, frames) along time, cut where the data's chunks are."""
-        stop = self.n_frames if stop is None else stop
-        for first, last in self._bounds(start, stop):
-            yield first, self.read(first, last)
+    def to_luma(self, frames: np.ndarray) -> np.ndarray:
+        """Convert frames, (T, Y, X[, S]), to float64 luma, (T, Y, X)."""
+        return frames[..., :3] @ RGB_TO_YIQ[0] if self.movie.is_rgb else frames.astype(np.float64)
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (frame number, luma as float64 of shape (Y, X)) along time."""
-        for first, block in self.blocks(start, stop):
+    def frames(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (frame number, luma) along time."""
+        for first, block in self.blocks():
             for k in range(len(block)):
                 yield first + k, self.to_luma(block[k : k + 1])[0]
 
-    def to_luma(self, block: np.ndarray) -> np.ndarray:
-        """Frames as read, (T, Y, X[, S]), to float64 luma, (T, Y, X)."""
-        return grey(block) if self.movie.is_rgb else block.astype(np.float64)
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first frame number, frames) along time; each frame is read once."""
+        start = 0
+        for before, after in itertools.pairwise(self.edges()):
+            if before > start and after - start > self.most:
+                yield start, self.read(start, before)
+                start = before
+        yield start, self.read(start, self.n_frames)
 
-    def _bounds(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Cut ``start..stop`` into runs of at most BLOCK_BYTES, at borders of chunks if any."""
-        per_frame = int(np.prod(self.shape)) * self.movie.dtype.itemsize
-        per_frame *= self.movie.shape[-1] if self.movie.is_rgb else 1
-        most = max(1, BLOCK_BYTES // max(per_frame, 1))
-        if self.magnified is not None:
-            most = min(most, TOGETHER)
-        cuts = [c for c in self.chunk_starts() if start < c < stop]
-        edges = [start, *cuts, stop]
-        run = start
-        for before, after in itertools.pairwise(edges):
-            # neighbours are joined while they fit; a chunk that is too large is cut
-            if after - run <= most:
-                continue
-            if before > run:
-                yield run, before
-                run = before
-            while after - run > most:
-                yield run, run + most
-                run += most
-        if run < stop:
-            yield run, stop
-
-    def chunk_starts(self) -> np.ndarray:
-        """Frames at which chunks of the data begin or end; empty where there are none."""
+    def edges(self) -> list[int]:
+        """Borders between runs of frames that are best read together: chunks, cut if too large."""
+        n = self.n_frames
         chunks = getattr(self.movie.data, "chunks", None)
         if not chunks:
-            return np.array([], int)
+            return list(range(n + 1))
         along = chunks[self.movie.axes.index("T")]
-        if isinstance(along, tuple):  # dask: sizes of all chunks; zarr and h5py: one size
-            return np.cumsum(along)
-        return np.arange(along, self.n_frames, along)
+        # dask: sizes of all chunks; zarr and h5py: one size
+        inner = np.cumsum(along) if isinstance(along, tuple) else np.arange(along, n, along)
+        starts = sorted({0, n, *(int(start) for start in inner if start < n)})
+        runs = (range(a, b, self.most) for a, b in itertools.pairwise(starts))
+        return [*itertools.chain.from_iterable(runs), n]
+
+    @property
+    def most(self) -> int:
+        """Frames that are read together at most."""
+        samples = self.movie.shape[-1] if self.movie.is_rgb else 1
+        size = self.shape[0] * self.shape[1] * samples * self.movie.dtype.itemsize
+        most = max(1, BLOCK_BYTES // max(size, 1))
+        return most if self.magnified is None else min(most, BATCH)
 
 
 def _place(movie: Movie, at) -> dict[str, int]:
@@ -182,17 +145,14 @@ def _place(movie: Movie, at) -> dict[str, int]:
 
 
 def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
-    """Return height and width of a pixel and their unit.
-
-    In um where the unit is one of length; None where the movie is not calibrated.
-    """
+    """Return height, width and unit (um for any length) of a pixel; None if not calibrated."""
     if movie.scale is None:
         return None
     letters = movie.axes.replace("S", "")
     at = [letters.index("Y"), letters.index("X")]
     size = [abs(movie.scale[i]) for i in at]
     units = [movie.units[i] if movie.units else "pixel" for i in at]
-    factors = [metres(unit) for unit in units]
+    factors = [meters(unit) for unit in units]
     if None not in factors:
         return size[0] * factors[0] * 1e6, size[1] * factors[1] * 1e6, "um"
     if units[0] == units[1] != "pixel":
@@ -201,26 +161,19 @@ def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
 
 
 def checked_window(movie: Movie, region) -> tuple[slice, slice]:
-    """Return rows and columns of a rectangle within the frame.
-
-    Parameters
-    ----------
-    movie : Movie
-    region : None, (slice, slice) or (y0, y1, x0, x1)
-        None is the whole frame. ``y1`` and ``x1`` are not included.
-    """
+    """Return rows and columns of None (all), two slices or (y0, y1, x0, x1); ends excluded."""
     height, width = movie.frame_shape[:2]
-    wanted = (
+    allowed = (
         "region must be None, two slices (rows, columns), (y0, y1, x0, x1) in px, or a boolean "
         f"mask of shape ({height}, {width})"
     )
     if region is None:
         return slice(0, height), slice(0, width)
     if isinstance(region, (str, bytes)) or not hasattr(region, "__len__"):
-        raise TypeError(f"{wanted}; got {region!r}")
+        raise TypeError(f"{allowed}; got {region!r}")
     if len(region) == 2 and all(isinstance(part, slice) for part in region):
         if any(part.step not in (None, 1) for part in region):
-            raise ValueError(f"{wanted}, without steps; got {region!r}")
+            raise ValueError(f"{allowed}, without steps; got {region!r}")
         limits = [
             (part.start or 0, size if part.stop is None else part.stop)
             for part, size in zip(region, (height, width), strict=True)
@@ -229,44 +182,27 @@ def checked_window(movie: Movie, region) -> tuple[slice, slice]:
         y0, y1, x0, x1 = region
         limits = [(y0, y1), (x0, x1)]
     else:
-        raise ValueError(f"{wanted}; got {region!r}")
-    window = []
+        raise ValueError(f"{allowed}; got {region!r}")
     for (first, last), size in zip(limits, (height, width), strict=True):
         if int(first) != first or int(last) != last:
-            raise ValueError(f"{wanted}: whole numbers; got {region!r}")
+            raise ValueError(f"{allowed}: whole numbers; got {region!r}")
         if not 0 <= first < last <= size:
-            raise ValueError(f"{wanted}, within the frame of {height} x {width}; got {region!r}")
-        window.append(slice(int(first), int(last)))
-    return window[0], window[1]
+            raise ValueError(f"{allowed}, within the frame of {height} x {width}; got {region!r}")
+    return tuple(slice(int(first), int(last)) for first, last in limits)
 
 
 def checked_region(movie: Movie, region) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Return the bounding rectangle of a region, and its mask within that.
-
-    Parameters
-    ----------
-    movie : Movie
-    region : None, (slice, slice), (y0, y1, x0, x1) or boolean mask of shape (Y, X)
-
-    Returns
-    -------
-    window : (slice, slice)
-    mask : ndarray of bool, shape of the window
-    """
-    mask = region if isinstance(region, np.ndarray) and region.dtype == bool else None
-    if mask is None:
+    """Return the bounding rectangle of a region or a mask (Y, X), and the mask within it."""
+    if not (isinstance(region, np.ndarray) and region.dtype == bool):
         window = checked_window(movie, region)
         return window, np.ones([part.stop - part.start for part in window], bool)
-    if mask.shape != movie.frame_shape[:2]:
+    if region.shape != movie.frame_shape[:2]:
         raise ValueError(
             f"region: a mask must have the shape of the frame, {movie.frame_shape[:2]}; "
-            f"got {mask.shape}"
+            f"got {region.shape}"
         )
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    if not region.any():
         raise ValueError("region: the mask is empty")
-    window = (
-        slice(int(rows[0]), int(rows[-1]) + 1),
-        slice(int(columns[0]), int(columns[-1]) + 1),
-    )
-    return window, mask[window]
+    inside = (np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0)))
+    window = tuple(slice(int(part[0]), int(part[-1]) + 1) for part in inside)
+    return window, region[window]

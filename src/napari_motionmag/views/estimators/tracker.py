@@ -4,48 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.temporal import Static
-from napari_motionmag.views.estimators._warn import warn_user
 from napari_motionmag.views.estimators.band_kernel import KERNELS, BandKernel, Sampler
-from napari_motionmag.views.estimators.noise_colour import NoiseColour
+from napari_motionmag.views.estimators.noise_color import NoiseColor
 from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_variance, freedom_of
 from napari_motionmag.views.estimators.registration import Registered, Template, register, search
-from napari_motionmag.views.estimators.series import Series, pixel_size
-from napari_motionmag.views.trace import DisplacementTrace
+from napari_motionmag.views.estimators.series import Series, warn_user
 
 _KEPT_BYTES = 1 << 28  # the region of all frames is kept in memory up to this
 _SAMPLED = 64  # frames averaged to choose the kernel
 _PAIRS = 64  # of consecutive frames from which the noise is estimated
-_SUSPICIOUS = 2.0  # a residual so many times the usual one: look again everywhere
+_SUSPICIOUS = 2.0  # residual over the usual one from which a frame is searched for everywhere
 _MISFIT = 1.5  # median misfit above which the model of a rigid shift is doubted
 
 
-class Tracker:
-    """The frames of one measurement and the passes over them.
+class Track(NamedTuple):
+    """Displacement (T, 2) and covariances (T, 2, 2) in px; see `DisplacementTrace`."""
 
-    Parameters
-    ----------
-    movie : Movie
-    at : mapping or sequence of int, optional
-        Index along axes such as Z and C.
-    window : (slice, slice)
-        Rows and columns of the region.
-    mask : ndarray of bool, shape of the window
-    operator : Static
-        What the displacement is measured against.
-    own : ndarray of int
-        The frames of the reference.
-    reach : float
-        Largest displacement, px.
-    brightness : bool
-        Allow for a gain and an offset of each frame.
-    progress : callable, optional
-        Called as ``progress(done, total)`` now and then; what it raises ends the measurement.
-    """
+    shifts: np.ndarray
+    covariance: np.ndarray
+    frame_covariance: np.ndarray
+    misfit: np.ndarray
+    noise: NoiseModel
+    cutoff: float
+    color: tuple[float, float]
+
+
+class Tracker:
+    """One region of a movie, measured against the mean of the frames `own`."""
 
     def __init__(
         self,
@@ -53,34 +43,31 @@ class Tracker:
         at,
         window: tuple[slice, slice],
         mask: np.ndarray,
-        operator: Static,
         own: np.ndarray,
         reach: float,
         brightness: bool,
         progress: Callable[[int, int], object] | None = None,
     ):
-        self.movie, self.window, self.mask = movie, window, mask
-        self.operator, self.own = operator, own
+        self.movie, self.mask, self.own = movie, mask, own
         self.reach, self.brightness = reach, brightness
         self._progress, self._done, self._total = progress, 0, 3 * movie.n_frames
-        height, width = movie.frame_shape[:2]
         margin = BandKernel.half + math.ceil(self.reach)
         outer = tuple(
             slice(max(0, part.start - margin), min(size, part.stop + margin))
-            for part, size in zip(self.window, (height, width), strict=True)
+            for part, size in zip(window, movie.frame_shape[:2], strict=True)
         )
         self.series = Series(movie, at, outer)
         self.sampler = Sampler(
             *(
                 slice(part.start - out.start, part.stop - out.start)
-                for part, out in zip(self.window, outer, strict=True)
+                for part, out in zip(window, outer, strict=True)
             )
         )
-        self.colour = np.ones(2)
+        self.color = np.ones(2)
         self._kept: dict[int, np.ndarray] = {}
 
     def pictures(self, chosen=None) -> Iterator[tuple[int, np.ndarray]]:
-        """Frames cut to the surroundings of the region; read once if they are not too many."""
+        """Yield frames around the region; read once if they are not too many."""
         n = self.movie.n_frames
         chosen = range(n) if chosen is None else chosen
         self._keep()
@@ -90,11 +77,6 @@ class Tracker:
             yield from self.series.frames()
         else:
             yield from ((t, self.series.luma(t)) for t in chosen)
-
-    def picture(self, t: int) -> np.ndarray:
-        """One of them."""
-        self._keep()
-        return self._kept[t] if t in self._kept else self.series.luma(t)
 
     def _keep(self) -> None:
         size = self.movie.n_frames * int(np.prod(self.series.shape)) * 8
@@ -109,11 +91,10 @@ class Tracker:
         if self._progress is not None:
             self._progress(min(self._done, self._total), self._total)
 
-    # ---- the passes ----------------------------------------------------------------------------
-
-    def trace(self, noise: NoiseModel | None) -> DisplacementTrace:
-        movie, n = self.movie, self.movie.n_frames
-        first = self.picture(int(self.own[len(self.own) // 2]))
+    def track(self, noise: NoiseModel | None) -> Track:
+        """Find the displacement of all frames: coarsely, then with the best kernel."""
+        n = self.movie.n_frames
+        _, first = next(self.pictures([int(self.own[len(self.own) // 2])]))
         template = self._template(
             self.sampler.value(first, (0, 0), KERNELS[0]),
             self.sampler.gradient(first, (0, 0), KERNELS[0]),
@@ -125,42 +106,23 @@ class Tracker:
             raise ValueError(
                 "region has no structure: its pixels are all alike, so no displacement can be told"
             )
-        shifts = self._centred(self._pass(template, np.zeros((n, 2)), guess=False)[0])
-        kernel, noise, self.colour = self._best_kernel(shifts, noise)
+        shifts = self._centered(self._pass(template, np.zeros((n, 2)), guess=False)[0])
+        kernel, noise, self.color = self._best_kernel(shifts, noise)
         rounds = 2 if len(self.own) > 1 and shifts[self.own].std(axis=0).max() > 0.3 else 1
         self._total += (rounds - 1 - (not self._kept)) * n
         for _ in range(rounds):
             template = self._aligned(shifts, kernel, noise)
-            self._refuse_structureless(template)
+            if not len(template.axes):
+                raise ValueError(
+                    "region has too little structure for its noise: no displacement below half a "
+                    "pixel could be told; choose a larger region or one with edges or spots"
+                )
             shifts, results = self._pass(template, shifts, guess=True)
-            shifts = self._centred(shifts)
-        covariance, frame_covariance, misfit = results
-        self._warn(template, shifts, misfit)
-        size = pixel_size(movie)
-        return DisplacementTrace(
-            times=np.arange(n) / (movie.fps or 1.0),
-            time_unit="s" if movie.fps else "frame",
-            dy=shifts[:, 0],
-            dx=shifts[:, 1],
-            covariance=covariance,
-            frame_covariance=frame_covariance,
-            misfit=misfit,
-            noise=noise,
-            region=self.window,
-            reference=self._reference(),
-            fps=movie.fps,
-            pixel_size=None if size is None else size[:2],
-            length_unit=None if size is None else size[2],
-            cutoff=kernel.cutoff,
-            colour=tuple(self.colour.tolist()),
-        )
+            shifts = self._centered(shifts)
+        self._warn(template, shifts, misfit=results[2])
+        return Track(shifts, *results, noise, kernel.cutoff, tuple(self.color.tolist()))
 
-    def _reference(self) -> str:
-        if len(self.own) == self.movie.n_frames:
-            return "mean of all frames"
-        return self.operator.describe().removeprefix("static, reference ")
-
-    def _centred(self, shifts: np.ndarray) -> np.ndarray:
+    def _centered(self, shifts: np.ndarray) -> np.ndarray:
         """Displacements from the mean of those of the reference frames."""
         return shifts - shifts[self.own].mean(axis=0)
 
@@ -182,7 +144,7 @@ class Tracker:
     def _best_kernel(
         self, shifts: np.ndarray, noise: NoiseModel | None
     ) -> tuple[BandKernel, NoiseModel, np.ndarray]:
-        """The kernel with the least predicted error, the noise that it sees, and its colour."""
+        """The kernel with the least predicted error, the noise that it sees, and its color."""
         n = self.movie.n_frames
         pairs = np.unique(np.linspace(0, n - 2, min(n - 1, _PAIRS)).round().astype(int))
         seen = np.unique([pairs, pairs + 1])
@@ -194,16 +156,16 @@ class Tracker:
             for t, picture in self.pictures(seen):
                 residual = self.sampler.value(picture, shifts[t], kernel) - template.value
                 differences.add(t, template.without_brightness(residual))
-            found, colour = differences.noise(floor), differences.colour.factor()
-            template = template.with_noise(found)
-            variance = _around(found.variance(template.value))
+            model, color = differences.noise(floor), differences.color.factor()
+            template = template.with_noise(model)
+            variance = np.pad(model.variance(template.value), BandKernel.half, mode="edge")
             error = template.frame_covariance(variance)
             if len(self.own) < n:
                 error = error + template.reference_covariance(variance)
             # a kernel that blurs a direction away loses it
-            score = (2 - len(template.axes), float(np.diag(error) @ colour))
+            score = (2 - len(template.axes), float(np.diag(error) @ color))
             if best is None or score < best[0]:
-                best = score, kernel, found if noise is None else noise, colour
+                best = score, kernel, model if noise is None else noise, color
         return best[1:]
 
     def _pass(self, template: Template, starts: np.ndarray, guess: bool):
@@ -218,34 +180,34 @@ class Tracker:
         still = self.own[0] if len(own) == 1 else None
         before = np.zeros(2)
         for t, picture in self.pictures():
-            found = self._find(picture, template, starts[t] if guess else before, t in own, usual)
+            match = self._find(picture, template, starts[t] if guess else before, t in own, usual)
             if t == still and guess:
-                found.shift[:] = 0.0
-            shifts[t] = before = found.shift
+                match.shift[:] = 0.0
+            shifts[t] = before = match.shift
             self._tick()
             if template.noise is not None:
-                parts = self._errors(picture, template, found, t in own)
+                parts = self._errors(picture, template, match, t in own)
                 covariance[t], own_part[t], misfit[t] = parts
         return shifts, (covariance, own_part, misfit)
 
     def _find(self, picture, template, start, own: bool, usual: list[float]) -> Registered:
         """Register a frame from where it is expected; look everywhere if that fails."""
         arguments = (picture, template, self.sampler)
-        found = register(*arguments, start, self.reach, own)
-        cost = _cost(template, found)
+        match = register(*arguments, start, self.reach, own)
+        cost = _cost(template, match)
         limit = _SUSPICIOUS * float(np.median(usual[-50:])) if usual else 0.0
-        if self.reach >= 1 and (not found.converged or cost > limit):
+        if self.reach >= 1 and (not match.converged or cost > limit):
             start = search(picture, template, self.sampler, int(self.reach))
             other = register(*arguments, start, self.reach, own)
             if _cost(template, other) < cost:
-                found, cost = other, _cost(template, other)
+                match, cost = other, _cost(template, other)
         usual.append(cost)
-        return found
+        return match
 
-    def _errors(self, picture, template: Template, found: Registered, own: bool):
+    def _errors(self, picture, template: Template, match: Registered, own: bool):
         """Covariance of a displacement, its part from the frame alone, and the misfit."""
         model = template.noise
-        shift = tuple(np.rint(found.shift).astype(int))
+        shift = tuple(np.rint(match.shift).astype(int))
         seen = model.variance(self.sampler.cut(picture, shift, BandKernel.half))
         frame = template.frame_covariance(seen)
         if own:
@@ -258,20 +220,13 @@ class Tracker:
         weight = template.weight
         misfit = 1.0
         if shares > 0:
-            misfit = float((weight * found.residual**2).sum() / (weight * expected).sum())
-        colour = np.sqrt(np.outer(self.colour, self.colour))
-        frame, total = frame * colour, total * colour
+            misfit = float((weight * match.residual**2).sum() / (weight * expected).sum())
+        color = np.sqrt(np.outer(self.color, self.color))
+        frame, total = frame * color, total * color
         if len(template.axes) < 2:
             lost = np.eye(2) - template.axes.T @ template.axes
             total = total + lost * self.reach**2
         return total, frame, misfit
-
-    def _refuse_structureless(self, template: Template) -> None:
-        if not len(template.axes):
-            raise ValueError(
-                "region has too little structure for its noise: no displacement below half a "
-                "pixel could be told; choose a larger region or one with edges or spots"
-            )
 
     def _warn(self, template: Template, shifts: np.ndarray, misfit: np.ndarray) -> None:
         if len(template.axes) == 1:
@@ -303,14 +258,14 @@ class _Differences:
         self.last = (-2, None)
         self.squares = np.zeros_like(template.value)
         self.starts: list[int] = []
-        self.colour = NoiseColour(template)
+        self.color = NoiseColor(template)
 
     def add(self, t: int, residual: np.ndarray) -> None:
         before, other = self.last
         if before == t - 1:
             difference = residual - other
             self.squares += difference**2
-            self.colour.add(difference)
+            self.color.add(difference)
             self.starts.append(before)
         self.last = t, residual
 
@@ -325,10 +280,5 @@ class _Differences:
         )
 
 
-def _cost(template: Template, found: Registered) -> float:
-    return float((template.weight * found.residual**2).sum())
-
-
-def _around(variance: np.ndarray) -> np.ndarray:
-    """A map over the region extended to the pixels that are used around it."""
-    return np.pad(variance, BandKernel.half, mode="edge")
+def _cost(template: Template, match: Registered) -> float:
+    return float((template.weight * match.residual**2).sum())

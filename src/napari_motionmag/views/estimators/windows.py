@@ -13,27 +13,12 @@ UNDETERMINED = 0.5  # px: a direction known no better than this in one frame is 
 # would be taken for motion along it
 _WEAKEST = 0.02
 _WARP = 0.1  # px: displacements above this are refined by warping
-_LEAST = 1e-60  # grey levels squared, for pictures that are zero everywhere
+_LEAST = 1e-60  # gray levels squared, for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
 
 
 class Windows:
-    """Square windows on a grid.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Of the frame.
-    window : int
-        Side of a window, px.
-    step : int
-        Distance between windows, px.
-
-    Attributes
-    ----------
-    y, x : ndarray
-        Centres, px.
-    """
+    """Square windows of `window` px every `step` px; centers `y` and `x`, px."""
 
     def __init__(self, shape: tuple[int, int], window: int, step: int):
         self.frame = shape
@@ -54,7 +39,7 @@ class Windows:
         return self._rows @ picture @ self._columns.T
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Values at the windows (..., gy, gx) at every pixel, linearly between the centres."""
+        """Interpolate values at the windows (..., gy, gx) to every pixel, linearly."""
         return (
             self._between(self.y, self.frame[0]) @ values @ self._between(self.x, self.frame[1]).T
         )
@@ -70,29 +55,16 @@ class Windows:
         return ((after >= 0) & (after < self.window)).astype(float)
 
     @staticmethod
-    def _between(centres: np.ndarray, size: int) -> np.ndarray:
+    def _between(centers: np.ndarray, size: int) -> np.ndarray:
         pixel = np.arange(size, dtype=float)
-        return np.stack([np.interp(pixel, centres, unit) for unit in np.eye(len(centres))], axis=1)
+        return np.stack([np.interp(pixel, centers, unit) for unit in np.eye(len(centers))], axis=1)
 
 
 class WindowedDisplacement:
-    """Displacement of every window by least squares against a mean frame.
+    """Displacement of every window by least squares against the mean of `copies` frames.
 
-    Parameters
-    ----------
-    mean : ndarray, shape (Y, X)
-        Mean of `copies` frames.
-    copies : int
-    windows : Windows
-    noise : NoiseModel
-    kernel : BandKernel
-
-    Attributes
-    ----------
-    covariance : ndarray, shape (gy, gx, 2, 2)
-        Of the displacement in one frame, px^2; NaN for directions that are not determined.
-    directions : ndarray, shape (gy, gx)
-        How many directions are determined: 0, 1 or 2.
+    `covariance` (gy, gx, 2, 2) is that of one frame, px^2, NaN along directions that are not
+    determined; `directions` (gy, gx) is the number of those that are.
     """
 
     def __init__(self, mean, copies: int, windows: Windows, noise: NoiseModel, kernel: BandKernel):
@@ -133,7 +105,7 @@ class WindowedDisplacement:
             warped = map_coordinates(
                 coefficients, places + field, order=3, mode="nearest", prefilter=False
             )
-            # what the warp took away is added again, so that no window sees its neighbours' noise
+            # what the warp removed is added again, so that no window sees its neighbors' noise
             again = self._step(warped - (self._gradient * field).sum(axis=0))
             change, found = np.abs(again - found).max(), again
             if change < 0.01 * _WARP:

@@ -1,16 +1,81 @@
-"""Small pictures in rows, each with a line of text below, as one picture."""
+"""Small pictures in rows as one picture, with or without text below."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from napari_motionmag.views.figures.mosaics import mosaic
-
+SCALINGS = ("each", "all")
 _PAPER, _INK = 255, 0
 _LETTERS = 0.11  # their height, of the width of a picture
 _MARGIN = 10  # px between pictures
+
+
+def mosaic(
+    pictures,
+    columns: int | None = None,
+    gap: int = 1,
+    scaling: str = "each",
+    signed: bool = False,
+    background: float = 1.0,
+) -> np.ndarray:
+    """Lay pictures out in rows, to look at kernels or activations.
+
+    Parameters
+    ----------
+    pictures : array_like, shape (N, h, w) or (N, h, w, 3)
+        NaN becomes background.
+    columns : int, optional
+        Pictures in a row; about as many as rows when None.
+    gap : int
+        Pixels between pictures.
+    scaling : {"each", "all"}
+        Stretch every picture to 0..1 by itself, or all alike.
+    signed : bool
+        Keep 0 at mid-gray (0.5), as for kernels.
+    background : float
+        Value of the gaps.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows * (h + gap) - gap, columns * (w + gap) - gap[, 3])
+        Values within 0..1.
+
+    Raises
+    ------
+    ValueError
+        If there are no pictures or an argument does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.mosaic(np.zeros((4, 5, 5))).shape
+    (11, 11)
+    """
+    pictures = np.asarray(pictures, float)
+    color = pictures.ndim == 4 and pictures.shape[-1] == 3
+    if not len(pictures) or not (pictures.ndim == 3 or color):
+        raise ValueError(
+            f"pictures must have the shape (N, h, w) or (N, h, w, 3); got {pictures.shape}"
+        )
+    if scaling not in SCALINGS:
+        raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}; got {scaling!r}")
+    columns = math.ceil(math.sqrt(len(pictures))) if columns is None else int(columns)
+    if columns < 1 or gap < 0:
+        raise ValueError(f"columns must be at least 1 and gap 0; got {columns} and {gap}")
+    parts = [pictures] if scaling == "all" else [picture[np.newaxis] for picture in pictures]
+    scaled = np.concatenate([_stretched(part, signed) for part in parts])
+    rows = math.ceil(len(pictures) / columns)
+    height, width = pictures.shape[1:3]
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap, *pictures.shape[3:])
+    out = np.full(size, background, float)
+    for k, picture in enumerate(scaled):
+        y, x = (k // columns) * (height + gap), (k % columns) * (width + gap)
+        out[y : y + height, x : x + width] = np.where(np.isfinite(picture), picture, background)
+    return out
 
 
 def labelled_mosaic(
@@ -28,13 +93,13 @@ def labelled_mosaic(
     ----------
     pictures : array_like, shape (N, h, w)
     labels : sequence of str
-        Text for each, lines apart by a newline character.
+        Text for each; may have several lines.
     columns : int, optional
         Pictures in a row; about as many as rows when None.
     side : int
-        About how wide each becomes, px.
+        Approximate width of each, px.
     shared : int
-        So many neighbours are stretched to black and white together.
+        Number of neighbors that are stretched to black and white together.
     signed : bool
         As for :func:`mosaic`.
 
@@ -47,6 +112,13 @@ def labelled_mosaic(
     ------
     ValueError
         If there are no pictures, or not as many labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.labelled_mosaic(np.eye(5)[None], ["eye"], side=50).shape
+    (83, 70)
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -57,9 +129,9 @@ def labelled_mosaic(
             f"{pictures.shape} and {len(labels)} labels"
         )
     count = len(pictures)
-    columns = int(np.ceil(np.sqrt(count))) if columns is None else int(columns)
+    columns = math.ceil(math.sqrt(count)) if columns is None else int(columns)
     groups = [pictures[k : k + shared] for k in range(0, count, shared)]
-    grey = np.concatenate([_stretched(group, signed) for group in groups])
+    gray = np.concatenate([_stretched(group, signed) for group in groups])
     height, width = pictures.shape[1:]
     times = max(1, round(side / width))
     letters = max(10, round(_LETTERS * width * times))
@@ -70,7 +142,7 @@ def labelled_mosaic(
     rows = -(-count // columns)
     sheet = Image.new("L", (columns * cell[1] + _MARGIN, rows * cell[0] + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    for k, (picture, label) in enumerate(zip(grey, labels, strict=True)):
+    for k, (picture, label) in enumerate(zip(gray, labels, strict=True)):
         y, x = _MARGIN + k // columns * cell[0], _MARGIN + k % columns * cell[1]
         drawn = Image.fromarray(np.rint(255 * picture).astype(np.uint8))
         size = (width * times, height * times)
@@ -80,6 +152,16 @@ def labelled_mosaic(
 
 
 def _stretched(pictures: np.ndarray, signed: bool) -> np.ndarray:
-    """Pictures stretched to 0..1 together, as in a mosaic of them."""
-    laid = mosaic(pictures, columns=1, gap=0, scaling="all", signed=signed)
-    return laid.reshape(pictures.shape)
+    """Pictures stretched to 0..1 together."""
+    known = pictures[np.isfinite(pictures)]
+    if not known.size:
+        return pictures
+    if signed:
+        top = np.abs(known).max() or 1.0
+        return 0.5 + pictures / (2 * top)
+    low, high = known.min(), known.max()
+    return (
+        (pictures - low) / (high - low)
+        if high > low
+        else np.where(np.isfinite(pictures), 0.5, np.nan)
+    )

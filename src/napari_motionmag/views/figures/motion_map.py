@@ -64,11 +64,20 @@ def draw_motion(figure, amplitude: np.ndarray, degrees: np.ndarray, top: float, 
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    known = np.isfinite(amplitude)
     plots = figure.subplots(2, 1)
     scales = (
-        (amplitude[known], (0.0, top), colormaps[AMPLITUDE_COLOURS], f"Amplitude, {unit}"),
-        (degrees[known], (-180.0, 180.0), ListedColormap(phase_colours()), "Phase, degrees"),
+        (
+            amplitude[np.isfinite(amplitude)],
+            (0.0, top),
+            colormaps[AMPLITUDE_COLOURS],
+            f"Amplitude, {unit}",
+        ),
+        (
+            degrees[np.isfinite(degrees)],
+            (-180.0, 180.0),
+            ListedColormap(phase_colours()),
+            "Phase, degrees",
+        ),
     )
     for axes, (values, (low, high), colours, label) in zip(plots, scales, strict=True):
         counts, edges = np.histogram(np.clip(values, low, high), _BINS, (low, high))

@@ -10,6 +10,10 @@ from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectru
 from napari_motionmag.views.trace import DisplacementTrace
 
 _FEWEST = 16  # frames of a spectrum
+_EDGES = {
+    "zero": "hardly a period in the record: amplitude and phase cannot be told",
+    "nyquist": "half the frame rate, or faster: amplitude and phase cannot be told",
+}
 
 
 def with_error(value: float, sigma: float, unit: str = "") -> str:
@@ -46,14 +50,17 @@ def peak_in_words(
     phase : bool
     """
     text = with_error(peak.frequency, peak.sigma_frequency, unit)
-    text += f", amplitude {with_error(peak.amplitude, peak.sigma_amplitude, 'px')}"
+    if peak.edge is not None:
+        text += f" ({_EDGES[peak.edge]})"
+    least = "" if peak.edge is None else "at least "
+    text += f", amplitude {least}{with_error(peak.amplitude, peak.sigma_amplitude, 'px')}"
     size = length_per_pixel(trace, direction)
     if size is not None:
         length = length_with_error(
             peak.amplitude * size, peak.sigma_amplitude * size, trace.length_unit
         )
         text += f" ({length})"
-    if phase:
+    if phase and peak.edge is None:
         degrees = math.degrees(peak.phase), math.degrees(peak.sigma_phase)
         text += f", phase {with_error(*degrees)}°"
     return text

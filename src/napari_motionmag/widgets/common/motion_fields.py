@@ -7,17 +7,14 @@ from collections.abc import Callable
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, LineEdit, PushButton, SpinBox
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_motionmag.temporal import filters
+
 MODES = [
     ("Static: against a reference", "static"),
     ("Dynamic: against frame before", "dynamic"),
     ("Temporal: frequency band", "temporal"),
 ]
-FILTERS = [
-    ("FIR (no delay)", "fir"),
-    ("Butterworth (causal)", "butterworth"),
-    ("Difference of IIR (causal, gentle)", "iir"),
-    ("Acceleration (ignores drift)", "acceleration"),
-]
+FILTERS = [(operator.label, name) for name, operator in filters().items()]
 
 
 class MotionFields:
@@ -153,10 +150,10 @@ class MotionFields:
             name="filter",
             label="Filter",
             choices=FILTERS,
-            tooltip="How the band is selected.\nFIR: sharp, without delay; uses frames before and "
-            "after.\nButterworth: uses the past only, of order 2.\nDifference of IIR: past only, "
-            "gentle; selects part of the motion.\nAcceleration: what deviates from steady motion, "
-            "tuned to the centre of the band.",
+            tooltip="\n".join(
+                ["How the band is selected."]
+                + [f"{kind.label.split(' (')[0]}: {kind.summary}." for kind in filters().values()]
+            ),
         )
 
 

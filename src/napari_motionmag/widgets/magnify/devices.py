@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from napari_motionmag.compute.load_torch import load_torch
 from napari_motionmag.widgets.common.jobs import in_background
 
 
@@ -21,6 +22,7 @@ def find_devices(found: Callable[[list[str]], object]) -> None:
 
 def device_names() -> list[str]:
     """Return the names of the devices of this machine, as the argument `device` takes them."""
+    load_torch()
     import torch
 
     names = ["cpu"]

@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
+from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
@@ -40,7 +41,6 @@ from napari_motionmag.widgets.magnify.whole_movie import WholeMovies
 
 PAUSE_MS = 200  # after a change, before the frame is drawn anew
 WIDTH = 360  # px; a row of four buttons fits
-SAVE_AS = "OME-TIFF (*.ome.tif *.tif);;OME-Zarr (*.zarr);;NumPy (*.npy);;Video (*.mp4 *.mov *.avi)"
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 
 
@@ -410,7 +410,7 @@ class MagnifyWidget(Container):
             return
         suggested = str(Path.cwd() / f"{result.layer.name}.ome.tif")
         path, _ = QFileDialog.getSaveFileName(
-            self.native, "Save the magnified movie", suggested, SAVE_AS
+            self.native, "Save the magnified movie", suggested, dialog_filter()
         )
         if path:
             self.save_to(path)

@@ -15,7 +15,7 @@ from magicgui.widgets import (
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
-from napari_motionmag.magnification.magnification import METHODS
+from napari_motionmag.methods.registry import METHODS
 from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow

@@ -60,7 +60,8 @@ class WholeMovies:
 
     def save(self, result: Result, path: Path) -> None:
         """Write the layer to a file; what is there is replaced in the end."""
-        from napari_motionmag.io import save_movie
+        from napari_motionmag.io import check_output, save_movie
+        from napari_motionmag.movie.lazy import paths_behind
 
         layer, recipe = result.layer, result.shown.recipe
         data = layer.data if result.whole else result.shown.plain().dask()
@@ -68,6 +69,8 @@ class WholeMovies:
         shown_range = None if layer.rgb else tuple(map(float, layer.contrast_limits))
 
         def write(progress):
+            for source in paths_behind(result.shown.movie.data):
+                check_output(path, source=source, overwrite=True)
             save_movie(
                 path,
                 movie,

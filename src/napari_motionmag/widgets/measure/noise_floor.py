@@ -13,7 +13,7 @@ from napari.utils.colormaps import ensure_colormap
 from napari_motionmag.magnification import recipe as recipes
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.script import Call, FromLayer, source
-from napari_motionmag.views.fading import blend, spread_weights
+from napari_motionmag.views.blend import blend, spread_weights
 from napari_motionmag.views.figures.noise_floor import draw_noise_floor, factor_range
 from napari_motionmag.views.noise_floors import NoiseFloor, noise_floor
 from napari_motionmag.views.surrogate import motionless_surrogate

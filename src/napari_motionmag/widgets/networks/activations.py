@@ -153,7 +153,7 @@ class ActivationsWidget(MotionDock):
     # ---- results ----
 
     def _show_activations(self, request: MotionRequest, t: int, part: str, form: str, result):
-        from napari_motionmag.views.figures.activation_figure import draw_decoded
+        from napari_motionmag.views.figures.networks import draw_decoded
 
         maps, units = result.maps[part], result.units[part]
         show = self._show_mosaic if form == MOSAIC else self._show_stack

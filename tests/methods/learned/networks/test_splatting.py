@@ -73,3 +73,16 @@ def test_holes_take_the_displacement_of_their_surroundings():
     assert (source[0, 0, :, 33:37] <= 0.01).all()
     assert (source[0, 0, :, 33:37] >= -6.01).all()
     assert torch.isfinite(source).all()
+
+
+def test_a_lone_pixel_takes_the_displacement_around_it():
+    motion = torch.zeros(1, 2, 32, 32)
+    motion[:, 0, :, 16:] = 9.0  # an edge between two layers stays where it is
+    lone = motion.clone()
+    lone[0, :, 10, 5] = 40.0
+    importance = torch.zeros(1, 1, 32, 32)
+    importance[0, 0, 10, 5] = 3.0
+    source, _ = pull(motion, importance)
+    speckled, _ = pull(lone, importance)
+    torch.testing.assert_close(speckled[..., :14], source[..., :14], atol=1e-5, rtol=0)
+    assert (source[0, 0, :, 26:] + 9).abs().max() < 1e-5

@@ -2,15 +2,15 @@
 
 import numpy as np
 import torch
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from napari_motionmag.methods.learned.derivative_filters import SLOPE, SMOOTH
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
 from napari_motionmag.methods.learned.kernels.checks import checked
-from napari_motionmag.methods.learned.kernels.llvm_vectors import BYTES, CACHE, LANES, Address
+from napari_motionmag.methods.learned.kernels.llvm_vectors import BYTES, LANES, Address, kernel
 from napari_motionmag.methods.learned.kernels.threads import shared
-from napari_motionmag.methods.learned.networks.flow_candidates import SLOPE, SMOOTH
 
 
 def _weighted(builder, registers, weights):
@@ -71,7 +71,7 @@ def _along_row(typing, source, row, sums, sums_row):
     return types.void(*[Address] * 4), generate
 
 
-@njit(nogil=True, cache=CACHE)
+@kernel()
 def _fill(line, picture, y):
     """A row with its border replicated by two; a row outside is the nearest one."""
     height, width = picture.shape
@@ -81,11 +81,9 @@ def _fill(line, picture, y):
     line[width + 2 :] = picture[y, width - 1]
 
 
-@njit(
+@kernel(
     "void(f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f4[:, :, ::1], f4[:, ::1], f4[:, ::1], "
     "i8, i8, i8)",
-    nogil=True,
-    cache=CACHE,
     error_model="numpy",
 )
 def _products(luma, variation, out, near, between, sums, window, first, last):

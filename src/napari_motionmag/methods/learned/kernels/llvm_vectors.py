@@ -2,19 +2,20 @@
 
 Loops are left to numba; what a loop does to one register of numbers is written here, so that it
 stays in registers. Addresses are integers, in bytes.
-
-numba's cache of a kernel notices changes of the file that the kernel is in, not of this one and of
-``local_motion.py``, whose filters are compiled in: after changing them, remove the ``__pycache__``
-here.
 """
 
+import hashlib
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import llvmlite.binding
 from llvmlite import ir
 from numba import config, njit, types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
+
+from napari_motionmag.methods.learned import derivative_filters
 
 I64 = ir.IntType(64)
 _I32 = ir.IntType(32)
@@ -36,6 +37,33 @@ def _registers() -> tuple[int, int]:
     raise ImportError("the kernels need AVX2 with FMA, AVX-512 or 64-bit ARM")
 
 
+def _version() -> str:
+    """Hash of all that is compiled into kernels: numba notices changes of their own files only."""
+    digest = hashlib.sha256()
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(derivative_filters.__file__)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> str:
+    """Where compiled kernels of this version are kept."""
+    base = Path(config.CACHE_DIR or Path(__file__).parent / "__pycache__")
+    return str(base / f"kernels-{_version()}")
+
+
+def kernel(signature: str | None = None, **options) -> Callable:
+    """Compile a kernel that runs without Python's lock, and keep it where numba finds a folder."""
+
+    def compiled(function):
+        before, config.CACHE_DIR = config.CACHE_DIR, _FOLDER
+        try:
+            return njit(signature, nogil=True, cache=CAN_CACHE, **options)(function)
+        finally:
+            config.CACHE_DIR = before
+
+    return compiled
+
+
 def _can_cache() -> bool:
     """Whether numba finds a folder for its cache: not in every container."""
     try:
@@ -45,7 +73,8 @@ def _can_cache() -> bool:
     return True
 
 
-CACHE = _can_cache()
+_FOLDER = _cache_folder()
+CAN_CACHE = _can_cache()
 LANES, REGISTERS = _registers()
 BYTES = 4 * LANES  # of a register
 _VECTOR = ir.VectorType(_F32, LANES)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
 from napari_motionmag.methods.learned.kernels.checks import checked
-from napari_motionmag.methods.learned.kernels.llvm_vectors import CACHE, FOUR, I64, Address
+from napari_motionmag.methods.learned.kernels.llvm_vectors import FOUR, I64, Address, kernel
 from napari_motionmag.methods.learned.kernels.threads import shared
 
 _ONE = np.float32(1)
@@ -47,12 +47,7 @@ def _limited(to, size):
     return min(max(to, -_ONE), size)
 
 
-@njit(
-    "void(f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], i8, i8)",
-    nogil=True,
-    cache=CACHE,
-    error_model="numpy",
-)
+@kernel("void(f4[:, :, ::1], f4[:, ::1], f4[:, :, ::1], i8, i8)", error_model="numpy")
 def _splat(motion, weight, sums, first, last):
     height, width = weight.shape
     row = 16 * (width + 3)
@@ -69,7 +64,7 @@ def _splat(motion, weight, sums, first, last):
             )  # fmt: skip
 
 
-@njit("void(f4[:, :, ::1], f4[:, :, ::1], i8, i8)", nogil=True, cache=CACHE)
+@kernel("void(f4[:, :, ::1], f4[:, :, ::1], i8, i8)")
 def _means(sums, blocks, first, last):
     share = np.float32(1 / 16)
     for y in range(first, last):
@@ -82,11 +77,8 @@ def _means(sums, blocks, first, last):
                 blocks[k, y, x] = total * share
 
 
-@njit(
-    "void(f4[:, :, ::1], f4[:, :, ::1], f4, f4[:, :, ::1], f4[:, ::1], i8, i8)",
-    nogil=True,
-    cache=CACHE,
-    error_model="numpy",
+@kernel(
+    "void(f4[:, :, ::1], f4[:, :, ::1], f4, f4[:, :, ::1], f4[:, ::1], i8, i8)", error_model="numpy"
 )
 def _settle(sums, around, little, source, coverage, first, last):
     for y in range(first, last):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
@@ -13,11 +13,11 @@ from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
 from napari_motionmag.methods.learned.kernels.checks import checked
 from napari_motionmag.methods.learned.kernels.llvm_vectors import (
     BYTES,
-    CACHE,
     FOUR,
     I64,
     LANES,
     Address,
+    kernel,
 )
 from napari_motionmag.methods.learned.kernels.threads import shared
 
@@ -55,7 +55,7 @@ def _mean(typing, shares, values, row, plane, to, to_row, to_plane):
     return types.void(*[Address] * 7), generate
 
 
-@njit("void(i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=CACHE)
+@kernel("void(i8, i8, i8, i8, i8, i8, i8)")
 def _upsample(shares, values, to, height, width, first, last):
     row, to_row = 4 * (width + 2), 16 * width
     plane, to_plane = row * (height + 2), to_row * 4 * height

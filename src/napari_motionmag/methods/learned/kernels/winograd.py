@@ -24,11 +24,11 @@ from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
 from napari_motionmag.methods.learned.kernels.checks import checked
 from napari_motionmag.methods.learned.kernels.llvm_vectors import (
     BYTES,
-    CACHE,
     I64,
     LANES,
     REGISTERS,
     Address,
+    kernel,
 )
 from napari_motionmag.methods.learned.kernels.llvm_vectors import at as _at
 from napari_motionmag.methods.learned.kernels.threads import shared
@@ -191,7 +191,7 @@ def _distance(pixel):
     return _TILES * pixel + 64
 
 
-@njit(nogil=True, cache=CACHE)
+@kernel()
 def _enter(x, pixel, scratch, whole, edge, height, width, first, count):
     """Transform `count` tiles from the `first` on, row by row.
 
@@ -217,7 +217,7 @@ def _enter(x, pixel, scratch, whole, edge, height, width, first, count):
             _transform_input(source + c, row, pixel, to + c, place)
 
 
-@njit(nogil=True, cache=CACHE)
+@kernel()
 def _multiply(scratch, weights, products, pixel, drawn, panel, count):
     """At each place, `count` tiles times the weights."""
     inputs = pixel // 4
@@ -240,7 +240,7 @@ def _multiply(scratch, weights, products, pixel, drawn, panel, count):
                     _multiply_1(source + t * pixel, part, to + t * drawn + k, inputs, drawn)
 
 
-@njit(nogil=True, cache=CACHE)
+@kernel()
 def _leave(products, bias, slope, other, y, edge, height, width, drawn, first, count):
     """Transform back and write what lies within the picture; `drawn`: bytes of a pixel."""
     place, across = _distance(drawn), (width + 3) // 4
@@ -266,16 +266,14 @@ def _leave(products, bias, slope, other, y, edge, height, width, drawn, first, c
             _copy_cells(edge, row, y + at, width * drawn, down, right, drawn)
 
 
-@njit(nogil=True, cache=CACHE)
+@kernel()
 def _copy_cells(source, source_row, to, row, down, right, pixel):
     for i in range(down):
         for at in range(0, right * pixel, BYTES):
             vectors.copy(source + i * source_row + at, to + i * row + at)
 
 
-@njit(
-    "void(i8, i8, i8, i8, i8, i8, f4, i8, i8, i8, i8, i8, i8, i8, i8, i8)", nogil=True, cache=CACHE
-)
+@kernel("void(i8, i8, i8, i8, i8, i8, f4, i8, i8, i8, i8, i8, i8, i8, i8, i8)")
 def _convolve(
     x, pixel, beside, pixel_beside, weights, bias, slope, other, y, drawn, panel, scratch,
     height, width, first, last,

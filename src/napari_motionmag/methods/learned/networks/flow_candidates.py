@@ -11,12 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_motionmag.methods.learned import kernels
+from napari_motionmag.methods.learned.derivative_filters import SLOPE, SMOOTH
 from napari_motionmag.methods.learned.networks.inference_conv import at_once
 
-# Matched derivative and interpolation filters (Farid and Simoncelli, 2004): the gradient is that
-# of the same band-limited picture that D is smoothed to.
-SMOOTH = (0.037659, 0.249153, 0.426375, 0.249153, 0.037659)
-SLOPE = (-0.109604, -0.276690, 0.0, 0.276690, 0.109604)
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 # Added to the structure tensor: a share of its trace, and the rounding of 16 bits.
 _RELATIVE, _ABSOLUTE = 1e-3, 1e-8

@@ -16,12 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_motionmag.methods.learned.networks.flow_candidates import (
-    BINOMIAL,
-    SLOPE,
-    SMOOTH,
-    separable,
-)
+from napari_motionmag.methods.learned.derivative_filters import SLOPE, SMOOTH
+from napari_motionmag.methods.learned.networks.flow_candidates import BINOMIAL, separable
 
 CELL = 8  # px; light is found once in each cell, in a window of about 40 px around it
 # Share of what motion leaves over that light must explain to be taken away: at all, and whole.

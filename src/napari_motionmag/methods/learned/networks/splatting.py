@@ -8,6 +8,7 @@ from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.inference_conv import at_once
 
 _HOLES = (3, 9)  # windows, in blocks of 4 px, from which holes are filled
+_LONE = 2.0  # px from the median around, beyond which a displacement is not believed
 _LITTLE = 1e-3  # weight below which a pixel counts as a hole
 
 
@@ -84,11 +85,40 @@ def pull(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
         from napari_motionmag.methods.learned.kernels import splatting
 
         sums, blocks = splatting.splat(motion, weight)
-        return splatting.settle(sums, _surroundings(blocks), _LITTLE)
+        source, coverage = splatting.settle(sums, _surroundings(blocks), _LITTLE)
+        return _without_speckle(source), coverage
     sums = splat(torch.cat([-motion * weight, weight, torch.ones_like(weight)], 1), motion)
     around = _surroundings(F.avg_pool2d(sums[:, :3], 4))
     around = F.interpolate(around, scale_factor=4, mode="nearest")
-    return (sums[:, :2] + _LITTLE * around) / (sums[:, 2:3] + _LITTLE), sums[:, 3:]
+    source = (sums[:, :2] + _LITTLE * around) / (sums[:, 2:3] + _LITTLE)
+    return _without_speckle(source), sums[:, 3:]
+
+
+def _without_speckle(source: Tensor) -> Tensor:
+    """Replace displacements that are far from the median of the 5 x 5 px around by that median.
+
+    A lone pixel between pixels of another layer, as gaps of an expanding object leave it, would
+    show the wrong layer.
+    """
+    beside = torch.zeros_like(source[:, 0], dtype=torch.bool)  # a jump
+    for axis, last in ((1, source.shape[2] - 1), (2, source.shape[3] - 1)):
+        jump = (source.diff(dim=axis + 1).abs() > _LONE).any(1)
+        beside.narrow(axis, 0, last).logical_or_(jump)
+        beside.narrow(axis, 1, last).logical_or_(jump)
+    n, y, x = torch.nonzero(beside, as_tuple=True)
+    if not len(n):
+        return source
+    height, width = source.shape[-2:]
+    offsets = torch.arange(-2, 3, device=source.device)
+    rows = (y[:, None, None] + offsets[:, None]).clamp(0, height - 1)
+    columns = (x[:, None, None] + offsets).clamp(0, width - 1)
+    around = source[n[:, None, None], :, rows, columns].flatten(1, 2).mT.contiguous()
+    median = around.median(-1).values
+    own = source[n, :, y, x]
+    lone = ((own - median).abs() > _LONE).any(1, keepdim=True)
+    source = source.clone()
+    source[n, :, y, x] = torch.where(lone, median, own)
+    return source
 
 
 def _surroundings(blocks: Tensor) -> Tensor:

@@ -16,14 +16,8 @@ _FEWEST = 8  # pictures of noise, below which correlation is not told from chanc
 _SURE = 2.5  # standard errors from which a factor is believed
 
 
-class NoiseColour:
-    """Collects pictures of noise and compares them with white noise.
-
-    Parameters
-    ----------
-    template : Template
-        Whose kernel the pictures were low-passed by.
-    """
+class NoiseColor:
+    """Compares pictures of noise, low-passed by the kernel of a template, with white noise."""
 
     def __init__(self, template: Template):
         height, width = template.value.shape
@@ -44,16 +38,13 @@ class NoiseColour:
         self._levels: list[float] = []
 
     def add(self, picture: np.ndarray) -> None:
-        """Take in a picture of low-passed noise, shape of the template."""
+        """Add a picture of low-passed noise, of the shape of the template."""
         correlation = self._correlation(picture * self._mask)
         self._found.append(np.einsum("iyx,yx->i", self._share, correlation))
         self._levels.append(correlation[_REACH, _REACH] / self._pairs[_REACH, _REACH])
 
     def factor(self) -> np.ndarray:
-        """Variance of the score along y and x over that of white noise of the same level, (2,).
-
-        1 where the difference may be chance.
-        """
+        """Variance of the score along y, x over that of white noise; 1 where it may be chance."""
         if len(self._found) < _FEWEST:
             return np.ones(2)
         expected = np.einsum("iyx,yx->i", self._share * self._pairs, self._white)

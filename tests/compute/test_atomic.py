@@ -4,12 +4,12 @@ import os
 
 import pytest
 
-from napari_motionmag.io.atomic import appearing_whole
+from napari_motionmag.compute.atomic import written_whole
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
     path = tmp_path / "film.tif"
-    with appearing_whole(path) as partial:
+    with written_whole(path, overwrite=False) as partial:
         partial.write_text("new")
         assert partial.parent == path.parent
         assert partial.name.startswith(".film.tif.")
@@ -22,7 +22,7 @@ def test_what_appears_in_the_meantime_is_kept(tmp_path):
     path = tmp_path / "film.tif"
 
     def write():
-        with appearing_whole(path) as partial:
+        with written_whole(path, overwrite=False) as partial:
             partial.write_text("new")
             path.write_text("of someone else")
 
@@ -30,6 +30,10 @@ def test_what_appears_in_the_meantime_is_kept(tmp_path):
         write()
     assert path.read_text() == "of someone else"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def is_store(path):
+    return (path / "zarr.json").exists()
 
 
 def store(path, text):
@@ -40,7 +44,7 @@ def store(path, text):
 def test_a_store_replaces_a_store(tmp_path):
     path = tmp_path / "film.zarr"
     store(path, "old")
-    with appearing_whole(path, overwrite=True, directory=True) as partial:
+    with written_whole(path, overwrite=True, may_replace_folder=is_store) as partial:
         store(partial, "new")
     assert (path / "zarr.json").read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
@@ -56,10 +60,10 @@ def test_the_old_store_comes_back_when_renaming_fails(tmp_path, monkeypatch):
             raise OSError("no more")
         rename(source, target)
 
-    monkeypatch.setattr("napari_motionmag.io.atomic.os.rename", fail)
+    monkeypatch.setattr("napari_motionmag.compute.atomic.os.rename", fail)
     with (
         pytest.raises(OSError, match="no more"),
-        appearing_whole(path, overwrite=True, directory=True) as partial,
+        written_whole(path, overwrite=True, may_replace_folder=is_store) as partial,
     ):
         store(partial, "new")
     assert (path / "zarr.json").read_text() == "old"
@@ -70,14 +74,14 @@ def test_a_kept_partial_survives_failure_only(tmp_path):
     path = tmp_path / "film.zarr"
 
     def interrupted():
-        with appearing_whole(path, kept=True) as partial:
+        with written_whole(path, resumable=True) as partial:
             store(partial, "half")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     (partial,) = tmp_path.iterdir()
-    with appearing_whole(path, kept=True) as again:
+    with written_whole(path, resumable=True) as again:
         assert again == partial
         assert (again / "zarr.json").read_text() == "half"
     assert list(tmp_path.iterdir()) == [path]

@@ -1,4 +1,4 @@
-"""Video files, read frame by frame through PyAV."""
+"""The frames of a video, decoded where they are read, through PyAV."""
 
 from __future__ import annotations
 
@@ -16,24 +16,10 @@ import numpy as np
 
 from napari_motionmag.compute.cache import ByteBoundedCache
 from napari_motionmag.io.array_like import ArrayLike, whole_index
-from napari_motionmag.io.formats import Found
-from napari_motionmag.io.video_index import VideoIndex, read_index
-from napari_motionmag.movie.lazy import frames_as_dask
+from napari_motionmag.io.video_index import COMMENT, VideoIndex, import_av, read_index
 
 CACHE_BYTES = 1 << 26  # of decoded frames, so that going back a little need not decode again
 DECODERS = 3  # open at a time: playing, reading ahead and a view elsewhere need one each
-COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
-
-
-def import_av():
-    """Return the module ``av``, or raise ImportError that names the extra."""
-    try:
-        import av
-    except ImportError:
-        raise ImportError(
-            "video files need the package av: pip install 'napari-motionmag[video]'"
-        ) from None
-    return av
 
 
 class VideoFrames(ArrayLike):
@@ -69,7 +55,7 @@ class VideoFrames(ArrayLike):
         av = import_av()
         try:
             with av.open(str(path)) as container:
-                self._index = read_index(path, container, COMMENT)
+                self._index = read_index(path, container)
             decoder = _Decoder(path, self._index)
             decoder.seek(0)
             first = next(decoder.frames)[1]
@@ -97,7 +83,8 @@ class VideoFrames(ArrayLike):
         name, components = frame.format.name, frame.format.components
         deep = components[0].bits > 8
         grey = name.startswith(("gray", "mono"))
-        if any(component.is_alpha for component in components) and name != "pal8":
+        alpha = name != "pal8" and any(component.is_alpha for component in components)
+        if alpha and frame.to_ndarray(format="rgba")[..., 3].min() < 255:
             warnings.warn(f"{self.path}: the alpha channel of the video is left out", stacklevel=3)
         if getattr(frame, "interlaced_frame", False):
             warnings.warn(
@@ -226,6 +213,8 @@ class VideoFrames(ArrayLike):
                 frame = self._decode_on(decoder, t)
         except import_av().error.FFmpegError as error:
             frame, problem = None, f": {error}"
+        except _Disordered:
+            return self._count_frames(t)
         finally:
             with self._changed:
                 decoder.busy = False
@@ -261,6 +250,19 @@ class VideoFrames(ArrayLike):
                 break
         return wanted
 
+    def _count_frames(self, t: int) -> np.ndarray:
+        """Give up time stamps, which are wrong, and read frame `t` by counting."""
+        warnings.warn(
+            f"{self.path}: its frames do not come in the order of their time stamps; they are "
+            "counted from the first, which is slow",
+            stacklevel=4,
+        )
+        with self._changed:
+            self._index = self._index.counted()
+            self._decoders = []
+            self._cache.clear()
+        return self.read(t)
+
     def _report(self, t: int) -> None:
         """Warn once that a frame is damaged."""
         with self._changed:
@@ -271,6 +273,10 @@ class VideoFrames(ArrayLike):
                 f"{self.path}: frame {t} is damaged; its pixels are what could be decoded",
                 stacklevel=4,
             )
+
+
+class _Disordered(Exception):
+    """Frames are decoded in another order than that of their time stamps."""
 
 
 class _Decoder:
@@ -348,8 +354,10 @@ class _Decoder:
         for count, (frame, damaged) in enumerate(decoded):
             number = self.index.numbers.get(frame.pts) if self.index.stamped else count
             # leading frames of an open group of pictures lack what they refer to
-            if number is None or number < self.begun:
+            if number is None or (number < self.begun and self.next == self.begun):
                 continue
+            if number < self.next:
+                raise _Disordered
             self.next = number + 1
             yield number, frame, damaged
 
@@ -380,30 +388,3 @@ def _grey_palette(frame) -> bool:
         return False
     palette = np.frombuffer(bytes(frame.planes[1]), np.uint8)[:1024].reshape(-1, 4)
     return bool((palette[:, :1] == palette[:, 1:3]).all())
-
-
-def read_video(path: Path) -> Found:
-    """Open a video; frames are decoded when they are read.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Found
-        Axes TYX or TYXS. The frame rate is what the file says, which for films of high-speed
-        cameras is mostly how fast they are to be shown; for videos written by `save_movie`, the
-        one they were taken at.
-    """
-    from dask.base import tokenize
-
-    frames = VideoFrames(path)
-    axes = "TYX" if frames.ndim == 3 else "TYXS"
-    data = frames_as_dask(frames, axes, frames.dtype, f"video-{tokenize(frames)}")
-    own = frames.own()
-    fps = own.get("fps", frames.fps)
-    steps = {letter: (float(step), unit) for letter, (step, unit) in own.get("steps", {}).items()}
-    if not own and frames.pixel_size != (1.0, 1.0):
-        steps = dict(zip("YX", ((size, "pixel") for size in frames.pixel_size), strict=True))
-    return Found(data, axes, fps, steps)

@@ -1,4 +1,4 @@
-"""NumPy files: read through a memory map, written frame by frame. They hold no calibration."""
+"""NumPy files: read by memory map, written frame by frame, without calibration."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.formats import Found
+from napari_motionmag.io.formats.base import FileMovie, Format, WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
 
 
-def read_npy(path: Path) -> Found:
-    """Map a file; nothing but its header is read."""
+def read_npy(path: Path) -> FileMovie:
+    """Map a file; only its header is read."""
     try:
         data = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError(f"{path}: not a readable .npy file: {error}") from error
-    return Found(data)
+    return FileMovie(data)
 
 
-def write_npy(path: Path, stream: FrameStream) -> None:
-    """Write the frames where they belong, with the axes in the order of the movie."""
+def write_npy(path: Path, stream: FrameStream, options: WriteOptions) -> None:
+    """Write frames in place, with the axes in the order of the movie."""
     movie = stream.movie
     order = "".join(letter for letter in movie.axes if letter not in "YXS")
     if movie.axes.startswith(order) and movie.axes[len(order) :] in ("YX", "YXS"):
@@ -72,3 +72,14 @@ def _reserve(path: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # the file system cannot
                 raise
+
+
+FORMAT = Format(
+    name="npy",
+    label="NumPy",
+    extensions=(".npy",),
+    read=read_npy,
+    writes=(".npy",),
+    write=write_npy,
+    rank=2,
+)

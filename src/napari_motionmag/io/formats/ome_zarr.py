@@ -10,25 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.io.array_like import ArrayLike, Reordered, whole_index
-from napari_motionmag.io.formats import Found
+from napari_motionmag.io.formats.base import FileMovie, Format, axes_of
 from napari_motionmag.io.ome_xml import calibration_of, positive_number
-from napari_motionmag.io.reader import axes_of
+from napari_motionmag.io.zarr_writer import (
+    KEY,
+    check_zarr,
+    holds,
+    import_zarr,
+    is_zarr_store,
+    write_zarr,
+)
 from napari_motionmag.movie.axes import letter_of
 from napari_motionmag.movie.labelled import regular_step
-from napari_motionmag.movie.units import metres, seconds, short_name
-
-KEY = "napari_motionmag"
-
-
-def import_zarr():
-    """Return the module ``zarr``, or raise ImportError that names the extra."""
-    try:
-        import zarr
-    except ImportError:
-        raise ImportError(
-            "zarr files need the package zarr: pip install 'napari-motionmag[zarr]'"
-        ) from None
-    return zarr
+from napari_motionmag.movie.units import meters, seconds, short_name
 
 
 class ZarrFrames(ArrayLike):
@@ -92,7 +86,7 @@ def _text(where) -> str:
     return ":" if where == slice(None) else str(where)
 
 
-def read_zarr(path: Path) -> Found:
+def read_zarr(path: Path) -> FileMovie:
     """Open a zarr array, the finest level of an OME-Zarr image, or the array of an xarray group.
 
     Parameters
@@ -102,7 +96,7 @@ def read_zarr(path: Path) -> Found:
 
     Returns
     -------
-    Found
+    FileMovie
     """
     zarr = import_zarr()
     try:
@@ -130,11 +124,11 @@ def _names(array) -> list[str]:
     return [str(name) for name in names] if None not in names else []
 
 
-def _read_array(path: Path, array, beside: Mapping) -> Found:
+def _read_array(path: Path, array, beside: Mapping) -> FileMovie:
     """Return an array, calibrated by the coordinates `beside` it."""
     names, frames = _names(array), ZarrFrames(path, array)
     if len(names) != array.ndim:
-        return Found(frames)
+        return FileMovie(frames)
     letters = "".join(map(letter_of, names))
     axes, hint = axes_of(letters, path, array.shape)
     steps, fps = {}, None
@@ -144,12 +138,12 @@ def _read_array(path: Path, array, beside: Mapping) -> Found:
         step, unit = regular_step(np.asarray(beside[name]), beside[name].attrs.get("units"))
         if letter == "T":
             fps = None if step is None or seconds(unit) is None else 1 / (step * seconds(unit))
-        elif step is not None and metres(unit) is not None:
+        elif step is not None and meters(unit) is not None:
             steps[letter] = (step, unit)
-    return Found(frames, axes, fps, steps, hint)
+    return FileMovie(frames, axes, fps, steps, hint)
 
 
-def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> Found:
+def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> FileMovie:
     level = multiscale["datasets"][0]
     array = group[level["path"]]
     entries = multiscale.get("axes") or (list("tczyx") if array.ndim == 5 else [])
@@ -165,9 +159,9 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> Found:
         data = Reordered(data, [*order, letters.index("C")])
         letters = letters.replace("C", "") + "S"
     if len(letters) != data.ndim:
-        return Found(data, **calibration)
+        return FileMovie(data, **calibration)
     axes, hint = axes_of(letters, path, data.shape)
-    return Found(data, axes, hint=hint, **calibration)
+    return FileMovie(data, axes, hint=hint, **calibration)
 
 
 def _calibration(
@@ -184,13 +178,29 @@ def _calibration(
     steps, fps = {}, None
     for letter, entry, factor in zip(letters, entries, factors, strict=True):
         unit = short_name(entry.get("unit", "pixel")) if isinstance(entry, Mapping) else "pixel"
-        if seconds(unit) is None and metres(unit) is None:
+        if seconds(unit) is None and meters(unit) is None:
             continue
         step = positive_number(path, f"scale of {letter}", float(factor))
         if step is None:
             continue
         if letter == "T" and seconds(unit) is not None:
             fps = 1 / (step * seconds(unit))
-        elif metres(unit) is not None:
+        elif meters(unit) is not None:
             steps[letter] = (step, unit)
     return {"fps": fps, "steps": steps}
+
+
+FORMAT = Format(
+    name="zarr",
+    label="OME-Zarr",
+    extensions=(".ome.zarr", ".zarr"),
+    read=read_zarr,
+    writes=(".ome.zarr", ".zarr"),
+    check=check_zarr,
+    write=write_zarr,
+    in_napari=(".zarr",),
+    is_folder=True,
+    holds=holds,
+    recognizes=is_zarr_store,  # an image inside of a store
+    rank=1,
+)

@@ -1,0 +1,192 @@
+"""``napari-motionmag magnify``: from a movie file to a magnified one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from napari_motionmag.cli import options, presets
+from napari_motionmag.compute.versions import PACKAGE as PROGRAM
+from napari_motionmag.compute.versions import version_of
+
+
+def add_command(commands, common) -> None:
+    """Add the command ``magnify``."""
+    parser = commands.add_parser(
+        "magnify",
+        parents=[common],
+        help="magnify the motion in a movie file",
+        description="Magnify the motion in a movie and write it, frame by frame, to another "
+        "file. The extension decides on the format: .tif .ome.tif .npy .zarr .mp4 .mov .avi, and "
+        "to read .mkv .webm .m4v too.",
+        epilog=f"{options.listing()}\n\n"
+        f"example: {PROGRAM} magnify string.tif string_x25.tif --factor 25 "
+        "--mode temporal --band 72 92 --fps 600",
+        formatter_class=options.Formatter,
+    )
+    add = parser.add_argument
+    add("input", metavar="IN", type=Path, help="movie to read")
+    add("output", metavar="OUT", type=Path, help="movie to write")
+    add(
+        "--factor",
+        type=float,
+        metavar="M",
+        help="total gain of the motion: 1 leaves it, 0 removes it, negative mirrors it; required "
+        "without a preset",
+    )
+    presets.add_option(parser)
+    add = parser.add_argument_group("which motion").add_argument
+    add("--mode", help="static (default), dynamic or temporal")
+    add(
+        "--reference",
+        type=_reference,
+        metavar="N|A:B",
+        help="static: the frame at rest, or frames to average; the first is 0",
+    )
+    add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
+    add("--filter", help="temporal: fir (default), butterworth, iir or acceleration")
+    add = parser.add_argument_group("the movie, where the file does not say").add_argument
+    add("--fps", type=float, help="frames per second at which the movie was taken")
+    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
+    add(
+        "--intensity-range",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+        help="intensities of black and white (default: estimated from a few frames)",
+    )
+    add(
+        "--region",
+        type=int,
+        nargs=4,
+        metavar=("Y0", "Y1", "X0", "X1"),
+        help="only this part of the frames: first row, last row + 1, first column, last column + 1",
+    )
+    add(
+        "--preview",
+        type=int,
+        metavar="N",
+        help="magnify at a coarser resolution: average N x N pixels to one",
+    )
+    method = parser.add_argument_group("how")
+    add = method.add_argument
+    add("--method", help="learned (default), phase, riesz, linear or lagrangian")
+    add("--model", help="learned: difference, oh2018 or a .safetensors file")
+    add("--device", help="cpu, cuda, cuda:N or mps (default: the best available)")
+    add("--precision", help="float32, float16 or bfloat16; float64 with classical methods")
+    add("--tile", type=int, metavar="N", help="side of the tiles in pixels")
+    options.add_option(method)
+    options.add_stabilise(parser)
+    add = parser.add_argument_group("output").add_argument
+    add("--overwrite", action="store_true", help="replace OUT if it exists")
+    add("--resume", action="store_true", help=".zarr: continue an interrupted run")
+    add(
+        "--playback-fps",
+        type=float,
+        metavar="FPS",
+        help="video: frames per second at which it is played",
+    )
+    add("--quiet", action="store_true", help="show no progress")
+    many = parser.add_argument_group("many workers (extra [distributed])")
+    where = many.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=int, metavar="N", help="processes on this machine that share its cores"
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a running dask cluster, as tcp://host:8786, whose workers see IN and OUT",
+    )
+    parser.set_defaults(run=run)
+
+
+def _reference(text: str) -> int | slice:
+    """Read ``N`` or ``A:B`` (either end may be left out)."""
+    try:
+        parts = [int(part) if part else None for part in text.split(":")]
+        if len(parts) == 1:
+            return int(text)
+        if len(parts) == 2:
+            return slice(*parts)
+    except ValueError:
+        pass  # refused below
+    raise argparse.ArgumentTypeError(f"must be a frame N or frames A:B, got {text!r}")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    from napari_motionmag.cli.progress import ProgressLine, duration
+    from napari_motionmag.compute.cluster import connected
+    from napari_motionmag.io import check_output, open_movie, save_movie
+    from napari_motionmag.io.formats import format_of
+    from napari_motionmag.io.journal import fingerprint
+    from napari_motionmag.magnification.magnification import plan
+
+    source, target = arguments.input, arguments.output
+    if source.exists() and target.exists() and source.samefile(target):
+        raise ValueError(f"OUT is the same as IN: {target}")
+    settings, preset = options.settings(arguments)
+    writing = {
+        "overwrite": arguments.overwrite,
+        "resume": arguments.resume,
+        "playback_fps": arguments.playback_fps,
+    }
+    check_output(target, source=source, **writing)
+    movie = open_movie(
+        source,
+        axes=settings.axes,
+        fps=settings.fps,
+        intensity_range=settings.intensity_range,
+    )
+    problem = preset.problem(movie.fps) if preset and settings.band == preset.band else None
+    if problem:
+        raise ValueError(f"{problem}: --fps")
+    check_output(target, movie, **writing)
+    magnification = plan(movie, settings)
+    is_video = format_of(target).name == "video"
+    result = magnification.movie.replace(
+        data=magnification.dask(),
+        # of the source: estimating it from the result would compute frames for nothing
+        intensity_range=movie.intensity_range if is_video else None,
+        name=target.name.removesuffix(target.suffix),
+    )
+    line = ProgressLine("magnified")
+    if not arguments.quiet:
+        print(f"{PROGRAM}: {source}: {movie.summary()} -> {target}", file=sys.stderr)
+    try:
+        with connected(arguments.scheduler, arguments.workers) as client:
+            save_movie(
+                target,
+                result,
+                recipe=_recipe(arguments, magnification.recipe),
+                source=fingerprint(source) if arguments.resume else None,
+                client=client,
+                **writing,
+                progress=None if arguments.quiet else line,
+            )
+    finally:
+        if not arguments.quiet:
+            line.clear()
+    if not arguments.quiet:
+        outcome = (
+            f"wrote {target}: {line.done} frames in {duration(line.elapsed)}, "
+            f"{line.rate:.3g} frames/s"
+            if line.done
+            else f"{target} was whole already"
+        )
+        print(f"{PROGRAM}: {outcome}", file=sys.stderr)
+
+
+def _recipe(arguments: argparse.Namespace, recipe: dict) -> dict:
+    """Return a recipe with where it was used."""
+    from napari_motionmag.magnification.layer import weights_hash
+
+    preset, weights = arguments.preset, weights_hash(recipe)
+    return {
+        "program": f"{PROGRAM} {version_of()}",
+        "source": arguments.input.name,
+        **({"preset": preset} if preset else {}),
+        **recipe,
+        **({"weights_sha256": weights} if weights else {}),
+    }

@@ -1,0 +1,35 @@
+"""Checks of arguments, and the errors they raise."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from reprlib import repr as shortened
+
+
+def finite_number(name: str, value, most: float) -> float:
+    """Return a number as a float; `most` bounds its size."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    number = as_float(value)
+    if not math.isfinite(number) or abs(number) > most:
+        raise ValueError(
+            f"{name} must be finite, got {shortened(value)}; from {-most:g} to {most:g} is allowed"
+        )
+    return number
+
+
+def as_float(value) -> float:
+    """Return a number as a float, infinite where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def same_kind(error: Exception, message: str) -> ValueError | TypeError:
+    """Return an error of the same kind, TypeError or ValueError, with another message.
+
+    Subclasses such as UnicodeDecodeError cannot be made of a message alone.
+    """
+    return (TypeError if isinstance(error, TypeError) else ValueError)(message)

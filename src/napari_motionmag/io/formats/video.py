@@ -1,0 +1,50 @@
+"""Video files: frames decoded where they are read, written to look at and to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_motionmag.io.formats.base import FileMovie, Format
+from napari_motionmag.io.video_frames import VideoFrames
+from napari_motionmag.io.video_writer import check_video, write_video
+
+
+def read_video(path: Path) -> FileMovie:
+    """Open a video; frames are decoded when they are read.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    FileMovie
+        Axes TYX or TYXS. The frame rate is what the file says, which for films of high-speed
+        cameras is mostly how fast they are to be shown; for videos written by `save_movie`, the
+        one they were taken at.
+    """
+    frames = VideoFrames(path)
+    axes = "TYX" if frames.ndim == 3 else "TYXS"
+    own = frames.own()
+    fps = own.get("fps", frames.fps)
+    steps = {letter: (float(step), unit) for letter, (step, unit) in own.get("steps", {}).items()}
+    if not own and frames.pixel_size != (1.0, 1.0):
+        steps = dict(zip("YX", ((size, "pixel") for size in frames.pixel_size), strict=True))
+    return FileMovie(frames, axes, fps, steps)
+
+
+_EXTENSIONS = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".mts", ".3gp"),
+    ".gif",
+)
+FORMAT = Format(
+    name="video",
+    label="Video",
+    extensions=_EXTENSIONS,
+    read=read_video,
+    writes=(".mp4", ".mov", ".avi"),
+    check=check_video,
+    write=write_video,
+    in_napari=_EXTENSIONS[:-1],  # napari reads GIF itself
+    rank=3,
+)

@@ -1,0 +1,48 @@
+"""The writer for napari: File > Save of a movie keeps its axes, scale, units, rate and recipe."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from napari_motionmag.io.writer import save_movie
+from napari_motionmag.movie.movie import Movie
+
+
+def write_movie(path: str, data, meta: dict) -> list[str]:
+    """Write an Image layer that is a movie; leave other images to napari.
+
+    Parameters
+    ----------
+    path : str
+        Where to save; what is there is replaced, as napari asks the user before.
+    data : array
+        Data of the layer.
+    meta : dict
+        Its attributes, as napari hands them to writers.
+
+    Returns
+    -------
+    list of str
+        Paths that were written.
+    """
+    layer = SimpleNamespace(data=data, **{"blending": None, "translate": None} | meta)
+    try:
+        movie = Movie.from_any(layer)
+    except (TypeError, ValueError):  # a picture, a volume: nothing that we keep
+        from napari_builtins.io import napari_write_image
+
+        written = napari_write_image(path, data, meta)
+        return [written] if written else []
+    metadata = meta.get("metadata") or {}
+    fps = metadata.get("fps") if movie.fps is None else None
+    if isinstance(fps, int | float) and fps > 0:
+        movie = movie.replace(fps=fps)
+    limits = None if movie.is_rgb else meta.get("contrast_limits")
+    saved = save_movie(
+        path,
+        movie,
+        recipe=(metadata.get("napari_motionmag") or {}).get("recipe"),
+        intensity_range=None if limits is None else tuple(map(float, limits)),
+        overwrite=True,
+    )
+    return [str(saved)]

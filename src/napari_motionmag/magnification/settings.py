@@ -1,0 +1,154 @@
+"""All arguments of `magnify` but the movie, in one object: from wherever they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from napari_motionmag.compute.validate import finite_number
+from napari_motionmag.methods.options import method_options
+from napari_motionmag.temporal import TemporalOperator, arguments_of, make_operator
+
+if TYPE_CHECKING:
+    from napari_motionmag.magnification.presets import Preset
+
+MOST_FACTOR = 1e6  # beyond, a single grey level overflows
+MOTION = ("mode", "reference", "band", "filter")  # what selects the motion
+OF_THE_MOVIE = ("axes", "fps", "intensity_range")  # known by the movie, unless given
+
+
+@dataclass(frozen=True)
+class MagnifySettings:
+    """Settings of a magnification: see :func:`napari_motionmag.magnify` for each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `factor` is not a finite number. Other arguments are checked with the movie, by `plan`.
+
+    Examples
+    --------
+    >>> settings = MagnifySettings(10, mode="temporal", band=(1, 2))
+    >>> settings.arguments()
+    {'factor': 10.0, 'mode': 'temporal', 'band': (1, 2)}
+    """
+
+    factor: float
+    method: str = "learned"
+    mode: str | TemporalOperator = "static"
+    reference: int | slice | Sequence[int] = 0
+    band: tuple[float, float] | None = None
+    fps: float | None = None
+    filter: str = "fir"
+    axes: str | None = None
+    model: str = "default"
+    device: str | None = None
+    precision: str | None = None
+    tile: int | None = None
+    intensity_range: tuple[float, float] | None = None
+    stabilise: str | Mapping | None = None
+    mask: Any = None
+    region: Sequence[int] | None = None
+    preview: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the method."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "factor", finite_number("factor", self.factor, MOST_FACTOR))
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    @classmethod
+    def from_arguments(cls, factor: float, **arguments) -> MagnifySettings:
+        """Take keywords of `magnify`; unknown ones are options of the method."""
+        own = {name: arguments.pop(name) for name in list(arguments) if name not in NAMES}
+        return cls(factor, **arguments, options=own)
+
+    @classmethod
+    def from_recipe(cls, recipe: Mapping) -> MagnifySettings:
+        """Take a recipe, as `to_recipe` writes it, perhaps read back from JSON.
+
+        Raises
+        ------
+        ValueError
+            If it has options that the method does not have: recipes come from files.
+        """
+        arguments = {name: recipe[name] for name in NAMES if name in recipe}
+        for name in ("intensity_range", "region", "band"):  # JSON has lists only
+            if arguments.get(name) is not None:
+                arguments[name] = tuple(arguments[name])
+        if "operator" in recipe:
+            arguments |= arguments_of(TemporalOperator.from_dict(dict(recipe["operator"])))
+        elif isinstance(arguments.get("reference"), list):  # of the command line, version 0.1
+            arguments["reference"] = slice(*arguments["reference"])
+        options, method = dict(recipe.get("options", {})), recipe.get("method", "learned")
+        known = [option.name for option in method_options(method)] if options else []
+        if unknown := [name for name in options if name not in known]:
+            raise ValueError(
+                f"the recipe has unknown options {unknown}; method {method!r} has {known}"
+            )
+        return cls(**arguments, options=options)
+
+    @classmethod
+    def from_preset(cls, preset: Preset, **changes) -> MagnifySettings:
+        """Take a preset; `changes` are keywords of `magnify` that win.
+
+        With another mode than temporal, the band and the filter of the preset are left out.
+        """
+        arguments = {**preset.arguments, **changes}
+        if arguments["mode"] != "temporal":
+            for name in {"band", "filter"} - set(changes):
+                arguments.pop(name, None)
+        return cls.from_arguments(**arguments)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return keywords of `magnify`: factor, mode, and what differs from its default."""
+        values = {name: getattr(self, name) for name in NAMES}
+        kept = {
+            name: value
+            for name, value in values.items()
+            if name == "mode" or not _same(value, _DEFAULTS[name])
+        }
+        return {**kept, **self.options}
+
+    def operator(self, fps: float | None) -> TemporalOperator:
+        """Return the temporal operator for a movie of `fps` frames per second."""
+        motion = {name: getattr(self, name) for name in MOTION}
+        return make_operator(**motion, fps=fps)
+
+    def to_recipe(self, operator: TemporalOperator, **resolved) -> dict[str, Any]:
+        """Return plain values from which `from_recipe` makes the settings again.
+
+        Parameters
+        ----------
+        operator : TemporalOperator
+            What `operator` returned for the movie.
+        **resolved
+            Values of arguments as the movie has them, in place of those that were given.
+        """
+        return {
+            **{name: getattr(self, name) for name in NAMES if name not in MOTION},
+            "operator": operator.to_dict(),
+            "model": _model_name(self.model),
+            "device": None if self.device is None else str(self.device),
+            "given": [name for name in OF_THE_MOVIE if getattr(self, name) is not None],
+            "options": dict(self.options),
+            **resolved,
+        }
+
+
+_DEFAULTS = {field.name: field.default for field in fields(MagnifySettings)}
+NAMES = tuple(name for name in _DEFAULTS if name != "options")
+"""Arguments of `magnify` that all methods share."""
+
+
+def _same(value, default) -> bool:
+    """Whether an argument, perhaps an array, has its default value."""
+    return default is not MISSING and type(value) is type(default) and bool(value == default)
+
+
+def _model_name(model) -> str:
+    """Return the model as text that means the same in another folder."""
+    return os.path.abspath(model) if str(model).endswith(".safetensors") else str(model)

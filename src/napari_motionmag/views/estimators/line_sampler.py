@@ -1,0 +1,147 @@
+"""Points along a path through the frame, and the intensities there."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+OUTSIDE = ("raise", "nan", "nearest")
+ORDERS = range(6)
+_SPLINE_REACH = 32  # px beyond which a pixel does not matter to a spline of order 2 and more
+
+
+class Line:
+    """Points at equal distances along a path, and beside it; all in px.
+
+    Attributes
+    ----------
+    points : ndarray, shape (L, 2)
+        Samples on the path.
+    distance : ndarray, shape (L,)
+        From the start along the path.
+    """
+
+    def __init__(self, line, width: float = 1, step: float = 1.0):
+        corners = _checked_corners(line)
+        self.width, self.step = _positive("width", width), _positive("step", step)
+        if self.width < 1:
+            raise ValueError(f"width must be at least 1 px; got {width!r}")
+        parts = np.diff(corners, axis=0)
+        lengths = np.hypot(*parts.T)
+        corners = corners[np.concatenate([[True], lengths > 0])]
+        parts, lengths = parts[lengths > 0], lengths[lengths > 0]
+        if not len(lengths):
+            raise ValueError(f"line must have a length above 0; got {np.asarray(line).tolist()}")
+        ends = np.concatenate([[0.0], np.cumsum(lengths)])
+        # the tolerance keeps the last pixel of a line between pixel centers
+        count = int(np.floor(ends[-1] / self.step + 1e-9)) + 1
+        self.distance = np.minimum(np.arange(count) * self.step, ends[-1])
+        which = np.clip(np.searchsorted(ends, self.distance, side="right") - 1, 0, len(parts) - 1)
+        along = (self.distance - ends[which]) / lengths[which]
+        self.points = corners[which] + along[:, np.newaxis] * parts[which]
+        direction = parts[which] / lengths[which, np.newaxis]
+        self._across = np.stack([-direction[:, 1], direction[:, 0]], axis=1)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def spread(self) -> np.ndarray:
+        """Samples across the width, shape (W, L, 2); W = 1 for a width below 2."""
+        count = int(np.ceil(self.width))
+        offsets = np.linspace(-0.5, 0.5, count) * (self.width - 1) if count > 1 else np.zeros(1)
+        return self.points + offsets[:, np.newaxis, np.newaxis] * self._across
+
+
+class LineSampler:
+    """Samples frames of a shape (Y, X) along a line, from the pixels in :attr:`window` only."""
+
+    def __init__(self, line: Line, shape: tuple[int, int], order: int, outside: str = "raise"):
+        if outside not in OUTSIDE:
+            raise ValueError(f"outside must be one of {', '.join(OUTSIDE)}; got {outside!r}")
+        points = line.spread()
+        # the frame ends half a pixel beyond the centers of its outer pixels
+        inside = _within(points, shape, 1e-6)
+        path = _within(line.points, shape, 1e-6)
+        frame = f"the frame of {shape[0]} x {shape[1]} px (Y x X)"
+        if outside == "raise" and not path.all():
+            y, x = line.points[np.argmin(path)]
+            raise ValueError(
+                f"line leaves {frame} at ({y:.1f}, {x:.1f}); outside='nan' or 'nearest' allows that"
+            )
+        self._inside = inside if outside != "nearest" else np.ones_like(inside)
+        if not self._inside.any():
+            y, x = line.points[0]
+            raise ValueError(f"line lies outside {frame}; it begins at ({y:.1f}, {x:.1f})")
+        self.length = len(line)
+        self.points = PointSampler(points, shape, order, self._inside)
+        self.window = self.points.window
+
+    def __call__(self, frames: np.ndarray, dtype=None) -> np.ndarray:
+        """Sample frames cut to :attr:`window`, (T, Y, X[, S]), to (T, L) or (T, L, 3) floats."""
+        out = np.empty((len(frames), self.length, *((3,) if frames.ndim == 4 else ())))
+        for frame, row in zip(frames, out, strict=True):
+            samples = self.points(frame)
+            weights = self._inside.reshape(*self._inside.shape, *(1,) * (samples.ndim - 2))
+            with np.errstate(invalid="ignore"):
+                row[:] = (samples * weights).sum(axis=0) / weights.sum(axis=0)
+        return out.astype(dtype or sample_dtype(frames.dtype))
+
+
+class PointSampler:
+    """Interpolates at points (..., 2), px, of frames of a shape (Y, X).
+
+    The frame is mirrored about the centers of its outer pixels; points outside are moved to the
+    border. `used` selects the points that the window must hold.
+    """
+
+    def __init__(self, points: np.ndarray, shape: tuple[int, int], order: int, used=...):
+        if isinstance(order, bool) or order not in ORDERS:
+            raise ValueError(f"order must be a whole number from 0 to 5; got {order!r}")
+        points = np.clip(points, 0, np.array(shape) - 1)
+        margin = _SPLINE_REACH if order > 1 else 0
+        within = points[used].reshape(-1, 2)
+        first = np.maximum(np.floor(within.min(axis=0)).astype(int) - 1 - margin, 0)
+        last = np.minimum(np.ceil(within.max(axis=0)).astype(int) + 2 + margin, shape)
+        self.window = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        self._places = np.moveaxis(points - first, -1, 0)
+        self._order = order
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """Sample a frame cut to :attr:`window`, (Y, X) or (Y, X, S), as float64; alpha is left."""
+        if frame.ndim == 3:
+            return np.stack([self(frame[..., channel]) for channel in range(3)], axis=-1)
+        return map_coordinates(
+            frame, self._places, output=np.float64, order=self._order, mode="mirror"
+        )
+
+
+def sample_dtype(dtype: np.dtype) -> np.dtype:
+    """Return float32 where it holds every value of the data, else float64."""
+    small = dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if small else np.float64)
+
+
+def _within(points: np.ndarray, shape, tolerance: float = 0.0) -> np.ndarray:
+    limits = np.array(shape) - 0.5 + tolerance
+    return ((points >= -0.5 - tolerance) & (points <= limits)).all(axis=-1)
+
+
+def _checked_corners(line) -> np.ndarray:
+    try:
+        corners = np.asarray(line, dtype=float)
+    except (TypeError, ValueError):
+        corners = np.empty(0)
+    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 2:
+        raise ValueError(
+            f"line must be two or more points (y, x) in px, an array of shape (N, 2); got {line!r}"
+        )
+    if not np.isfinite(corners).all():
+        raise ValueError(f"line must be finite; got {corners.tolist()}")
+    return corners
+
+
+def _positive(name: str, value) -> float:
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be a finite number above 0 px; got {value!r}")
+    return number
