@@ -8,10 +8,14 @@ import warnings
 import napari
 import numpy as np
 import pytest
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_viewer import QtViewer
 from napari.components.grid import GridCanvas
+from napari.plugins import _initialize_plugins
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from napari_motionmag.methods.registry import METHODS
@@ -86,14 +90,22 @@ def _modules_are_not_garbage():
 @pytest.fixture(scope="module")
 def window(qapp):
     """A viewer with a real window, for all tests of a module."""
+    app = NapariApplication("module_app")  # actions can be registered once in an application
+    app.injection_store.namespace = _napari_names
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NapariApplication, "get_app_model", staticmethod(lambda: app))
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
         patch.setattr("napari._qt.qt_viewer.QtViewer._get_console", lambda *_: QWidget())
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
-        QtViewer._instances.clear()  # other viewers of a test may be made beside it
+        QtViewer._instances.clear()  # make_napari_viewer takes what it did not make for a leak
         yield viewer
         patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda *_: None)
         viewer.close()
+        NapariApplication.destroy("module_app")
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
 
 
 @pytest.fixture
@@ -117,6 +129,7 @@ def _empty(viewer) -> None:
         setattr(grid, name, getattr(empty, name))
     viewer.theme = "dark"
     viewer.reset_view()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QApplication.processEvents()
 
 
