@@ -141,17 +141,19 @@ class Engine:
         runner = self.runner(frame.shape[1])
         _, shape_a = runner.encoder(rest)
         texture, shape_b = runner.encoder(frame)
-        base = shape_a.float()
-        return self.decode(frame.shape[1], texture, base, shape_b.float() - base, FACTOR)
+        shape = shape_b.float()
+        return self.decode(frame.shape[1], texture, shape, shape - shape_a.float(), FACTOR)
 
     def decode(
-        self, channels: int, texture: Tensor, base: Tensor, delta: Tensor, factor: float
+        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float
     ) -> Tensor:
-        """Draw frames (N, channels, Y, X) from texture, base and variation of shape (``oh2018``).
+        """Draw frames (N, channels, Y, X) from texture, shape and its variation (``oh2018``).
 
         The variation is multiplied in float32: large factors pass the range of 16-bit floats.
         """
-        shape = base + self.runner(channels, exact=True).response(delta.float(), factor).float()
+        exact = self.runner(channels, exact=True)
+        delta = exact.variation(delta.float())
+        shape = shape.float() - delta + exact.response(delta, factor).float()
         return self.runner(channels).decoder(texture, shape).float()
 
     def _difference(
