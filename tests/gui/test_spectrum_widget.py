@@ -26,6 +26,11 @@ def fork():
 
 
 @pytest.fixture
+def viewer(viewer):
+    return viewer
+
+
+@pytest.fixture
 def dock(viewer, fork):
     layer = viewer.add_image(fork, name="fork", scale=(1 / FPS, 0.5, 0.5), units=("s", "um", "um"))
     viewer.layers.selection.active = layer
@@ -101,6 +106,35 @@ def test_use_this_band(viewer, dock, click, qtbot):
     assert len([w for w in docks if isinstance(w, MagnifyWidget)]) == 1
 
 
+def test_the_band_waits_for_its_measurement(viewer, dock, click, qtbot):
+    dock.marks.value = rectangle(viewer, ROWS, COLUMNS, "moving")
+    dock.band_low.value, dock.band_high.value = 5, 6
+    click(dock, "measure")
+    click(dock, "use_band")
+    docks = viewer.window.dock_widgets.values()
+    assert [w for w in docks if isinstance(w, MagnifyWidget)] == []
+    qtbot.waitUntil(lambda: not dock.working, timeout=60_000)
+    (magnify_dock,) = [w for w in docks if isinstance(w, MagnifyWidget)]
+    band = magnify_dock.band_low.value, magnify_dock.band_high.value
+    assert band[0] < PITCH < band[1]
+    assert band == pytest.approx(dock.band(), abs=1e-3)
+    click(dock, "measure")
+    click(dock, "use_band")
+    click(dock, "cancel")
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
+    dock.band_low.value, dock.band_high.value = 5, 6
+    assert magnify_dock.band_low.value == band[0], "a measurement that is cancelled gives no band"
+
+
+def test_the_band_of_one_movie_is_not_checked_by_the_rate_of_another(viewer, dock, fork, click):
+    dock.marks.value = rectangle(viewer, ROWS, COLUMNS, "moving")
+    dock()
+    slow = viewer.add_image(fork, name="slow", scale=(0.5, 0.5, 0.5), units=("s", "um", "um"))
+    dock.layer.value = slow
+    click(dock, "use_band")
+    assert "up to 1 Hz" in dock.status.value
+
+
 def test_the_band_of_a_magnified_movie_is_for_its_source(viewer, dock, fork, click, method):
     source = viewer.layers["fork"]
     magnified = viewer.add_layer(magnify_layer(source, 4, method="pixels"))
@@ -137,9 +171,9 @@ def test_without_a_rate(viewer, dock, fork, click, notifications):
 
 def test_cancel_and_leave_while_measuring(viewer, dock, click, qtbot):
     click(dock, "measure")
-    qtbot.waitUntil(dock.cancel.native.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.cancel.native.isHidden(), timeout=5000)
     click(dock, "cancel")
-    qtbot.waitUntil(lambda: not dock._runner.working, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
     assert dock.status.value == "Cancelled"
     click(dock, "measure")
     viewer.layers.clear()
@@ -153,7 +187,7 @@ def test_movies_that_do_not_do_are_told(viewer, dock, click, qtbot, shape):
     dock.layer.value = viewer.add_image(frames, name="odd")
     before = dock.status.value
     click(dock, "measure")
-    qtbot.waitUntil(lambda: not dock._runner.working, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
     assert dock.status.value != before or shape[0] == 1
     assert dock._measured is None
 

@@ -10,6 +10,12 @@ from contextlib import contextmanager
 from napari.utils.notifications import notification_manager, show_error, show_warning
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError)  # the message says what is wrong
+_FIELDS = {  # what the messages of functions call an argument, and the docks a field
+    "try brightness=True": "try “Allow for changes in brightness”",
+    "the limit reach=": "the limit “Reach” of ",
+    "pass axes": "fill in “Axes”",
+    "give fps=... or use .bind(fps) first": "fill in “Rate”",
+}
 
 
 class Messages:
@@ -34,7 +40,7 @@ class Messages:
     def say(self, message: str) -> None:
         """Show a message at the foot."""
         if self._status is not None:
-            self._status.value = message
+            self._status.value = in_words_of_fields(message)
 
     def say_drawn(self, message: str) -> None:
         """Show a message together with a warning that came meanwhile."""
@@ -59,7 +65,7 @@ class Messages:
         self.say(text)
         if place not in self._warned:
             self._warned.add(place)
-            show_warning(text)
+            show_warning(in_words_of_fields(text))
 
     def report(self, error: Exception) -> None:
         """Show an error, as a notification too unless it was the last that was shown."""
@@ -70,7 +76,7 @@ class Messages:
             return
         self._reported = str(error)
         if isinstance(error, EXPECTED):
-            show_error(str(error))
+            show_error(in_words_of_fields(str(error)))
         else:  # with its traceback
             notification_manager.receive_error(type(error), error, error.__traceback__)
 
@@ -82,6 +88,13 @@ class Messages:
         """Forget errors and warnings, as the user asks anew."""
         self._reported = self._warning = ""
         self._warned.clear()
+
+
+def in_words_of_fields(text: str) -> str:
+    """Return a message with arguments of functions named as the fields of the docks."""
+    for argument, field in _FIELDS.items():
+        text = text.replace(argument, field)
+    return text
 
 
 _here = threading.local()

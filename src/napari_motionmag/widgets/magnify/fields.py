@@ -10,11 +10,8 @@ from magicgui.widgets import (
     ComboBox,
     Container,
     FileEdit,
-    Label,
     PushButton,
 )
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.registry import METHODS, label_of
@@ -90,7 +87,6 @@ class Fields(MotionFields):
             self.buttons,
             self.compare_row,
             self.cancel,
-            self.status,
         ]
         self.parameters = [
             *self.motion_parameters,
@@ -149,7 +145,7 @@ class Fields(MotionFields):
     def enable(self, enabled: bool) -> None:
         """Let the fields be changed, or only the work in progress be cancelled."""
         for row in self.rows:
-            row.enabled = enabled or row in (self.cancel, self.status)
+            row.enabled = enabled or row is self.cancel
         self.cancel.visible = not enabled
 
     def _choose_factor(self) -> None:
@@ -213,8 +209,14 @@ class Fields(MotionFields):
             text="Save…",
             tooltip="Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video.",
         )
+        self.refresh = PushButton(
+            name="refresh",
+            text="↻",
+            tooltip="Draw from the data as they are now, after they were edited in place.",
+        )
+        self.refresh.native.setFixedWidth(28)
         self.buttons = Container(
-            widgets=[self.magnify, self.compute_all, self.save],
+            widgets=[self.magnify, self.compute_all, self.save, self.refresh],
             layout="horizontal",
             labels=False,
             name="buttons",
@@ -223,8 +225,3 @@ class Fields(MotionFields):
         self.cancel = PushButton(
             name="cancel", text="Cancel", visible=False, tooltip="Stop after the current frame."
         )
-        self.status = Label(name="status", tooltip="What was done last.")
-        self.status.native.setWordWrap(True)
-        self.status.native.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.status.native.setObjectName("status")
