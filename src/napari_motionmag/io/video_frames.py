@@ -347,8 +347,8 @@ class _Decoder:
         error_type = import_av().error.InvalidDataError
         broken = False
         for packet in self._container.demux(stream):
-            if packet.is_discard and not packet.size:
-                continue
+            if self.begun and packet.size and self._astray(packet):
+                return
             try:
                 frames = packet.decode()
             except error_type:
@@ -359,6 +359,12 @@ class _Decoder:
             for frame in frames:
                 broken = broken and not frame.key_frame
                 yield frame, broken or frame.is_corrupt
+
+    def _astray(self, packet) -> bool:
+        """Whether a packet is another than the one whose time stamp it has: a wrong index."""
+        place = self.index.places.get(packet.pts, packet.pos)
+        known = packet.pos is not None and packet.pos >= 0 and place is not None and place >= 0
+        return known and packet.pos != place
 
     def _numbered(self, decoded: Iterator[tuple]) -> Iterator[tuple]:
         """Add the number of each frame; leave out those that precede where decoding began."""

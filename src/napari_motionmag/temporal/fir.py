@@ -16,8 +16,6 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebval
 
 from napari_motionmag.temporal._checks import (
-    check_band,
-    check_fps,
     check_int,
 )
 from napari_motionmag.temporal._ends import end_rows
@@ -149,7 +147,6 @@ class FIR(CenteredKernel):
 
     name: ClassVar[str] = "fir"
     label: ClassVar[str] = "FIR (no delay)"
-    short: ClassVar[str] = "FIR"
     summary: ClassVar[str] = "sharp, without delay; uses frames before and after"
     is_filter: ClassVar[bool] = True
 
@@ -159,11 +156,7 @@ class FIR(CenteredKernel):
     taps: int | None = None
 
     def __post_init__(self):
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
-        low, high = check_band(self.low, self.high, self.fps)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
+        self._check_band()
         if self.taps is None:
             if self.fps is not None:
                 _ = self.n_taps  # refuses what is too long
@@ -176,7 +169,7 @@ class FIR(CenteredKernel):
                 f"taps must be odd, so that the kernel has a middle frame; got {taps}: "
                 f"use {taps - 1} or {taps + 1}"
             )
-        object.__setattr__(self, "taps", taps)
+        self._set(taps=taps)
         if self.fps is not None:
             self._warn_too_few_taps()
 

@@ -13,7 +13,7 @@ import torch
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.displacement_estimate import typical_displacement
-from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
     LaplacianPyramid,
     expand,
@@ -123,7 +123,7 @@ class LinearMagnifier(LinearOptions, Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        reader = Reader(frames, "magnify" if self.chroma else "pass")
+        reader = PlaneReader(frames, "magnify" if self.chroma else "pass")
         shape = reader.read(times[0]).shape[:2]
         pyramid = self._pyramid(shape)
         current, variation = self._select(reader, operator, times, len(frames), device)
@@ -166,7 +166,7 @@ class LinearMagnifier(LinearOptions, Method):
 
     def _select(
         self,
-        reader: Reader,
+        reader: PlaneReader,
         operator: TemporalOperator,
         times: list[int],
         n_frames: int,

@@ -12,7 +12,7 @@ import torch
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.phase_increments import Accumulator, Plan, split
-from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.option_fields import check_options
 from napari_motionmag.methods.warn_once import warn_once
 
@@ -159,7 +159,7 @@ class _Run:
         device: torch.device,
         budget: int,
     ):
-        self.reader = Reader(frames, method.chroma)
+        self.reader = PlaneReader(frames, method.chroma)
         shape = self.reader.read(times[0]).shape
         planes = 3 if len(shape) == 3 and method.chroma == "magnify" else 1
         self.parts = method._decomposition(shape[:2], planes, gain, device)

@@ -99,20 +99,7 @@ class Engine:
         return self._grey if channels == 1 else self._color
 
     def runner(self, channels: int, exact: bool = False):
-        """The network as it is run.
-
-        Parameters
-        ----------
-        channels : int
-            1 or 3.
-        exact : bool
-            In float32 whatever the precision.
-
-        Returns
-        -------
-        callable or FoldedOh2018
-            ``difference``: as the network. ``oh2018``: its parts, arranged for inference.
-        """
+        """The network for 1 or 3 channels as it is run; of ``oh2018``, its parts."""
         dtype = torch.float32 if exact else self.dtype
         key = channels == 1, dtype
         if key not in self._runners:
@@ -154,17 +141,19 @@ class Engine:
         runner = self.runner(frame.shape[1])
         _, shape_a = runner.encoder(rest)
         texture, shape_b = runner.encoder(frame)
-        base = shape_a.float()
-        return self.decode(frame.shape[1], texture, base, shape_b.float() - base, FACTOR)
+        shape = shape_b.float()
+        return self.decode(frame.shape[1], texture, shape, shape - shape_a.float(), FACTOR)
 
     def decode(
-        self, channels: int, texture: Tensor, base: Tensor, delta: Tensor, factor: float
+        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float
     ) -> Tensor:
-        """Draw frames (N, channels, Y, X) from texture, base and variation of shape (``oh2018``).
+        """Draw frames (N, channels, Y, X) from texture, shape and its variation (``oh2018``).
 
         The variation is multiplied in float32: large factors pass the range of 16-bit floats.
         """
-        shape = base + self.runner(channels, exact=True).response(delta.float(), factor).float()
+        exact = self.runner(channels, exact=True)
+        delta = exact.variation(delta.float())
+        shape = shape.float() - delta + exact.response(delta, factor).float()
         return self.runner(channels).decoder(texture, shape).float()
 
     def _difference(
@@ -334,24 +323,7 @@ class Engine:
         gain: float,
         draw: bool = True,
     ) -> np.ndarray:
-        """Run the ``difference`` network.
-
-        Parameters
-        ----------
-        frames : sequence of ndarray
-            float32 (Y, X) or (Y, X, 3), black 0, white 1.
-        variations : sequence of ndarray
-            float32 (Y, X): T(luma) of each.
-        gain : float
-            m - 1.
-        draw : bool
-            Draw what comes to light and take noise away, or move pixels only.
-
-        Returns
-        -------
-        ndarray
-            float32 (N, Y, X) or (N, Y, X, 3).
-        """
+        """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
