@@ -13,6 +13,7 @@ from napari.utils.colormaps import ensure_colormap
 from napari_motionmag.magnification import recipe as recipes
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.script import Call, FromLayer, source
+from napari_motionmag.magnification.settings import OF_THE_MOVIE
 from napari_motionmag.views.blend import blend, spread_weights
 from napari_motionmag.views.figures.noise_floor import draw_noise_floor, factor_range
 from napari_motionmag.views.noise_floors import NoiseFloor, noise_floor
@@ -37,15 +38,9 @@ EXPLAINED = {
 
 @dataclass(frozen=True)
 class Faded(CachedMagnification):
-    """A magnification that fades into the original.
+    """A magnification that fades into the original."""
 
-    Parameters
-    ----------
-    weights : ndarray
-        0 to 1, with all axes of the movie, of length 1 along T and S.
-    """
-
-    weights: np.ndarray | None = None
+    weights: np.ndarray | None = None  # 0 to 1, all axes of the movie, length 1 along T and S
 
     def frames(self, times, other=()):
         """Return frames as `CachedMagnification` does, mixed with the original."""
@@ -282,7 +277,7 @@ class NoiseFloorWidget(MotionDock):
 def _magnify_options(request: MotionRequest) -> dict:
     """Return the arguments of `magnify` of the magnified layer, but those of its source."""
     options = recipes.arguments(recipes.recipe_of(request.magnified))
-    return {key: value for key, value in options.items() if key not in recipes.OF_THE_SOURCE}
+    return {key: value for key, value in options.items() if key not in OF_THE_MOVIE}
 
 
 def logarithmic(low: float, high: float, name: str = COLORS) -> Colormap:
