@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from napari_motionmag.compute.device_lock import (
-    AHEAD,
-    ORDINARY,
-    VISIBLE,
-    DeviceLock,
-    Overtaken,
-    urgency,
+    INTERACTIVE,
+    NORMAL,
+    PREFETCH,
+    Preempted,
+    PriorityLock,
+    priority,
 )
 
 
@@ -21,7 +21,7 @@ def _queue(lock, levels):
     order = []
 
     def work(k, level):
-        with urgency(level), lock:
+        with priority(level), lock:
             order.append(k)
 
     threads = []
@@ -37,12 +37,12 @@ def _queue(lock, levels):
 
 
 def test_the_visible_frame_goes_first_then_who_came_first():
-    levels = [ORDINARY, ORDINARY, VISIBLE, ORDINARY, VISIBLE]
-    assert _queue(DeviceLock(), levels) == [2, 4, 0, 1, 3]
+    levels = [NORMAL, NORMAL, INTERACTIVE, NORMAL, INTERACTIVE]
+    assert _queue(PriorityLock(), levels) == [2, 4, 0, 1, 3]
 
 
 def test_it_is_reentrant_and_one_threads_own():
-    lock = DeviceLock()
+    lock = PriorityLock()
     with lock:
         with lock:
             assert lock.acquire()
@@ -64,7 +64,7 @@ def test_it_is_reentrant_and_one_threads_own():
 
 
 def test_only_one_at_a_time():
-    lock, inside, most = DeviceLock(), [], []
+    lock, inside, most = PriorityLock(), [], []
 
     def work():
         for _ in range(50):
@@ -83,14 +83,14 @@ def test_only_one_at_a_time():
 
 
 def test_who_works_ahead_does_not_wait_and_gives_way():
-    lock, outcome = DeviceLock(), []
+    lock, outcome = PriorityLock(), []
 
     def ahead():
-        with urgency(AHEAD):
+        with priority(PREFETCH):
             try:
                 with lock:
                     outcome.append("worked")
-            except Overtaken:
+            except Preempted:
                 outcome.append("overtaken")
 
     def run():
@@ -103,13 +103,13 @@ def test_who_works_ahead_does_not_wait_and_gives_way():
         run()
     assert outcome == ["worked", "overtaken"]
 
-    with urgency(AHEAD), lock:
+    with priority(PREFETCH), lock:
         lock.give_way()  # nobody waits
         waiter = threading.Thread(target=lambda: _take(lock))
         waiter.start()
         while not lock._waiting:
             time.sleep(0.001)
-        with pytest.raises(Overtaken):
+        with pytest.raises(Preempted):
             lock.give_way()
     waiter.join(10)
 
@@ -119,8 +119,9 @@ def _take(lock):
         pass
 
 
-@pytest.mark.parametrize("model", ["difference", "oh2018"])
-def test_networks_give_way_in_mid_frame(model):
+@pytest.mark.parametrize(("model", "checks"), [("difference", 3), ("oh2018", 1)])
+def test_networks_give_way_in_mid_frame(model, checks, monkeypatch):
+    """Before each layer, or before each encoding where a network is arranged for inference."""
     from napari_motionmag.methods.learned.engine import engine
     from napari_motionmag.methods.learned.method import LearnedMagnifier
     from napari_motionmag.temporal import Dynamic
@@ -128,24 +129,25 @@ def test_networks_give_way_in_mid_frame(model):
     runner = engine(model, "cpu")
     frames = [np.random.default_rng(k).random((48, 48), dtype=np.float32) for k in range(2)]
     method = LearnedMagnifier(model, "cpu")
-    with urgency(AHEAD):
+    with priority(PREFETCH):
         expected = method.magnify(frames, Dynamic(), [1], 5.0)  # nobody else: it is done
     assert np.abs(expected[0] - frames[1]).max() > 0
     calls = []
-    give_way = runner.lock.give_way
+    name = "give_way" if model == "difference" else "release"
+    check = getattr(runner.lock, name)
 
     def waited_for():
         calls.append(1)
-        if len(calls) == 3:
-            runner.lock._waiting.append((VISIBLE, 0))
-        give_way()
+        if len(calls) == checks:
+            runner.lock._waiting.append((INTERACTIVE, 0))
+        check()
 
-    runner.lock.give_way = waited_for
+    monkeypatch.setattr(runner.lock, name, waited_for)
     try:
-        with urgency(AHEAD), pytest.raises(Overtaken):
+        with priority(PREFETCH), pytest.raises(Preempted):
             method.magnify(frames, Dynamic(), [1], 5.0)
     finally:
-        del runner.lock.give_way
+        monkeypatch.undo()
         runner.lock._waiting.clear()
-    assert len(calls) == 3, "it goes no further"
+    assert len(calls) == checks, "it goes no further"
     assert np.array_equal(method.magnify(frames, Dynamic(), [1], 5.0), expected)

@@ -5,7 +5,6 @@ import pytest
 from magicgui.widgets import ComboBox
 
 from napari_motionmag.methods.options import OPTIONS, STABILISE
-from napari_motionmag.widgets.magnify import arguments as parameters
 from napari_motionmag.widgets.magnify.fields import Fields
 from napari_motionmag.widgets.magnify.method_options import MethodOptions, OptionFields
 
@@ -74,22 +73,22 @@ def test_only_the_options_of_the_method_are_shown(options):
 
 def test_there_and_back(fields):
     said = {"method": "lagrangian", "flow": "tvl1", "radius": 4}
-    parameters.fill(fields, said)
-    assert said.items() <= parameters.arguments(fields).items()
-    parameters.fill(fields, {"method": "lagrangian", "flow": "ilk"})
-    assert "radius" not in parameters.arguments(fields)
+    fields.fill(said)
+    assert said.items() <= fields.settings().arguments().items()
+    fields.fill({"method": "lagrangian", "flow": "ilk"})
+    assert "radius" not in fields.settings().arguments()
 
 
 def test_stabilisation(fields):
-    assert "stabilise" not in parameters.arguments(fields)
-    parameters.fill(fields, {"stabilise": "rigid"})
-    assert parameters.arguments(fields)["stabilise"] == "rigid"
+    assert "stabilise" not in fields.settings().arguments()
+    fields.fill({"stabilise": "rigid"})
+    assert fields.settings().arguments()["stabilise"] == "rigid"
     assert "rigid" in fields.large_motion.title.text
     said = {"model": "affine", "reference": 3, "align_to": "current", "smooth": 2.5}
-    parameters.fill(fields, {"stabilise": said})
-    assert parameters.arguments(fields)["stabilise"] == said
-    parameters.fill(fields, {"stabilise": None})
-    assert "stabilise" not in parameters.arguments(fields)
+    fields.fill({"stabilise": said})
+    assert fields.settings().arguments()["stabilise"] == said
+    fields.fill({"stabilise": None})
+    assert "stabilise" not in fields.settings().arguments()
     models = {value for _, value in fields.stabilise._default_choices}
     assert models - {""} == set(STABILISE[0].choices)
 

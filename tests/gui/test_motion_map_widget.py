@@ -5,13 +5,13 @@ import pytest
 from half_moving import AMPLITUDE, FPS, FREQUENCY, SHAPE, add_movie, half_moving
 
 from napari_motionmag import views
-from napari_motionmag.views.figures.motion_map import phase_colours
+from napari_motionmag.views.figures.motion_map import phase_colors
 from napari_motionmag.widgets.measure.motion_map import MotionMapWidget
 
 
 @pytest.fixture
-def viewer(shared_viewer):
-    return shared_viewer
+def viewer(viewer):
+    return viewer
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_unequal_pixels_are_measured_along_each_axis():
 
 
 def test_colours_of_phases_are_equally_light_and_within_range():
-    colours = phase_colours(361)
+    colours = phase_colors(361)
     assert (colours >= 0).all()
     assert (colours <= 1).all()
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)

@@ -19,8 +19,8 @@ def movie_data():
 
 
 @pytest.fixture
-def viewer(shared_viewer):
-    return shared_viewer
+def viewer(viewer):
+    return viewer
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ BAND = {"mode": "temporal", "band": (1.0, 3.0)}
 
 
 @pytest.fixture
-def viewer(shared_viewer):
-    return shared_viewer
+def viewer(viewer):
+    return viewer
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 from napari_motionmag import presets, samples
-from napari_motionmag.widgets.magnify import arguments as parameters
+from napari_motionmag.magnification.settings import NAMES
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 
 def said(widget) -> dict:
-    return parameters.arguments(widget._fields)
+    settings = widget._fields.settings()
+    return {name: getattr(settings, name) for name in NAMES}
 
 
 def note(widget) -> str:

@@ -14,8 +14,8 @@ from napari_motionmag.widgets.slices.dock import SliceViewWidget
 
 
 @pytest.fixture
-def viewer(shared_viewer):
-    return shared_viewer
+def viewer(viewer):
+    return viewer
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def fork():
 
 
 @pytest.fixture
-def viewer(shared_viewer):
-    return shared_viewer
+def viewer(viewer):
+    return viewer
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from napari.components import ViewerModel
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import Dynamic
+from napari_motionmag.widgets.common.motion_fields import reference_of
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
 from napari_motionmag.widgets.frames.frame_cache import (
     CachedMagnification,
@@ -23,7 +24,6 @@ from napari_motionmag.widgets.frames.frame_cache import (
     total_frames,
 )
 from napari_motionmag.widgets.frames.layer_frames import mark_slicing
-from napari_motionmag.widgets.magnify.arguments import reference_of
 from napari_motionmag.widgets.magnify.factor import LAST, factor_at, position_of
 
 FUSION_OFF = {"optimization.fuse.active": False}
@@ -131,17 +131,17 @@ def test_shown_goes_to_other_processes_without_its_listener(magnification):
     shown = CachedMagnification.of(magnification, Listener())
     there = pickle.loads(pickle.dumps(shown))
     assert there.listener is None
-    assert np.array_equal(there.frames([3], (1,))[0], magnification.frames([3], (1,))[0])
+    assert np.array_equal(there.draw([3], (1,))[0], magnification.draw([3], (1,))[0])
 
 
 def test_shown_keeps_a_frame_and_gives_copies(magnification):
     shown = CachedMagnification.of(magnification)
-    first = shown.frames([2], (0,))[0]
-    second = shown.frames([2], (0,))[0]
+    first = shown.draw([2], (0,))[0]
+    second = shown.draw([2], (0,))[0]
     assert magnification.method.calls == 1
     assert np.array_equal(first, second)
     second[:] = 0
-    assert np.array_equal(shown.frames([2], (0,))[0], first)
+    assert np.array_equal(shown.draw([2], (0,))[0], first)
 
 
 def test_nobody_but_napari_gets_blank_frames_while_a_layer_is_about_to_be_hidden(magnification):

@@ -261,6 +261,18 @@ def test_memory_mapped_arrays_stay_on_disk(tmp_path):
     assert isinstance(open_movie(tmp_path / "film.npy").data, np.memmap)
 
 
+def test_a_file_cut_off_has_the_frames_before_the_cut(tmp_path):
+    path, data = tmp_path / "film.npy", noise((6, 7, 8))
+    np.save(path, data)
+    path.write_bytes(path.read_bytes()[:-150])
+    with pytest.warns(UserWarning, match=r"film\.npy: promises 6 frames and has 4 whole ones"):
+        movie = open_movie(path)
+    np.testing.assert_array_equal(movie.as_dask().compute(), data[:4])
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match="not a readable"):
+        open_movie(path)
+
+
 def test_arrays_of_objects_are_not_unpickled(tmp_path):
     path = tmp_path / "film.npy"
     np.save(path, np.array([{}, {}], dtype=object), allow_pickle=True)

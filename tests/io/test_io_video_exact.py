@@ -64,7 +64,7 @@ def palettes(path, n=6):
     return 255 - index
 
 
-def _avi(path, width, height, palette, pictures):
+def _avi(path, width, height, palette, pictures, index_is_right=True):
     from struct import pack
 
     def chunk(name, content):
@@ -81,9 +81,10 @@ def _avi(path, width, height, palette, pictures):
     bitmap = pack("<IiiHHIIiiII", 40, width, height, 1, 8, 0, size, 0, 0, 256, 0) + palette
     movie = lists(b"movi", *(chunk(b"00db", picture) for picture in pictures))
     stream = lists(b"strl", chunk(b"strh", head), chunk(b"strf", bitmap))
-    entries = b"".join(
-        b"00db" + pack("<III", 16, 4 + k * (size + 8), size) for k in range(len(pictures))
-    )
+    entries, at = b"", 4
+    for number, picture in enumerate(pictures):
+        entries += b"00db" + pack("<III", 16, at, len(picture))
+        at = at + 8 + len(picture) if index_is_right else 4 + (number + 1) * (size + 8)
     content = b"AVI " + lists(b"hdrl", chunk(b"avih", main), stream) + movie
     path.write_bytes(chunk(b"RIFF", content + chunk(b"idx1", entries)))
 
@@ -288,8 +289,34 @@ def test_the_rate_is_that_of_most_frames(tmp_path):
     np.testing.assert_allclose(movie.replace(fps=300).times, times / 10)
 
 
+def test_dropped_frames_are_said(tmp_path):
+    path, frames = tmp_path / "film.avi", moving(8, 20, 24)
+    palette = np.repeat(np.arange(256, dtype="u1")[:, None], 4, 1).tobytes()
+    pictures = [frame[::-1].tobytes() for frame in frames]
+    pictures[3] = b""  # as recorders write that could not keep up
+    _avi(path, 24, 20, palette, pictures)
+    with pytest.warns(UserWarning, match=r"unevenly.*rate of 20 .*0.1 s .before frame 3\)") as said:
+        movie = open_movie(path)
+    assert (movie.n_frames, movie.fps, len(said)) == (7, 20, 1)
+    np.testing.assert_array_equal(movie.read(3), frames[4])
+    np.testing.assert_allclose(movie.times, np.delete(np.arange(8), 3) / 20)
+
+
+def test_a_wrong_index_does_not_lead_astray(tmp_path):
+    path, frames = tmp_path / "film.avi", moving(8, 20, 24)
+    palette = np.repeat(np.arange(256, dtype="u1")[:, None], 4, 1).tobytes()
+    pictures = [frame[::-1].tobytes() for frame in frames]
+    pictures[3] = b""
+    _avi(path, 24, 20, palette, pictures, index_is_right=False)
+    with pytest.warns(UserWarning, match="unevenly"):
+        movie = open_movie(path)
+    for t in (3, 6, 4, 1):
+        np.testing.assert_array_equal(movie.read(t), frames[t + (t >= 3)])
+
+
 @pytest.mark.parametrize(
-    ("rate", "expected"), [(30, 30), (Fraction(30000, 1001), 29.97002997), (1000, 1000)]
+    ("rate", "expected"),
+    [(30, 30), (Fraction(30000, 1001), 29.97002997), (1000, 1000), (960, 960), (240, 240)],
 )
 @pytest.mark.parametrize("name", ["film.mkv", "film.mp4"])
 def test_rounded_times_are_even(tmp_path, rate, expected, name):
@@ -317,6 +344,47 @@ def test_the_rate_of_the_camera_is_the_rate(tmp_path):
     with pytest.warns(UserWarning, match="taken at 240"):
         frames = VideoFrames(path)
     np.testing.assert_allclose(frames.times, np.arange(12) / 240, atol=1e-9)
+
+
+def cine(path, frames, rate):
+    """Write a Phantom cine file of grey frames."""
+    from struct import pack
+
+    depth, (height, width) = 8 * frames.dtype.itemsize, frames.shape[1:]
+    setup = bytearray(0x163C + 4000)
+    setup[140:144] = pack("<HH", 0x5453, 0x163C)
+    setup[768:772] = pack("<I", rate)
+    setup[892:896] = pack("<I", depth)
+    size = frames[0].nbytes
+    bitmap = pack("<IiiHHIIiiII", 40, width, height, 1, depth, 0, size, 0, 0, 0, 0)
+    at_bitmap, at_setup = 44, 44 + len(bitmap)
+    at_offsets = at_setup + len(setup)
+    first = at_offsets + 8 * len(frames)
+    head = b"CI" + pack(
+        "<HHHiIiIIII8x", 44, 0, 1, 0, len(frames), 0, len(frames), at_bitmap, at_setup, at_offsets
+    )
+    offsets = b"".join(pack("<Q", first + k * (size + 8)) for k in range(len(frames)))
+    body = b"".join(pack("<II", 8, size) + frame[::-1].tobytes() for frame in frames)
+    path.write_bytes(head + bitmap + setup + offsets + body)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_a_high_speed_camera_says_its_rate(tmp_path, dtype):
+    path = tmp_path / "film.cine"
+    frames = moving(9).astype(dtype) * np.array(1 if dtype == "u1" else 250, dtype)
+    cine(path, frames, 15000)
+    movie = open_movie(path)
+    assert (movie.axes, movie.fps, movie.dtype) == ("TYX", 15000, dtype)
+    for t in (0, 8, 3):
+        np.testing.assert_array_equal(movie.read(t), frames[t])
+
+
+def test_a_comment_that_is_damaged_costs_no_frames(tmp_path):
+    path = tmp_path / "film.mp4"
+    for comment in ("{", "[1]", '{"steps": 3}', '{"fps": "x", "steps": {}}'):
+        write(path, moving(4), tags={"comment": f"napari-motionmag {comment}"})
+        with pytest.warns(UserWarning, match=r"film\.mp4: .* left out"):
+            assert open_movie(path).fps == 25
 
 
 def test_a_file_that_ends_early_says_so(tmp_path):

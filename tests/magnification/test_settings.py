@@ -99,7 +99,6 @@ def test_a_registered_operator_is_a_filter_everywhere():
     class Gentle(temporal.DifferenceOfIIR):
         name: ClassVar[str] = "gentle"
         label: ClassVar[str] = "Gentle"
-        short: ClassVar[str] = "gentle"
 
     try:
         settings = MagnifySettings(3, mode="temporal", band=(1, 2), filter="gentle", fps=10)
@@ -110,3 +109,8 @@ def test_a_registered_operator_is_a_filter_everywhere():
         assert again.filter == "gentle"
     finally:
         del temporal.TemporalOperator._registry["gentle"]
+
+
+def test_options_for_scripts_alone_are_kept():
+    recipe = plan(MOVIE, 3, compile=True, draw=False).recipe
+    assert MagnifySettings.from_recipe(recipe).options == {"compile": True, "draw": False}

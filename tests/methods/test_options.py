@@ -15,13 +15,14 @@ from napari_motionmag.methods.classical.pyramids.steerable import PYRAMIDS
 from napari_motionmag.methods.classical.riesz import RieszMagnifier
 from napari_motionmag.methods.learned.method import LearnedMagnifier
 from napari_motionmag.methods.options import (
+    METHOD_CLASSES,
     OPTIONS,
     STABILISE,
     checked,
     method_options,
     parse_options,
 )
-from napari_motionmag.methods.registry import METHODS
+from napari_motionmag.methods.registry import METHODS, label_of
 from napari_motionmag.methods.stabilisation.stabilised import Stabilised
 from napari_motionmag.methods.stabilisation.transforms import MODELS
 
@@ -49,6 +50,9 @@ def make(name, **options):
 
 def test_every_method_is_in_the_table_with_all_its_arguments_and_their_defaults():
     assert set(OPTIONS) == set(METHODS)
+    for name, declaration in METHOD_CLASSES.items():
+        assert issubclass(CLASSES[name], declaration)
+        assert label_of(name) == declaration.label
     for name, kind in CLASSES.items():
         arguments = {
             key: value.default

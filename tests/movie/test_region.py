@@ -6,7 +6,7 @@ import pytest
 from motion import fourier_shift, smooth_texture
 
 from napari_motionmag import Movie, magnify, magnify_layer
-from napari_motionmag.movie.region import Part
+from napari_motionmag.movie.region import Region
 
 
 def _movie(height=300, width=330, n=3):
@@ -91,7 +91,7 @@ def test_axes_come_out_in_their_order(axes):
 
 
 def test_a_part_is_an_array(frames):
-    part = Part.of(Movie(frames), (10, 60, 20, 90))
+    part = Region.make(Movie(frames), (10, 60, 20, 90))
     assert part.shape == (3, 50, 70)
     assert np.array_equal(part[1:3, 4], frames[1:3, 14, 20:90])
     assert np.array_equal(part[2], frames[2, 10:60, 20:90])

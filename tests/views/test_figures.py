@@ -5,7 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from napari_motionmag import Movie, temporal, views
-from napari_motionmag.views.figures.motion import SlicePicture, shortened, smaller_unit
+from napari_motionmag.views.figures.slices import SlicePicture
+from napari_motionmag.views.figures.text import shortened, smaller_unit
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_spectrum_with_filter_responses(trace_of):
         "FIR": temporal.FIR(6, 10, fps=50.0),
         "Butterworth": temporal.Butterworth(6, 10, fps=50.0),
     }
-    table = views.spectrum.response_table(operators, 50.0)
+    table = views.response_table(operators, 50.0)
     figure = Figure(layout="constrained")
     views.draw_spectrum(figure, spectrum, peaks=peaks, band=(6, 10), responses=table)
     axes, gains = figure.axes

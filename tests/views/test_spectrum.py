@@ -9,7 +9,8 @@ from scipy.signal import lfilter
 from napari_motionmag import temporal, views
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.oscillation import fit_oscillation, fit_sinusoid
-from napari_motionmag.views.spectrum import motion_spectrum, response_table, suggest_band
+from napari_motionmag.views.responses import response_table
+from napari_motionmag.views.spectrum import motion_spectrum, suggest_band
 from napari_motionmag.views.trace import DisplacementTrace
 
 FPS = 100.0
@@ -171,6 +172,20 @@ def test_less_than_a_period_is_at_the_edge():
     fit = fit_sinusoid(t, course, 0.05, frequency=0.3, fixed=True)
     assert fit.edge is None
     assert fit.amplitude == pytest.approx(0.3, abs=3 * fit.sigma_amplitude)
+
+
+def test_no_motion_and_no_noise():
+    t = np.arange(50) / FPS
+    exact = fit_sinusoid(t, np.cos(2 * np.pi * 23 * t))
+    assert exact.frequency == pytest.approx(23, abs=1e-4)
+    assert exact.sigma_amplitude < 1e-6
+    still = fit_sinusoid(t, 0 * t, 1.0)
+    assert still.amplitude == 0
+    assert still.sigma_amplitude > 0
+    assert still.sigma_phase == np.inf
+    fixed = fit_sinusoid(t, (-1.0) ** np.arange(50), 0.1, frequency=FPS / 2, fixed=True)
+    assert (fixed.edge, fixed.amplitude) == ("nyquist", pytest.approx(1))
+    assert fixed.sigma_amplitude == np.inf
 
 
 NOISE = {

@@ -50,27 +50,10 @@ def _run(arguments: argparse.Namespace) -> None:
 def run(
     sample: str = "beating_cell", out_dir: str | Path | None = None, gui: bool | None = None
 ) -> None:
-    """Show a sample and its magnification, in a napari window or in files.
-
-    Parameters
-    ----------
-    sample : str
-        One of `napari_motionmag.samples.NAMES`.
-    out_dir : path, optional
-        Where files go; the current folder when None.
-    gui : bool, optional
-        True: a window, False: files, None: a window where one can be opened.
-
-    Raises
-    ------
-    ValueError
-        When there is no such sample.
-    RuntimeError
-        When `gui` is True and no window can be opened.
-    """
+    """Show a sample and its magnification: in a window where one can be opened, or in files."""
     from napari_motionmag.samples import find_sample
 
-    find_sample(sample)  # before anything is said or opened
+    find_sample(sample)  # before anything is printed or opened
     obstacle = None if gui is False else no_window_because()
     if gui and obstacle:
         raise RuntimeError(f"no window can be opened: {obstacle}")
@@ -96,7 +79,7 @@ def no_window_because() -> str | None:
         return None
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
-    # Qt ends the process when a display does not answer or a library lacks: let it end another
+    # Qt ends the process when a display does not answer or a library is missing: try in another
     probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True)
     if probe.returncode:
         lines = [line for line in probe.stderr.splitlines() if line.strip()]
@@ -105,27 +88,14 @@ def no_window_because() -> str | None:
 
 
 def open_window(sample: str, show: bool = True):
-    """Open napari with a sample, the widget beside it, and the magnified layer as it is drawn.
-
-    Parameters
-    ----------
-    sample : str
-        Name of a sample.
-    show : bool
-        Whether the window is shown.
-
-    Returns
-    -------
-    viewer : napari.Viewer
-    widget : napari_motionmag.widgets.magnify.dock.MagnifyWidget
-    """
+    """Open napari with a sample, the dock and the magnified layer; return viewer and dock."""
     from napari_motionmag import samples
     from napari_motionmag.cli.demo_sheet import where_it_moves
 
     ((data, arguments, _),) = samples.make_sample_data(sample)
-    about = arguments["metadata"]
-    planned = _planned(sample, data, about)
-    _, t = where_it_moves(planned.movie, planned.operator, about["displacement"])
+    info = arguments["metadata"]
+    planned = _planned(sample, data, info)
+    _, t = where_it_moves(planned.movie, planned.operator, info["displacement"])
 
     import napari
     from qtpy.QtCore import QTimer
@@ -134,7 +104,7 @@ def open_window(sample: str, show: bool = True):
 
     viewer = napari.Viewer(title=f"napari-motionmag: {arguments['name']}", show=show)
     viewer.add_image(data, **arguments)
-    viewer.dims.set_current_step(about["axes"].index("T"), t)
+    viewer.dims.set_current_step(info["axes"].index("T"), t)
     widget = MagnifyWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Magnify motion", area="right")
     canvas = getattr(viewer, "canvas", viewer)  # napari before 0.9 has the grid in the viewer
@@ -150,30 +120,16 @@ def open_window(sample: str, show: bool = True):
 
 
 def write_files(sample: str, out_dir: str | Path | None = None) -> list[Path]:
-    """Magnify a sample and write the movie and a picture of it.
-
-    Parameters
-    ----------
-    sample : str
-        Name of a sample.
-    out_dir : path, optional
-        Where to write, made when it is not there; the current folder when None. Files of an
-        earlier demonstration are replaced.
-
-    Returns
-    -------
-    list of Path
-        OME-TIFF of the magnified movie; PNG of input and result with a slice over time of each.
-    """
+    """Write the magnified sample as OME-TIFF, and a picture of both as PNG; return the paths."""
     from napari_motionmag.cli.demo_sheet import compose
     from napari_motionmag.io import save_movie
 
-    magnification, magnified, about = _magnified(sample)
+    magnification, magnified, info = _magnified(sample)
     folder = Path.cwd() if out_dir is None else Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     tiff, png = (folder / f"{magnified.name}{ending}" for ending in (".ome.tif", ".png"))
     save_movie(tiff, magnified, recipe=magnification.recipe, overwrite=True)
-    compose(magnification, magnified, about).save(png)
+    compose(magnification, magnified, info).save(png)
     return [tiff, png]
 
 
@@ -184,15 +140,15 @@ def picture(sample: str):
     return compose(*_magnified(sample))
 
 
-def _planned(name: str, data, about: dict):
+def _planned(name: str, data, info: dict):
     """Plan what a sample suggests."""
     from napari_motionmag.magnification.magnification import plan
     from napari_motionmag.movie.movie import Movie
 
-    suggested = dict(about["suggestion"])
+    suggested = dict(info["suggestion"])
     del suggested["fps"], suggested["axes"]
-    calibration = {"scale": about["scale"], "units": about["units"]}
-    movie = Movie(data, about["axes"], about["fps"], name=name, **calibration)
+    calibration = {"scale": info["scale"], "units": info["units"]}
+    movie = Movie(data, info["axes"], info["fps"], name=name, **calibration)
     return plan(movie, **suggested)
 
 
@@ -203,8 +159,8 @@ def _magnified(sample: str):
     from napari_motionmag import samples
     from napari_motionmag.cli.progress import ProgressLine
 
-    data, about = samples.load(sample)
-    magnification = _planned(sample, data, about)
+    data, info = samples.load(sample)
+    magnification = _planned(sample, data, info)
     movie, lazy = magnification.movie, magnification.dask()
     result = np.empty_like(data)
     progress = ProgressLine(f"Magnifying {sample}")
@@ -213,4 +169,4 @@ def _magnified(sample: str):
         progress(t + 1, movie.n_frames)
     progress.clear()
     name = f"{sample}_x{magnification.factor:g}"
-    return magnification, movie.replace(data=result, name=name), about
+    return magnification, movie.replace(data=result, name=name), info

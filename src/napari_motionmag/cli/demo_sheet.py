@@ -10,26 +10,12 @@ NEAREST = 0  # as PIL.Image.Resampling.NEAREST
 LINE_COLOR = (255, 190, 0)
 
 
-def compose(magnification, magnified, about: dict):
-    """Draw a frame and a slice over time of a movie and of its magnification.
-
-    Parameters
-    ----------
-    magnification : Magnification
-        What was done to the movie.
-    magnified : Movie
-        The result. Of axes like C, the first plane is drawn.
-    about : dict
-        Metadata of the sample.
-
-    Returns
-    -------
-    PIL.Image.Image
-    """
+def compose(magnification, magnified, info: dict):
+    """Draw a frame and a slice over time of a movie and of its magnification, as a PIL image."""
     from napari_motionmag.views import slice_view
 
     movie, factor = magnification.movie, magnification.factor
-    line, t = where_it_moves(movie, magnification.operator, about["displacement"])
+    line, t = where_it_moves(movie, magnification.operator, info["displacement"])
     along_y = line[0][1] == line[1][1]
     enlarge = max(1, LARGEST_SIDE // max(movie.frame_shape[:2]))
     seconds = movie.n_frames / movie.fps
@@ -39,38 +25,22 @@ def compose(magnification, magnified, about: dict):
     parts = []
     plane = (0,) * len(movie.other_axes)
     for label, source in (("input", movie), (f"motion x{factor:g}", magnified)):
-        frame = _picture(source.read(t, plane), about, enlarge)
+        frame = _picture(source.read(t, plane), info, enlarge)
         _mark(frame, line, enlarge)
         drawn = slice_view(source, line, at=plane or None)
         if along_y:
             drawn = drawn.swapaxes(0, 1)
         parts.append(
             [
-                (f"{about['title']}: {label}, frame {t}", frame),
-                (f"{label}: {over}", _picture(drawn, about).resize(frame.size, NEAREST)),
+                (f"{info['title']}: {label}, frame {t}", frame),
+                (f"{label}: {over}", _picture(drawn, info).resize(frame.size, NEAREST)),
             ]
         )
     return _side_by_side(parts)
 
 
 def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]], int]:
-    """Return a line across the motion that is seen best, and the frame in which it is strongest.
-
-    Parameters
-    ----------
-    movie : Movie
-    operator : TemporalOperator
-        Selects the motion.
-    displacement : callable
-        Frame number -> (2, Y, X), px.
-
-    Returns
-    -------
-    line : list of (int, int)
-        Ends (y, x), px: a row or a column of the frame, whichever the motion is nearer to.
-    t : int
-        Frame number.
-    """
+    """Return a row or column (its ends) across the motion that is seen best, and when it peaks."""
     from scipy.ndimage import gaussian_filter
 
     frame = movie.read(0, (0,) * len(movie.other_axes)).astype(np.float32)
@@ -88,10 +58,10 @@ def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]]
     return ([(0, x), (height - 1, x)] if axis == 0 else [(y, 0), (y, width - 1)]), t
 
 
-def _picture(values: np.ndarray, about: dict, enlarge: int = 1):
+def _picture(values: np.ndarray, info: dict, enlarge: int = 1):
     from PIL import Image
 
-    black, white = about["contrast_limits"]
+    black, white = info["contrast_limits"]
     levels = np.clip((values.astype(np.float64) - black) / (white - black), 0, 1) * 255
     picture = Image.fromarray(np.rint(levels).astype(np.uint8)).convert("RGB")
     size = (picture.width * enlarge, picture.height * enlarge)

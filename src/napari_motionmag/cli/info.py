@@ -7,6 +7,7 @@ import platform
 import sys
 
 from napari_motionmag.compute.versions import version_of
+from napari_motionmag.methods.options import METHOD_CLASSES
 
 PACKAGES = (
     "napari",
@@ -49,18 +50,22 @@ def gather() -> dict:
     Returns
     -------
     dict
-        Of what JSON can hold: ``version``, ``python``, ``platform``, ``packages`` (name to
-        version, None where it is not installed), ``device`` (``name``, ``description``,
-        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: None, or why numba's are not
-        used on the CPU) and ``weights`` (a list of ``name``, ``path``, ``sha256``,
-        ``description`` and ``card``).
+        Plain values: ``version``, ``python``, ``platform``, ``packages`` (name to version, None
+        where it is not installed), ``device`` (``name``, ``description``, ``memory_bytes``,
+        ``precision``, ``threads``, ``kernels``: None, or why those of numba are not used on the
+        CPU), ``methods`` and ``filters`` (name to label) and ``weights`` (a list of ``name``,
+        ``path``, ``sha256``, ``description`` and ``card``).
     """
+    from napari_motionmag.temporal import filters
+
     return {
         "version": version_of(),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "packages": {name: version_of(name) for name in PACKAGES},
         "device": _device(),
+        "methods": {name: method.label for name, method in METHOD_CLASSES.items()},
+        "filters": {name: operator.label for name, operator in filters().items()},
         "weights": _weights(),
     }
 
@@ -86,27 +91,22 @@ def _device() -> dict:
         "memory_bytes": memory,
         "precision": str(engine(device=str(device)).dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "kernels": kernels.missing(),
+        "kernels": kernels.why_unavailable(),
     }
 
 
 def _weights() -> list[dict]:
     from napari_motionmag.methods.learned import weights
 
+    names = ("name", "sha256", "description", "card")
     return [
-        {
-            "name": found.name,
-            "path": str(found.path),
-            "sha256": found.sha256,
-            "description": found.description,
-            "card": found.card,
-        }
-        for found in weights.available()
+        {**{name: getattr(one, name) for name in names}, "path": str(one.path)}
+        for one in weights.available()
     ]
 
 
 def as_text(facts: dict) -> str:
-    """Lay out what `gather` found for reading."""
+    """Return the result of `gather` as text."""
     device = facts["device"]
     memory = device["memory_bytes"]
     room = "" if memory is None else f", {memory / 2**30:.0f} GiB"
@@ -116,16 +116,20 @@ def as_text(facts: dict) -> str:
         f"Device {device['name']} ({device['description']}{room}), {device['precision']}, "
         f"{device['threads']} CPU threads",
         f"Kernels of numba on the CPU: {device['kernels'] or 'used'}",
-        "",
-        "Packages",
-        *(f"  {name:14} {found or 'not installed'}" for name, found in facts["packages"].items()),
+        *_section("Packages", facts["packages"]),
+        *_section("Methods", facts["methods"]),
+        *_section("Filters", facts["filters"]),
         "",
         "Weights",
     ]
-    for found in facts["weights"]:
+    for one in facts["weights"]:
         lines += [
-            f"  {found['name']}: {found['description']}",
-            f"    sha256 {found['sha256']}",
-            f"    {found['path']}",
+            f"  {one['name']}: {one['description']}",
+            f"    sha256 {one['sha256']}",
+            f"    {one['path']}",
         ]
     return "\n".join(lines)
+
+
+def _section(title: str, values: dict) -> list[str]:
+    return ["", title, *(f"  {name:14} {text or 'not installed'}" for name, text in values.items())]

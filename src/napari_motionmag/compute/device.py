@@ -4,16 +4,16 @@ import threading
 
 import torch
 
-from napari_motionmag.compute.device_lock import DeviceLock
+from napari_motionmag.compute.device_lock import PriorityLock
 
-_LOCKS: dict[str, DeviceLock] = {}
+_LOCKS: dict[str, PriorityLock] = {}
 _LOCKS_GUARD = threading.Lock()
 
 
-def device_lock(device: torch.device) -> DeviceLock:
+def device_lock(device: torch.device) -> PriorityLock:
     """The one lock of a device."""
     with _LOCKS_GUARD:
-        return _LOCKS.setdefault(str(device), DeviceLock())
+        return _LOCKS.setdefault(str(device), PriorityLock())
 
 
 def choose_device(device: str | torch.device | None, *, mps: bool = True) -> torch.device:

@@ -1,39 +1,39 @@
-"""Taking turns on a device: what is seen first, what may be seen later while nobody else waits."""
+"""A per-device lock that serves interactive frames first and prefetching last."""
 
 import contextvars
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VISIBLE, ORDINARY, AHEAD = 0, 1, 2  # who waits for a device: the smallest number goes first
-_urgency: contextvars.ContextVar[int] = contextvars.ContextVar("urgency", default=ORDINARY)
+INTERACTIVE, NORMAL, PREFETCH = 0, 1, 2  # the smallest number goes first
+_priority: contextvars.ContextVar[int] = contextvars.ContextVar("priority", default=NORMAL)
 
 
 @contextmanager
-def urgency(level: int) -> Iterator[None]:
-    """What this thread computes goes before, or after, what other threads compute.
+def priority(level: int) -> Iterator[None]:
+    """Set the priority of what this thread computes.
 
     Parameters
     ----------
     level : int
-        `VISIBLE` for a frame that somebody waits for, `ORDINARY`, or `AHEAD` for one that may be
-        asked for later: that is done only while nobody else wants the device.
+        `INTERACTIVE` for a frame that somebody waits for, `NORMAL`, or `PREFETCH` for one that may
+        be wanted later, which is computed only while nobody else wants the device.
     """
-    before = _urgency.set(level)
+    before = _priority.set(level)
     try:
         yield
     finally:
-        _urgency.reset(before)
+        _priority.reset(before)
 
 
-class Overtaken(Exception):
-    """Raised inside work that is ahead of its time when somebody else wants the device."""
+class Preempted(Exception):
+    """Raised inside prefetching when somebody else wants the device."""
 
 
-class DeviceLock:
-    """A reentrant lock that the most urgent of the waiting threads gets, see `urgency`.
+class PriorityLock:
+    """A reentrant lock that goes to the waiting thread of highest `priority`, then to the first.
 
-    Among equals the one that has waited longest. Who works ahead does not wait.
+    Prefetching does not wait for it.
     """
 
     def __init__(self):
@@ -44,20 +44,14 @@ class DeviceLock:
         self._arrivals = 0
 
     def acquire(self) -> bool:
-        """Wait for the lock and take it.
-
-        Raises
-        ------
-        Overtaken
-            When the thread works ahead and the lock is taken or wanted.
-        """
+        """Wait for the lock and take it; raise `Preempted` when prefetching would have to wait."""
         me = threading.get_ident()
         with self._changed:
             if self._owner != me:
-                if _urgency.get() == AHEAD and (self._owner is not None or self._waiting):
-                    raise Overtaken
+                if _priority.get() == PREFETCH and (self._owner is not None or self._waiting):
+                    raise Preempted
                 self._arrivals += 1
-                place = (_urgency.get(), self._arrivals)
+                place = (_priority.get(), self._arrivals)
                 self._waiting.append(place)
                 try:
                     while self._owner is not None or min(self._waiting) != place:
@@ -69,7 +63,7 @@ class DeviceLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back; by the thread that holds it."""
+        """Release the lock, in the thread that holds it."""
         with self._changed:
             if self._owner != threading.get_ident():
                 raise RuntimeError("the device is not held by this thread")
@@ -79,12 +73,9 @@ class DeviceLock:
                 self._changed.notify_all()
 
     def give_way(self) -> None:
-        """Raise `Overtaken` when this thread works ahead and another wants the lock.
-
-        For the thread that holds it, now and then.
-        """
-        if _urgency.get() == AHEAD and self._waiting:
-            raise Overtaken
+        """Raise `Preempted` when this thread prefetches and another one wants the lock."""
+        if _priority.get() == PREFETCH and self._waiting:
+            raise Preempted
 
     def __enter__(self) -> bool:
         return self.acquire()

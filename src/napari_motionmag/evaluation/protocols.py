@@ -272,9 +272,9 @@ def still_change(method, factor: float, seed: int) -> float:
 
 
 def redraw_change(method, seed: int) -> float:
-    """Mean change of a noise-free still scene at m = 1, in 1/255: what drawing it anew costs."""
+    """Mean change of a noise-free still scene at m = 2, in 1/255: what drawing it anew costs."""
     frame = Pair.make(seed).at(0.0)
-    drawn = method.magnify([frame, frame.copy()], Static(0), [1], 1.0)[0]
+    drawn = method.magnify([frame, frame.copy()], Static(0), [1], 2.0)[0]
     return float(np.abs(drawn - frame).mean() * 255)
 
 

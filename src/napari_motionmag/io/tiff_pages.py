@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,21 @@ from napari_motionmag.io.array_like import ArrayLike, whole_index
 
 # a page that unfolds to more bytes than this, and to more times its size, is not believed
 _LARGE_PAGE, _MOST_COMPRESSION = 2**28, 20_000
+
+
+@contextmanager
+def quiet_tifffile() -> Iterator[None]:
+    """Keep tifffile from logging what is warned of here, with the name of the file."""
+    log = logging.getLogger("tifffile")
+
+    def nothing(record) -> bool:
+        return False
+
+    log.addFilter(nothing)
+    try:
+        yield
+    finally:
+        log.removeFilter(nothing)
 
 
 class TiffPages(ArrayLike):
@@ -37,7 +55,7 @@ class TiffPages(ArrayLike):
         self._how = how
         self._lock = threading.Lock()
         self._reset()
-        with self._open() as file:
+        with quiet_tifffile(), self._open() as file:
             if not file.series:
                 raise ValueError(f"{path}: holds no image")
             if len(file.series) > 1:
@@ -86,6 +104,8 @@ class TiffPages(ArrayLike):
         whole = present.all(axis=rest)
         count = int(np.argmin(whole)) if not whole.all() else len(whole)
         self._missing = because
+        if self._offset is not None and (count < 2 or time > 0):
+            raise ValueError(f"{self.path}: ends before its pixels do; it is cut off")
         if count < 2:
             return  # nothing to show without them: reading says which page it is
         warnings.warn(
@@ -128,7 +148,8 @@ class TiffPages(ArrayLike):
         if self._file is None:
             self._file = self._open()
             weakref.finalize(self, self._file.close)
-            self._series = self._file.series[0]
+            with quiet_tifffile():
+                self._series = self._file.series[0]
         depth = len(self._counts)
         numbers = np.arange(int(np.prod(self._counts))).reshape(self._counts)
         numbers = numbers[tuple(slice(size) for size in self.shape[:depth])]

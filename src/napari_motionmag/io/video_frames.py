@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.io.array_like import ArrayLike, whole_index
 from napari_motionmag.io.video_index import COMMENT, VideoIndex, import_av, read_index
 
@@ -48,6 +48,8 @@ class VideoFrames(ArrayLike):
         Height and width of a pixel, the height 1 unless pixels are wide and turned.
     comment : str
         Comment in the file.
+    own : dict
+        What `save_movie` wrote into the comment: fps and steps, and whether the movie was grey.
     """
 
     def __init__(self, path: Path):
@@ -66,17 +68,26 @@ class VideoFrames(ArrayLike):
             raise ValueError(f"{path}: not a readable video: {error}") from error
         self.comment = self._index.comment
         self.fps, self.times = self._index.fps, self._index.times
+        self.own = self._read_comment()
         self._choose_pixels(first)
         pixels = self._pixels(first)
         self.dtype = pixels.dtype
         self.shape = (self._index.count, *pixels.shape)
         self._reset()
 
-    def own(self) -> dict:
+    def _read_comment(self) -> dict:
         """Return what `save_movie` wrote into the comment of the video."""
         if not self.comment.startswith(COMMENT):
             return {}
-        return json.loads(self.comment.removeprefix(COMMENT))
+        try:
+            return dict(json.loads(self.comment.removeprefix(COMMENT)))
+        except (ValueError, TypeError) as error:
+            warnings.warn(
+                f"{self.path}: its comment cannot be read ({error}); rate and calibration in it "
+                "are left out",
+                stacklevel=3,
+            )
+            return {}
 
     def _choose_pixels(self, frame) -> None:
         """Decide from the first frame how frames become arrays."""
@@ -103,7 +114,7 @@ class VideoFrames(ArrayLike):
         self._orientation = _orientation(frame)
         transposed, _, _ = self._orientation
         self.pixel_size = (self._index.aspect, 1.0) if transposed else (1.0, self._index.aspect)
-        self._is_grey = not grey and (self.own().get("grey", False) or _grey_palette(frame))
+        self._is_grey = not grey and (self.own.get("grey", False) or _grey_palette(frame))
 
     def _pixels(self, frame) -> np.ndarray:
         if self._between is not None:
@@ -119,7 +130,7 @@ class VideoFrames(ArrayLike):
 
     def _reset(self) -> None:
         self._decoders: list[_Decoder] = []
-        self._cache = ByteBoundedCache(CACHE_BYTES, lambda frame: frame.nbytes)
+        self._cache = Cache()
         self._waiting: Counter[int] = Counter()
         self._reported: set[int] = set()
         self._lost: dict[int, str] = {}
@@ -336,8 +347,8 @@ class _Decoder:
         error_type = import_av().error.InvalidDataError
         broken = False
         for packet in self._container.demux(stream):
-            if packet.is_discard and not packet.size:
-                continue
+            if self.begun and packet.size and self._astray(packet):
+                return
             try:
                 frames = packet.decode()
             except error_type:
@@ -348,6 +359,12 @@ class _Decoder:
             for frame in frames:
                 broken = broken and not frame.key_frame
                 yield frame, broken or frame.is_corrupt
+
+    def _astray(self, packet) -> bool:
+        """Whether a packet is another than the one whose time stamp it has: a wrong index."""
+        place = self.index.places.get(packet.pts, packet.pos)
+        known = packet.pos is not None and packet.pos >= 0 and place is not None and place >= 0
+        return known and packet.pos != place
 
     def _numbered(self, decoded: Iterator[tuple]) -> Iterator[tuple]:
         """Add the number of each frame; leave out those that precede where decoding began."""

@@ -1,4 +1,4 @@
-"""The layer that shows a magnification. napari is imported when a layer is made, not before."""
+"""The layer that shows a magnification. napari is imported only when one is made."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from napari_motionmag.compute.versions import version_of
-from napari_motionmag.magnification.provenance import traits_of
-from napari_motionmag.movie.region import Part
+from napari_motionmag.magnification.provenance import provenance_record
+from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import TemporalOperator
 
 _SOURCES: WeakKeyDictionary = WeakKeyDictionary()  # magnified layer -> reference to its source
 _COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versions are kept
 
-# What a magnified layer has from its source; attributes of napari layers and arguments alike
+# Copied from the source to the magnified layer: attributes of napari layers and arguments alike
 _CALIBRATION = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 _LOOK = (
     "attenuation",
@@ -71,19 +71,11 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
 
 
 def placement(layer, movie) -> dict:
-    """Scale and translation of a movie made of a layer, so that it lies where it was.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The source.
-    movie : Movie
-        The result: of the whole frames, or of a part of them.
-    """
+    """Return scale and translation that put a movie made of a layer, or a part, in its place."""
     from napari.utils.transforms import Affine
 
     part = movie.data
-    if not isinstance(part, Part):
+    if not isinstance(part, Region):
         return {"scale": layer.scale, "translate": layer.translate}
     calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
     sizes, offset = np.ones(len(calibrated)), np.zeros(len(calibrated))
@@ -119,19 +111,19 @@ def magnified_metadata(source, recipe: Mapping) -> dict:
     Returns
     -------
     dict
-        ``{"napari_motionmag": about}``; `about` holds plain values: ``recipe``, ``source`` (the
+        ``{"napari_motionmag": info}``; `info` holds plain values: ``recipe``, ``source`` (the
         name of the layer), ``origin`` (its file or sample, if any), ``version`` and ``versions``
         (of this package and of what computes), and ``weights_sha256`` (None without a network).
     """
-    about = {
+    info = {
         "recipe": dict(recipe),
         "source": source.name,
-        "origin": traits_of(source),
+        "origin": provenance_record(source),
         "version": version_of(),
         "versions": {name: version_of(name) for name in _COMPUTE},
         "weights_sha256": weights_hash(recipe),
     }
-    return {"napari_motionmag": about}
+    return {"napari_motionmag": info}
 
 
 def weights_hash(recipe: Mapping) -> str | None:

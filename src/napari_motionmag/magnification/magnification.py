@@ -1,4 +1,4 @@
-"""magnify(): from a movie to a lazy magnified one.
+"""magnify(): from a movie to a lazily magnified one.
 
 Every output frame is one block of a dask array. A block's task reads the source frames that the
 temporal operator names for it, and no others, and runs the method.
@@ -14,15 +14,16 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from napari_motionmag.magnification.frames import Frames
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.registry import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
 from napari_motionmag.methods.warn_once import WarnOnce
+from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.layer_traits import is_image_layer
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.movie.region import Part
+from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import TemporalOperator
 
 if TYPE_CHECKING:
@@ -72,28 +73,54 @@ class Magnification:
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
 
-    def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
-        """Magnified frames in the movie's dtype.
+    cache: Cache = field(default_factory=Cache, repr=False, compare=False)
+
+    def draw(
+        self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
+    ) -> list[np.ndarray]:
+        """Draw magnified frames in the movie's dtype.
 
         Parameters
         ----------
         times : sequence of int
-            Frame numbers; neighbours share work.
+            Frame numbers; neighbors share work.
         other : tuple of int
             Index along the axes other than T, Y, X and S.
+        keep : bool
+            Keep the frames for the next request with `keep`, which returns the same arrays: not to
+            be written to.
 
         Returns
         -------
         list of ndarray
             Each (Y, X) or (Y, X, S).
         """
+        if not keep:
+            return self._draw(times, other)
+        if len(times) == 1:  # several threads that want one frame draw it once
+            key = *other, int(times[0])
+            return [self.cache.get(key, lambda: self._draw(times, other)[0])]
+        drops = self.cache.drops
+        frames = {int(t): self.cache.peek((*other, int(t))) for t in times}
+        missing = [t for t, frame in frames.items() if frame is None]
+        for t, frame in zip(missing, self._draw(missing, other) if missing else (), strict=True):
+            frames[t] = frame
+            self.cache.put((*other, t), frame, drops)
+        return [frames[int(t)] for t in times]
+
+    def refresh(self) -> None:
+        """Draw from the data as they are now: after edits in place, forget what was kept."""
+        self.movie.refresh()
+        self.cache.clear()
+
+    def _draw(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
         if self.factor == 1:  # the identity, to the last bit
             return [self.movie.read(t, other) for t in times]
-        whole, part, inside = self.movie, None, ()
-        if isinstance(self.movie.data, Part):
+        whole, region, inside = self.movie, None, ()
+        if isinstance(self.movie.data, Region):
             whole = self.movie.data.movie
-            part, inside = self.movie.data.around(getattr(self.method, "context", CONTEXT))
-        frames = Frames(whole, self.token, other, self.warned, part)
+            region, inside = self.movie.data.with_margin(getattr(self.method, "context", CONTEXT))
+        frames = FrameSource(whole, other, region, self.warned)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
@@ -105,7 +132,7 @@ class Magnification:
         """The block at a position of the dask array's grid."""
         at = dict(zip(self.movie.axes, location, strict=True))
         other = tuple(at[axis] for axis in self.movie.other_axes)
-        return self.movie.expand(self.frames([at["T"]], other)[0])
+        return self.movie.expand(self.draw([at["T"]], other)[0])
 
     def dask(self) -> da.Array:
         """The lazy result: shape and dtype of the movie, one output frame a block."""
@@ -174,9 +201,9 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         settings.tile,
         dict(settings.options),
     )
-    part = Part.of(movie, settings.region, settings.preview)
+    part = Region.make(movie, settings.region, settings.preview)
     if part is not None and settings.stabilise is not None:
-        raise ValueError("region and preview go without stabilise, which aligns whole frames")
+        raise ValueError("region and preview work without stabilise, which aligns whole frames")
     method, alignment = stabilised(method, settings.stabilise, settings.mask, movie, source)
     given_range = movie.given_range
     movie = movie if part is None else part.as_movie()
@@ -243,7 +270,7 @@ def magnify(
         Frames per second. Taken from the layer or the Movie when they know it.
     filter : str
         Temporal mode: kind of filter, one of `napari_motionmag.temporal.FILTERS`: "fir",
-        "butterworth", "iir", or "acceleration", which is tuned to the centre of the band.
+        "butterworth", "iir", or "acceleration", which is tuned to the center of the band.
     axes : str, optional
         One letter per axis: T, Z, C, Y, X, S (S: RGB samples), as ``"TYX"`` or ``"TYXS"``.
         Guessed when unambiguous.
@@ -275,9 +302,9 @@ def magnify(
         (Y, X), drawn in the reference frame, or (T, Y, X); what is not 0 is marked. Of the latter,
         pixels are marked in every frame, or in one frame, which is then the reference. Layers are
         converted to the pixels of the movie's layer, whatever the scale of both. A path is a
-        ``.npy`` or ``.tif`` file. What the recipe of a magnified layer holds will do, too.
+        ``.npy`` or ``.tif`` file. The mask in the recipe of a magnified layer is allowed, too.
     **options
-        Options of the method's own, as ``pyramid="octave"`` for phase; see its class, or
+        Options of the method, as ``pyramid="octave"`` for phase; see its class, or
         `napari_motionmag.methods.options.method_options`.
 
     Returns

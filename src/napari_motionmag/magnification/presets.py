@@ -1,7 +1,7 @@
-"""Ready-made settings: the sequences of the paper, and motions that microscopes often see.
+"""Presets: the sequences of the paper, and motions that are common in microscopy.
 
-A preset says which motion is meant (mode, band, filter) and how much it is magnified. It leaves
-the method, the frame rate and everything else alone::
+A preset selects a motion (mode, band, filter) and a factor. It leaves the method, the frame rate
+and everything else alone::
 
     magnify(movie, **presets.get("cardiomyocyte").arguments)
 
@@ -12,13 +12,13 @@ modes, where M + alpha T(M) is decoded (the paper's Eq. 4), m = 1 + alpha; betwe
 frames; here they are as long as the band needs.
 
 The bands for microscopy are wide enough for what varies between specimens. Where the frequency is
-known, a narrower band around it shows the same motion with less noise: noise in the band goes with
-its width.
+known, a narrower band around it shows the same motion with less noise, which is proportional to the
+width of the band.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -38,17 +38,15 @@ class Preset:
         `PAPER` or `MICROSCOPY`.
     factor : float
         m, total gain.
-    why_factor : str
-        Where it comes from, in one line.
+    why_factor, why_motion : str
+        Reasons for the factor, and for mode and band, in one line each.
     mode : {"static", "dynamic", "temporal"}
     band : (float, float) or None
-        Of temporal mode, Hz.
-    filter : {"fir", "butterworth", "iir"} or None
-        Of temporal mode.
-    why_motion : str
-        Why this mode and band, in one line.
+        Temporal mode: band in Hz.
+    filter : str or None
+        Temporal mode: kind of filter.
     fps : float or None
-        Of the paper: frames per second at which the sequence was taken.
+        Sequences of the paper: frames per second at which they were taken.
     """
 
     name: str
@@ -66,41 +64,35 @@ class Preset:
     def arguments(self) -> dict[str, Any]:
         """Arguments of `napari_motionmag.magnify`; the frame rate is not among them.
 
-        A sequence of the paper needs its frame rate too where the file does not tell it:
+        A sequence of the paper needs its frame rate too where the file does not have it:
         ``magnify(movie, fps=preset.fps, **preset.arguments)``.
         """
-        said: dict[str, Any] = {"factor": self.factor, "mode": self.mode}
+        arguments: dict[str, Any] = {"factor": self.factor, "mode": self.mode}
         if self.mode == "static":
-            said["reference"] = 0
+            arguments["reference"] = 0
         if self.mode == "temporal":
-            said |= {"band": self.band, "filter": self.filter}
-        return said
+            arguments |= {"band": self.band, "filter": self.filter}
+        return arguments
 
     @property
     def summary(self) -> str:
         """What it sets, as ``"x11, 74-78 Hz, FIR"``."""
-        said = f"x{self.factor:g}, "
+        factor = f"x{self.factor:g}"
         if self.mode != "temporal":
-            return said + self.mode
+            return f"{factor}, {self.mode}"
         from napari_motionmag.temporal import filters  # takes NumPy along
 
         low, high = self.band
-        return said + f"{low:g}-{high:g} Hz, {filters()[self.filter].short}"
+        return f"{factor}, {low:g}-{high:g} Hz, {filters()[self.filter].short_label()}"
 
     @property
     def explanation(self) -> str:
-        """What it sets and why, in lines."""
+        """What it sets and why, one reason per line."""
         taken = f"\nTaken at {self.fps:g} frames per second" if self.fps else ""
         return f"{self.summary}\n{self.why_motion}\n{self.why_factor}{taken}"
 
     def problem(self, fps: float | None) -> str | None:
-        """Return why it does not do for a movie of a frame rate, or None where it does.
-
-        Parameters
-        ----------
-        fps : float or None
-            Frames per second; None when unknown.
-        """
+        """Return why it cannot be used at a frame rate (None: unknown), or None where it can."""
         if self.mode != "temporal":
             return None
         low, high = self.band
@@ -111,113 +103,62 @@ class Preset:
             return f"{needs}; the rate of this movie is unknown: give it{taken}"
         if 2 * high > fps:
             return (
-                f"{needs}; this movie has {fps:g} fps. If it was taken faster than it is shown, "
+                f"{needs}; this movie has {fps:g} fps. If it was taken faster than it is played, "
                 f"give that rate{taken}"
             )
         return None
 
 
 def get(name: str) -> Preset:
-    """Return a preset by its name.
-
-    Raises
-    ------
-    ValueError
-        When there is none of that name.
-    """
+    """Return a preset by its name; ValueError if there is none of that name."""
     if not isinstance(name, str) or name not in _PRESETS:
         raise ValueError(f"preset must be one of {', '.join(NAMES)}; got {name!r}")
     return _PRESETS[name]
 
 
-def _temporal(name, title, alpha, band, fps, filter, why) -> Preset:
-    return Preset(
-        name,
-        title,
-        PAPER,
-        1 + alpha,
-        f"Factor 1 + alpha, alpha = {alpha} in Table A.1",
-        "temporal",
-        why,
-        band,
-        filter,
-        fps,
-    )
+def _table_a1() -> Iterator[Preset]:
+    """Yield the sequences of Table A.1."""
+    for name, title, alpha, band, fps, filter, why in _TEMPORAL:
+        reason = f"Factor 1 + alpha, alpha = {alpha} in Table A.1"
+        yield Preset(name, title, PAPER, 1 + alpha, reason, "temporal", why, band, filter, fps)
+    for name, title, mode, alpha, why in _FRAMES:
+        reason = f"Factor alpha = {alpha} of Table A.1"
+        yield Preset(name, title, PAPER, alpha, reason, mode, why)
 
 
-def _frames(name, title, mode, alpha, why) -> Preset:
-    """Make a preset of the sequences that are magnified between two frames."""
-    reason = f"Factor alpha = {alpha} of Table A.1"
-    return Preset(name, title, PAPER, alpha, reason, mode, why)
-
-
+# The corners of "baby" are the published coefficients 0.04 and 0.4 at 30 fps in Hz:
+# r = 1 - exp(-2 pi f / fps), so f = -ln(1 - r) fps / (2 pi)
+_TEMPORAL = (
+    ("crane", "Crane in the wind", 75, (0.2, 0.25), 24, "fir", "Sway of the crane, 0.2-0.25 Hz"),
+    ("balance", "Man holding his balance", 10, (1.0, 8.0), 300, "butterworth",
+     "Unsteadiness, 1-8 Hz; slower movement is intentional"),
+    ("throat", "Singing throat", 100, (90.0, 110.0), 1900, "fir",
+     "Vocal folds, 90-110 Hz: the pitch"),
+    ("baby", "Breathing baby", 20, (0.195, 2.44), 30, "iir",
+     "Breathing; corners of the published coefficients 0.04 and 0.4 at 30 fps, in Hz"),
+    ("tree_high", "Tree, twigs", 25, (1.5, 2.0), 60, "fir", "Thin branches, 1.5-2 Hz"),
+    ("tree_low", "Tree, trunk", 25, (0.5, 1.0), 60, "fir", "Thick branches, 0.5-1 Hz"),
+    ("camera", "Camera shutter", 75, (36.0, 62.0), 300, "butterworth",
+     "Vibration of the body after the mirror flips, 36-62 Hz"),
+    ("eye", "Eye of a looking man", 75, (30.0, 50.0), 500, "fir", "Tremor of the eye, 30-50 Hz"),
+    ("drum", "Drum", 10, (74.0, 78.0), 1900, "fir", "The membrane's mode at 76 Hz, alone"),
+    ("guitar", "Guitar, one string", 25, (72.0, 92.0), 600, "butterworth",
+     "The low E string (82.4 Hz), and no other"),
+)  # fmt: skip
 _FAST = "Velocity: against the frame before, for motion on top of larger motion"
 _REST = "All motion since the first frame"
-_ALL = (
-    _temporal(
-        "crane", "Crane in the wind", 75, (0.2, 0.25), 24, "fir", "Sway of the crane, 0.2-0.25 Hz"
-    ),
-    _temporal(
-        "balance",
-        "Man holding his balance",
-        10,
-        (1.0, 8.0),
-        300,
-        "butterworth",
-        "Unsteadiness, 1-8 Hz; slower movement is meant",
-    ),
-    _temporal(
-        "throat",
-        "Singing throat",
-        100,
-        (90.0, 110.0),
-        1900,
-        "fir",
-        "Vocal folds, 90-110 Hz: the pitch",
-    ),
-    _temporal(
-        "baby",
-        "Breathing baby",
-        20,
-        (0.195, 2.44),
-        30,
-        "iir",
-        # r = 1 - exp(-2 pi f / fps), so f = -ln(1 - r) fps / (2 pi)
-        "Breathing; corners of the published coefficients 0.04 and 0.4 at 30 fps, in Hz",
-    ),
-    _temporal("tree_high", "Tree, twigs", 25, (1.5, 2.0), 60, "fir", "Thin branches, 1.5-2 Hz"),
-    _temporal("tree_low", "Tree, trunk", 25, (0.5, 1.0), 60, "fir", "Thick branches, 0.5-1 Hz"),
-    _temporal(
-        "camera",
-        "Camera shutter",
-        75,
-        (36.0, 62.0),
-        300,
-        "butterworth",
-        "Vibration of the body after the mirror flips, 36-62 Hz",
-    ),
-    _temporal(
-        "eye", "Eye of a looking man", 75, (30.0, 50.0), 500, "fir", "Tremor of the eye, 30-50 Hz"
-    ),
-    _frames("gun", "Gun, recoil of the arm", "dynamic", 8, _FAST),
-    _frames("cat_toy", "Rolling cat toy", "dynamic", 7, _FAST),
-    _frames("drone", "Hovering drone", "dynamic", 10, _FAST),
-    _frames("hot_coffee", "Hot coffee", "dynamic", 3, _FAST),
-    _temporal("drum", "Drum", 10, (74.0, 78.0), 1900, "fir", "The membrane's mode at 76 Hz, alone"),
-    _frames("drum_static", "Drum, static mode", "static", 10, _REST),
-    _temporal(
-        "guitar",
-        "Guitar, one string",
-        25,
-        (72.0, 92.0),
-        600,
-        "butterworth",
-        "The low E string (82.4 Hz), and no other",
-    ),
-    _frames("guitar_static", "Guitar, static mode", "static", 10, _REST),
+_FRAMES = (
+    ("gun", "Gun, recoil of the arm", "dynamic", 8, _FAST),
+    ("cat_toy", "Rolling cat toy", "dynamic", 7, _FAST),
+    ("drone", "Hovering drone", "dynamic", 10, _FAST),
+    ("hot_coffee", "Hot coffee", "dynamic", 3, _FAST),
+    ("drum_static", "Drum, static mode", "static", 10, _REST),
+    ("guitar_static", "Guitar, static mode", "static", 10, _REST),
+)
+_MICROSCOPY = (
     # Cells beat by themselves or are paced at about 0.5-2 Hz. A twitch lasts a few tenths of a
-    # second, so that its shape is in the harmonics up to some 6 Hz: kept, lest the beat becomes a
-    # sine. Drift of stage and focus is below 0.3 Hz.
+    # second, so that its shape is in the harmonics up to some 6 Hz: kept, so that the beat does
+    # not become a sine. Drift of stage and focus is below 0.3 Hz.
     Preset(
         "cardiomyocyte",
         "Beating heart muscle cells",
@@ -269,7 +210,7 @@ _ALL = (
         (1.2, 7.0),
         "fir",
     ),
-    # 350-650 beats a minute under anaesthesia; breathing at 1-3 Hz is below the band.
+    # 350-650 beats a minute under anesthesia; breathing at 1-3 Hz is below the band.
     Preset(
         "vessel_pulse_mouse",
         "Vessel pulse, mouse",
@@ -277,7 +218,7 @@ _ALL = (
         10,
         "A wall that moves by 1 % of a 30 px wide vessel, 0.3 px, moves by 3 px",
         "temporal",
-        "Pulse at 6-11 Hz under anaesthesia with its second harmonic; breathing is left out",
+        "Pulse at 6-11 Hz under anesthesia with its second harmonic; breathing is left out",
         (5.0, 22.0),
         "fir",
     ),
@@ -297,7 +238,9 @@ _ALL = (
         "fir",
     ),
 )
-_PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _ALL})
+_PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {preset.name: preset for preset in (*_table_a1(), *_MICROSCOPY)}
+)
 
 NAMES: tuple[str, ...] = tuple(_PRESETS)
 """Names of the presets."""

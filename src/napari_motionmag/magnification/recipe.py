@@ -1,4 +1,4 @@
-"""How a magnified layer was made: as arguments, as a script, and done again on another layer."""
+"""Recipes: how a magnified layer was made, and the same again on another layer."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _KEY = "napari_motionmag"
 
 
 def is_magnified(layer) -> bool:
-    """Whether a layer says how it was magnified."""
-    about = getattr(layer, "metadata", {}).get(_KEY)
-    return isinstance(about, Mapping) and "recipe" in about
+    """Whether the metadata of a layer hold a recipe."""
+    info = getattr(layer, "metadata", {}).get(_KEY)
+    return isinstance(info, Mapping) and "recipe" in info
 
 
 def recipe_of(made) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def arguments(recipe: Mapping) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keywords, ``factor`` among them; those that are as by default are left out. ``mode`` is a
-        name where a name says it all, and otherwise a temporal operator.
+        Factor, mode, and the keywords that differ from their defaults. ``mode`` is a name where
+        that is enough, and otherwise a temporal operator.
     """
     return MagnifySettings.from_recipe(recipe).arguments()
 
@@ -74,8 +74,7 @@ def arguments(recipe: Mapping) -> dict[str, Any]:
 def repeat(made, on, **changes):
     """Magnify another layer in the same way.
 
-    Frame rate, axes and intensity range are those of the other layer, except where they were
-    given by the user and not by the first layer.
+    Frame rate, axes and intensity range are those of the other layer, unless the user gave them.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ def repeat(made, on, **changes):
     on : napari.layers.Image
         The other source.
     **changes
-        Arguments of `magnify` that are to be different.
+        Arguments of `magnify` to replace.
 
     Returns
     -------
@@ -94,51 +93,49 @@ def repeat(made, on, **changes):
     Raises
     ------
     ValueError, TypeError
-        When the recipe does not fit the other layer; says why.
+        When the recipe does not fit the other layer.
 
     Warns
     -----
     UserWarning
-        When the weights are no longer those that were used, or the frame rate that was given is
-        not what the other layer says.
+        When the weights have changed since, or the given frame rate is not the other layer's.
     """
     return magnify_layer(on, **repeated(made, on, **changes))
 
 
 def repeated(made, on, **changes) -> dict[str, Any]:
-    """Return the arguments that `repeat` gives to `magnify_layer`; checked that they fit."""
+    """Return the arguments that `repeat` gives to `magnify_layer`, after checking that they fit."""
     recipe = recipe_of(made)
-    given = set(recipe.get("given", ()))
-    said = arguments(recipe)
-    for key in set(OF_THE_MOVIE) - given:
-        said.pop(key, None)
-    if isinstance(said.get("mode"), TemporalOperator):
-        said["mode"] = replace(said["mode"], fps=None)  # bound anew
-    said |= changes
+    values = arguments(recipe)
+    for name in set(OF_THE_MOVIE) - set(recipe.get("given", ())):
+        values.pop(name, None)
+    if isinstance(values["mode"], TemporalOperator):
+        values["mode"] = replace(values["mode"], fps=None)  # bound anew
+    values |= changes
     try:
-        plan(on, **said)
+        plan(on, **values)
     except (ValueError, TypeError) as error:
         whose = f" of {made.name!r}" if is_layer(made) else ""
         name = getattr(on, "name", "the movie")
         raise same_kind(error, f"the recipe{whose} does not fit {name!r}: {error}") from error
-    _warn_of_other_rate(said, on)
+    _warn_of_other_rate(values, on)
     _warn_of_other_weights(made, recipe)
-    return said
+    return values
 
 
-def _warn_of_other_rate(said: Mapping, on) -> None:
-    fps = said.get("fps")
-    told = Movie.from_any(on, axes=said.get("axes")).fps
-    if fps is not None and told is not None and abs(fps - told) > 1e-3 * fps:
+def _warn_of_other_rate(values: Mapping, on) -> None:
+    fps = values.get("fps")
+    own = Movie.from_any(on, axes=values.get("axes")).fps
+    if fps is not None and own is not None and abs(fps - own) > 1e-3 * fps:
         warnings.warn(
-            f"fps={fps:g} was given and is used again, but {on.name!r} says {told:g} fps",
+            f"fps={fps:g} was given and is used again, but {on.name!r} says {own:g} fps",
             stacklevel=4,
         )
 
 
 def _warn_of_other_weights(made, recipe: Mapping) -> None:
-    about = made.metadata[_KEY] if is_layer(made) else made
-    before, now = about.get("weights_sha256"), weights_hash(recipe)
+    info = made.metadata[_KEY] if is_layer(made) else made
+    before, now = info.get("weights_sha256"), weights_hash(recipe)
     if before and now and before != now:
         warnings.warn(
             f"model {recipe['model']!r} is not what it was: its weights have the hash {now[:12]}…, "

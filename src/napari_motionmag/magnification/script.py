@@ -1,14 +1,14 @@
-"""Python source that makes again what was made with the mouse.
+"""Python source that repeats what was done with the mouse.
 
-A widget says what it did as calls of public functions, and `source` writes them down, with how
-their movies are opened::
+A widget describes what it did as calls of public functions, and `source` writes them, together
+with how their movies are opened::
 
     trace = Call("napari_motionmag.views", "displacement_trace", layer, reference="mean")
     fit = Call("napari_motionmag.views", "fit_oscillation", trace, band=(1, 3))
     print(source(fit))
 
 Arguments may be plain values, NumPy arrays and numbers, temporal operators, napari Image layers
-(which become movies, see `FromLayer`), other calls, and parts of what those return.
+(which become movies, see `FromLayer`), other calls, and parts of their results.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ import numpy as np
 
 from napari_motionmag.compute import versions
 from napari_motionmag.magnification.layer import source_of
-from napari_motionmag.magnification.provenance import Origin, origin_of, recorded_origin
+from napari_motionmag.magnification.provenance import (
+    Provenance,
+    provenance_of,
+    provenance_of_record,
+)
 from napari_motionmag.magnification.python_source import fitted, plain
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
@@ -31,10 +35,10 @@ from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
 
-LARGEST_ARRAY = 5000  # numbers that are written out
+LARGEST_ARRAY = 5000  # numbers
 _PACKAGE = "napari_motionmag"
 LAZY = "Lazy: magnified[t].compute() draws frame t, magnified.compute() all of them."
-_RESERVED = ("np", "viewer")  # no variable is called so
+_RESERVED = ("np", "viewer")  # not for variables
 
 
 class Call:
@@ -43,8 +47,7 @@ class Call:
     Parameters
     ----------
     of : str, Call or FromLayer
-        The module that the function is imported from, or the call whose result, or the movie,
-        has the method.
+        The module to import the function from, or the call or movie that has the method.
     function : str
         Name of the function or method.
     *args, **kwargs
@@ -53,7 +56,7 @@ class Call:
     Attributes
     ----------
     result : str
-        Name of the variable that takes what is returned; a number is added when it is taken.
+        Name of the variable for the result; a number is added where the name is in use.
     comment : str
         Written above the call.
     """
@@ -87,24 +90,24 @@ class FromLayer:
     ----------
     layer : napari.layers.Image
     movie : Movie, optional
-        What was made of the layer, where axes, fps or intensity range are not as the layer says.
+        The movie made of the layer, where axes, fps or intensity range differ from the layer's.
     """
 
     def __init__(self, layer, movie: Movie | None = None):
         self.layer = layer
         self.movie = Movie.from_any(layer) if movie is None else movie
 
-    def origin(self) -> Origin:
+    def provenance(self) -> Provenance:
         """Find out where it came from."""
-        return origin_of(self.layer, self.movie)
+        return provenance_of(self.layer, self.movie)
 
 
 class _Gone(FromLayer):
-    """The movie of a layer that is there no more, by what is written in one made of it."""
+    """The movie of a removed layer, by the metadata of a layer that was made of it."""
 
-    def origin(self) -> Origin:
-        traits = self.layer.metadata[_PACKAGE]["origin"]
-        return recorded_origin(traits, self.movie, frames=False)
+    def provenance(self) -> Provenance:
+        record = self.layer.metadata[_PACKAGE]["origin"]
+        return provenance_of_record(record, self.movie, frames=False)
 
 
 def magnification(movie: FromLayer, recipe: Mapping) -> Call:
@@ -122,12 +125,12 @@ def magnification(movie: FromLayer, recipe: Mapping) -> Call:
     ValueError
         When the mask was too large to be kept in the recipe.
     """
-    said = MagnifySettings.from_recipe(recipe).arguments()
-    factor = said.pop("factor")
-    said = {key: value for key, value in said.items() if key not in OF_THE_MOVIE}
-    if "mask" in said and not is_kept(said["mask"]):
-        unpack(said["mask"])  # says that it was too large to be in the recipe
-    call = Call(_PACKAGE, "magnify", movie, factor, **said)
+    arguments = MagnifySettings.from_recipe(recipe).arguments()
+    factor = arguments.pop("factor")
+    arguments = {name: arguments[name] for name in arguments if name not in OF_THE_MOVIE}
+    if "mask" in arguments and not is_kept(arguments["mask"]):
+        unpack(arguments["mask"])  # raises: it was too large for the recipe
+    call = Call(_PACKAGE, "magnify", movie, factor, **arguments)
     return call.named("magnified", LAZY)
 
 
@@ -140,11 +143,11 @@ def magnification_of(layer) -> Call:
         When the layer was not magnified.
     """
     recipe = recipe_of(layer)
-    said = {key: recipe.get(key) for key in OF_THE_MOVIE}
+    traits = {name: recipe.get(name) for name in OF_THE_MOVIE}
     source = source_of(layer)
     if source is None:
-        return magnification(_Gone(layer, Movie.from_any(layer, **said)), recipe)
-    return magnification(FromLayer(source, Movie.from_any(source, **said)), recipe)
+        return magnification(_Gone(layer, Movie.from_any(layer, **traits)), recipe)
+    return magnification(FromLayer(source, Movie.from_any(source, **traits)), recipe)
 
 
 def source(*calls: Call, title: str = "") -> str:
@@ -153,16 +156,16 @@ def source(*calls: Call, title: str = "") -> str:
     Parameters
     ----------
     *calls : Call
-        What is to be done, in order. Calls among their arguments are written before them, and
-        calls that are the same object are written once.
+        The calls, in order. Calls among their arguments are written before them; the same object
+        is written once.
     title : str
-        What it is all about, one line.
+        One line.
 
     Returns
     -------
     str
-        Python source. It needs neither Qt nor napari, except where a movie is in no file and no
-        sample: then it takes the layer from ``viewer``, as napari's console has it, and says so.
+        Python source. It needs neither Qt nor napari, unless a movie is neither a file nor a
+        sample: then it takes the layer from ``viewer`` in napari's console, and says so.
 
     Raises
     ------
@@ -198,9 +201,9 @@ class _Writer:
         self._taken = functions | set(_RESERVED)
 
     def text(self, title: str) -> str:
-        made = f"Made with {versions.PACKAGE} {versions.version_of()}."
+        credit = f"Made with {versions.PACKAGE} {versions.version_of()}."
         title = title.replace("\\", "\\\\").replace('"', "'")  # it stands between quotes
-        head = [f'"""{title or made}' + (f"\n\n{made}\n" if title else "") + '"""', ""]
+        head = [f'"""{title or credit}' + (f"\n\n{credit}\n" if title else "") + '"""', ""]
         if self._numpy:
             head += ["import numpy as np", ""]
         for module in sorted(self._imports):
@@ -279,53 +282,53 @@ class _Writer:
         if is_magnified(wanted.layer) and not isinstance(wanted, _Gone):
             name = self._magnified(wanted)
         else:
-            origin = wanted.origin()
-            name = self._open_file(wanted, origin) if origin.path else self._wrap(wanted, origin)
+            provenance = wanted.provenance()
+            write = self._open_file if provenance.path else self._wrap
+            name = write(wanted.movie, provenance)
         self._done.append((wanted, name))
         return name
 
     def _magnified(self, wanted: FromLayer) -> str:
         """Write the call that made a layer, and the movie of it."""
         call = magnification_of(wanted.layer)
-        said = {"data": call}
+        changes = {"data": call}
         source, movie = call.args[0].movie, wanted.movie
         for key in ("axes", "fps", "scale", "units", "given_range"):
             if getattr(movie, key) not in (None, getattr(source, key)):
-                said[key.replace("given", "intensity")] = getattr(movie, key)
+                changes[key.replace("given", "intensity")] = getattr(movie, key)
         self.variable_of(call)
-        again = Call(call.args[0], "replace", **said).named("magnified_movie")
+        again = Call(call.args[0], "replace", **changes).named("magnified_movie")
         return self.variable_of(again)
 
-    def _open_file(self, wanted: FromLayer, origin: Origin) -> str:
-        """Write how a file is opened, and what is not as the file says."""
-        movie, told = wanted.movie, origin.movie
+    def _open_file(self, movie: Movie, provenance: Provenance) -> str:
+        """Write how a file is opened, and what differs from what the file says."""
+        original = provenance.movie
         given = {key: getattr(movie, key) for key in ("axes", "fps")}
-        given = {key: v for key, v in given.items() if v not in (None, getattr(told, key))}
+        given = {key: v for key, v in given.items() if v not in (None, getattr(original, key))}
         if movie.given_range is not None:
             given["intensity_range"] = movie.given_range
         name = self._free("movie")
         self._import("napari_motionmag.io", "open_movie")
-        self._assign(name, "open_movie", origin.path, **given)
-        if not _same_calibration(movie, told):
-            said = {"scale": movie.scale, "units": movie.units, "fps": movie.fps}
-            self._assign(name, f"{name}.replace", **said)
+        self._assign(name, "open_movie", provenance.path, **given)
+        if not _same_calibration(movie, original):
+            calibration = {"scale": movie.scale, "units": movie.units, "fps": movie.fps}
+            self._assign(name, f"{name}.replace", **calibration)
         return name
 
-    def _wrap(self, wanted: FromLayer, origin: Origin) -> str:
+    def _wrap(self, movie: Movie, provenance: Provenance) -> str:
         """Write how an array becomes a movie."""
-        movie = wanted.movie
-        if origin.sample:
+        if provenance.sample:
             data = self._free("array")
             self._import(_PACKAGE, "samples")
-            self._assign(f"{data}, _", "samples.load", origin.sample, **origin.overrides)
+            self._assign(f"{data}, _", "samples.load", provenance.sample, **provenance.overrides)
         else:
-            self._lines += [f"# {line}" for line in origin.why.splitlines()]
-            data = origin.expression
+            self._lines += [f"# {line}" for line in provenance.reason.splitlines()]
+            data = provenance.expression
         name = self._free("movie")
         self._import(_PACKAGE, "Movie")
-        said = {"axes": movie.axes, "fps": movie.fps, "intensity_range": movie.given_range}
-        said |= {"scale": movie.scale, "units": movie.units}
-        given = [f"{key}={self.value(v)}" for key, v in said.items() if v is not None]
+        traits = {"axes": movie.axes, "fps": movie.fps, "intensity_range": movie.given_range}
+        traits |= {"scale": movie.scale, "units": movie.units}
+        given = [f"{key}={self.value(v)}" for key, v in traits.items() if v is not None]
         self._lines.append(fitted(f"{name} = Movie", [data, *given]))
         return name
 
@@ -372,17 +375,17 @@ def _same(a, b) -> bool:
 
 
 def _same_movie(a: FromLayer, b: FromLayer) -> bool:
-    said = ("axes", "fps", "scale", "units", "given_range")
+    traits = ("axes", "fps", "scale", "units", "given_range")
     return a.layer is b.layer and all(
-        getattr(a.movie, key) == getattr(b.movie, key) for key in said
+        getattr(a.movie, name) == getattr(b.movie, name) for name in traits
     )
 
 
-def _same_calibration(movie: Movie, told: Movie) -> bool:
+def _same_calibration(movie: Movie, original: Movie) -> bool:
     """Whether lengths are the same; time is in the frame rate."""
     for key in ("scale", "units"):
-        mine, files = (_spatial(m, getattr(m, key)) for m in (movie, told))
-        if mine is not None and mine != files:
+        mine, theirs = (_spatial(m, getattr(m, key)) for m in (movie, original))
+        if mine is not None and mine != theirs:
             return False
     return True
 

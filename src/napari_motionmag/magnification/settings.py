@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_motionmag.compute.validate import finite_number
-from napari_motionmag.methods.options import method_options
+from napari_motionmag.methods.options import option_names
 from napari_motionmag.temporal import TemporalOperator, arguments_of, make_operator
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class MagnifySettings:
         elif isinstance(arguments.get("reference"), list):  # of the command line, version 0.1
             arguments["reference"] = slice(*arguments["reference"])
         options, method = dict(recipe.get("options", {})), recipe.get("method", "learned")
-        known = [option.name for option in method_options(method)] if options else []
+        known = option_names(method) if options else []
         if unknown := [name for name in options if name not in known]:
             raise ValueError(
                 f"the recipe has unknown options {unknown}; method {method!r} has {known}"

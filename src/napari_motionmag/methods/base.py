@@ -44,9 +44,9 @@ class Method(ABC):
         frames : sequence of numpy.ndarray
             ``frames[i]`` -> (Y, X) or (Y, X, 3), black 0, white 1, not clipped. Each frame that
             is needed is read once: those that the operator names for `times`, and `times`. With
-            an attribute ``identity`` (the same for the same frames) and a method ``key(t)`` (the
-            same for the same frame), a method may keep what it made of them for later calls;
-            with ``warned``, a `WarnOnce`, each warning is issued once.
+            the attributes of `FrameSource` a method keeps what it made of them for later calls, in
+            ``cache`` under ``series`` and ``key(t)``, as far as ``fits`` allows; with ``warned``, a
+            `WarnOnce`, each warning is issued once.
         operator : TemporalOperator
             Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
         times : iterable of int

@@ -1,342 +1,277 @@
-"""The options of each method's own: what they are called, allow and mean.
+"""The methods as users see them: name, label, and options of their own.
 
-One table that the methods check their arguments by, the command line reads options from text by,
-and a form can be built from. It needs neither torch nor napari.
+Each method is declared here, light enough for ``--help``; the class that implements it inherits
+from its declaration, and is imported when it is used.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
+
+from napari_motionmag.methods.option_fields import Option, checked, option, options_of, parse_texts
 
 __all__ = [
+    "METHOD_CLASSES",
     "OPTIONS",
     "STABILISE",
     "Option",
     "checked",
     "method_options",
+    "option_names",
     "parse_options",
-    "parse_texts",
 ]
-
-_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_NONE = ("none", "auto", "")
 
 
 @dataclass(frozen=True)
-class Option:
-    """One argument of a method.
+class MethodOptions:
+    """Base of the declarations.
 
     Attributes
     ----------
-    name : str
-        As in ``magnify(..., name=value)``.
-    kind : {"choice", "number", "integer", "flag"}
-        A text out of `choices`, a float, an int, or a bool.
-    default : str, float, int, bool or None
-        What it is when not given.
-    help : str
-        What it does, in one line.
-    choices : tuple of str
-        All values of a choice, the usual one first.
-    low, high : float, optional
-        Smallest and largest value allowed; without when None.
-    unit : str
-        Of numbers, ``""`` when there is none.
-    none : str
-        What None stands for; ``""`` when None is not allowed.
-    expert : bool
-        Whether a form may leave it out.
+    name, label : str
+        For programs and for forms.
+    implementation : str
+        Where the class is that inherits from the declaration: ``"module:Class"`` in ``methods``.
+    shared : mapping of str to str
+        Arguments of `magnify` that the class takes, besides its options, and their names there.
+    unlisted : tuple of str
+        Options for scripts alone.
     """
 
-    name: str
-    kind: str
-    default: Any
-    help: str
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    none: str = ""
-    expert: bool = False
+    name: ClassVar[str]
+    label: ClassVar[str]
+    implementation: ClassVar[str]
+    shared: ClassVar[dict[str, str]] = {"device": "device", "precision": "dtype"}
+    unlisted: ClassVar[tuple[str, ...]] = ()
 
-    @property
-    def allowed(self) -> str:
-        """What is allowed, in words, as ``"a number >= 0 (px)"``."""
-        if self.kind == "choice":
-            words = " or ".join(map(repr, self.choices))
-            words = words if len(self.choices) < 3 else f"one of {self.choices}"
-        elif self.kind == "flag":
-            words = "True or False"
-        else:
-            words = "a number" if self.kind == "number" else "a whole number"
-            if self.high is not None:
-                words += f" from {self.low:g} to {self.high:g}"
-            elif self.low is not None:
-                words += f" >= {self.low:g}"
-        return ("None or " if self.none else "") + words + (f" ({self.unit})" if self.unit else "")
-
-    def check(self, value) -> Any:
-        """The value as the type of its kind.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If it is not allowed.
-        """
-        if value is None and self.none:
-            return None
-        wrong = f"{self.name} must be {self.allowed}, got {value!r}"
-        if self.kind == "choice":
-            if not (isinstance(value, str) and value in self.choices):
-                raise ValueError(wrong)
-            return str(value)
-        if self.kind == "flag":
-            # numpy's booleans are no bool
-            if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
-                raise TypeError(wrong)
-            return bool(value)
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(wrong)
-        if not math.isfinite(value):
-            raise ValueError(wrong)
-        if self.kind == "integer" and not isinstance(value, Integral) and value != int(value):
-            raise ValueError(wrong)
-        if (self.low is not None and value < self.low) or (
-            self.high is not None and value > self.high
-        ):
-            raise ValueError(wrong)
-        return int(value) if self.kind == "integer" else float(value)
-
-    def parse(self, text: str) -> Any:
-        """The value that a text of the command line stands for.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If it is not allowed.
-        """
-        word = text.strip()
-        if self.none and word.lower() in _NONE:
-            return None
-        value: Any = word
-        if self.kind == "flag":
-            value = _WORDS.get(word.lower(), word)
-        elif self.kind in ("number", "integer"):
-            with suppress(ValueError):  # check says it
-                value = int(word) if self.kind == "integer" else float(word)
-        return self.check(value)
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "implementation" in cls.__dict__:
+            METHOD_CLASSES[cls.name] = cls
 
 
-def _choice(name: str, choices: tuple[str, ...], help: str, **more) -> Option:
-    return Option(name, "choice", choices[0], help, choices, **more)
+#: Declarations by the name of the method.
+METHOD_CLASSES: dict[str, type[MethodOptions]] = {}
 
 
-_LOCAL_PHASE = (
-    Option(
-        "sigma",
-        "number",
+def _sigma():
+    return option(
         2.0,
         "Smoothing of the phase variation, weighted by amplitude. 0: sharper between things that "
         "move differently; more: steadier in noise.",
+        label="Smoothing",
         low=0,
         unit="px of each subband",
-    ),
-    _choice(
-        "chroma",
-        ("pass", "magnify"),
-        "Colour movies: leave the chroma where it is, or magnify its motion too.",
-    ),
-)
-_MAX_BYTES = Option(
-    "max_bytes",
-    "integer",
-    2**31,
-    "Memory for transformed frames, and again for subbands; with less, work goes in chunks.",
-    low=1,
-    unit="bytes",
-    expert=True,
-)
+    )
 
-#: Options of each method's own, besides those of `magnify`.
-OPTIONS: dict[str, tuple[Option, ...]] = {
-    "learned": (
-        Option(
-            "draw",
-            "flag",
-            True,
-            "Network difference: draw what comes to light and take noise away. Without it, pixels "
-            "are only moved: noise and the finest texture stay.",
-        ),
-    ),
-    "phase": (
-        _choice(
-            "pyramid",
-            ("half-octave", "octave", "quarter-octave"),
-            "Bandwidth of the subbands: narrower ones carry larger motion, ring wider and take "
-            "longer.",
-        ),
-        *_LOCAL_PHASE,
-        Option(
-            "envelope",
-            "flag",
-            False,
-            "Magnify the variation of amplitudes too: exact for small motion of fine irregular "
-            "texture, but multiplies noise.",
-        ),
-        Option(
-            "padding",
-            "integer",
-            16,
-            "Mirrored border on each side of the frame.",
-            low=0,
-            unit="px",
-            expert=True,
-        ),
-        _MAX_BYTES,
-    ),
-    "riesz": (
-        _choice(
-            "transform",
-            ("exact", "taps"),
-            "The Riesz transform itself, or the three-tap filters of the paper, which fall short.",
-            expert=True,
-        ),
-        *_LOCAL_PHASE,
-        _MAX_BYTES,
-    ),
-    "linear": (
-        _choice(
-            "what",
-            ("motion", "color"),
-            "Motion, or slow changes of intensity and colour over wide areas, as a pulse.",
-        ),
-        Option(
-            "lambda_c",
-            "number",
-            None,
-            "Motion: wavelengths below it are magnified less.",
-            low=0,
-            unit="px",
-            none="from the measured displacement",
-        ),
-        _choice(
-            "attenuation",
-            ("scaled", "cut"),
-            "Motion: wavelengths below lambda_c get as much as the bound allows, or nothing.",
-        ),
-        Option(
-            "levels",
-            "integer",
-            None,
-            "Motion: number of bands of the pyramid.",
-            low=1,
-            none="as many as the frame has",
-            expert=True,
-        ),
-        Option(
-            "residual",
-            "flag",
-            False,
-            "Motion: magnify the low-pass residual too, and with it the flicker of the lamp.",
-            expert=True,
-        ),
-        Option("level", "integer", 4, "Color: how often to halve the resolution.", low=1),
-        Option(
-            "chroma",
-            "number",
-            None,
-            "Colour movies: how much the chroma is magnified, relative to the luma.",
-            low=0,
-            high=1,
-            none="0 for motion, 1 for color",
-        ),
-    ),
-    "lagrangian": (
-        _choice(
-            "flow",
-            ("ilk", "tvl1"),
-            "Optical flow: iterative Lucas-Kanade, smooth and fast, or total variation, sharper at "
-            "edges and three times slower.",
-        ),
-        Option(
-            "radius",
-            "integer",
-            None,
-            "Neighbourhood that is taken to move together: larger for noise, smaller for small "
-            "things.",
-            low=1,
-            unit="px",
-            none="5 for ilk, 3 for tvl1",
-        ),
-        Option("blur", "number", 1.0, "Smoothing before the flow is measured.", low=0, unit="px"),
-        Option("sigma", "number", 2.0, "Smoothing of the displacement.", low=0, unit="px"),
-        Option(
-            "order",
-            "integer",
-            5,
-            "Of the spline that interpolates the frame.",
-            low=1,
-            high=5,
-            expert=True,
-        ),
-    ),
-}
 
-#: What there is to choose of stabilisation, with any method, besides its mask.
-STABILISE: tuple[Option, ...] = (
-    _choice(
-        "model",
-        ("translation", "rigid", "affine"),
+def _chroma():
+    return option(
+        "pass",
+        "Color movies: leave the chroma where it is, or magnify its motion too.",
+        label="Color",
+        choices=("pass", "magnify"),
+    )
+
+
+def _max_bytes():
+    return option(
+        2**31,
+        "Memory for transformed frames, and again for subbands; with less, work goes in chunks.",
+        low=1,
+        unit="bytes",
+        expert=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedOptions(MethodOptions):
+    name = "learned"
+    label = "Learned (neural network)"
+    implementation = "learned.method:LearnedMagnifier"
+    shared = {name: name for name in ("model", "device", "precision", "tile")}  # noqa: RUF012
+
+    unlisted = ("compile",)
+
+    draw: bool = option(
+        True,
+        "Network difference: draw what comes to light and take noise away. Without it, pixels "
+        "are only moved: noise and the finest texture stay.",
+    )
+
+
+@dataclass(frozen=True)
+class PhaseOptions(MethodOptions):
+    name = "phase"
+    label = "Phase (steerable pyramid)"
+    implementation = "classical.phase:PhaseMagnifier"
+
+    pyramid: str = option(
+        "half-octave",
+        "Bandwidth of the subbands: narrower ones carry larger motion, ring wider and take longer.",
+        choices=("half-octave", "octave", "quarter-octave"),
+    )
+    sigma: float = _sigma()
+    chroma: str = _chroma()
+    envelope: bool = option(
+        False,
+        "Magnify the variation of amplitudes too: exact for small motion of fine irregular "
+        "texture, but multiplies noise.",
+        label="Amplitudes",
+    )
+    padding: int = option(
+        16, "Mirrored border on each side of the frame.", low=0, unit="px", expert=True
+    )
+    max_bytes: int = _max_bytes()
+
+
+@dataclass(frozen=True)
+class RieszOptions(MethodOptions):
+    name = "riesz"
+    label = "Phase (Riesz pyramid)"
+    implementation = "classical.riesz:RieszMagnifier"
+
+    transform: str = option(
+        "exact",
+        "The Riesz transform itself, or the three-tap filters of the paper, which fall short.",
+        choices=("exact", "taps"),
+        expert=True,
+    )
+    sigma: float = _sigma()
+    chroma: str = _chroma()
+    max_bytes: int = _max_bytes()
+
+
+@dataclass(frozen=True)
+class LinearOptions(MethodOptions):
+    name = "linear"
+    label = "Linear (Eulerian)"
+    implementation = "classical.linear:LinearMagnifier"
+
+    what: str = option(
+        "motion",
+        "Motion, or slow changes of intensity and color over wide areas, as a pulse.",
+        label="Magnify",
+        choices=("motion", "color"),
+    )
+    lambda_c: float | None = option(
+        None,
+        "Motion: wavelengths below it are magnified less.",
+        label="Cut-off",
+        low=0,
+        unit="px",
+        none="from the measured displacement",
+        only=("what", "motion"),
+    )
+    attenuation: str = option(
+        "scaled",
+        "Motion: wavelengths below lambda_c get as much as the bound allows, or nothing.",
+        label="Below it",
+        choices=("scaled", "cut"),
+        only=("what", "motion"),
+    )
+    levels: int | None = option(
+        None,
+        "Motion: number of bands of the pyramid.",
+        low=1,
+        none="as many as the frame has",
+        expert=True,
+    )
+    residual: bool = option(
+        False,
+        "Motion: magnify the low-pass residual too, and with it the flicker of the lamp.",
+        expert=True,
+    )
+    level: int = option(
+        4,
+        "Color: how often to halve the resolution.",
+        label="Halvings",
+        low=1,
+        only=("what", "color"),
+    )
+    chroma: float | None = option(
+        None,
+        "Color movies: how much the chroma is magnified, relative to the luma.",
+        label="Color",
+        low=0,
+        high=1,
+        none="0 for motion, 1 for color",
+    )
+
+
+@dataclass(frozen=True)
+class LagrangianOptions(MethodOptions):
+    name = "lagrangian"
+    label = "Lagrangian (flow and warp)"
+    implementation = "classical.lagrangian:LagrangianMagnifier"
+    shared = {}  # noqa: RUF012
+
+    flow: str = option(
+        "ilk",
+        "Optical flow: iterative Lucas-Kanade, smooth and fast, or total variation, sharper at "
+        "edges and three times slower.",
+        choices=("ilk", "tvl1"),
+    )
+    radius: int | None = option(
+        None,
+        "Neighborhood that is taken to move together: larger for noise, smaller for small things.",
+        label="Window",
+        low=1,
+        unit="px",
+        none="5 for ilk, 3 for tvl1",
+    )
+    blur: float = option(1.0, "Smoothing before the flow is measured.", low=0, unit="px")
+    sigma: float = option(
+        2.0, "Smoothing of the displacement.", label="Smoothing", low=0, unit="px"
+    )
+    order: int = option(5, "Of the spline that interpolates the frame.", low=1, high=5, expert=True)
+
+
+@dataclass(frozen=True)
+class AlignmentOptions:
+    """Options of stabilisation, with any method, besides its mask."""
+
+    model: str = option(
+        "translation",
         "Large motion that is kept as it is: shifts; and rotations; and stretch and shear.",
-    ),
-    Option(
+        choices=("translation", "rigid", "affine"),
+    )
+    reference: int = option(
+        0, "Frame that the others are aligned to; negative ones count from the end."
+    )
+    align_to: str = option(
         "reference",
-        "integer",
-        0,
-        "Frame that the others are aligned to; negative ones count from the end.",
-    ),
-    _choice(
-        "align_to",
-        ("reference", "current"),
         "Align all frames once, or anew for each output frame, so that what the reference does "
         "not show is magnified too.",
-    ),
-    Option(
-        "smooth",
-        "number",
+        label="Align to",
+        choices=("reference", "current"),
+    )
+    smooth: float = option(
         0.0,
         "Only what is slower than this is large motion; faster shaking of the whole is magnified.",
+        label="Slower than",
         low=0,
         unit="frames",
-    ),
-    Option(
-        "feather",
-        "number",
+    )
+    feather: float = option(
         4.0,
         "Width over which what is aligned fades into the still surroundings.",
         low=0,
         unit="px",
-    ),
-)
+    )
+
+
+#: Options of each method's own, besides those of `magnify`.
+OPTIONS: dict[str, tuple[Option, ...]] = {
+    name: options_of(cls) for name, cls in METHOD_CLASSES.items()
+}
+STABILISE: tuple[Option, ...] = options_of(AlignmentOptions)
 
 
 def method_options(method: str) -> tuple[Option, ...]:
-    """The options that a method takes besides those of `magnify`.
-
-    Parameters
-    ----------
-    method : str
-        Name of a method.
-
-    Returns
-    -------
-    tuple of Option
-        Empty for the learned method.
+    """Return the options that a method takes besides the arguments of `magnify`.
 
     Raises
     ------
@@ -348,58 +283,17 @@ def method_options(method: str) -> tuple[Option, ...]:
     return OPTIONS[method]
 
 
-def checked(options: Iterable[Option], values: dict[str, Any]) -> dict[str, Any]:
-    """Values as the types of their options.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one is not allowed or not known.
-    """
-    known = {option.name: option for option in options}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise TypeError(f"unknown options {unknown}; there are {sorted(known)}")
-    return {name: known[name].check(value) for name, value in values.items()}
+def option_names(method: str) -> list[str]:
+    """Return the names of the options that a method takes, those for scripts alone among them."""
+    return [option.name for option in method_options(method)] + [*METHOD_CLASSES[method].unlisted]
 
 
 def parse_options(method: str, texts: Iterable[str]) -> dict[str, Any]:
-    """Read ``name=value`` texts as arguments for `magnify`.
-
-    Parameters
-    ----------
-    method : str
-        Name of a method.
-    texts : iterable of str
-        As ``"pyramid=octave"``.
-
-    Returns
-    -------
-    dict
-        Name to value of its type.
+    """Read ``name=value`` texts, as ``"pyramid=octave"``, as arguments for `magnify`.
 
     Raises
     ------
     ValueError, TypeError
-        If a text is of another form, or names an option or a value that the method does not have.
+        If a text has another form, or names an option or a value that the method does not have.
     """
     return parse_texts(method_options(method), texts, "--option", f"method {method!r}")
-
-
-def parse_texts(
-    options: Iterable[Option], texts: Iterable[str], argument: str, whose: str
-) -> dict[str, Any]:
-    """Read ``name=value`` texts; `argument` and `whose` say in errors what they are."""
-    known = {option.name: option for option in options}
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals:
-            raise ValueError(f"{argument} must be NAME=VALUE, got {text!r}")
-        if name not in known:
-            raise ValueError(f"{argument} {name}: {whose} has {', '.join(known)}")
-        if name in found:
-            raise ValueError(f"{argument} {name} is given twice")
-        found[name] = known[name].parse(value)
-    return found

@@ -1,61 +1,45 @@
-"""Methods by name: what makes each of the arguments of `magnify`. Importing it imports none."""
+"""Methods by name. Importing this imports no method."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
-from inspect import signature
 
 from napari_motionmag.compute.load_torch import load_torch
 from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.options import METHOD_CLASSES, MethodOptions, option_names
 
 
-def _learned(model, device, precision, tile, options):
-    from napari_motionmag.methods.learned.method import LearnedMagnifier
-
-    return _make(
-        LearnedMagnifier, options, model=model, device=device, precision=precision, tile=tile
-    )
-
-
-def _classical(module: str, name: str, on_device: bool = True):
-    """What makes a classical method; its own options are keywords of its class."""
-
-    def make(model, device, precision, tile, options):
-        if str(model) != "default" or tile is not None:
-            given = {"model": model} if str(model) != "default" else {"tile": tile}
-            raise ValueError(f"only the learned method takes {given}; leave it out")
+def _make(declaration: type[MethodOptions], model, device, precision, tile, options) -> Method:
+    """Make the method that is declared so."""
+    name, shared = declaration.name, declaration.shared
+    known = option_names(name)
+    if unknown := sorted(set(options) - set(known)):
+        raise TypeError(
+            f"magnify() got unknown arguments {unknown}; method {name!r} takes also {known}"
+        )
+    given = {"model": model, "device": device, "precision": precision, "tile": tile}
+    for argument, default in (("model", "default"), ("tile", None)):
+        if argument not in shared and given[argument] not in (default, None):
+            only = {argument: given[argument]}
+            raise ValueError(f"only the learned method takes {only}; leave it out")
+    if "tile" not in shared:  # a classical method
         if precision not in (None, "float32", "float64"):
             raise ValueError(
                 f"precision must be 'float32' or 'float64' for this method, got {precision!r}"
             )
-        if on_device:
+        given["precision"] = precision or "float32"
+        if "device" in shared:
             load_torch()
-        common = {"device": device, "dtype": precision or "float32"} if on_device else {}
-        kind = getattr(import_module(f"napari_motionmag.methods.classical.{module}"), name)
-        return _make(kind, options, **common)
-
-    return make
+    module, cls = declaration.implementation.split(":")
+    kind = getattr(import_module(f"napari_motionmag.methods.{module}"), cls)
+    return kind(**{shared[argument]: given[argument] for argument in shared}, **options)
 
 
-def _make(kind, options: dict, **common):
-    known = set(signature(kind).parameters) - set(common)
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise TypeError(
-            f"magnify() got unknown arguments {unknown}; method {kind.name!r} takes also "
-            f"{sorted(known)}"
-        )
-    return kind(**common, **options)
-
-
-# name -> what makes the method of (model, device, precision, tile, its own options)
+#: Name -> what makes the method of (model, device, precision, tile, options of its own)
 METHODS: dict[str, Callable[..., Method]] = {
-    "learned": _learned,
-    "phase": _classical("phase", "PhaseMagnifier"),
-    "riesz": _classical("riesz", "RieszMagnifier"),
-    "linear": _classical("linear", "LinearMagnifier"),
-    "lagrangian": _classical("lagrangian", "LagrangianMagnifier", on_device=False),
+    name: partial(_make, declaration) for name, declaration in METHOD_CLASSES.items()
 }
 
 
@@ -70,3 +54,8 @@ def make_method(name: str, model, device, precision, tile, options: dict) -> Met
     if name not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}, got {name!r}")
     return METHODS[name](model, device, precision, tile, options)
+
+
+def label_of(name: str) -> str:
+    """Return what a method is called in forms."""
+    return METHOD_CLASSES[name].label if name in METHOD_CLASSES else name

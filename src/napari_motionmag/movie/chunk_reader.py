@@ -12,16 +12,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.movie.lazy import is_dask, source_behind
 
-KEPT_BYTES = 64 * 2**20  # of chunks with several frames, unless two of them are larger
-MOST_KEPT_BYTES = 512 * 2**20
-_CHUNKS = ByteBoundedCache(KEPT_BYTES, lambda chunk: chunk.nbytes)
-_ENDS = ByteBoundedCache(16 * 2**20, lambda ends: ends.nbytes)  # of chunks along an axis
+MOST_KEPT_BYTES = 512 * 2**20  # twice the chunks that a frame lies in; larger ones are not kept
 
 
-def read_at(data, index: Sequence[int | slice], source: str) -> np.ndarray:
+def read(data, index: Sequence[int | slice], cache: Cache) -> np.ndarray:
     """Return ``numpy.asarray(data[index])``, fast for one frame after another.
 
     Parameters
@@ -30,8 +27,8 @@ def read_at(data, index: Sequence[int | slice], source: str) -> np.ndarray:
         NumPy, dask, zarr or any other with shape and dtype.
     index : sequence of int or slice
         For each axis; slices have step 1.
-    source : str
-        Identifies the array: chunks are cached under it.
+    cache : Cache
+        Of this array; chunks are kept in it.
     """
     index = tuple(index)
     if isinstance(data, np.ndarray):
@@ -39,18 +36,18 @@ def read_at(data, index: Sequence[int | slice], source: str) -> np.ndarray:
     if is_dask(data):
         behind = source_behind(data)
         if behind is not None:
-            return read_at(behind, index, source)
-        return _read_dask(data, index, source)
+            return read(behind, index, cache)
+        return _read_dask(data, index, cache)
     chunks = getattr(data, "chunks", None)
     if isinstance(chunks, tuple) and all(isinstance(size, int) for size in chunks):
-        return _read_chunks(data, index, chunks, source)
+        return _read_chunks(data, index, chunks, cache)
     return np.asarray(data[index])
 
 
 # ---- files with chunks ----
 
 
-def _read_chunks(data, index: tuple, chunks: tuple[int, ...], source: str) -> np.ndarray:
+def _read_chunks(data, index: tuple, chunks: tuple[int, ...], cache: Cache) -> np.ndarray:
     wide, inside = [], []
     for where, size, length in zip(index, chunks, data.shape, strict=True):
         if isinstance(where, slice):
@@ -68,18 +65,17 @@ def _read_chunks(data, index: tuple, chunks: tuple[int, ...], source: str) -> np
     )
     if not several or 2 * size > MOST_KEPT_BYTES:
         return np.asarray(data[index])
-    _CHUNKS.at_least(2 * size)
-    key = (source, tuple(together))
-    return _CHUNKS.get(key, lambda: np.asarray(data[tuple(wide)]))[tuple(inside)]
+    key = ("chunk", tuple(together))
+    return cache.get(key, lambda: np.asarray(data[tuple(wide)]))[tuple(inside)]
 
 
 # ---- dask ----
 
 
-def _read_dask(data, index: tuple, source: str) -> np.ndarray:
+def _read_dask(data, index: tuple, cache: Cache) -> np.ndarray:
     ranges, inside, several = [], [], False
     for axis, (where, sizes) in enumerate(zip(index, data.chunks, strict=True)):
-        ends = _ENDS.get((source, axis), lambda sizes=sizes: np.cumsum(sizes))
+        ends = cache.get(("chunk ends", axis), lambda sizes=sizes: np.cumsum(sizes))
         if isinstance(where, slice):
             start, stop, _ = where.indices(int(ends[-1]))
         else:
@@ -93,7 +89,7 @@ def _read_dask(data, index: tuple, source: str) -> np.ndarray:
             inside.append(where - begins)
             several |= sizes[first] > 1
     keys = [(data.name, *place) for place in itertools.product(*ranges)]
-    blocks = _blocks(data, keys, source, several)
+    blocks = _blocks(data, keys, cache, several)
     if blocks is None:
         return np.asarray(data[index].compute(scheduler="synchronous"))
     if len(blocks) == 1:
@@ -112,9 +108,9 @@ def _read_dask(data, index: tuple, source: str) -> np.ndarray:
     return whole[tuple(inside)]
 
 
-def _blocks(data, keys: list[tuple], source: str, several: bool) -> dict | None:
+def _blocks(data, keys: list[tuple], cache: Cache, several: bool) -> dict | None:
     """Compute blocks in this thread; None where only dask itself can."""
-    found = {key: _CHUNKS.peek((source, key)) for key in keys} if several else {}
+    found = {key: cache.peek(("chunk", key)) for key in keys} if several else {}
     missing = [key for key in keys if found.get(key) is None]
     if not missing:
         return found
@@ -125,9 +121,8 @@ def _blocks(data, keys: list[tuple], source: str, several: bool) -> dict | None:
 
     for key, block in zip(missing, get_sync(graph, missing), strict=True):
         found[key] = np.asarray(block)
-        if several:
-            _CHUNKS.at_least(min(2 * len(keys) * found[key].nbytes, MOST_KEPT_BYTES))
-            _CHUNKS.put((source, key), found[key])
+        if several and 2 * len(keys) * found[key].nbytes <= MOST_KEPT_BYTES:
+            cache.put(("chunk", key), found[key])
     return found
 
 

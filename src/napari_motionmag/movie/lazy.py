@@ -26,6 +26,9 @@ def paths_behind(data) -> list[str]:
     if is_dask(data):
         behind = source_behind(data)
         return [] if behind is None else paths_behind(behind)
+    folder = getattr(getattr(data, "store", None), "root", None)
+    if folder is not None:  # a zarr array
+        return [str(folder)]
     path = getattr(data, "path", None) or getattr(data, "filename", None)
     if isinstance(data, np.ndarray) and path is None and isinstance(data.base, np.ndarray):
         return paths_behind(data.base)
@@ -69,7 +72,7 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
         (size,) if letter in "YXS" else (1,) * size
         for letter, size in zip(axes, source.shape, strict=True)
     )
-    hidden = _SOURCES[name] = _Source(source)
+    hidden = _SOURCES.setdefault(name, _Source(source))
     return da.map_blocks(
         _read,
         chunks=chunks,

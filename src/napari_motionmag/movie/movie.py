@@ -12,10 +12,12 @@ import operator
 import threading
 import uuid
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.movie.axes import (
     checked_array,
     checked_axes,
@@ -26,8 +28,7 @@ from napari_motionmag.movie.axes import (
     guess_axes,
     positive,
 )
-from napari_motionmag.movie.chunk_reader import read_at
-from napari_motionmag.movie.fingerprint import source_token
+from napari_motionmag.movie.chunk_reader import read
 from napari_motionmag.movie.intensity import estimate_range
 from napari_motionmag.movie.labelled import labelled_arguments
 from napari_motionmag.movie.layer_traits import is_image_layer, layer_arguments
@@ -41,9 +42,10 @@ EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximate
 class Movie:
     """An array with the meaning of its axes, its frame rate and its intensity range.
 
-    A movie does not change after it was made (`replace` makes another), holds the array as it
-    came, and can be pickled when the array can; memory maps and files opened by
-    `napari_motionmag.io.open_movie` go by their path, without content.
+    A movie does not change after it was made (`replace` makes another); after the array was
+    edited in place, call `refresh`. It holds the array as it came, and can be pickled when the
+    array can; memory maps and files opened by `napari_motionmag.io.open_movie` go by their path,
+    without content.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ class Movie:
         set_(self, "_range", None if intensity_range is None else checked_range(intensity_range))
         set_(self, "_estimated", intensity_range is None)
         set_(self, "_token", uuid.uuid4().hex)
-        set_(self, "source", source_token(data))
+        set_(self, "cache", _cache_of(data))
         set_(self, "_lock", threading.RLock())
         if self._range is not None:
             _warn_if_inexact(self.dtype, self._range)
@@ -195,8 +197,21 @@ class Movie:
         }
         made = type(self)(**(arguments | changes))
         if made.data is self.data:
-            object.__setattr__(made, "source", self.source)
+            object.__setattr__(made, "cache", self.cache)
         return made
+
+    def refresh(self) -> None:
+        """See the data as they are now: after edits in place, forget what was kept of them.
+
+        An intensity range that was estimated is estimated again.
+        """
+        self.cache.clear()
+        with self._lock:
+            if self._estimated:
+                object.__setattr__(self, "_range", None)
+        whole = getattr(self.data, "movie", None)  # of a region
+        if isinstance(whole, Movie):
+            whole.refresh()
 
     @property
     def ndim(self) -> int:
@@ -349,7 +364,7 @@ class Movie:
             for letter, part in zip("YX", window, strict=True):
                 index[self.axes.index(letter)] = part
             expected = (*(part.stop - part.start for part in window), *expected[2:])
-        frame = self._in_order(np.asarray(read_at(self.data, index, self.source)))
+        frame = self._in_order(np.asarray(read(self.data, index, self.cache)))
         if frame.shape != expected:
             raise ValueError(
                 f"data gave a frame of shape {frame.shape} at t={t}; its own shape {self.shape} "
@@ -502,6 +517,25 @@ class Movie:
         if not 0 <= position < size:
             raise IndexError(f"{argument} must be within 0..{size - 1}, got {position}")
         return position
+
+
+_CACHES: dict[tuple[int, str], Cache] = {}
+_CACHES_GUARD = threading.Lock()
+
+
+def _cache_of(data) -> Cache:
+    """The one cache of a dask array, until items are assigned to it; a new one for other arrays.
+
+    Those may be written to: whoever makes a movie of them anew sees them anew.
+    """
+    if not is_dask(data):
+        return Cache()
+    key = id(data), data.name
+    with _CACHES_GUARD:
+        if key not in _CACHES:
+            _CACHES[key] = Cache()
+            weakref.finalize(data, _CACHES.pop, key, None).atexit = False
+        return _CACHES[key]
 
 
 def _refuse_non_finite(frame: np.ndarray, what: str) -> None:

@@ -15,8 +15,8 @@ MOST_REDUCED = 16
 
 
 @dataclass(frozen=True)
-class Part:
-    """Part of the frames of a movie, as an array like the movie's own.
+class Region:
+    """Region of the frames of a movie, as an array like the movie's own.
 
     Parameters
     ----------
@@ -34,14 +34,8 @@ class Part:
     preview: int = 1
 
     @classmethod
-    def of(cls, movie: Movie, region=None, preview: int = 1) -> Part | None:
-        """Make a part after checking the arguments; None for the whole.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When the region or the preview is none, or does not lie within the frames.
-        """
+    def make(cls, movie: Movie, region=None, preview: int = 1) -> Region | None:
+        """Check the arguments and make a region; None for the whole frame."""
         height, width = movie.frame_shape[:2]
         preview = _checked_preview(preview, (height, width))
         whole = (0, height, 0, width)
@@ -88,14 +82,8 @@ class Part:
             )
         return Movie(self, movie.axes, movie.fps, None, scale, movie.units, movie.name)
 
-    def around(self, context: int) -> tuple[Part, tuple[slice, slice]]:
-        """A larger part, with what surrounds this one, and where this one lies in it.
-
-        Parameters
-        ----------
-        context : int
-            Pixels of the part, not of the whole.
-        """
+    def with_margin(self, context: int) -> tuple[Region, tuple[slice, slice]]:
+        """A larger region, and where this one lies in it."""
         height, width = self.movie.frame_shape[:2]
         step = self.preview * ALIGNED
 
@@ -113,7 +101,7 @@ class Part:
         y_start, y_stop, y = wider(y0, y1, height)
         x_start, x_stop, x = wider(x0, x1, width)
         inside = slice(y, y + self.height), slice(x, x + self.width)
-        return Part(self.movie, (y_start, y_stop, x_start, x_stop), self.preview), inside
+        return Region(self.movie, (y_start, y_stop, x_start, x_stop), self.preview), inside
 
     def reduce(self, frame: np.ndarray) -> np.ndarray:
         """Average the squares of a frame, (Y, X) or (Y, X, S), of floats."""

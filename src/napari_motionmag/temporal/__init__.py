@@ -11,7 +11,7 @@ nothing, and has gain 1 for the motion it selects, so that a factor m means the 
 =============================  ==========================================================
 :class:`Static`                difference to a reference frame, or to the mean of several
 :class:`Dynamic`               difference to the frame ``lag`` frames ago
-:class:`FIR`                   band of frequencies, centred (no delay), finite
+:class:`FIR`                   band of frequencies, centered (no delay), finite
 :class:`Butterworth`           band of frequencies, recursive, causal or zero-phase
 :class:`DifferenceOfIIR`       band of frequencies, two first-order low-passes subtracted
 :class:`Acceleration`          deviation from linear motion, tuned to a frequency

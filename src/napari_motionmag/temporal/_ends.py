@@ -3,7 +3,7 @@
 Reflecting the movie turns slow drift around at its ends, and what turns around lies in the band.
 Instead each output is given weights of its own over the frames that there are: the constrained
 least squares fit of the filter's response. Exactly nothing is passed of what stands still or
-drifts at a constant rate, the gain at the centre of the band is exactly 1 without delay, and drift
+drifts at a constant rate, the gain at the center of the band is exactly 1 without delay, and drift
 below the band counts most in what is left over (Oppenheim and Schafer, Discrete-Time Signal
 Processing, on least squares design).
 """
@@ -45,18 +45,18 @@ def end_rows(low: float, high: float, fps: float, kernel: np.ndarray, n: int) ->
     # Sums over frequencies of products of cosines depend on the distance of frames alone.
     products = np.fft.irfft(weight)[:width]
     products[0] += _NOISE * 2 * (high - low) / fps
-    centred = np.roll(np.pad(kernel, (0, size - taps)), -(taps // 2))
-    targets = np.fft.irfft(weight * np.fft.rfft(centred).real)
+    centered = np.roll(np.pad(kernel, (0, size - taps)), -(taps // 2))
+    targets = np.fft.irfft(weight * np.fft.rfft(centered).real)
     at, outputs = np.arange(width), np.arange(n if n <= taps else taps // 2)
     factored = cho_factor(toeplitz(products))
     rows = cho_solve(factored, targets[np.abs(at[:, None] - outputs)])
 
-    centre = np.pi * (low + high) / fps  # radians per frame
+    center = np.pi * (low + high) / fps  # radians per frame
     conditions = [np.ones(width), (at - at.mean()) / width]
     wanted = [np.zeros(len(outputs))] * 2
-    if width * centre >= 2 * np.pi and width >= 6:  # a period fits in
-        conditions += [np.cos(centre * at), np.sin(centre * at)]
-        wanted += [np.cos(centre * outputs), np.sin(centre * outputs)]
+    if width * center >= 2 * np.pi and width >= 6:  # a period fits in
+        conditions += [np.cos(center * at), np.sin(center * at)]
+        wanted += [np.cos(center * outputs), np.sin(center * outputs)]
     conditions = np.stack(conditions[: width - 1], 1)
     wanted = np.stack(wanted[: width - 1])
     solved = cho_solve(factored, conditions)

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal._checks import check_band, check_fps, check_number, check_nyquist
-from napari_motionmag.temporal.fir import CentredKernel, scaled_kernel
+from napari_motionmag.temporal.fir import CenteredKernel, scaled_kernel
 
 
 @dataclass(frozen=True)
-class Acceleration(CentredKernel):
+class Acceleration(CenteredKernel):
     """Deviation from linear motion: a Laplacian of Gaussian in time.
 
     Still scenes and motion of constant velocity give exactly nothing (away from the ends of the
@@ -46,8 +46,7 @@ class Acceleration(CentredKernel):
 
     name: ClassVar[str] = "acceleration"
     label: ClassVar[str] = "Acceleration (ignores drift)"
-    short: ClassVar[str] = "acceleration"
-    summary: ClassVar[str] = "what deviates from steady motion, tuned to the centre of the band"
+    summary: ClassVar[str] = "what deviates from steady motion, tuned to the center of the band"
     is_filter: ClassVar[bool] = True
 
     frequency: float
@@ -57,9 +56,9 @@ class Acceleration(CentredKernel):
         frequency = check_number("frequency", self.frequency)
         if frequency <= 0:
             raise ValueError(f"frequency must be above 0 Hz; got {frequency:g}")
-        object.__setattr__(self, "frequency", frequency)
+        self._set(frequency=frequency)
+        self._check_fps()
         if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
             check_nyquist(f"frequency {frequency:g} Hz", frequency, self.fps)
             _ = self.interval  # refuses what is too long
 
@@ -98,7 +97,7 @@ class Acceleration(CentredKernel):
         return _acceleration_kernel(self)
 
     def _wanted(self):
-        return f"frequency={self.frequency!r} (the centre of band)"
+        return f"frequency={self.frequency!r} (the center of band)"
 
     def _describe(self):
         return f"acceleration, {self.frequency:g} Hz"
@@ -109,5 +108,5 @@ def _acceleration_kernel(op: Acceleration) -> np.ndarray:
     k = np.arange(-op.interval, op.interval + 1)
     squared = (k / op.sigma) ** 2
     gaussian = np.exp(-squared / 2)
-    centre = (squared * gaussian).sum() / gaussian.sum()
-    return scaled_kernel((centre - squared) * gaussian, op.frequency, op.fps)
+    center = (squared * gaussian).sum() / gaussian.sum()
+    return scaled_kernel((center - squared) * gaussian, op.frequency, op.fps)

@@ -46,7 +46,7 @@ def make_operator(
         Frames per second; needed for "temporal".
     filter : str
         For "temporal": one of `filters`. "butterworth" is causal and of order 2; "acceleration" is
-        tuned to the centre of `band`. For other choices pass an operator as `mode`.
+        tuned to the center of `band`. For other choices pass an operator as `mode`.
 
     Returns
     -------

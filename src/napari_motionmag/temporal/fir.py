@@ -1,6 +1,6 @@
 """Operators with a finite, symmetric kernel, and the band-pass FIR filter.
 
-Kernels are centred on the output frame, so nothing is delayed (zero phase). Near the ends of a
+Kernels are centered on the output frame, so nothing is delayed (zero phase). Near the ends of a
 movie the band-pass has weights of its own for every output; other kernels, and very long ones, see
 the movie reflected, as ``numpy.pad(mode="reflect")`` does.
 """
@@ -16,8 +16,6 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebval
 
 from napari_motionmag.temporal._checks import (
-    check_band,
-    check_fps,
     check_int,
 )
 from napari_motionmag.temporal._ends import end_rows
@@ -33,7 +31,7 @@ _SHORT = 2**17  # taps that are allowed however short the movie
 MOST_END_FRAMES = 2048  # weights of the ends take the cube of it in time, its square in memory
 
 
-class CentredKernel(TemporalOperator):
+class CenteredKernel(TemporalOperator):
     """An operator with a symmetric kernel that sums to zero."""
 
     @property
@@ -115,14 +113,14 @@ class CentredKernel(TemporalOperator):
 
 
 @dataclass(frozen=True)
-class FIR(CentredKernel):
+class FIR(CenteredKernel):
     """Band-pass filter with a finite, symmetric kernel (windowed design, Hamming window).
 
-    The kernel is centred on the output frame: no delay at any frequency. Its gain is exactly 1 at
-    the centre of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
+    The kernel is centered on the output frame: no delay at any frequency. Its gain is exactly 1 at
+    the center of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
     exactly 0 for what does not change. The first and the last ``n_taps // 2`` outputs, which the
     kernel does not fit around, have weights of their own: still exactly 0 for what stands still or
-    drifts evenly and exactly 1 at the centre, but less sharp beside the band.
+    drifts evenly and exactly 1 at the center, but less sharp beside the band.
 
     Parameters
     ----------
@@ -143,13 +141,12 @@ class FIR(CentredKernel):
 
     Notes
     -----
-    Both the gain at 0 and at the centre are set exactly: from the windowed kernel the window
+    Both the gain at 0 and at the center are set exactly: from the windowed kernel the window
     itself, scaled to its sum, is subtracted, then the whole is scaled. The linear phase stays.
     """
 
     name: ClassVar[str] = "fir"
     label: ClassVar[str] = "FIR (no delay)"
-    short: ClassVar[str] = "FIR"
     summary: ClassVar[str] = "sharp, without delay; uses frames before and after"
     is_filter: ClassVar[bool] = True
 
@@ -159,11 +156,7 @@ class FIR(CentredKernel):
     taps: int | None = None
 
     def __post_init__(self):
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
-        low, high = check_band(self.low, self.high, self.fps)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
+        self._check_band()
         if self.taps is None:
             if self.fps is not None:
                 _ = self.n_taps  # refuses what is too long
@@ -176,7 +169,7 @@ class FIR(CentredKernel):
                 f"taps must be odd, so that the kernel has a middle frame; got {taps}: "
                 f"use {taps - 1} or {taps + 1}"
             )
-        object.__setattr__(self, "taps", taps)
+        self._set(taps=taps)
         if self.fps is not None:
             self._warn_too_few_taps()
 
@@ -254,7 +247,7 @@ class FIR(CentredKernel):
             needed = FIR(self.low, self.high, self.fps).n_taps
             warnings.warn(
                 f"taps={self.taps} are too few for {self.low:g}-{self.high:g} Hz at {self.fps:g} "
-                f"fps: the gain is 1 at the centre of the band, but {gain[most]:.2g} at "
+                f"fps: the gain is 1 at the center of the band, but {gain[most]:.2g} at "
                 f"{frequencies[most]:.3g} Hz; taps=None takes {needed}",
                 stacklevel=4,
             )
@@ -290,14 +283,14 @@ def _fir_ends(op: FIR, n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _taps(op: CentredKernel) -> tuple[np.ndarray, np.ndarray]:
+def _taps(op: CenteredKernel) -> tuple[np.ndarray, np.ndarray]:
     """Offsets and weights of the kernel without its zeros. Do not write to the result."""
     at = np.flatnonzero(op.kernel).astype(np.int64)
     return at - len(op.kernel) // 2, op.kernel[at]
 
 
 @lru_cache(maxsize=256)
-def _folded_row(op: CentredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _folded_row(op: CenteredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Row near an end of the movie: reflected frames added up. Do not write to the result."""
     offsets, weights = _taps(op)
     frames = _reflect(offsets + t, n)

@@ -8,7 +8,7 @@ from torch import Tensor
 from napari_motionmag.training.sensor import log_uniform
 
 LARGEST = 0.1  # change of intensity, as a share of it
-MAGNIFIED = 0.01, 0.3  # the same times the factor, where it stays below the largest
+MAGNIFIED = 0.02, 0.6  # the same times the factor, where it stays below the largest
 
 
 @dataclass

@@ -138,7 +138,7 @@ def oh2018_losses(
     texture, shape = network.encoder(frames)
     v_a, v_b, *v_prime = texture[:regular].split(count)
     m_a, m_b = shape[: 2 * count].split(count)
-    delta = m_b.index_put((batch.filtered,), shape[regular:]) - m_a
+    delta = network.variation((m_b.index_put((batch.filtered,), shape[regular:]) - m_a).float())
     factor = batch.factor.view(-1, 1, 1, 1)
     drawn = network.decoder(v_b, network.manipulator(m_b - delta, delta, factor))
     relative, image = _image_losses(drawn, batch, FLOORS["oh2018"])

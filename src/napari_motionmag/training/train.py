@@ -25,10 +25,11 @@ from napari_motionmag.training.scenes import Batch, SceneMaker
 # Measured for oh2018, which learns faster with Muon.
 # Of oh2018, whose regularisers need two more encodings.
 REGULARISE_EVERY = 4
-OH2018_SAMPLES = {"sequences": 0.0, "filtered": 0.25, "compressed": 0.12, "small": 0.3}
+OH2018_SAMPLES = {"sequences": 0.0, "filtered": 0.25, "compressed": 0.12, "small": 0.35}
 # Below, differences of features are but rounding in bfloat16.
-BFLOAT16_LIMITS = {"smallest": 0.15, "largest_factor": 100.0}
+BFLOAT16_LIMITS = {"smallest": 0.3, "largest_factor": 100.0}
 OPTIMISERS = {"difference": "adam", "oh2018": "muon"}
+CONFIGS = {"oh2018": {"local_mean": 17}}  # of new networks
 STARTS = {"difference": "random", "oh2018": "linear"}
 
 
@@ -92,6 +93,10 @@ class Trainer:
                 raise ValueError(
                     f"init must hold weights of {settings.model!r}, got {card['model']!r}"
                 )
+            if settings.config:
+                tensors = network.state_dict()
+                network = build(settings.model, {**card["config"], **settings.config})
+                network.load_state_dict(tensors)
         else:
             torch.manual_seed(settings.seed)
             network = build(settings.model, settings.config)
@@ -363,9 +368,12 @@ def main(argv: list[str] | None = None) -> int:
     if device.type == "cpu" and not args.threads:
         threads = fastest_threads(precision)
         print(f"{threads} threads, {str(precision).removeprefix('torch.')}", file=sys.stderr)
+    config = args.config
+    if not args.init:
+        config = {**CONFIGS.get(args.model, {}), **(args.config or {})}
     settings = Settings(
         model=args.model,
-        config=args.config,
+        config=config,
         size=args.size,
         batch=args.batch,
         rate=args.rate,

@@ -1,4 +1,4 @@
-"""Slice views, measurements and looks into the networks.
+"""Slice views, measurements and pictures of what networks compute.
 
 Everything here works in a plain script. The names are imported on first use, so that
 ``import napari_motionmag.views`` needs neither torch nor Qt.
@@ -11,12 +11,14 @@ _MODULES = {
     "intensity": ("intensity_trace",),
     "slice_files": ("save_slice",),
     "progressive_slices": ("slice_passes",),
-    "figures.motion": ("SlicePicture", "draw_displacement", "draw_slices", "draw_spectrum"),
+    "figures.motion": ("draw_displacement", "draw_spectrum"),
+    "figures.slices": ("SlicePicture", "draw_slices"),
     "shapes": ("area_from_shapes", "line_from_shapes", "polygon_mask", "region_from_shapes"),
     "displacement": ("displacement_trace",),
     "trace": ("DisplacementTrace",),
     "oscillation": ("Oscillation", "fit_oscillation", "fit_sinusoid"),
-    "spectrum": ("MotionSpectrum", "Peak", "motion_spectrum", "response_table", "suggest_band"),
+    "spectrum": ("MotionSpectrum", "Peak", "motion_spectrum", "suggest_band"),
+    "responses": ("response_table",),
     "motion_maps": ("MotionMap", "motion_map"),
     "estimators.noise_model": ("NoiseModel", "fit_noise"),
     "noise_floors": ("NoiseFloor", "noise_floor"),

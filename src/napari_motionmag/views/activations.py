@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from napari_motionmag.compute.validate import one_of
 from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
@@ -51,8 +52,7 @@ class Activations:
 
         `options` are those of :func:`mosaic`; all factors of a unit share their scaling.
         """
-        if layer not in self.maps:
-            raise ValueError(f"layer must be one of {', '.join(self.maps)}; got {layer!r}")
+        one_of("layer", layer, self.maps)
         maps = self.maps[layer].swapaxes(0, 1)
         count = maps.shape[1]
         options = {"scaling": "all", **options}
@@ -128,10 +128,10 @@ def unit_activations(
     Examples
     --------
     >>> from napari_motionmag import samples, views
-    >>> movie, info = samples.load("strings", n_frames=4, size=32)
+    >>> movie, info = samples.load("strings", n_frames=4, size=64)
     >>> seen = views.unit_activations(movie, 2, factors=(5,), layers=["shape"], units=3)
     >>> seen.maps["shape"].shape
-    (1, 3, 16, 16)
+    (1, 3, 32, 32)
     """
     movie = as_movie(movie, axes, fps)
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
@@ -237,6 +237,7 @@ def _drawn_by_oh2018(network, frame: torch.Tensor, t: int, row, factors, read, u
         share * (shape if index == t else network.encoder(upload(read(index)))[1])
         for index, share in row
     )
+    delta = network.variation(delta)
     for factor in factors:
         response = network.manipulator.response(delta, factor)
         keep("manipulator", response)

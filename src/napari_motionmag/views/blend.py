@@ -1,4 +1,4 @@
-"""A magnified movie that fades into the original where its motion may be noise."""
+"""Blending of a magnified movie into the original where its motion may be noise."""
 
 from __future__ import annotations
 
@@ -9,15 +9,7 @@ from napari_motionmag.views.estimators.series import as_movie
 
 
 def blend(original: np.ndarray, magnified: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mix two frames: ``original + weights (magnified - original)``, in their own dtype.
-
-    Parameters
-    ----------
-    original, magnified : ndarray, the same shape and dtype
-        Integers are rounded; between two of them nothing needs to be clipped.
-    weights : ndarray, broadcast to that shape
-        0 shows the original, 1 the magnified frame.
-    """
+    """Mix two frames, ``original + weights (magnified - original)``, in their own dtype."""
     mixed = original + weights * (magnified.astype(np.float64) - original)
     if original.dtype.kind in "iu":
         mixed = np.rint(mixed)
@@ -34,7 +26,7 @@ def fade(movie, magnified, weights, *, axes: str | None = None):
     magnified : array
         Of the same shape and dtype, as :func:`napari_motionmag.magnify` makes it.
     weights : array_like, shape (Y, X), or with the movie's axes other than T and S, in order
-        How much of the magnified movie is shown: 0 to 1; as ``noise_floor(...).weights``.
+        Share of the magnified movie, 0 to 1; for example ``noise_floor(...).weights``.
     axes : str, optional
         Of the movie.
 
@@ -47,6 +39,14 @@ def fade(movie, magnified, weights, *, axes: str | None = None):
     ------
     ValueError
         If shapes or dtypes do not fit, or weights are outside 0..1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> movie = np.zeros((3, 4, 4), np.uint8)
+    >>> int(views.fade(movie, movie + 10, np.full((4, 4), 0.5))[0].compute().max())
+    5
     """
     import dask.array as da
 
@@ -71,13 +71,7 @@ def fade(movie, magnified, weights, *, axes: str | None = None):
 
 
 def spread_weights(movie, weights) -> np.ndarray:
-    """Weights with as many axes as the movie, of length 1 along time and samples.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit the movie, or are outside 0..1.
-    """
+    """Return weights with as many axes as the movie, of length 1 along time and samples."""
     weights = np.asarray(weights, np.float32)
     own = [letter for letter in movie.axes if letter not in "TS"]
     sizes = tuple(movie.shape[movie.axes.index(letter)] for letter in own)

@@ -1,4 +1,4 @@
-"""How far a region moves: sub-pixel displacement against a reference, with error bars."""
+"""Sub-pixel displacement of a region against a reference, with error bars."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.temporal import Static
 from napari_motionmag.views.estimators.band_kernel import BandKernel
 from napari_motionmag.views.estimators.noise_model import NoiseModel
@@ -39,11 +40,11 @@ def displacement_trace(
     ----------
     movie : array, napari Image layer or Movie
     region : (slice, slice), (y0, y1, x0, x1) or boolean mask (Y, X), optional
-        The region in the reference. Where it comes within 8 px + `reach` of the border of the
-        frame, it is cut back by up to that; None takes all of the frame that is left.
+        The region in the reference. It is cut back to stay 8 px + `reach` away from the border of
+        the frame; None takes all of the frame that remains.
     reference : "mean", int, slice or list of int
         What the displacement is measured against. "mean" and several frames: the mean of these
-        frames after they were aligned; displacement 0 is then their mean displacement.
+        frames after alignment; displacement 0 is then their mean displacement.
     axes : str, optional
     fps : float, optional
     at : mapping or sequence of int, optional
@@ -53,12 +54,12 @@ def displacement_trace(
         smaller side of the frame if that is less.
     brightness : bool
         Allow each frame a gain and an offset in brightness (bleaching, flicker). A region that is
-        one even slope then tells no displacement.
+        one even slope then has no measurable displacement.
     noise : NoiseModel or float, optional
-        Noise of the pixels: a model, or one standard deviation in grey levels. Estimated from
+        Noise of the pixels: a model, or one standard deviation in gray levels. Estimated from
         consecutive frames after alignment when None.
     progress : callable, optional
-        Called as ``progress(done, total)`` now and then; what it raises ends the measurement.
+        Called as ``progress(done, total)`` now and then; an exception from it ends the measurement.
 
     Returns
     -------
@@ -67,29 +68,29 @@ def displacement_trace(
     Raises
     ------
     ValueError
-        If an argument does not fit, the region is too small once cut back, or it has no structure.
+        If an argument is invalid, or the region is too small or has no structure.
 
     Warns
     -----
     UserWarning
-        If the region has structure along one direction only; if a frame lies at the limit of
-        `reach`; if the residuals are larger than noise.
+        If the region has structure along one direction only, a frame lies at the limit of `reach`,
+        or the residuals are larger than noise.
 
     Notes
     -----
     Least squares over the region, weighted by the variance of the noise, by Gauss-Newton steps.
-    Frame and reference are low-passed and resampled by one band-limited kernel, which leaves no
-    preference for whole or half pixels. Of four kernels the one with the smallest predicted error
-    is taken. The error bars are those of least squares, ``H^-1 (sum of squares of the noise in the
-    score) H^-1``: about the bound ``sigma^2 [sum grad grad^T]^-1`` of one frame, to which the noise
-    of the reference adds ``1 / N`` of it for N frames. Noise that is correlated between
-    neighbouring pixels, as the differences between aligned frames show it, is allowed for.
+    Frame and reference are low-passed and resampled by one band-limited kernel, which has no
+    preference for whole or half pixels; of four, the one with the smallest predicted error is
+    used. The errors are those of least squares, ``H^-1 (covariance of the score) H^-1``: about the
+    bound ``sigma^2 [sum grad grad^T]^-1`` of one frame, to which the noise of the reference adds
+    ``1 / N`` of it for N frames. Correlation of the noise between neighboring pixels, measured on
+    differences between aligned frames, is included.
 
     Examples
     --------
     >>> from napari_motionmag import samples, views
-    >>> movie, about = samples.load("strings", n_frames=60)
-    >>> trace = views.displacement_trace(movie, (20, 44, 20, 76), reference=0, fps=about["fps"])
+    >>> movie, info = samples.load("strings", n_frames=60)
+    >>> trace = views.displacement_trace(movie, (20, 44, 20, 76), reference=0, fps=info["fps"])
     """
     movie = as_movie(movie, axes, fps)
     model = _checked_noise(noise)
@@ -133,10 +134,7 @@ def _checked_noise(noise) -> NoiseModel | None:
 def _checked_reach(reach, side: int) -> float:
     if reach is None:
         return float(max(1, min(10, side // 8)))
-    reach = float(reach)
-    if not (math.isfinite(reach) and reach > 0):
-        raise ValueError(f"reach must be a finite number above 0 px; got {reach!r}")
-    return reach
+    return above_zero("reach", reach, "px")
 
 
 def _reference_frames(reference, n: int) -> tuple[np.ndarray, str]:

@@ -1,4 +1,4 @@
-"""The encoders of the networks as linear filters."""
+"""Linear filters that approximate the encoders of the networks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from napari_motionmag.compute.validate import one_of, whole_number
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
@@ -29,7 +30,7 @@ _TWO_ORIENTED = 0.25  # for two orientations at right angles; 1/2 for the mixed 
 
 
 class EncoderKernels(NamedTuple):
-    """Kernels and how well they stand for the network.
+    """Kernels and how well they approximate the network.
 
     Attributes
     ----------
@@ -68,8 +69,8 @@ def encoder_kernels(
     Parameters
     ----------
     frames : array, napari Image layer, Movie, or list of pictures
-        Pictures on which the network is tried; at most 8 are used, spread evenly. Pictures in a
-        list are (Y, X) or (Y, X, 3), black 0, white 1, 64 px or more, and may differ in size.
+        Pictures on which the network is tried; up to 8 are used, spread evenly. Those in a list
+        are (Y, X) or (Y, X, 3), black 0, white 1, 64 px or more, and may differ in size.
     model : str or Path
         ``"default"``, ``"difference"``, ``"oh2018"`` or a ``.safetensors`` file.
     representation : {"shape", "texture"}
@@ -77,22 +78,21 @@ def encoder_kernels(
         features for both, the response of its features at quarter resolution to the variation
         (shape) or to the frame (texture).
     n : int
-        How many kernels to return, those with the smallest error.
+        Number of kernels to return, those with the smallest error.
     size : int, optional
         Odd side of the kernels, px; 15 at half resolution and 21 at quarter resolution when None.
     method : {"least_squares", "impulse"}, optional
-        "least_squares": kernels that predict the response best over the pictures; the error is
-        measured where the fit did not look. "impulse": mean of the responses to a small impulse
-        (exact derivatives), at many places; the error is how much these differ. None: least
-        squares for ``oh2018``, impulse for ``difference``, whose variation is zero in pictures
-        that do not move.
+        "least_squares": kernels that best predict the response over the pictures; the error is
+        measured on rows held out. "impulse": mean of the responses to a small impulse (exact
+        derivatives), at many places; the error is their spread. None: least squares for
+        ``oh2018``, impulse for ``difference``, whose variation is zero in still pictures.
     progress : callable, optional
-        Called as ``progress(done, total)`` now and then; what it raises ends the work.
+        Called as ``progress(done, total)`` now and then; an exception from it ends the work.
 
     Returns
     -------
     EncoderKernels
-        Sorted by error. Units that do not respond at all are left out.
+        Sorted by error, without units that do not respond at all.
 
     Raises
     ------
@@ -102,15 +102,18 @@ def encoder_kernels(
     References
     ----------
     Oh et al., ECCV 2018, section 4.3, Fig. 9 and A.7.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=8)
+    >>> views.encoder_kernels(movie, "oh2018", n=4).kernels.shape
+    (4, 15, 15)
     """
-    if representation not in REPRESENTATIONS:
-        raise ValueError(
-            f"representation must be one of {', '.join(REPRESENTATIONS)}; got {representation!r}"
-        )
-    if method is not None and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    if isinstance(n, bool) or int(n) != n or n < 1:
-        raise ValueError(f"n must be a whole number from 1 up; got {n!r}")
+    one_of("representation", representation, REPRESENTATIONS)
+    if method is not None:
+        one_of("method", method, METHODS)
+    n = whole_number("n", n, 1)
     network, card = weights.load(model)
     network = network.to_grey().requires_grad_(False)
     difference = card["model"] == "difference"
@@ -125,13 +128,13 @@ def encoder_kernels(
         raise ValueError(f"size must be an odd whole number from 3 up; got {size!r}")
     pictures = [_prepared(picture, stride) for picture in _pictures(frames)]
     if not pictures:
-        raise ValueError("frames is empty; give one picture at least")
+        raise ValueError("frames is empty; give at least one picture")
     if method is None:
         method = "impulse" if difference else "least_squares"
     approximate = by_impulses if method == "impulse" else by_least_squares
     kernels, errors = approximate(respond, pictures, stride, int(size), progress or _silent)
     alive = np.flatnonzero(np.isfinite(errors) & kernels.any(axis=(1, 2)))
-    chosen = alive[np.argsort(errors[alive], kind="stable")][: int(n)]
+    chosen = alive[np.argsort(errors[alive], kind="stable")][:n]
     kinds = tuple(kernel_kind(kernel) for kernel in kernels[chosen])
     return EncoderKernels(kernels[chosen], errors[chosen], chosen, kinds, stride)
 
@@ -190,16 +193,16 @@ def _prepared(picture: np.ndarray, stride: int) -> Tensor:
         )
     if not np.isfinite(picture).all():
         raise ValueError("frames must be finite; one has pixels that are NaN or infinite")
-    grey = luma(picture)
+    gray = luma(picture)
     cut = []
-    for side in grey.shape:
+    for side in gray.shape:
         keep = min(side, _LARGEST) // 4 * 4
         cut.append(slice((side - keep) // 2, (side - keep) // 2 + keep))
-    return torch.from_numpy(np.ascontiguousarray(grey[tuple(cut)]))[None, None]
+    return torch.from_numpy(np.ascontiguousarray(gray[tuple(cut)]))[None, None]
 
 
 def kernel_kind(kernel) -> str:
-    """Name the kind of a kernel.
+    """Classify a small convolution kernel by its spectrum.
 
     Parameters
     ----------
@@ -220,13 +223,19 @@ def kernel_kind(kernel) -> str:
 
     Notes
     -----
-    With the power spectrum P over angle a, ``|sum P exp(2 i a)| / sum P`` tells one orientation and
-    ``|sum P exp(4 i a)| / sum P`` two at right angles.
+    With the power spectrum P over angle a, ``|sum P exp(2 i a)| / sum P`` measures one orientation
+    and ``|sum P exp(4 i a)| / sum P`` two at right angles.
 
     References
     ----------
     Oh et al., ECCV 2018, Fig. 9 (directional edge detectors, Laplacian operators, corner
     detectors) and A.7 (blur kernels).
+
+    Examples
+    --------
+    >>> from napari_motionmag import views
+    >>> views.kernel_kind([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    'laplacian-like'
     """
     kernel = np.asarray(kernel, float)
     if kernel.ndim != 2 or not np.isfinite(kernel).all() or not kernel.any():

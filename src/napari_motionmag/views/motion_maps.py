@@ -1,28 +1,28 @@
-"""Maps of the motion in a band: how much, when in the cycle, and how sure."""
+"""Maps of the selected motion: amplitude, phase, direction and significance."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import signal
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.views.estimators.background import smooth_background
 from napari_motionmag.views.estimators.band_kernel import KERNELS
 from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise, pair_starts
+from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Series, as_movie
 from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
 
-_FEWEST_OUTSIDE = 16  # frequencies outside the band that tell the noise
 SURE = 0.999  # of windows where nothing moves lie below where motion begins to count
-_EXACT = 512  # frames up to which noise is followed through the operator exactly
-_TRIALS = 512
 _AVERAGED = 64  # frames that make the mean picture
-_PAIRS = 32  # of frames that tell the noise
+_MOST_WORKERS = 8  # threads
+_PAIRS = 32  # of frames from which the noise is estimated
 _KERNEL = KERNELS[1]
 _DETERMINED = 0.2  # singular values below this share of the largest are not used
 
@@ -34,7 +34,7 @@ class MotionMap:
     Attributes
     ----------
     y, x : ndarray, shapes (gy,), (gx,)
-        Centres of the windows, px.
+        Centers of the windows, px.
     window, step : int
         Side of the windows and distance between them, px.
     rms : ndarray, shape (gy, gx)
@@ -59,8 +59,8 @@ class MotionMap:
     doubt : ndarray, shape (gy, gx)
         Relative standard error of ``noise_rms**2`` itself.
     edge : {None, "zero", "nyquist"}
-        Which end of the band `frequency` is so near to that amplitude and phase cannot be told
-        apart: `amplitude` is then what is seen of it, and `phase` NaN.
+        The end of the band that `frequency` is too near to for amplitude and phase to be
+        separately determined: `amplitude` is then the part that is visible, and `phase` NaN.
     """
 
     y: np.ndarray
@@ -88,8 +88,8 @@ class MotionMap:
     def phase(self) -> np.ndarray:
         """Phase of the motion along :attr:`direction`, (gy, gx), rad: ``cos(2 pi f t + phase)``.
 
-        An orientation has two ends; counted towards the one that is nearer to :attr:`axis`, so
-        that neighbours that move together have the same phase.
+        Of the two ends of an orientation the one nearer to :attr:`axis` counts, so that neighbors
+        that move together have the same phase.
         """
         angle = np.angle(self._along())
         return angle if self.edge is None else np.full_like(angle, np.nan)
@@ -117,7 +117,7 @@ class MotionMap:
 
     @property
     def motion(self) -> np.ndarray:
-        """Root mean square of the selected motion, what noise adds taken out, (gy, gx), px."""
+        """Root mean square of the selected motion, without what noise adds, (gy, gx), px."""
         return np.sqrt(np.maximum(self.rms**2 - self.noise_rms**2, 0))
 
     @property
@@ -127,7 +127,7 @@ class MotionMap:
             return self.rms**2 / self.noise_rms**2
 
     def chance(self, share: float) -> np.ndarray:
-        """What `significance` stays below in a share of all windows where nothing moves, (gy, gx).
+        """Level that `significance` stays below in a share of still windows, (gy, gx).
 
         From mean, variance and skewness of a sum of squares of normal variables.
         """
@@ -136,7 +136,7 @@ class MotionMap:
         known = self.directions > 0
         directions = np.where(known, trace**2 / np.where(known, squares, 1), 1.0)
         shape = 8 * directions / max(self.skewness, 1e-3) ** 2
-        above = (chi2.ppf(share, shape) - shape) / np.sqrt(2 * shape)
+        above = (2 * gammaincinv(shape / 2, share) - shape) / np.sqrt(2 * shape)
         return 1 + np.sqrt(2 / (self.freedom * directions) + self.doubt**2) * above
 
     @property
@@ -145,13 +145,7 @@ class MotionMap:
         return np.nan_to_num(self.significance, nan=0.0) > self.chance(SURE)
 
     def in_units(self, pixel: tuple[float, float]) -> MotionMap:
-        """Return a map whose phasors, and so :attr:`amplitude`, are in the unit of the pixels.
-
-        Parameters
-        ----------
-        pixel : (float, float)
-            Height and width of a pixel.
-        """
+        """Return a map whose phasors are in the unit of a pixel's (height, width)."""
         size = np.asarray(pixel, float)[:, np.newaxis, np.newaxis]
         return replace(self, phasors=self.phasors * size)
 
@@ -162,11 +156,11 @@ class MotionMap:
 
     @property
     def translate(self) -> tuple[float, float]:
-        """Centre of the first window, px."""
+        """Center of the first window, px."""
         return float(self.y[0]), float(self.x[0])
 
     def _double(self) -> np.ndarray:
-        """Twice the angle of the principal axis of the ellipse that the displacement goes round."""
+        """Complex number at twice the angle of the major axis of the ellipse of motion."""
         y, x = self.phasors
         return np.abs(x) ** 2 - np.abs(y) ** 2 + 2j * np.real(y * x.conj())
 
@@ -174,15 +168,6 @@ class MotionMap:
         axis = self.axis
         angle = axis + (self.direction - axis + np.pi / 2) % np.pi - np.pi / 2
         return self.phasors[0] * np.sin(angle) + self.phasors[1] * np.cos(angle)
-
-
-def sigmas(covariance: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors along the best and the worst seen direction; inf where none is."""
-    values = np.linalg.eigvalsh(covariance)
-    best = np.where(directions == 2, values[..., 0], values[..., 1])
-    worst = np.where(directions == 2, values[..., 1], np.inf)
-    best = np.where(directions == 0, np.inf, best)
-    return np.sqrt(np.maximum(best, 0)), np.sqrt(worst)
 
 
 def motion_map(
@@ -221,12 +206,17 @@ def motion_map(
     noise : NoiseModel, optional
         Of the pixels; estimated by :func:`fit_noise` when None.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each frame that is read, `total` as
-        :func:`reads` says; what it raises ends the measurement.
+        Called as ``progress(done, total)`` after each frame that is read; an exception from it
+        ends the measurement.
 
     Returns
     -------
     MotionMap
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit.
 
     Notes
     -----
@@ -238,6 +228,14 @@ def motion_map(
     it is checked at the frequencies outside: where a window moves more there than noise of the
     pixels explains (compressed movies, correlated noise, drift), a power law through these is
     taken for the noise in the band.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=40, size=64)
+    >>> found = views.motion_map(movie, "dynamic", axes="TYX", fps=info["fps"])
+    >>> found.amplitude.shape == found.phase.shape == (3, 3)
+    True
     """
     movie = as_movie(movie, axes, fps)
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
@@ -246,14 +244,14 @@ def motion_map(
     total = reads(n, noise)
     field, windows = windowed(movie, at, window, step, noise, progress, total)
     course = np.zeros((n, *windows.shape, 2), np.float32)
-    for t, frame in Series(movie, at).frames():
-        course[t] = field(frame)
+    for t, moved in _in_threads(field, Series(movie, at)):
+        course[t] = moved
         if progress is not None:
             progress(total - n + t + 1, total)
     selected = operator.apply(course, axis=0).astype(np.float64)
     gain, freedom, skewness = operator_noise(operator, n)
     directions = field.directions
-    covariance, doubt = _seen_noise(course, field.covariance, operator)
+    covariance, doubt = seen_noise(course, field.covariance, operator)
     power = (selected**2).mean(axis=0).sum(axis=-1)
     expected = gain * np.trace(covariance, axis1=-2, axis2=-1)
     known = directions > 0
@@ -268,8 +266,19 @@ def motion_map(
     )  # fmt: skip
 
 
+def _in_threads(function, series: Series) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (frame number, function of its luma) along time; frames are shared among cores."""
+    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    with ThreadPoolExecutor(workers) as pool:
+        frames = series.frames()
+        # few at a time, so that little is lost when the measurement is canceled
+        while group := list(itertools.islice(frames, 2 * workers)):
+            results = pool.map(function, (frame for _, frame in group))
+            yield from zip((t for t, _ in group), results, strict=True)
+
+
 def reads(n_frames: int, noise: NoiseModel | None = None) -> int:
-    """How many frames :func:`motion_map` reads, those for the mean and the noise among them."""
+    """Frames that :func:`motion_map` reads, including those for the mean and the noise."""
     pairs = 0 if noise is not None else len(pair_starts(n_frames, _PAIRS))
     return min(n_frames, _AVERAGED) + pairs + n_frames
 
@@ -283,7 +292,7 @@ def windowed(
     progress: Callable[[int, int], object] | None = None,
     total: int | None = None,
 ) -> tuple[WindowedDisplacement, Windows]:
-    """Windows over the frame and what measures their displacement."""
+    """Return windows over the frame and what measures their displacement."""
     side = min(movie.frame_shape[:2])
     if not 8 <= window <= side:
         raise ValueError(
@@ -308,74 +317,6 @@ def windowed(
         further = None if progress is None else lambda done, _: progress(count + done, total)
         noise = fit_noise(movie, at=at, max_pairs=_PAIRS, progress=further)
     return WindowedDisplacement(mean, count, windows, noise, _KERNEL), windows
-
-
-def operator_noise(operator: TemporalOperator, n: int) -> tuple[float, float, float]:
-    """What an operator makes of white noise along time.
-
-    Returns
-    -------
-    gain : float
-        Mean over the frames of the factor on its variance: the sum of squared weights.
-    freedom : float
-        Degrees of freedom of the mean square of the output over the movie: n where the output is
-        white, fewer for a narrow band or a reference of one frame, whose noise is in all frames.
-    skewness : float
-        Of the mean square.
-    """
-    if n <= _EXACT:
-        rows = operator.apply(np.eye(n), axis=0)
-        values = np.linalg.eigvalsh(rows @ rows.T)
-        first, second, third = ((values**k).sum() for k in (1, 2, 3))
-        if not first > 0:
-            return 0.0, float(n), 0.0
-        return first / n, first**2 / second, third * (2 / second) ** 1.5
-    # long movies: by trial, with white noise
-    trials = operator.apply(np.random.default_rng(0).standard_normal((n, _TRIALS)), axis=0)
-    power = (trials**2).mean(axis=0)
-    gain = float(power.mean())
-    if not gain > 0:
-        return 0.0, float(n), 0.0
-    rest = (power - gain) / power.std()
-    return gain, 2 * gain**2 / float(power.var()), float((rest**3).mean())
-
-
-def _seen_noise(
-    course: np.ndarray, covariance: np.ndarray, operator: TemporalOperator
-) -> tuple[np.ndarray, np.ndarray]:
-    """The covariance, enlarged where windows move more outside the band than it explains.
-
-    Returns
-    -------
-    covariance : ndarray, shape (gy, gx, 2, 2)
-    doubt : ndarray, shape (gy, gx)
-        Relative standard error of what was enlarged, 0 elsewhere.
-    """
-    n = len(course)
-    enlarged = np.zeros(course.shape[1:3], bool)
-    bound = operator.bind(1.0) if operator.fps is None and not operator.in_hz else operator
-    bins = np.arange(n // 2 + 1)
-    gain = np.abs(bound.response(bins / n * bound.fps)) ** 2
-    outside = (gain < 0.01 * gain.max()) & (bins > 1)
-    if outside.sum() < _FEWEST_OUTSIDE:
-        return covariance, np.zeros(enlarged.shape)
-    doubt = np.sqrt(4 / outside.sum())  # two numbers are fitted to exponential variables
-    taper = np.hanning(n + 2)[1:-1, np.newaxis]
-    values, vectors = np.linalg.eigh(covariance)
-    values[values < 1e-6 * values[..., 1:]] = 0  # directions that are not determined
-    for i, k in np.ndindex(course.shape[1], 2):
-        seen = np.flatnonzero(values[i, :, k] > 0)
-        if not len(seen):
-            continue
-        along = np.einsum("txj,xj->tx", course[:, i, seen], vectors[i, seen, :, k])
-        spectrum = np.fft.rfft(signal.detrend(along, axis=0) * taper, axis=0)
-        power = np.abs(spectrum) ** 2 / (taper**2).sum()
-        level = gain @ smooth_background(power, 1, outside) / gain.sum()
-        more = level > (1 + 3 * doubt) * values[i, seen, k]
-        values[i, seen[more], k] = level[more]
-        enlarged[i, seen[more]] = True
-    covariance = np.einsum("yxik,yxk,yxjk->yxij", vectors, values, vectors)
-    return covariance, np.where(enlarged, doubt, 0.0)
 
 
 def _lock_in(selected, covariance, known, fps, frequency):

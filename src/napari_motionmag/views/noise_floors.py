@@ -1,4 +1,4 @@
-"""Where motion stands out from noise, and how much it can honestly be magnified."""
+"""Noise floors: where motion exceeds noise, and the largest honest factor."""
 
 from __future__ import annotations
 
@@ -7,20 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise
+from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
 from napari_motionmag.views.estimators.series import as_movie
 from napari_motionmag.views.estimators.windows import Windows
-from napari_motionmag.views.motion_maps import (
-    SURE,
-    MotionMap,
-    motion_map,
-    operator_noise,
-    sigmas,
-    windowed,
-)
-from napari_motionmag.views.surrogate import motionless_surrogate
-
-__all__ = ["NoiseFloor", "NoiseModel", "fit_noise", "motionless_surrogate", "noise_floor"]
+from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map, windowed
 
 _MOST = 1e9  # stands for no limit: there is no noise
 _MOTION = ("reference", "band", "filter")
@@ -33,7 +23,7 @@ class NoiseFloor:
     Attributes
     ----------
     y, x : ndarray
-        Centres of the windows, px.
+        Centers of the windows, px.
     window, step : int
         Side of the windows and distance between them, px.
     sigma : ndarray, shape (gy, gx)
@@ -59,7 +49,7 @@ class NoiseFloor:
     def limit(self) -> np.ndarray:
         """Largest honest factor, (gy, gx): above, noise alone moves by more than 1 px.
 
-        0 where the window has no structure to see motion by.
+        0 where the window has no structure that would show motion.
         """
         with np.errstate(divide="ignore"):
             return np.minimum(1 / self.sigma, _MOST)
@@ -84,34 +74,34 @@ class NoiseFloor:
         return self._everywhere(self.limit)
 
     def share_above(self, factor: float) -> float:
-        """Share of the windows with structure in which noise alone moves by more than 1 px."""
+        """Return the share of windows with structure where noise moves by more than 1 px."""
         known = self.limit[self.limit > 0]
         return float((known < factor).mean()) if known.size else float("nan")
 
     def factor_at(self, share: float) -> float:
-        """Factor above which noise moves by more than 1 px in a share of the structure."""
+        """Return the factor above which noise moves by more than 1 px in a share of windows."""
         known = self.limit[self.limit > 0]
         return float(np.quantile(known, share)) if known.size else float("nan")
 
     def describe(self, factor: float | None = None) -> str:
-        """What the map says, in a few sentences; about a factor, too, where one is given."""
+        """Summarize the map in a few sentences; for a factor, too, where one is given."""
         empty = float((self.limit == 0).mean())
         if empty == 1:
             return "Nothing in the frame has structure enough to see motion by."
         half, first = (f"x{float(f'{self.factor_at(share):.2g}'):g}" for share in (0.5, 0.1))
-        said = [
+        text = [
             f"Noise alone moves by more than 1 px above {half} in half of the frame, above {first} "
             "in a tenth of it."
         ]
         if factor is not None:
             share = self.share_above(abs(factor))
-            said.append(f"At x{factor:g} you see noise in {share:.0%} of the frame.")
+            text.append(f"At x{factor:g} you see noise in {share:.0%} of the frame.")
         if self.motion is not None:
             share = float(self.exceeds[self.limit > 0].mean())
-            said.append(f"The selected motion is above the noise in {share:.0%} of the frame.")
+            text.append(f"The selected motion is above the noise in {share:.0%} of the frame.")
         if empty >= 0.005:
-            said.append(f"{empty:.0%} of the frame has no structure and is not counted.")
-        return " ".join(said)
+            text.append(f"{empty:.0%} of the frame has no structure and is not counted.")
+        return " ".join(text)
 
     def _weight(self) -> np.ndarray:
         if self.motion is None:
@@ -152,8 +142,16 @@ def noise_floor(
     -----
     The displacement of a window is known to ``sigma^2 [sum grad grad^T]^-1`` in one frame; an
     operator multiplies that by the sum of its squared weights: 2 against a single reference frame,
-    less for a narrow band. With 5 grey levels/px of slope and noise of 2 grey levels, a window of
+    less for a narrow band. With 5 gray levels/px of slope and noise of 2 gray levels, a window of
     32 x 32 px has 0.018 px: beyond a factor of 57 noise moves by more than a pixel.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=40, size=64)
+    >>> floor = views.noise_floor(movie, axes="TYX", fps=info["fps"], measure=False)
+    >>> floor.limit_map.shape
+    (64, 64)
     """
     movie = as_movie(movie, options.pop("axes", None), options.pop("fps", None))
     found = None

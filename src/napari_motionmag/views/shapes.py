@@ -1,4 +1,4 @@
-"""From lines and regions drawn in napari to pixels of a movie. By traits: napari is not needed."""
+"""Lines and regions drawn in napari, in pixels of a movie; napari itself is not imported."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ def line_from_shapes(layer, image=None, index: int | None = None) -> np.ndarray:
     Parameters
     ----------
     layer : napari.layers.Shapes
-        Has ``data``, ``shape_type``, ``selected_data`` and ``data_to_world``.
     image : napari.layers.Image, optional
-        The layer whose pixels are meant: the path goes by world coordinates, through scale,
-        translation, rotation and shear of both layers. None takes the shapes' own coordinates.
+        The layer whose pixels are meant; the path is transformed through world coordinates. None
+        takes the shapes' own coordinates.
     index : int, optional
         Which shape. By default the selected one, or else the last line or path that was drawn.
 
@@ -30,6 +29,13 @@ def line_from_shapes(layer, image=None, index: int | None = None) -> np.ndarray:
     ------
     ValueError
         If there is no such shape, or it is neither a line nor a path.
+
+    Examples
+    --------
+    >>> from napari.layers import Shapes
+    >>> from napari_motionmag import views
+    >>> views.line_from_shapes(Shapes([[[2, 3], [8, 9]]], shape_type="line")).tolist()
+    [[2.0, 3.0], [8.0, 9.0]]
     """
     corners, _kind = _chosen(layer, index, _LINES, "line or path")
     return _pixels(corners, layer, image)
@@ -49,12 +55,21 @@ def region_from_shapes(layer, image, index: int | None = None) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (Y, X)
-        True where the centre of a pixel lies within.
+        True where the center of a pixel lies within.
 
     Raises
     ------
     ValueError
-        If there is no such shape, it is no rectangle, polygon or ellipse, or no pixel is inside.
+        If there is no such shape, it has another type, or no pixel is inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Image, Shapes
+    >>> from napari_motionmag import views
+    >>> square = Shapes([[[2, 2], [2, 6], [6, 6], [6, 2]]], shape_type="polygon")
+    >>> int(views.region_from_shapes(square, Image(np.zeros((9, 9)))).sum())
+    16
     """
     data = image.data[0] if image.multiscale else image.data
     shape = data.shape[-3:-1] if image.rgb else data.shape[-2:]
@@ -83,16 +98,24 @@ def area_from_shapes(layer, image=None, index: int | None = None) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there is no such shape, or it is no rectangle, polygon or ellipse.
+        If there is no such shape, or it has another type.
+
+    Examples
+    --------
+    >>> from napari.layers import Shapes
+    >>> from napari_motionmag import views
+    >>> square = Shapes([[[2, 2], [2, 6], [6, 6], [6, 2]]], shape_type="polygon")
+    >>> views.area_from_shapes(square).shape
+    (4, 2)
     """
     corners, kind = _chosen(layer, index, _AREAS, "rectangle, polygon or ellipse")
     corners = _pixels(corners, layer, image)
     if kind == "ellipse":
         # napari keeps the corners of the box around it
-        centre = corners.mean(axis=0)
+        center = corners.mean(axis=0)
         first, second = (corners[1] - corners[0]) / 2, (corners[2] - corners[1]) / 2
         turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)[:, np.newaxis]
-        corners = centre + np.cos(turn) * first + np.sin(turn) * second
+        corners = center + np.cos(turn) * first + np.sin(turn) * second
     return corners
 
 
@@ -107,13 +130,24 @@ def drawn_areas(layer) -> list[int]:
 
 
 def polygon_mask(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return the pixels of a frame whose centres lie within a polygon (even-odd rule).
+    """Return the pixels of a frame whose centers lie within a polygon (even-odd rule).
 
     Parameters
     ----------
     corners : ndarray, shape (N, 2)
         (y, x), px.
     shape : (int, int)
+        Of the frame.
+
+    Returns
+    -------
+    ndarray of bool, of that shape
+
+    Examples
+    --------
+    >>> from napari_motionmag import views
+    >>> int(views.polygon_mask([(1, 1), (1, 4.5), (3.5, 4.5), (3.5, 1)], (6, 6)).sum())
+    12
     """
     inside = np.zeros(shape, bool)
     y, x = np.arange(shape[0])[:, np.newaxis], np.arange(shape[1])

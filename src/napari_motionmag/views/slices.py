@@ -26,7 +26,7 @@ def slice_view(
     ----------
     movie : array, napari Image layer or Movie
     line : array_like, shape (2, 2) or (N, 2)
-        Ends of the line, or corners of a path: (y, x) in px. The centre of the first pixel is
+        Ends of the line, or corners of a path: (y, x) in px. The center of the first pixel is
         (0, 0).
     axes : str, optional
         Meaning of the movie's axes, such as "TYX".
@@ -89,32 +89,32 @@ def _lazy(series: Series, sampler: LineSampler):
 
 
 def xt(movie, y: float, axes: str | None = None, **options):
-    """Draw row `y` over time: (T, X), or (T, X, 3) for RGB.
+    """Draw row `y` (px; interpolated between rows) over time: (T, X), or (T, X, 3) for RGB.
 
-    Parameters
-    ----------
-    movie : array, napari Image layer or Movie
-    y : float
-        Row, px; between rows it is interpolated.
-    axes : str, optional
-    **options
-        As for :func:`slice_view`.
+    Movie, axes and options are those of :func:`slice_view`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.xt(np.zeros((5, 8, 9)), y=3).shape
+    (5, 9)
     """
     movie = as_movie(movie, axes)
     return slice_view(movie, [(y, 0), (y, movie.frame_shape[1] - 1)], **options)
 
 
 def yt(movie, x: float, axes: str | None = None, **options):
-    """Draw column `x` over time: (T, Y), or (T, Y, 3) for RGB.
+    """Draw column `x` (px; interpolated between columns) over time: (T, Y), or (T, Y, 3) for RGB.
 
-    Parameters
-    ----------
-    movie : array, napari Image layer or Movie
-    x : float
-        Column, px; between columns it is interpolated.
-    axes : str, optional
-    **options
-        As for :func:`slice_view`.
+    Movie, axes and options are those of :func:`slice_view`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.yt(np.zeros((5, 8, 9)), x=3).shape
+    (5, 8)
     """
     movie = as_movie(movie, axes)
     return slice_view(movie, [(0, x), (movie.frame_shape[0] - 1, x)], **options)
@@ -138,6 +138,14 @@ def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -
         ``interval`` and ``time_unit`` between rows ("s", or "frame" where the frame rate is
         unknown); ``positions`` of the columns along the line, shape (L,), and their ``length_unit``
         ("um", or "px" where the movie is not calibrated).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import Movie, views
+    >>> movie = Movie(np.zeros((5, 20, 30)), axes="TYX", fps=50)
+    >>> views.slice_calibration(movie, [(4, 2), (4, 12)])["interval"]
+    0.02
     """
     movie: Movie = as_movie(movie, axes)
     path = Line(line, step=step)
@@ -177,13 +185,21 @@ def compare_slices(movies, line, axes: str | None = None, **options):
     ------
     ValueError
         If `movies` is empty, or the views differ in shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> movie = np.zeros((5, 20, 30))
+    >>> views.compare_slices({"before": movie, "after": movie + 1}, [(4, 2), (4, 12)]).shape
+    (2, 5, 11)
     """
     if hasattr(movies, "items"):
         named = list(movies.items())
     else:
         named = [(f"movies[{k}]", movie) for k, movie in enumerate(movies)]
     if not named:
-        raise ValueError("movies is empty; give one movie at least")
+        raise ValueError("movies is empty; give at least one movie")
     views = [slice_view(movie, line, axes, **options) for _, movie in named]
     for (name, _), view in zip(named, views, strict=True):
         if view.shape != views[0].shape:

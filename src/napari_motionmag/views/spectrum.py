@@ -1,15 +1,14 @@
-"""Which frequencies a region moves at: spectra of displacement, not of brightness."""
+"""Spectra of displacement: the frequencies at which a region moves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.signal import detrend, get_window
 
-from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.compute.validate import one_of
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.background import smooth_background
 from napari_motionmag.views.oscillation import fit_sinusoid
@@ -20,7 +19,7 @@ FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
 AGAINST = ("background", "pixels")
 _MOST_PEAKS = 16
 _MANY = 64  # frequencies from which on the background may bend twice
-_LOWEST = 2.5  # periods in the record; below, a peak and a drift cannot be told apart
+_LOWEST = 2.5  # periods in the record, below which a peak may be a drift
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,9 @@ class Peak:
     ratio : float
         Height over the background, in power.
     edge : {None, "zero", "nyquist"}
-        Which end of the band the frequency cannot be told from. Amplitude and phase are then not
-        determined, their errors inf: `amplitude` is the largest excursion in the record, and may
-        be a part of a larger one.
+        The end of the band from which the frequency cannot be distinguished. The errors of
+        amplitude and phase are then inf; `amplitude` is the largest excursion in the record,
+        which may be part of a larger one.
     """
 
     frequency: float
@@ -88,18 +87,17 @@ class MotionSpectrum:
 
     @property
     def resolution(self) -> float:
-        """Distance between frequencies that can be told apart, one period per record, Hz."""
+        """Distance between frequencies that can be distinguished, one period per record, Hz."""
         return self.fps / len(self.course)
 
     def threshold(
         self, false_alarm: float = FALSE_ALARM, against: str = "background"
     ) -> np.ndarray:
-        """Density above which a peak is no chance, shape (N,), px^2/Hz; see :meth:`peaks`."""
+        """Return the density above which a peak counts, (N,), px^2/Hz; see :meth:`peaks`."""
         return self._level(against) * np.log(len(self.frequencies) / false_alarm)
 
     def _level(self, against: str) -> np.ndarray:
-        if against not in AGAINST:
-            raise ValueError(f"against must be one of {', '.join(AGAINST)}; got {against!r}")
+        one_of("against", against, AGAINST)
         return (
             self.background if against == "background" else np.full_like(self.density, self.noise)
         )
@@ -110,7 +108,7 @@ class MotionSpectrum:
         false_alarm: float = FALSE_ALARM,
         against: str = "background",
     ) -> list[Peak]:
-        """Oscillations that stand out, the strongest first.
+        """Find the oscillations that stand out, the strongest first.
 
         Parameters
         ----------
@@ -119,10 +117,10 @@ class MotionSpectrum:
         false_alarm : float
             Chance that noise alone gives a peak anywhere.
         against : {"background", "pixels"}
-            What a peak must stand out from: the smooth part of the spectrum, which takes in drift
-            and Brownian motion; or the noise of the pixels alone, so that whatever moves counts.
-            The second is for pulses of which the record holds few, such as heart beats: their many
-            harmonics look like a background.
+            What a peak must stand out from: the smooth part of the spectrum, which includes drift
+            and Brownian motion; or the noise of the pixels alone, so that all motion counts. The
+            second is for short records of pulses, such as heart beats, whose many harmonics look
+            like a background.
 
         Returns
         -------
@@ -131,9 +129,9 @@ class MotionSpectrum:
 
         Notes
         -----
-        Each is fitted in the course of time by least squares, the stronger ones taken out first;
-        the errors are those of the Cramer-Rao bound for the background around the peak, noise and
-        other motion alike.
+        Each is fitted in the course of time by least squares, after removing the stronger ones and
+        a drift; the errors are for the background around the peak, noise and other motion alike,
+        as in :func:`fit_sinusoid`.
         """
         low, high = (0.0, np.inf) if band is None else band
         level = self._level(against)
@@ -143,8 +141,8 @@ class MotionSpectrum:
             self.frequencies <= high
         )
         rest = detrend(self.course, type="linear")
-        found: list[Peak] = []
-        while len(found) < _MOST_PEAKS:
+        peaks: list[Peak] = []
+        while len(peaks) < _MOST_PEAKS:
             height = np.where(inside, ratio, 0.0)
             at = int(np.argmax(height))
             if height[at] <= limit:
@@ -154,7 +152,7 @@ class MotionSpectrum:
             sigma = np.sqrt(self.background[at] * self.fps / 2)
             fit = fit_sinusoid(self.times, rest, sigma, frequency=start, drift=True, enlarge=False)
             course = fit.course(self.times)[:, 0]
-            found.append(
+            peaks.append(
                 Peak(
                     frequency=fit.frequency,
                     sigma_frequency=fit.sigma_frequency,
@@ -169,10 +167,10 @@ class MotionSpectrum:
                 )
             )
             rest = rest - course
-            # what is left beside a peak that is not quite a sinusoid belongs to it
+            # what remains beside a peak that is not quite a sinusoid belongs to it
             inside &= np.abs(self.frequencies - start) > 2.5 * self.resolution
             ratio = _density(rest, self.fps)[1] / level
-        return found
+        return peaks
 
     def to_csv(self, path) -> Path:
         """Write frequency, amplitude, density and background as a table; replaces a file."""
@@ -215,12 +213,19 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
     ------
     ValueError
         If the frame rate is missing or there are fewer than 16 frames.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=60)
+    >>> trace = views.displacement_trace(movie, (20, 44, 20, 76), fps=info["fps"])
+    >>> views.motion_spectrum(trace).peaks()[0].frequency  # doctest: +SKIP
     """
     trace = source
     if not isinstance(source, DisplacementTrace):
         trace = displacement_trace(source, region, **options)
     elif region is not None or options:
-        raise ValueError("region and options belong to a movie; the source is a trace already")
+        raise ValueError("region and options are for movies; the source is a trace")
     if trace.fps is None:
         raise ValueError("fps is missing: a spectrum needs the frames per second of the movie")
     if len(trace) < 16:
@@ -273,6 +278,12 @@ def suggest_band(
     (float, float) or None
         The band (low, high) in Hz, which holds the peak and what stands out beside it; None when
         nothing stands out.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=60)
+    >>> views.suggest_band(movie, (20, 44, 20, 76), fps=info["fps"])  # doctest: +SKIP
     """
     spectrum = source
     if not isinstance(source, MotionSpectrum):
@@ -280,80 +291,20 @@ def suggest_band(
     peaks = spectrum.peaks(within, against=against)
     if not peaks:
         return None
-    centre = peaks[0].frequency
+    center = peaks[0].frequency
     above = spectrum.density > spectrum.threshold(against=against)
-    first = last = int(np.argmin(np.abs(spectrum.frequencies - centre)))
+    first = last = int(np.argmin(np.abs(spectrum.frequencies - center)))
     while first > 1 and above[first - 1]:
         first -= 1
     while last < len(above) - 1 and above[last + 1]:
         last += 1
-    reach = max(3 * spectrum.resolution, 0.1 * centre)
-    low = min(centre - reach, spectrum.frequencies[first])
-    high = max(centre + reach, spectrum.frequencies[last])
+    reach = max(3 * spectrum.resolution, 0.1 * center)
+    low = min(center - reach, spectrum.frequencies[first])
+    high = max(center + reach, spectrum.frequencies[last])
     # neither drift nor the second harmonic
-    low = max(low, 0.5 * centre, 0.5 * spectrum.resolution)
-    high = min(high, max(1.5 * centre, centre + reach), spectrum.fps / 2)
+    low = max(low, 0.5 * center, 0.5 * spectrum.resolution)
+    high = min(high, max(1.5 * center, center + reach), spectrum.fps / 2)
     return float(low), float(high)
-
-
-@dataclass(frozen=True)
-class ResponseTable:
-    """Gain and phase of temporal operators over frequency.
-
-    Attributes
-    ----------
-    frequencies : ndarray, shape (N,)
-        Hz.
-    names : tuple of str, length K
-    gain : ndarray, shape (K, N)
-    phase : ndarray, shape (K, N)
-        rad.
-    """
-
-    frequencies: np.ndarray
-    names: tuple[str, ...]
-    gain: np.ndarray
-    phase: np.ndarray
-
-    @property
-    def decibels(self) -> np.ndarray:
-        """20 log10 of the gain, not below -200 dB, (K, N)."""
-        return 20 * np.log10(np.maximum(self.gain, 1e-10))
-
-
-def response_table(
-    operators: Sequence[TemporalOperator] | Mapping[str, TemporalOperator],
-    fps: float,
-    n: int = 512,
-) -> ResponseTable:
-    """Work out the frequency responses of temporal operators, for plots.
-
-    Parameters
-    ----------
-    operators : sequence or mapping of name to TemporalOperator
-        Names are the operators' descriptions when not given.
-    fps : float
-        Frames per second.
-    n : int
-        Number of frequencies, from 0 to fps / 2.
-
-    Returns
-    -------
-    ResponseTable
-
-    References
-    ----------
-    Oh et al., ECCV 2018, supplement, Fig. A.2.
-    """
-    if not isinstance(operators, Mapping):
-        operators = {op.describe(): op for op in operators}
-    if not operators:
-        raise ValueError("operators is empty; give one at least")
-    if n < 2:
-        raise ValueError(f"n must be at least 2; got {n!r}")
-    frequencies = np.linspace(0, fps / 2, n)
-    responses = np.array([op.response(frequencies, fps) for op in operators.values()])
-    return ResponseTable(frequencies, tuple(operators), np.abs(responses), np.angle(responses))
 
 
 def _dominant(trace: DisplacementTrace) -> float:

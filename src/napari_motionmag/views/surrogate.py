@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache
+from napari_motionmag.compute.validate import one_of, whole_number
 from napari_motionmag.movie.lazy import frames_as_dask
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.noise_model import (
@@ -21,7 +22,6 @@ from napari_motionmag.views.estimators.series import Series, as_movie
 
 KINDS = ("redrawn", "shuffled")
 _PAIRS = 32
-_STATISTICS = ByteBoundedCache(1 << 28, lambda pair: sum(part.nbytes for part in pair))
 
 
 def motionless_surrogate(
@@ -33,15 +33,15 @@ def motionless_surrogate(
     fps: float | None = None,
     noise: NoiseModel | None = None,
 ) -> Movie:
-    """Make a movie with the motion taken out and the noise left in.
+    """Make a movie without the motion, but with the noise, of another.
 
-    Magnify it with the same operator and factor: what still moves there is noise.
+    Magnify it with the same operator and factor: what moves in the result is noise.
 
     Parameters
     ----------
     movie : array, napari Image layer or Movie
     kind : {"redrawn", "shuffled"}
-        "redrawn": the mean frame in every frame, with noise drawn anew from a model fitted to the
+        "redrawn": the mean frame in every frame, with noise redrawn from a model fitted to the
         movie: nothing moves. "shuffled": the same frames in random order, which keeps noise of any
         kind, but spreads motion evenly over all frequencies instead of removing it: a control for
         narrow bands.
@@ -67,20 +67,18 @@ def motionless_surrogate(
     Examples
     --------
     >>> from napari_motionmag import magnify, samples, views
-    >>> movie, info = samples.load("strings", n_frames=10, size=48)
+    >>> movie, info = samples.load("strings", n_frames=10, size=64)
     >>> control = views.motionless_surrogate(movie, axes="TYX", fps=info["fps"])
     >>> magnified = magnify(control, 10)  # what moves here is noise
     """
     movie = as_movie(movie, axes, fps)
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more; got {seed!r}")
+    one_of("kind", kind, KINDS)
+    seed = whole_number("seed", seed, 0)
     if kind == "redrawn":
-        frames = _Redrawn(movie, int(seed), noise).lazy()
+        frames = _Redrawn(movie, seed, noise).lazy()
     else:
         name = f"shuffled-{uuid.uuid4().hex}"
-        order = np.random.default_rng(int(seed)).permutation(movie.n_frames)
+        order = np.random.default_rng(seed).permutation(movie.n_frames)
         frames = frames_as_dask(movie.data, movie.axes, movie.dtype, name)
         frames = frames[(slice(None),) * movie.axes.index("T") + (order,)]
     name = f"{movie.name or 'movie'} without motion ({kind})"
@@ -89,12 +87,12 @@ def motionless_surrogate(
 
 @dataclass(frozen=True)
 class _Redrawn:
-    """The mean frame with noise drawn anew, frame by frame."""
+    """The mean frame with noise redrawn, frame by frame."""
 
     movie: Movie
     seed: int
     noise: NoiseModel | None
-    identity: str = field(default_factory=lambda: uuid.uuid4().hex)
+    cache: Cache = field(default_factory=Cache, repr=False, compare=False)
 
     def lazy(self):
         """Return a dask array, one frame a block."""
@@ -106,7 +104,7 @@ class _Redrawn:
             for axis, size in zip(movie.axes, movie.shape, strict=True)
         )
         meta = np.empty((0,) * movie.ndim, movie.dtype)
-        name = f"motionless-{self.identity}"
+        name = f"motionless-{uuid.uuid4().hex}"
         return da.map_blocks(
             _block, chunks=chunks, dtype=movie.dtype, meta=meta, name=name, source=self
         )
@@ -114,7 +112,7 @@ class _Redrawn:
     def frame(self, t: int, other: tuple[int, ...]) -> np.ndarray:
         """Draw one frame."""
         movie = self.movie
-        mean, sigma = _STATISTICS.get((self.identity, other), lambda: self._statistics(other))
+        mean, sigma = self.cache.get(other, lambda: self._statistics(other))
         random = np.random.default_rng([self.seed, t, *other])
         frame = mean + random.standard_normal(mean.shape) * sigma
         if movie.dtype.kind in "iu":

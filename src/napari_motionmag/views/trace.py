@@ -1,4 +1,4 @@
-"""The displacement of a region over time: numbers, error bars, units and files."""
+"""Displacement of a region over time, with errors, units and files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DisplacementTrace:
         Highest spatial frequency used, cycles per px (gain 1/2).
     colour : (float, float)
         Factors, in the variance along y and x, by which correlation of the noise between
-        neighbouring pixels enlarges the errors; 1 for independent pixels. In the covariances.
+        neighboring pixels enlarges the errors; 1 for independent pixels. In the covariances.
     """
 
     times: np.ndarray
@@ -161,7 +161,7 @@ class DisplacementTrace:
             "frames per second": self.fps,
             "pixel size (y, x)": None if self.pixel_size is None else list(self.pixel_size),
             "length unit": self.length_unit,
-            "noise variance (grey levels^2)": f"{self.noise.a:.6g} + {self.noise.b:.6g} I",
+            "noise variance (gray levels^2)": f"{self.noise.a:.6g} + {self.noise.b:.6g} I",
             "spatial cutoff (cycles/px)": self.cutoff,
         }
 

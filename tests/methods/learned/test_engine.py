@@ -16,16 +16,17 @@ from napari_motionmag.temporal import FIR, Dynamic, Static
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=["difference", "oh2018"])
+@pytest.fixture(params=["difference", "oh2018", "oh2018 local_mean"])
 def random_weights(request, tmp_path):
     """Untrained weights that do draw something."""
     torch.manual_seed(0)
-    network = weights.build(request.param)
+    model, _, local_mean = request.param.partition(" ")
+    network = weights.build(model, {local_mean: 17} if local_mean else None)
     if request.param == "difference":
         torch.nn.init.normal_(network.drawing.tail.weight, 0, 0.01)
         torch.nn.init.normal_(network.motion.choose.weight, 0, 0.05)
     path = tmp_path / "random.safetensors"
-    weights.save(path, network, {"model": request.param})
+    weights.save(path, network, {"model": model})
     return path
 
 

@@ -1,14 +1,18 @@
 """Running out of memory on the device, injected: fewer frames, smaller tiles, the CPU."""
 
 import warnings
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from napari_motionmag.methods.learned import memory, weights
-from napari_motionmag.methods.learned.engine import Engine
+from napari_motionmag.compute import memory
+from napari_motionmag.methods.learned import kernels, weights
+from napari_motionmag.methods.learned.engine import SHARE, Engine
 from napari_motionmag.methods.learned.tiles import Padding, tiles
 
 ERRORS = {
@@ -175,19 +179,75 @@ def test_the_tile_is_what_fits_into_free_memory(model, monkeypatch):
     cut = engine.tiles(4096 + engine.stride, 4096)
     assert len(cut) > 1
     largest = max(tile.pixels for tile in cut)
-    assert largest * engine._bytes_per_pixel <= memory.SHARE * room
-    assert largest * engine._bytes_per_pixel > 0.05 * memory.SHARE * room
+    assert largest * engine._bytes_per_pixel <= SHARE * room
+    assert largest * engine._bytes_per_pixel > 0.05 * SHARE * room
     assert engine.tiles(4096, 4096) == list(tiles(4096, 4096, 4096, engine.halo)), "kept as it was"
 
 
-def test_peak_of_live_tensors():
-    def forward(side):
-        a = torch.zeros(side, side)  # 4 bytes a pixel
-        b = a + 1  # 8
-        del a
-        return b * 2  # 8
+class _Live(TorchDispatchMode):
+    """Counts the bytes of tensors made while it is on, and the most there were at a time."""
 
-    assert memory.bytes_per_pixel(forward, 16) == 8
+    def __init__(self):
+        super().__init__()
+        self.most = self._now = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, torch.Tensor):
+                self._count(leaf.untyped_storage())
+        return out
+
+    def _count(self, storage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self._now += size
+        self.most = max(self.most, self._now)
+        weakref.finalize(storage, self._gone, key, size)
+
+    def _gone(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self._now -= size
+
+
+def test_peak_of_live_tensors():
+    with _Live() as live:
+        a = torch.zeros(16, 16)
+        b = a + 1
+        del a
+        b * 2
+    assert live.most == 8 * 16**2
+
+
+WIDE = {"half": 64, "quarter": 96, "eighth": 128, "hidden": 64, "drawing": (64, 96, 128, 96)}
+NARROW = {"half": 16, "quarter": 16, "eighth": 32, "context": 4, "drawing": (16, 16, 32, 16)}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("model", "config"),
+    [("difference", None), ("difference", WIDE), ("difference", NARROW), ("oh2018", None)],
+)
+def test_networks_know_how_much_memory_they_take(model, config, channels, tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    weights.save(path, weights.build(model, config), {"model": model})
+    engine, side = Engine(path, "cpu"), 64
+    monkeypatch.setattr(kernels, "available", lambda: False)  # they take less
+    blank = torch.zeros(1, channels, side, side)
+
+    def forward():
+        if model == "difference":
+            return engine._difference(blank, blank[:, :1], 2.0)
+        return engine._draw_once(blank, blank)
+
+    with engine.working():
+        forward()  # what is made once does not count
+        with _Live() as live:
+            forward()
+    assert live.most <= side**2 * engine._bytes_per_pixel <= 1.6 * live.most
 
 
 @pytest.mark.parametrize(

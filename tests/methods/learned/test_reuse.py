@@ -1,4 +1,4 @@
-"""What is read and encoded for one factor serves the next; edits in place are seen."""
+"""What is read and encoded for one factor serves the next; new calls see arrays as they are."""
 
 import threading
 
@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from napari_motionmag import Movie, magnify
-from napari_motionmag.magnification.frames import Frames
-from napari_motionmag.methods.learned import encodings as features
+from napari_motionmag.compute.cache import set_budget, used
+from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.methods.learned import method as method_module
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.learned.encodings import DiskStore, Encodings
 from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.methods.learned.method import LearnedMagnifier
+from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.temporal import FIR, Butterworth, Static
-from napari_motionmag.temporal.streaming import Variation
+from napari_motionmag.temporal.streaming import StreamingOperator
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (40, 24, 32)).astype(np.uint8)
 MODES = {
@@ -70,32 +70,58 @@ def test_a_new_factor_reads_and_encodes_nothing_anew(encoded, counting_source, m
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_arrays_in_memory_are_known_by_content(encoded, mode):
+def test_a_movie_in_memory_is_encoded_once_for_all_factors(encoded, mode):
     model, calls = encoded
-    frames = FRAMES.copy()
-    magnify(frames, 5, model=model, **MODES[mode])[20].compute()
+    movie = Movie(FRAMES, "TYX")
+    magnify(movie, 5, model=model, **MODES[mode])[20].compute()
     calls.clear()
-    magnify(frames, 9, model=model, **MODES[mode])[20].compute()
+    drawn = magnify(movie, 9, model=model, **MODES[mode])[20].compute()
     assert calls == []
-    frames[20, 3:9, 3:9] = 255  # a user paints into the frame
-    calls.clear()
-    painted = magnify(frames, 9, model=model, **MODES[mode])[20].compute()
-    assert len(calls) == 1, "the frame that was edited, no other"
-    expected = magnify(frames.copy(), 9, model=model, **MODES[mode])[20].compute()
-    assert np.array_equal(painted, expected)
+    again = magnify(FRAMES, 9, model=model, **MODES[mode])[20].compute()
+    assert np.array_equal(drawn, again)
 
 
 @both
 @pytest.mark.parametrize("mode", MODES)
-def test_edits_of_other_frames_are_seen(model, mode):
+def test_a_new_call_sees_an_array_as_it_is_now(model, mode):
     frames = FRAMES.copy()
-    out = magnify(frames, 9, model=model, **MODES[mode])
-    before = out[20].compute()
-    frames[[0, 19]] = 255 - frames[[0, 19]]
-    after = magnify(frames, 9, model=model, **MODES[mode])[20].compute()
-    assert not np.array_equal(before, after)
+    before = magnify(frames, 9, model=model, **MODES[mode])[20].compute()
+    for edited in ([20], [0, 19]):  # a user paints into the frame, and into others
+        frames[edited] = 255 - frames[edited]
+        after = magnify(frames, 9, model=model, **MODES[mode])[20].compute()
+        assert not np.array_equal(before, after)
+        expected = magnify(frames.copy(), 9, model=model, **MODES[mode])[20].compute()
+        assert np.array_equal(after, expected)
+        before = after
+
+
+@both
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_result_sees_edits_once_it_is_refreshed(model, mode):
+    frames = FRAMES.copy()
+    movie = Movie(frames, "TYX")
+    lazy = magnify(movie, 9, model=model, **MODES[mode])
+    magnification = magnification_behind(lazy)
+    lazy[20].compute()
+    magnification.draw([20], keep=True)
+    frames[[0, 19, 20]] = 255 - frames[[0, 19, 20]]
+    magnification.refresh()
     expected = magnify(frames.copy(), 9, model=model, **MODES[mode])[20].compute()
-    assert np.array_equal(after, expected)
+    assert np.array_equal(lazy[20].compute(), expected)
+    assert np.array_equal(magnification.draw([20], keep=True)[0], expected)
+    assert np.array_equal(magnify(movie, 9, model=model, **MODES[mode])[20].compute(), expected)
+
+
+def test_an_estimated_range_is_estimated_again_when_a_movie_is_refreshed():
+    frames = FRAMES.astype(np.uint16)
+    movie, given = Movie(frames, "TYX"), Movie(frames, "TYX", intensity_range=(0, 300))
+    before = movie.intensity_range
+    frames *= 100
+    assert movie.intensity_range == before
+    movie.refresh()
+    given.refresh()
+    assert movie.intensity_range[1] > 50 * before[1]
+    assert given.intensity_range == (0, 300)
 
 
 def test_two_movies_are_never_taken_for_one_another():
@@ -118,83 +144,59 @@ def test_another_range_is_another_picture(encoded):
     assert len(calls) == 2
 
 
-# ---- encodings beyond memory ----
+# ---- more than may be kept ----
 
 
 @pytest.fixture
-def little_memory(monkeypatch):
-    """A store that holds a few encodings in memory and the rest on disk."""
-    store = Encodings(limit=500_000)
-    monkeypatch.setattr(features, "MOST_MEMORY_BYTES", 500_000)
-    monkeypatch.setattr(method_module, "_encodings", lambda: store)
-    return store
+def little_memory():
+    """Room for a few encodings."""
+    set_budget(500_000)
+    yield
+    set_budget(None)
 
 
 @pytest.mark.parametrize(
     "operator", [FIR(4, 8, fps=30), Butterworth(4, 8, fps=30), Static(slice(0, 9))], ids=str
 )
-def test_encodings_on_disk_draw_the_same(encoded, little_memory, operator):
-    model, calls = encoded
-    exact = magnify(FRAMES, 6, model=model, mode=operator)[17:24].compute()
-    calls.clear()
-    little_memory.memory.clear()
+def test_encodings_that_do_not_fit_are_made_again(encoded, little_memory, operator):
+    model, _ = encoded
     stored = da.from_array(FRAMES, chunks=(1, -1, -1))
     out = magnify(stored, 6, model=model, mode=operator)[17:24].compute()
-    assert little_memory.disk.bytes > 0
-    assert little_memory.memory.bytes <= 500_000
-    assert len(calls) <= 40, "each frame once"
+    assert used() <= 500_000
+    set_budget(None)
+    exact = magnify(FRAMES, 6, model=model, mode=operator)[17:24].compute()
     assert np.abs(out.astype(int) - exact).max() <= 1
 
 
-def test_differences_on_disk_are_exact_to_a_part(tmp_path):
-    store = Encodings(limit=1)
-    store.memory.limit = 40_000
-    torch.manual_seed(0)
-    base = 5 + torch.randn(1, 8, 20, 20)
-    wanted = {}
-    for k in range(12):
-        change = 1e-3 * torch.randn(1, 8, 20, 20)
-        wanted[k] = base + change
-        store.get("movie", k, lambda k=k: (torch.zeros(1, 8, 10, 10), wanted[k]), 0)
-    assert store.disk.bytes > 0
-    for k in range(12):
-        _, shape = store.get("movie", k, _never, 0)
-        error = (shape - wanted[k]).abs().max().item()
-        assert error < 1e-5, "float16 alone would be off by 2e-3"
+def test_outputs_share_encodings_that_do_not_fit(encoded, little_memory):
+    """Frame after frame, a window of 25 frames is not encoded anew for each."""
+    model, calls = encoded
+    set_budget(3_500_000)
+    out = magnify(FRAMES, 6, model=model, mode=FIR(4, 8, fps=30))
+    for t in (15, 16):
+        out[t].compute()
+    calls.clear()
+    for t in range(17, 25):
+        out[t].compute()
+    assert len(calls) < 50, "not 25 for each"
 
 
-def _never():
-    raise AssertionError("it is on disk")
-
-
-def test_the_disk_is_bounded_and_emptied():
-    store = DiskStore(limit=10_000)
-    for k in range(20):
-        store.put(k, (np.full(500, k, np.float16), np.zeros(200, np.float16)))
-    assert store.bytes <= 10_000
-    assert store.get(0, 2) is None
-    kept = store.get(19, 2)
-    assert kept[0][0] == 19
-    assert len(kept) == 2
-    folder = store.folder
-    assert len(list(folder.iterdir())) == store.bytes // 1400
-    store.drop(lambda key: key % 2)
-    assert store.get(19, 2) is None
-    del store
-    assert not folder.exists()
-
-
-def test_a_full_disk_is_said_once(monkeypatch):
-    store = DiskStore(limit=10_000)
-
-    def full(*_):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(np, "save", full)
-    with pytest.warns(UserWarning, match="No space left on device"):
-        store.put(0, (np.zeros(9, np.float16),))
-    store.put(1, (np.zeros(9, np.float16),))  # no second warning: it would be an error here
-    assert store.get(0, 1) is None
+def test_encodings_of_one_movie_do_not_depend_on_another(encoded, little_memory):
+    """However much is pushed out: the second movie is drawn as if it were alone."""
+    model, _ = encoded
+    rng = np.random.default_rng(3)
+    other = rng.integers(0, 255, FRAMES.shape).astype(np.uint8)
+    operator = FIR(4, 8, fps=30)
+    alone = magnify(FRAMES, 30, model=model, mode=operator)[17:20].compute()
+    both = (
+        magnify(other, 30, model=model, mode=operator),
+        magnify(FRAMES, 30, model=model, mode=operator),
+    )
+    for t in range(10, 20):
+        both[0][t].compute()
+        drawn = both[1][t].compute()
+        if t >= 17:
+            assert np.array_equal(drawn, alone[t - 17])
 
 
 # ---- many at once ----
@@ -269,17 +271,17 @@ def test_runs_equal_single_frames(model):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_outputs_made_together_take_no_more_memory_than_planned(channels, monkeypatch):
     """A filter's window that does not fit: grey frames are no cheaper than colour ones."""
-    monkeypatch.setattr(Frames, "reserve", lambda self, count: False)
+    monkeypatch.setattr(FrameSource, "fits", lambda self, count, size=None: False)
     shape = (40, 24, 32) if channels == 1 else (40, 24, 32, 3)
     frames = np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
     together = []
-    added_up = Variation._added_up
+    added_up = StreamingOperator._weighted_sums
 
     def watched(self, times, get):
         together.append(len(times))
         return added_up(self, times, get)
 
-    monkeypatch.setattr(Variation, "_added_up", watched)
+    monkeypatch.setattr(StreamingOperator, "_weighted_sums", watched)
     monkeypatch.setattr(method_module, "RUN_BYTES", 4 * 8 * 24 * 32)  # two planes of 4 outputs
     out = magnify(frames, 5, mode="temporal", band=(4, 8), fps=30)
     for t in (10, 11, 12):

@@ -159,7 +159,7 @@ def test_a_recipe_makes_the_same_frames_again():
         **recipe["options"],
     )
     assert again.recipe == recipe
-    np.testing.assert_array_equal(again.frames([T]), made.frames([T]))
+    np.testing.assert_array_equal(again.draw([T]), made.draw([T]))
     without = plan(MOVIE, 4)
     assert (without.recipe["stabilise"], without.recipe["mask"]) == (None, None)
 
@@ -191,7 +191,7 @@ def test_layers_bring_their_masks():
 def test_it_can_be_sent_to_other_processes():
     made = plan(MOVIE, 4, method="linear", stabilise="translation", intensity_range=(0, 1))
     copy = pickle.loads(pickle.dumps(made))
-    np.testing.assert_array_equal(copy.frames([2]), made.frames([2]))
+    np.testing.assert_array_equal(copy.draw([2]), made.draw([2]))
 
 
 # ---- errors ----

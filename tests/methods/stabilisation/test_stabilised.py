@@ -1,12 +1,13 @@
 """Alignment of analytic scenes, and magnification of what is left of the motion."""
 
-import builtins
 import pickle
+import sys
 
 import numpy as np
 import pytest
 from motion import fourier_shift, smooth_texture
 
+from napari_motionmag.compute.cache import Cache
 from napari_motionmag.methods.classical.lagrangian import LagrangianMagnifier
 from napari_motionmag.methods.classical.linear import LinearMagnifier
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
@@ -295,24 +296,27 @@ def test_factor_1_is_the_identity():
 
 
 class Frames(list):
-    """Frames that note what is read, with an identity as `magnify` gives them."""
+    """Frames that note what is read, perhaps with a cache as `magnify` gives them."""
 
-    def __init__(self, frames, identity):
+    def __init__(self, frames, cached):
         super().__init__(frames)
         self.reads = []
-        self.identity = identity
+        self.series = ()
+        if cached:
+            self.cache = Cache()
+
+    def key(self, t):
+        return (t,)
 
     def __getitem__(self, index):
         self.reads.append(index)
         return super().__getitem__(index)
 
 
-@pytest.mark.parametrize("identity", [None, ("a movie", ())])
-def test_reads_what_the_operator_needs_and_the_reference_once(identity):
+@pytest.mark.parametrize("cached", [False, True])
+def test_reads_what_the_operator_needs_and_the_reference_once(cached):
     movie, _ = drifting("translation", 12)
-    frames = Frames(movie, identity)
-    if identity is None:
-        del frames.identity
+    frames = Frames(movie, cached)
     operator = Dynamic(2)
     Stabilised(LinearMagnifier(), reference=3).magnify(frames, operator, [8, 9], 5)
     assert sorted(frames.reads) == [3, 6, 7, 8, 9]
@@ -331,7 +335,7 @@ def test_transforms_are_estimated_once(monkeypatch):
         return real(self, *args)
 
     monkeypatch.setattr(Template, "align", align)
-    frames = Frames(movie, ("another movie", ()))
+    frames = Frames(movie, True)
     method = Stabilised(LinearMagnifier())
     first = method.magnify(frames, Dynamic(), [3], 5)
     again = method.magnify(frames, Dynamic(), [3], 5)
@@ -431,13 +435,6 @@ def test_a_pixel_that_is_not_finite_is_reported_and_not_spread():
 
 
 def test_says_which_extra_is_missing(monkeypatch):
-    real = builtins.__import__
-
-    def without_scikit_image(name, *args, **kwargs):
-        if name.split(".")[0] == "skimage":
-            raise ImportError(f"No module named {name!r}")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_scikit_image)
+    monkeypatch.setitem(sys.modules, "skimage.registration", None)
     with pytest.raises(ImportError, match=r"napari-motionmag\[registration\]"):
         Stabilised(LinearMagnifier())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,37 @@ from napari_motionmag.io.frame_stream import FrameStream
 def read_npy(path: Path) -> FileMovie:
     """Map a file; only its header is read."""
     try:
-        data = np.load(path, mmap_mode="r", allow_pickle=False)
+        return FileMovie(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path}: not a readable .npy file: {error}") from error
-    return FileMovie(data)
+        data = _before_the_end(path)
+        if data is None:
+            raise ValueError(f"{path}: not a readable .npy file: {error}") from error
+        return FileMovie(data)
+
+
+def _before_the_end(path: Path) -> np.ndarray | None:
+    """Return the frames of a file that was cut off, with a warning; None of other files."""
+    with open(path, "rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            read = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            shape, fortran, dtype = read(file)
+        except (ValueError, EOFError, KeyError):
+            return None
+        offset = file.tell()
+    if fortran or dtype.hasobject or len(shape) < 3 or min(shape) < 1:
+        return None
+    count = (path.stat().st_size - offset) // (math.prod(shape[1:]) * dtype.itemsize)
+    if not 2 <= count < shape[0]:
+        return None
+    warnings.warn(
+        f"{path}: promises {shape[0]} frames and has {count} whole ones; these are read",
+        stacklevel=5,
+    )
+    return np.memmap(path, dtype, "r", offset, (count, *shape[1:]))
 
 
 def write_npy(path: Path, stream: FrameStream, options: WriteOptions) -> None:

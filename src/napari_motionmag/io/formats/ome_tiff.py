@@ -14,7 +14,7 @@ from napari_motionmag.io.array_like import Reordered
 from napari_motionmag.io.formats.base import FileMovie, Format, WriteOptions, axes_of
 from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.ome_xml import OmeClaims, calibration_of, positive_number
-from napari_motionmag.io.tiff_pages import TiffPages, check_page
+from napari_motionmag.io.tiff_pages import TiffPages, check_page, quiet_tifffile
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters, seconds, short_name
 
@@ -35,7 +35,7 @@ def read_tiff(path: Path) -> FileMovie:
         With axes, frame interval and pixel size from OME-XML or ImageJ metadata.
     """
     try:
-        with tifffile.TiffFile(path) as file:
+        with quiet_tifffile(), tifffile.TiffFile(path) as file:
             page = file.pages.first
             check_page(path, page, file.filehandle.size)
             _check_codec(path, page)

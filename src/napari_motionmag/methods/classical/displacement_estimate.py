@@ -25,15 +25,6 @@ def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
     displacements, each weighted by the variation that it explains, so that a small thing that
     moves counts and a large one at rest does not.
 
-    Parameters
-    ----------
-    frame, variation : torch.Tensor
-        (Y, X), the current frame and the variation selected in it.
-
-    Returns
-    -------
-    float
-        px of the frame, 0 or more.
 
     References
     ----------

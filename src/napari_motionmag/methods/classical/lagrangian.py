@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from napari_motionmag.compute.optional import optional
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.image_warp import draw_displaced
 from napari_motionmag.methods.classical.optical_flow import FlowEstimator
-from napari_motionmag.methods.classical.planes import Reader
-from napari_motionmag.methods.options import OPTIONS, checked
-from napari_motionmag.methods.scikit import require_scikit_image
+from napari_motionmag.methods.classical.planes import PlaneReader
+from napari_motionmag.methods.option_fields import check_options
+from napari_motionmag.methods.options import LagrangianOptions
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -24,7 +26,8 @@ __all__ = ["LagrangianMagnifier"]
 _RIDGE = 1e-3
 
 
-class LagrangianMagnifier(Method):
+@dataclass(frozen=True)
+class LagrangianMagnifier(LagrangianOptions, Method):
     """Magnify motion by dense optical flow and drawing every point displaced.
 
     For an output frame t the flow from t to each frame that the temporal operator needs is
@@ -76,28 +79,13 @@ class LagrangianMagnifier(Method):
        Image Processing On Line 3, 2013.
     """
 
-    name = "lagrangian"
     smallest_frame = 16  # px; the coarsest image that scikit-image looks at
-    flow: str
-    radius: int
-    blur: float
-    sigma: float
-    order: int
 
-    def __init__(
-        self,
-        *,
-        flow: str = "ilk",
-        radius: int | None = None,
-        blur: float = 1.0,
-        sigma: float = 2.0,
-        order: int = 5,
-    ):
-        require_scikit_image("the Lagrangian method")
-        options = {"flow": flow, "radius": radius, "blur": blur, "sigma": sigma, "order": order}
-        vars(self).update(checked(OPTIONS[self.name], options))
+    def __post_init__(self):
+        optional("skimage.registration", "registration", "Lagrangian methods")
+        check_options(self)
         if self.radius is None:
-            self.radius = 5 if self.flow == "ilk" else 3
+            vars(self)["radius"] = 5 if self.flow == "ilk" else 3
 
     def _magnify(
         self,
@@ -106,7 +94,7 @@ class LagrangianMagnifier(Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        reader = Reader(frames, "pass")
+        reader = PlaneReader(frames, "pass")
         shape = reader.read(times[0]).shape[:2]
         if min(shape) < self.smallest_frame:
             raise ValueError(
@@ -128,7 +116,7 @@ class LagrangianMagnifier(Method):
         return np.where(bad, frame, draw_displaced(filled, displacement, self.order))
 
     def _displacements(
-        self, reader: Reader, operator: TemporalOperator, times: list[int], n_frames: int
+        self, reader: PlaneReader, operator: TemporalOperator, times: list[int], n_frames: int
     ):
         """Yield each output frame and the displacement (2, Y, X) selected in it, px."""
         estimator = FlowEstimator(self.flow, self.radius, self.blur)

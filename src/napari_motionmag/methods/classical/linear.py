@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +13,15 @@ import torch
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.displacement_estimate import typical_displacement
-from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
     LaplacianPyramid,
     expand,
     reduce,
     reduced_size,
 )
-from napari_motionmag.methods.options import OPTIONS, checked
+from napari_motionmag.methods.option_fields import check_options
+from napari_motionmag.methods.options import LinearOptions
 from napari_motionmag.methods.warn_once import warn_once
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["LinearMagnifier"]
 
 
-class LinearMagnifier(Method):
+@dataclass(frozen=True)
+class LinearMagnifier(LinearOptions, Method):
     """Magnify motion or colour by adding a multiple of the temporal variation of each pixel.
 
     What the temporal operator selects of the intensities is taken apart by wavelength,
@@ -85,43 +88,17 @@ class LinearMagnifier(Method):
        the bound is Eq. 14.
     """
 
-    name = "linear"
     smallest_frame = 8  # px; a pyramid of one level needs as much
-    what: str
-    lambda_c: float | None
-    attenuation: str
-    levels: int | None
-    residual: bool
-    level: int
-    chroma: float
 
-    def __init__(
-        self,
-        what: str = "motion",
-        *,
-        lambda_c: float | None = None,
-        attenuation: str = "scaled",
-        levels: int | None = None,
-        residual: bool = False,
-        level: int = 4,
-        chroma: float | None = None,
-        device: str | torch.device | None = None,
-        dtype: str | torch.dtype = "float32",
-    ):
-        options = {
-            "what": what,
-            "lambda_c": lambda_c,
-            "attenuation": attenuation,
-            "levels": levels,
-            "residual": residual,
-            "level": level,
-            "chroma": chroma,
-        }
-        vars(self).update(checked(OPTIONS[self.name], options))
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
+
+    def __post_init__(self):
+        check_options(self)
         if self.chroma is None:
-            self.chroma = 0.0 if self.what == "motion" else 1.0
-        self.device = choose_device(device, mps=False)
-        self.dtype = choose_dtype(dtype)
+            vars(self)["chroma"] = 0.0 if self.what == "motion" else 1.0
+        vars(self)["device"] = choose_device(self.device, mps=False)
+        vars(self)["dtype"] = choose_dtype(self.dtype)
 
     def _magnify(
         self,
@@ -146,7 +123,7 @@ class LinearMagnifier(Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        reader = Reader(frames, "magnify" if self.chroma else "pass")
+        reader = PlaneReader(frames, "magnify" if self.chroma else "pass")
         shape = reader.read(times[0]).shape[:2]
         pyramid = self._pyramid(shape)
         current, variation = self._select(reader, operator, times, len(frames), device)
@@ -189,7 +166,7 @@ class LinearMagnifier(Method):
 
     def _select(
         self,
-        reader: Reader,
+        reader: PlaneReader,
         operator: TemporalOperator,
         times: list[int],
         n_frames: int,

@@ -12,8 +12,8 @@ import torch
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.phase_increments import Accumulator, Plan, split
-from napari_motionmag.methods.classical.planes import Reader
-from napari_motionmag.methods.options import OPTIONS, checked
+from napari_motionmag.methods.classical.planes import PlaneReader
+from napari_motionmag.methods.option_fields import check_options
 from napari_motionmag.methods.warn_once import warn_once
 
 if TYPE_CHECKING:
@@ -88,32 +88,16 @@ class Decomposition(ABC):
 class LocalPhaseMethod(Method):
     """Base of the methods that magnify the variation of a local phase.
 
-    Parameters
-    ----------
-    device : str, torch.device or None
-        Where to compute; a CUDA GPU if there is one when None.
-    dtype : {"float32", "float64"} or torch.dtype
-        Precision of the computation.
-    **options
-        Those of `OPTIONS` for the method; each becomes an attribute.
+    A class that implements one is a dataclass of its options, ``sigma``, ``chroma`` and
+    ``max_bytes`` among them, and of ``device`` and ``dtype``.
     """
 
-    name: str
-    sigma: float
-    chroma: str
-    max_bytes: int
     smallest_frame = 8  # px; no subband is left below
 
-    def __init__(
-        self,
-        *,
-        device: str | torch.device | None,
-        dtype: str | torch.dtype,
-        **options,
-    ):
-        vars(self).update(checked(OPTIONS[self.name], options))
-        self.device = choose_device(device, mps=False)
-        self.dtype = choose_dtype(dtype)
+    def __post_init__(self):
+        check_options(self)
+        vars(self)["device"] = choose_device(self.device, mps=False)
+        vars(self)["dtype"] = choose_dtype(self.dtype)
 
     @abstractmethod
     def _decomposition(
@@ -175,7 +159,7 @@ class _Run:
         device: torch.device,
         budget: int,
     ):
-        self.reader = Reader(frames, method.chroma)
+        self.reader = PlaneReader(frames, method.chroma)
         shape = self.reader.read(times[0]).shape
         planes = 3 if len(shape) == 3 and method.chroma == "magnify" else 1
         self.parts = method._decomposition(shape[:2], planes, gain, device)

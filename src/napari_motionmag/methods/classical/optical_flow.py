@@ -38,18 +38,7 @@ class FlowEstimator:
         return ndimage.gaussian_filter(image, self.blur, mode="mirror") if self.blur else image
 
     def flow(self, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-        """Where what is here is there.
-
-        Parameters
-        ----------
-        here, there : numpy.ndarray
-            (Y, X) float32, prepared.
-
-        Returns
-        -------
-        numpy.ndarray
-            (2, Y, X) float32, px along Y and X: ``there(x + flow(x))`` looks like ``here(x)``.
-        """
+        """Flow (2, Y, X) in px: ``there(x + flow(x))`` looks like ``here(x)``, both prepared."""
         from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
         # both algorithms have thresholds that mean something on images of contrast 1 only

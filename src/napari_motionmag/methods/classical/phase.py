@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from napari_motionmag.methods.classical.local_phase import Decomposition, LocalPhaseMethod
-from napari_motionmag.methods.classical.phase_limits import BoundCheck
+from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.phase_smoothing import weighted_mean
 from napari_motionmag.methods.classical.pyramids.padding import Border
 from napari_motionmag.methods.classical.pyramids.steerable import PYRAMIDS, Band, get_pyramid
+from napari_motionmag.methods.options import PhaseOptions
 
 __all__ = ["PhaseMagnifier"]
 
 
-class PhaseMagnifier(LocalPhaseMethod):
+@dataclass(frozen=True)
+class PhaseMagnifier(PhaseOptions, LocalPhaseMethod):
     """Magnify motion through the phase of complex steerable subbands.
 
     In each subband the phase differences between frames, unwrapped along time, go through the
@@ -67,33 +70,8 @@ class PhaseMagnifier(LocalPhaseMethod):
        processing", ACM Trans. Graph. 32(4), 2013.
     """
 
-    name = "phase"
-    pyramid: str
-    envelope: bool
-    padding: int
-
-    def __init__(
-        self,
-        *,
-        pyramid: str = "half-octave",
-        sigma: float = 2.0,
-        chroma: str = "pass",
-        envelope: bool = False,
-        padding: int = 16,
-        device: str | torch.device | None = None,
-        dtype: str | torch.dtype = "float32",
-        max_bytes: int = 2**31,
-    ):
-        super().__init__(
-            pyramid=pyramid,
-            sigma=sigma,
-            chroma=chroma,
-            envelope=envelope,
-            padding=padding,
-            max_bytes=max_bytes,
-            device=device,
-            dtype=dtype,
-        )
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
 
     def _decomposition(
         self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
@@ -126,7 +104,7 @@ class _SteerablePhases(Decomposition):
         self._sigma = method.sigma
         self._envelope = method.envelope
         bound = PYRAMIDS[method.pyramid].bound
-        self._check = BoundCheck(f"{method.pyramid} pyramid", bound, gain)
+        self._check = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
         n = self._pyramid.design.orientations
         bands = self._pyramid.bands
         self.groups = [bands[k : k + n] for k in range(0, len(bands), n)]

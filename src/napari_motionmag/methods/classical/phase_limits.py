@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import torch
 
-__all__ = ["BoundCheck"]
+__all__ = ["PhaseLimit"]
 
 #: Share of the gradient energy that may pass the bound before it is worth a warning.
 _TOLERATED_SHARE = 0.1
 
 
-class BoundCheck:
+class PhaseLimit:
     """Collects the turns asked of the subbands of one call.
 
     Parameters
@@ -41,19 +41,10 @@ class BoundCheck:
         amplitude: torch.Tensor,
         frequency: Callable[[], float],
     ) -> None:
-        """Take in one subband.
+        """Take in one subband: requested turns, radians, and local amplitudes.
 
-        Parameters
-        ----------
-        wavelength : float
-            Nominal wavelength, px of the frame; weighs subbands by the energy of the gradient,
-            by which motion is seen.
-        angle : torch.Tensor
-            Turn asked for, radians.
-        amplitude : torch.Tensor
-            Local amplitude, same shape.
-        frequency : callable
-            Gives the mean spatial frequency of the content, radians/px; called when needed.
+        Subbands are weighted by the energy of the gradient, by which motion is seen; `frequency`
+        gives the mean spatial frequency of the content, radians/px, when needed.
         """
         power = amplitude.square()
         size = angle.abs()

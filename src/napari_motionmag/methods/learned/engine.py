@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_motionmag.compute import memory
 from napari_motionmag.compute.device import choose_device, device_lock
-from napari_motionmag.methods.learned import memory, weights
+from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
 from napari_motionmag.methods.learned.precision import (
     FACTOR,
@@ -31,6 +32,7 @@ from napari_motionmag.methods.learned.tiles import Padding, Tile, checked_tile, 
 
 CPU_PIXELS = 2**18  # frames together on a CPU: more at once only takes more memory
 GPU_PIXELS = 2**24  # and on a GPU: it is busy with as many
+SHARE = 0.4  # of the free memory that one call may take: convolutions need scratch space, too
 
 
 class Engine:
@@ -74,60 +76,36 @@ class Engine:
         self._said: set[str] = set()
         self._most_pixels: int | None = None  # what did fit after something did not
         self._cuts: dict[tuple[int, int], int] = {}
-        self._colour = self._prepare(network)
+        self._color = self._prepare(network)
         self._grey = self._prepare(network.to_grey())
         self.dtype = torch.float32
         self._compile = compile
         self._runners: dict[tuple[bool, torch.dtype], object] = {}
         digest = weights.sha256(weights.resolve(model))
         self.dtype = self._choose_dtype(checked_precision(precision, self.device), digest)
-        self._bytes_per_pixel = self._measured_bytes()
+        self._bytes_per_pixel = network.bytes_per_pixel
         self.identity = (digest, str(self.device), self.dtype)
 
     # ---- the network ----
 
     def _prepare(self, network):
         network = network.to(self.device, memory_format=torch.channels_last).eval()
-        for part in network.modules():
+        for part in network.modules():  # a large frame takes seconds, which nobody should wait for
             part.register_forward_pre_hook(lambda *_: self.lock.give_way())
         return network.requires_grad_(False)
 
-    def _giving_way(self, folded: FoldedOh2018) -> FoldedOh2018:
-        """Have a network look after each layer whether it works ahead and somebody waits."""
-        convolve = folded._convolve
-
-        def looking(*arguments, **options):
-            self.lock.give_way()
-            return convolve(*arguments, **options)
-
-        folded._convolve = looking
-        return folded
-
     def network(self, channels: int):
         """The network for frames of 1 or 3 channels."""
-        return self._grey if channels == 1 else self._colour
+        return self._grey if channels == 1 else self._color
 
     def runner(self, channels: int, exact: bool = False):
-        """The network as it is run.
-
-        Parameters
-        ----------
-        channels : int
-            1 or 3.
-        exact : bool
-            In float32 whatever the precision.
-
-        Returns
-        -------
-        callable or FoldedOh2018
-            ``difference``: as the network. ``oh2018``: its parts, arranged for inference.
-        """
+        """The network for 1 or 3 channels as it is run; of ``oh2018``, its parts."""
         dtype = torch.float32 if exact else self.dtype
         key = channels == 1, dtype
         if key not in self._runners:
             network = self.network(channels)
             if self.kind == "oh2018":
-                network = self._giving_way(FoldedOh2018(network, dtype))
+                network = FoldedOh2018(network, dtype)
                 if self._compile:
                     network.encoder = torch.compile(network.encoder)
                     network.decoder = torch.compile(network.decoder)
@@ -157,34 +135,25 @@ class Engine:
             return asked
         return next((d for d in candidates(self.device) if off(d) <= TOLERANCE), torch.float32)
 
-    def _measured_bytes(self) -> float:
-        side = round_up(64, self.stride)
-
-        def forward(side: int) -> None:
-            blank = torch.zeros(1, 1, side, side, device=self.device)
-            self._draw_once(blank, blank)
-
-        with self.working():
-            forward(side)  # what is made once does not count
-            return memory.bytes_per_pixel(forward, side)
-
     def _draw_once(self, rest: Tensor, frame: Tensor) -> Tensor:
         if self.kind == "difference":
             return self._difference(frame, frame - rest, FACTOR - 1)
         runner = self.runner(frame.shape[1])
         _, shape_a = runner.encoder(rest)
         texture, shape_b = runner.encoder(frame)
-        base = shape_a.float()
-        return self.decode(frame.shape[1], texture, base, shape_b.float() - base, FACTOR)
+        shape = shape_b.float()
+        return self.decode(frame.shape[1], texture, shape, shape - shape_a.float(), FACTOR)
 
     def decode(
-        self, channels: int, texture: Tensor, base: Tensor, delta: Tensor, factor: float
+        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float
     ) -> Tensor:
-        """Draw frames (N, channels, Y, X) from texture, base and variation of shape (``oh2018``).
+        """Draw frames (N, channels, Y, X) from texture, shape and its variation (``oh2018``).
 
         The variation is multiplied in float32: large factors pass the range of 16-bit floats.
         """
-        shape = base + self.runner(channels, exact=True).response(delta.float(), factor).float()
+        exact = self.runner(channels, exact=True)
+        delta = exact.variation(delta.float())
+        shape = shape.float() - delta + exact.response(delta, factor).float()
         return self.runner(channels).decoder(texture, shape).float()
 
     def _difference(
@@ -246,7 +215,7 @@ class Engine:
 
     def _room(self) -> int:
         """Pixels that fit into the memory that is free."""
-        fit = int(memory.SHARE * memory.free_memory(self.device) / self._bytes_per_pixel)
+        fit = int(SHARE * memory.free_memory(self.device) / self._bytes_per_pixel)
         return fit if self._most_pixels is None else min(fit, self._most_pixels)
 
     def tiles(self, height: int, width: int) -> list[Tile]:
@@ -354,24 +323,7 @@ class Engine:
         gain: float,
         draw: bool = True,
     ) -> np.ndarray:
-        """Run the ``difference`` network.
-
-        Parameters
-        ----------
-        frames : sequence of ndarray
-            float32 (Y, X) or (Y, X, 3), black 0, white 1.
-        variations : sequence of ndarray
-            float32 (Y, X): T(luma) of each.
-        gain : float
-            m - 1.
-        draw : bool
-            Draw what comes to light and take noise away, or move pixels only.
-
-        Returns
-        -------
-        ndarray
-            float32 (N, Y, X) or (N, Y, X, 3).
-        """
+        """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])

@@ -38,17 +38,7 @@ def candidates(device: torch.device) -> tuple[torch.dtype, ...]:
 
 
 def deviation(draw: Callable[[torch.dtype], Tensor], dtype: torch.dtype, key: tuple) -> float:
-    """Largest difference of a picture from the one drawn in float32; measured once for each key.
-
-    Parameters
-    ----------
-    draw : callable
-        ``draw(dtype)`` draws a test picture, black 0, white 1, in a number type.
-    dtype : torch.dtype
-        The type in question.
-    key : tuple
-        Of the weights and the device.
-    """
+    """Largest difference of ``draw(dtype)`` from float32; measured once for weights and device."""
     with _LOCK:
         found = _MEASURED.get((key, dtype))
     if found is None:

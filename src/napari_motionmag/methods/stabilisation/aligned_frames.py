@@ -1,64 +1,55 @@
-"""The movie as it looks to one who moves along: what `Stabilised` shows to the other method."""
+"""Frames aligned to the moving object, as passed to the wrapped method."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
+from napari_motionmag.compute.cache import Cache, budget
 from napari_motionmag.methods.classical.image_warp import sample
 from napari_motionmag.methods.stabilisation.masks import feathered, smooth_step
 from napari_motionmag.methods.stabilisation.registration import Template
+from napari_motionmag.methods.stabilisation.settings import AlignmentSettings
 from napari_motionmag.methods.stabilisation.transforms import apply, mean_transform
 from napari_motionmag.methods.warn_once import warn_once
 from napari_motionmag.movie.color import luma
+from napari_motionmag.movie.frame_source import SHARE
 
-if TYPE_CHECKING:
-    from napari_motionmag.methods.stabilisation.stabilised import Stabilised
+__all__ = ["AlignedFrames", "FrameAligner"]
 
-__all__ = ["Aligned", "Follower"]
-
-_BYTES = 256 * 2**20
-_TRANSFORM_BYTES = 256  # of one, with its key
-_TRANSFORMS = ByteBoundedCache(16 * 2**20, lambda matrix: _TRANSFORM_BYTES)
-_TEMPLATES = ByteBoundedCache(_BYTES, lambda template: template.nbytes)
-_ALIGNED = ByteBoundedCache(_BYTES, lambda frame: frame.nbytes)
 _POORLY_ALIKE = 0.5
 
 
-class Follower:
+class FrameAligner:
     """Reads frames and knows how each of them lies against the reference."""
 
-    def __init__(self, plan: Stabilised, frames: Sequence[np.ndarray]):
-        self.plan = plan
+    def __init__(self, settings: AlignmentSettings, frames: Sequence[np.ndarray]):
+        self.settings = settings
         self.frames = frames
         self.reference = self._checked_reference()
-        identity = getattr(frames, "identity", None)
-        self.identity = None if identity is None else (plan.token, identity)
-        # without an identity nothing outlives the call
-        self._reads = ByteBoundedCache(_BYTES, lambda frame: frame.nbytes)
-        self._own = ByteBoundedCache(2**24, lambda matrix: _TRANSFORM_BYTES)
-        self._template: Template | None = None
+        # of frames without a cache nothing outlives the call
+        self.cache = getattr(frames, "cache", None) or Cache()
+        self.series = (settings.token, getattr(frames, "series", None))
+        self._reads = Cache()
         self._frame_shape: tuple[int, ...] | None = None
         self.shape = self.frame(self.reference).shape[:2]
-        smallest = plan.smallest_frame
+        smallest = settings.smallest_frame
         if min(self.shape) < smallest:
             raise ValueError(
-                f"frames must be at least {smallest} x {smallest} px for {plan.name}, "
+                f"frames must be at least {smallest} x {smallest} px for {settings.name}, "
                 f"got {self.shape[0]} x {self.shape[1]}"
             )
         self._check_mask()
 
     def _checked_reference(self) -> int:
-        n, reference = len(self.frames), self.plan.reference
+        n, reference = len(self.frames), self.settings.reference
         if not -n <= reference < n:
             raise ValueError(f"reference must be within {-n} to {n - 1}, got {reference}")
         return reference % n
 
     def _check_mask(self) -> None:
-        mask = self.plan.mask
+        mask = self.settings.mask
         allowed = (self.shape, (len(self.frames), *self.shape))
         if mask is not None and tuple(mask.shape) not in allowed:
             raise ValueError(
@@ -82,10 +73,6 @@ class Follower:
             )
         return frame
 
-    def key(self, t: int):
-        """What tells frame `t` from others, also after it was edited if the frames know that."""
-        return self.frames.key(t) if hasattr(self.frames, "key") else t
-
     def finite(self, t: int) -> np.ndarray:
         """Frame `t` with the mean in place of what is not finite, which splines would spread."""
         frame = self.frame(t)
@@ -104,7 +91,7 @@ class Follower:
 
     def mask(self, t: int) -> np.ndarray | None:
         """Mask in frame `t`, if there is one for it: every frame, or the reference only."""
-        mask = self.plan.mask
+        mask = self.settings.mask
         if mask is None:
             return None
         if len(mask.shape) == 3:
@@ -116,7 +103,7 @@ class Follower:
 
     def layer(self, t: int) -> np.ndarray | None:
         """The mask in the pixels of frame `t`, float32 0..1 with feathered edge; None for all."""
-        if self.plan.mask is None:
+        if self.settings.mask is None:
             return None
         mask = self.mask(t)
         if mask is None:  # where the reference's mask has moved to
@@ -127,11 +114,11 @@ class Follower:
             inside = ((near >= 0) & (near < limits)).all(0)
             near = np.clip(near, 0, limits - 1)
             mask = self.mask(self.reference)[tuple(near)] & inside
-        return feathered(mask, self.plan.feather)
+        return feathered(mask, self.settings.feather)
 
     def transform(self, t: int) -> np.ndarray:
         """Map from the reference to frame `t`, smoothed in time if so planned."""
-        reach = int(np.ceil(3 * self.plan.smooth))
+        reach = int(np.ceil(3 * self.settings.smooth))
         if reach == 0:
             return self._raw(t)
         # mirrored at the ends of the movie, without repeating the end frames
@@ -140,16 +127,13 @@ class Follower:
             return self._raw(0)
         near = np.arange(t - reach, t + reach + 1) % (2 * (n - 1))
         near = np.minimum(near, 2 * (n - 1) - near)
-        weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / self.plan.smooth) ** 2)
-        return mean_transform(self.plan.model, [self._raw(int(i)) for i in near], weights)
+        weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / self.settings.smooth) ** 2)
+        return mean_transform(self.settings.model, [self._raw(int(i)) for i in near], weights)
 
     def _raw(self, t: int) -> np.ndarray:
         if t == self.reference:
             return np.eye(3)
-        if self.identity is None:
-            return self._own.get(t, lambda: self._estimate(t))
-        key = (self.identity, self.key(t), self.key(self.reference))
-        return _TRANSFORMS.get(key, lambda: self._estimate(t))
+        return self.cache.get(("transform", self.series, t), lambda: self._estimate(t))
 
     def _estimate(self, t: int) -> np.ndarray:
         found = self._prepared().align(self._grey(t), self.mask(t))
@@ -164,84 +148,82 @@ class Follower:
 
     def _prepared(self) -> Template:
         def make():
-            return Template(self._grey(self.reference), self.plan.model, self.mask(self.reference))
+            image, mask = self._grey(self.reference), self.mask(self.reference)
+            return Template(image, self.settings.model, mask)
 
-        if self.identity is not None:
-            return _TEMPLATES.get((self.identity, self.key(self.reference)), make)
-        if self._template is None:
-            self._template = make()
-        return self._template
+        return self.cache.get(("template", self.series), make)
 
     def _grey(self, t: int) -> np.ndarray:
         frame = self.finite(t)
         return frame if frame.ndim == 2 else luma(frame)
 
 
-class Aligned(Sequence):
-    """The movie as it looks when it follows the large motion, in the pixels of one frame."""
+class AlignedFrames(Sequence):
+    """Frames that follow the large motion, in the pixels of one of them, the pivot."""
 
-    def __init__(self, follower: Follower, pivot: int, keep: Sequence[int]):
-        self._follower = follower
+    def __init__(self, aligner: FrameAligner, pivot: int, keep: Sequence[int]):
+        self._aligner = aligner
         self._pivot = pivot
         self._keep = set(keep)
         self._kept: dict[int, np.ndarray] = {}
-        self._home = follower.transform(pivot)
-        self._still = follower.finite(pivot)
-        self._layer = follower.layer(pivot)
-        self._pixels = np.indices(follower.shape, dtype=np.float64)
-        self.warned = getattr(follower.frames, "warned", None)
-        if follower.identity is not None:
-            self.identity = ("stabilised", *follower.identity, pivot)
+        self._home = aligner.transform(pivot)
+        self._still = aligner.finite(pivot)
+        self._layer = aligner.layer(pivot)
+        self._pixels = np.indices(aligner.shape, dtype=np.float64)
+        self.warned = getattr(aligner.frames, "warned", None)
+        if hasattr(aligner.frames, "cache"):
+            self.cache = aligner.cache
+        self.series = ("aligned", *aligner.series, pivot)
 
     def __len__(self) -> int:
-        return len(self._follower.frames)
+        return len(self._aligner.frames)
 
     def __getitem__(self, t: int) -> np.ndarray:
         t = int(t)
         if t in self._kept:
             return self._kept[t]
-        if self._follower.identity is None:
-            frame = self._align(t)
-        else:
-            frame = _ALIGNED.get(self.key(t), lambda: self._align(t))
+        frame = self._aligner.cache.get(self.key(t), lambda: self._align(t))
         if t in self._keep:
             self._kept[t] = frame
         return frame
 
     def key(self, t: int):
-        """What tells aligned frame `t` from others."""
-        follower = self._follower
-        here = (follower.key(i) for i in (t, self._pivot, follower.reference))
-        return (self.identity, *here)
+        """Key of aligned frame t in the cache."""
+        return *self.series, t
+
+    def fits(self, count: int, size: int | None = None) -> bool:
+        """Whether `count` frames, or values of `size` bytes each, can be kept at a time."""
+        size = self._still.nbytes if size is None else size
+        return (count + 2) * size <= SHARE * budget()
 
     def carry_back(self, t: int, change: np.ndarray) -> np.ndarray:
         """A change in aligned frame `t` in the pixels of frame `t`, faded where it ends."""
         if t == self._pivot:
             return change
-        matrix = self._home @ np.linalg.inv(self._follower.transform(t))
+        matrix = self._home @ np.linalg.inv(self._aligner.transform(t))
         at = apply(matrix, self._pixels)
         return _times(sample(change, at), self._known(at))
 
     def _align(self, t: int) -> np.ndarray:
         if t == self._pivot:
             return self._still
-        matrix = self._follower.transform(t) @ np.linalg.inv(self._home)
+        matrix = self._aligner.transform(t) @ np.linalg.inv(self._home)
         at = apply(matrix, self._pixels)
         share = self._known(at)
         if self._layer is not None:
             share = share * self._layer
-        moved = sample(self._follower.finite(t), at)
+        moved = sample(self._aligner.finite(t), at)
         return self._still + _times(moved - self._still, share)
 
     def _known(self, at: np.ndarray) -> np.ndarray:
         """How far positions in a frame are to be trusted: 0 outside of it, rising inside."""
-        limits = np.array(self._follower.shape)[:, None, None] - 1.0
+        limits = np.array(self._aligner.shape)[:, None, None] - 1.0
         room = np.minimum(at, limits - at).min(0)
         beyond = max(float(-room.min()), 0.0)
         if beyond < 1e-6:
             return np.ones(room.shape, np.float32)
         # no wider than what is missing: frames that hardly move keep their borders
-        width = max(min(self._follower.plan.feather, beyond), 1e-3)
+        width = max(min(self._aligner.settings.feather, beyond), 1e-3)
         # splines err in the outermost pixel: the picture does not go on as its mirror image
         return smooth_step((room - 1) / width)
 

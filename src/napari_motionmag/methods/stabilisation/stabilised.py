@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_motionmag.compute.optional import optional
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.options import STABILISE, checked
-from napari_motionmag.methods.scikit import require_scikit_image
-from napari_motionmag.methods.stabilisation.aligned_frames import Aligned, Follower
+from napari_motionmag.methods.stabilisation.aligned_frames import AlignedFrames, FrameAligner
 from napari_motionmag.methods.stabilisation.masks import checked_mask
+from napari_motionmag.methods.stabilisation.settings import AlignmentSettings
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -70,8 +70,7 @@ class Stabilised(Method):
     move; and no larger than a thing on a background with texture, as what the mask takes in of
     that moves against the thing, and is magnified.
 
-    Maps and aligned frames are made when a frame is needed. Maps are kept (a few numbers each),
-    aligned frames as long as they fit into 256 MiB.
+    Maps and aligned frames are made when a frame is needed, and kept with the movie.
 
     References
     ----------
@@ -90,7 +89,7 @@ class Stabilised(Method):
         smooth: float = 0.0,
         feather: float = 4.0,
     ):
-        require_scikit_image("alignment")
+        optional("skimage.registration", "registration", "aligned movies")
         if not callable(getattr(method, "magnify", None)):
             raise TypeError(f"method must have magnify(), got {method!r}")
         options = {
@@ -103,8 +102,15 @@ class Stabilised(Method):
         vars(self).update(checked(STABILISE, options))
         self.method = method
         self.mask = checked_mask(mask)
-        # names what is cached of this alignment; copies made by pickling share it
-        self.token = uuid.uuid4().hex
+        self._settings = AlignmentSettings(
+            self.model,
+            self.mask,
+            self.reference,
+            self.smooth,
+            self.feather,
+            self.name,
+            self.smallest_frame,
+        )
 
     @property
     def name(self) -> str:
@@ -123,18 +129,18 @@ class Stabilised(Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        follower = Follower(self, frames)
+        aligner = FrameAligner(self._settings, frames)
         results = []
         if self.align_to == "reference":
-            groups = [(follower.reference, times)]
+            groups = [(aligner.reference, times)]
         else:
             groups = [(t, [t]) for t in times]
         for pivot, group in groups:
-            aligned = Aligned(follower, pivot, keep=group)
+            aligned = AlignedFrames(aligner, pivot, keep=group)
             magnified = self.method.magnify(aligned, operator, group, factor)
             for t, drawn in zip(group, magnified, strict=True):
                 change = aligned.carry_back(t, drawn - aligned[t])
-                results.append((follower.frame(t) + change).astype(np.float32, copy=False))
+                results.append((aligner.frame(t) + change).astype(np.float32, copy=False))
         return np.stack(results)
 
     def transform(self, frames: Sequence[np.ndarray], t: int) -> np.ndarray:
@@ -152,5 +158,5 @@ class Stabilised(Method):
         numpy.ndarray
             (3, 3), from (y, x, 1) in the reference frame to frame t, px.
         """
-        follower = Follower(self, frames)
-        return follower.transform(int(t)) @ np.linalg.inv(follower.transform(follower.reference))
+        aligner = FrameAligner(self._settings, frames)
+        return aligner.transform(int(t)) @ np.linalg.inv(aligner.transform(aligner.reference))

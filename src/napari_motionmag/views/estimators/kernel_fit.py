@@ -1,4 +1,4 @@
-"""Linear kernels that stand for the response of a network."""
+"""Fits of linear kernels to the response of a network."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def by_least_squares(
             f"frames show {fit.count} places for {size**2} weights of a kernel; give more or "
             "larger frames, or a smaller size"
         )
-    pixels, mixed, _ = fit.centred()
+    pixels, mixed, _ = fit.centered()
     values, vectors = np.linalg.eigh(pixels)
     turned = vectors.T @ mixed
     tried, errors = [], []
@@ -78,7 +78,7 @@ def by_least_squares(
 
 
 def _unexplained(kernels: np.ndarray, test: _Moments) -> np.ndarray:
-    pixels, mixed, power = test.centred()
+    pixels, mixed, power = test.centered()
     explained = 2 * np.einsum("cu,uc->c", kernels, mixed)
     explained -= np.einsum("cu,cu->c", kernels @ pixels, kernels)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -103,7 +103,7 @@ class _Moments:
         )
         self._sums = [old + more for old, more in zip(self._sums, new, strict=True)]
 
-    def centred(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def centered(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Covariance of the pixels, of pixels with responses, and variance of the responses."""
         p, r, pp, pr, rr = (part / self.count for part in self._sums)
         return pp - np.outer(p, p), pr - np.outer(p, r), rr - r**2
@@ -177,7 +177,7 @@ def _comb(
 
 
 def _around(position: int, half: int, stride: int, count: int) -> tuple[list[int], list[int]]:
-    """Responses within reach of an impulse, and the places in the kernel that they tell."""
+    """Responses within reach of an impulse, and the places in the kernel that they give."""
     responses = range(-(-(position - half) // stride), (position + half) // stride + 1)
     inside = [p for p in responses if 0 <= p < count]
     return inside, [position - stride * p + half for p in inside]

@@ -1,4 +1,4 @@
-"""Noise that is correlated between pixels: what that does to the error of a displacement.
+"""Effect of noise that is correlated between pixels on the error of a displacement.
 
 Cameras with on-board processing, compressed and resampled movies have such noise. A sum over many
 pixels is then noisier than independent pixels make it.
@@ -12,7 +12,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 from napari_motionmag.views.estimators.registration import Template
 
 _REACH = 12  # px: correlations over larger distances are taken for structure, not noise
-_FEWEST = 8  # pictures of noise, below which correlation is not told from chance
+_FEWEST = 8  # pictures of noise, below which correlation may be chance
 _SURE = 2.5  # standard errors from which a factor is believed
 
 

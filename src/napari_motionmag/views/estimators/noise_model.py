@@ -1,4 +1,4 @@
-"""How noisy a movie is: variance as a function of intensity, from the movie itself."""
+"""Noise of a movie: variance as a function of intensity, estimated from the movie itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.special import gammainc
 
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.views.estimators.series import Series, as_movie, checked_region
 
 _OUTLIER = 2.0  # standard deviations; motion only ever adds, so the limit is low
@@ -24,9 +26,9 @@ class NoiseModel:
     Parameters
     ----------
     a : float
-        Grey levels squared.
+        Gray levels squared.
     b : float
-        Grey levels.
+        Gray levels.
     floor : float
         Smallest variance, gray levels squared.
     """
@@ -67,7 +69,8 @@ def fit_noise(
     max_pairs : int
         Pairs of frames to read at most, spread over the movie.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each pair; what it raises ends the measurement.
+        Called as ``progress(done, total)`` after each pair; an exception from it ends the
+        measurement.
 
     Returns
     -------
@@ -91,8 +94,7 @@ def fit_noise(
     """
     movie = as_movie(movie, axes)
     window, mask = checked_region(movie, region)
-    if max_pairs < 1:
-        raise ValueError(f"max_pairs must be at least 1; got {max_pairs!r}")
+    max_pairs = whole_number("max_pairs", max_pairs, 1)
     series = Series(movie, at, window)
     starts = pair_starts(movie.n_frames, max_pairs)
     pairs = []
@@ -162,13 +164,13 @@ def fit_variance(
     level = float(np.median(variance)) or float(variance.mean())
     if level == 0:
         return NoiseModel(floor, 0.0, floor)
-    centre = float(mean.mean())
+    center = float(mean.mean())
     spread = float(mean.std())
     # an intensity that hardly varies does not determine b
-    use = spread > 1e-6 * max(abs(centre), 1e-30)
+    use = spread > 1e-6 * max(abs(center), 1e-30)
     columns = [np.ones_like(mean)]
     if use:
-        columns.append((mean - centre) / spread)
+        columns.append((mean - center) / spread)
     first = len(columns)
     for extra in nuisance if nuisance is not None else ():
         top = float(np.abs(extra).max())
@@ -193,7 +195,7 @@ def fit_variance(
         fitted = design @ part
         expected = np.maximum(fitted, max(0.05 * level, floor))
     slope = part[1] / spread if use else 0.0
-    a, b = float(part[0] - slope * centre), float(slope)
+    a, b = float(part[0] - slope * center), float(slope)
     if b < 0:  # noise that falls with brightness is no photon noise: clipping, or chance
         a, b = float(part[0]), 0.0
     floor = max(floor, 0.05 * level)
@@ -202,6 +204,5 @@ def fit_variance(
 
 def _kept_share(limit: float, freedom: float) -> float:
     """Mean of chi-squared / freedom below `limit`."""
-    from scipy.stats import chi2
-
-    return float(chi2.cdf(limit * freedom, freedom + 2) / chi2.cdf(limit * freedom, freedom))
+    x, shape = limit * freedom / 2, freedom / 2
+    return float(gammainc(shape + 1, x) / gammainc(shape, x))

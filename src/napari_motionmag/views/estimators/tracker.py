@@ -104,7 +104,7 @@ class Tracker:
         )
         if not len(template.axes):
             raise ValueError(
-                "region has no structure: its pixels are all alike, so no displacement can be told"
+                "region has no structure: all pixels are alike, so no displacement can be measured"
             )
         shifts = self._centered(self._pass(template, np.zeros((n, 2)), guess=False)[0])
         kernel, noise, self.color = self._best_kernel(shifts, noise)
@@ -115,7 +115,7 @@ class Tracker:
             if not len(template.axes):
                 raise ValueError(
                     "region has too little structure for its noise: no displacement below half a "
-                    "pixel could be told; choose a larger region or one with edges or spots"
+                    "pixel can be measured; choose a larger region or one with edges or spots"
                 )
             shifts, results = self._pass(template, shifts, guess=True)
             shifts = self._centered(shifts)

@@ -28,6 +28,7 @@ class Windows:
         self._rows, self._columns = (
             self._members(starts, size) for starts, size in zip(first, shape, strict=True)
         )
+        self._between = _linear(self.y, shape[0]), _linear(self.x, shape[1])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -40,9 +41,7 @@ class Windows:
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Interpolate values at the windows (..., gy, gx) to every pixel, linearly."""
-        return (
-            self._between(self.y, self.frame[0]) @ values @ self._between(self.x, self.frame[1]).T
-        )
+        return self._between[0] @ values @ self._between[1].T
 
     def _starts(self, size: int) -> np.ndarray:
         count = (size - self.window) // self.step + 1
@@ -54,10 +53,11 @@ class Windows:
         after = pixel - starts[:, np.newaxis]
         return ((after >= 0) & (after < self.window)).astype(float)
 
-    @staticmethod
-    def _between(centers: np.ndarray, size: int) -> np.ndarray:
-        pixel = np.arange(size, dtype=float)
-        return np.stack([np.interp(pixel, centers, unit) for unit in np.eye(len(centers))], axis=1)
+
+def _linear(centers: np.ndarray, size: int) -> np.ndarray:
+    """Weights of values at the centers for every pixel."""
+    pixel = np.arange(size, dtype=float)
+    return np.stack([np.interp(pixel, centers, unit) for unit in np.eye(len(centers))], axis=1)
 
 
 class WindowedDisplacement:
@@ -95,22 +95,22 @@ class WindowedDisplacement:
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Displacement (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
         smooth = self._sampler.value(frame, (0, 0), self.kernel)
-        found = self._step(smooth)
-        if np.abs(found).max(initial=0) < _WARP:
-            return found
+        moved = self._step(smooth)
+        if np.abs(moved).max(initial=0) < _WARP:
+            return moved
         coefficients = spline_filter(smooth.astype(np.float32), 3, np.float32)
         places = np.indices(frame.shape, dtype=np.float32)
         for _ in range(3):
-            field = self.windows.spread(np.moveaxis(found, -1, 0)).astype(np.float32)
+            field = self.windows.spread(np.moveaxis(moved, -1, 0)).astype(np.float32)
             warped = map_coordinates(
                 coefficients, places + field, order=3, mode="nearest", prefilter=False
             )
             # what the warp removed is added again, so that no window sees its neighbors' noise
             again = self._step(warped - (self._gradient * field).sum(axis=0))
-            change, found = np.abs(again - found).max(), again
+            change, moved = np.abs(again - moved).max(), again
             if change < 0.01 * _WARP:
                 break
-        return found
+        return moved
 
     def _step(self, picture: np.ndarray) -> np.ndarray:
         score = self.windows.sum(self._steepest * (picture - self._mean))

@@ -1,12 +1,12 @@
-"""The colours of maps of motion, and how much of the frame has which."""
+"""The colors of maps of motion, and their histograms."""
 
 from __future__ import annotations
 
 import numpy as np
 
-AMPLITUDE_COLOURS = "plasma"
+AMPLITUDE_COLORS = "plasma"
 _BINS = 36
-_LIGHTNESS, _CHROMA = 0.74, 0.125  # of OKLCH: as colourful as sRGB allows for all hues
+_LIGHTNESS, _CHROMA = 0.74, 0.125  # of OKLCH: as colorful as sRGB allows for all hues
 _TO_LMS = np.array(
     [
         [1, 0.3963377774, 0.2158037573],
@@ -23,13 +23,13 @@ _TO_RGB = np.array(
 )
 
 
-def phase_colours(count: int = 129) -> np.ndarray:
-    """Colours once round the circle, all equally light: no phase looks stronger than another.
+def phase_colors(count: int = 129) -> np.ndarray:
+    """Colors once around the circle, all equally light: no phase looks stronger than another.
 
     Parameters
     ----------
     count : int
-        The first and the last, for -180 and 180 degrees, are the same.
+        The first and the last, for -180 and 180 degrees, are equal.
 
     Returns
     -------
@@ -48,18 +48,9 @@ def phase_colours(count: int = 129) -> np.ndarray:
 
 
 def draw_motion(figure, amplitude: np.ndarray, degrees: np.ndarray, top: float, unit: str) -> None:
-    """Draw histograms of amplitude and phase in the colours of their maps.
+    """Draw histograms of amplitude and phase in the colors of their maps, NaN left out.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Axes are added.
-    amplitude, degrees : ndarray, the same shape
-        NaN where nothing was measured.
-    top : float
-        Amplitude that has the last colour.
-    unit : str
-        Of the amplitude.
+    `top` is the amplitude that has the last color, `unit` that of the amplitude.
     """
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
@@ -69,28 +60,28 @@ def draw_motion(figure, amplitude: np.ndarray, degrees: np.ndarray, top: float, 
         (
             amplitude[np.isfinite(amplitude)],
             (0.0, top),
-            colormaps[AMPLITUDE_COLOURS],
+            colormaps[AMPLITUDE_COLORS],
             f"Amplitude, {unit}",
         ),
         (
             degrees[np.isfinite(degrees)],
             (-180.0, 180.0),
-            ListedColormap(phase_colours()),
+            ListedColormap(phase_colors()),
             "Phase, degrees",
         ),
     )
-    for axes, (values, (low, high), colours, label) in zip(plots, scales, strict=True):
+    for axes, (values, (low, high), colors, label) in zip(plots, scales, strict=True):
         counts, edges = np.histogram(np.clip(values, low, high), _BINS, (low, high))
         share = 100 * counts / max(amplitude.size, 1)
         place = (np.arange(_BINS) + 0.5) / _BINS
-        axes.bar(edges[:-1], share, np.diff(edges), align="edge", color=colours(place))
+        axes.bar(edges[:-1], share, np.diff(edges), align="edge", color=colors(place))
         height = max(share.max(), 1e-9)
         scale = np.linspace(0, 1, 257)
         axes.pcolormesh(
             low + (high - low) * scale,
             [-0.16 * height, -0.04 * height],
             (scale[:-1] + scale[1:])[np.newaxis] / 2,
-            cmap=colours,
+            cmap=colors,
             vmin=0,
             vmax=1,
             rasterized=True,

@@ -12,7 +12,7 @@ _COLUMNS = 4
 
 
 def kernel_labels(found: EncoderKernels) -> list[str]:
-    """Two lines for each kernel: the unit and its error, and its kind."""
+    """Return two lines for each kernel: the unit and its error, and its kind."""
     return [
         f"#{unit}  error {error:.0%}\n{kind}"
         for unit, error, kind in zip(found.units, found.errors, found.kinds, strict=True)
@@ -20,14 +20,7 @@ def kernel_labels(found: EncoderKernels) -> list[str]:
 
 
 def draw_kernels(figure, found: EncoderKernels) -> None:
-    """Draw kernels, grey for 0, each as dark and bright as it gets.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Axes are added.
-    found : EncoderKernels
-    """
+    """Draw kernels, gray for 0, each scaled to its own extremes."""
     rows = -(-len(found.kernels) // _COLUMNS)
     plots = np.ravel(figure.subplots(rows, _COLUMNS, squeeze=False))
     for axes in plots:
@@ -40,16 +33,7 @@ def draw_kernels(figure, found: EncoderKernels) -> None:
 
 
 def draw_decoded(figure, decoded: np.ndarray, factors: Sequence[float]) -> None:
-    """Draw the frames that a network made at several factors.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Axes are added.
-    decoded : ndarray, shape (F, Y, X) or (F, Y, X, 3)
-        Black 0, white 1, as :attr:`Activations.decoded`.
-    factors : sequence of float
-    """
+    """Draw the frames of :attr:`Activations.decoded`, one per factor."""
     plots = np.ravel(figure.subplots(1, len(decoded), squeeze=False))
     for axes, frame, factor in zip(plots, decoded, factors, strict=True):
         axes.imshow(np.clip(frame, 0, 1), cmap="gray", vmin=0, vmax=1)

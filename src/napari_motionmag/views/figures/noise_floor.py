@@ -1,4 +1,4 @@
-"""How much of the frame shows noise at which factor, as a figure."""
+"""A figure of the share of the frame that shows noise, over the factor."""
 
 from __future__ import annotations
 
@@ -8,22 +8,11 @@ from napari_motionmag.views.noise_floors import NoiseFloor
 
 __all__ = ["draw_noise_floor", "factor_range"]
 
-_FEWEST = 3.0  # from lowest to highest factor drawn, at least so many times
+_FEWEST = 3.0  # highest factor drawn over the lowest, at least
 
 
 def factor_range(limit: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest factor worth drawing: 1, 3, 10, 30 ... around nearly all of the limits.
-
-    Parameters
-    ----------
-    limit : ndarray
-        As :attr:`NoiseFloor.limit`; 0 and NaN do not count.
-
-    Returns
-    -------
-    low, high : float
-        ``1 <= low``, ``low * 3 <= high``.
-    """
+    """Lowest and highest factor to draw, of 1, 3, 10, 30 ..., around nearly all of the limits."""
     known = limit[np.isfinite(limit) & (limit > 0)]
     if not known.size:
         return 1.0, 10.0
@@ -44,15 +33,7 @@ def draw_noise_floor(
 ) -> None:
     """Draw the share of the structure in the frame where noise shows, over the factor.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Axes are added.
-    floor : NoiseFloor
-    factor : float, optional
-        Is marked.
-    colormap : str
-        Of the map of largest honest factors; drawn below as its scale.
+    `factor` is marked; `colormap` is that of the map of largest honest factors.
     """
     low, high = factor_range(floor.limit)
     plot, scale = figure.subplots(2, 1, sharex=True, height_ratios=(1, 0.09))
@@ -70,9 +51,9 @@ def draw_noise_floor(
             f" x{factor:g} ", (abs(factor), 93), color="C1", ha="right" if right else "left"
         )
     edges = np.geomspace(low, high, 129)
-    colours = np.linspace(0, 1, 128)[np.newaxis]
-    scale.pcolormesh(edges, [0, 1], colours, cmap=colormap, rasterized=True)
-    scale.set(yticks=[], xlabel="Factor (colours: largest honest factor)")
+    colors = np.linspace(0, 1, 128)[np.newaxis]
+    scale.pcolormesh(edges, [0, 1], colors, cmap=colormap, rasterized=True)
+    scale.set(yticks=[], xlabel="Factor (colors: largest honest factor)")
     ticks = [tick for tick in _ticks() if low <= tick <= high]
     scale.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     scale.set_xticks([], minor=True)

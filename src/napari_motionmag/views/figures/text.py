@@ -1,18 +1,20 @@
-"""What was measured, in words."""
+"""Measurements in words and units."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
-from napari_motionmag.views.figures.motion import length_per_pixel, shown_unit, smaller_unit
+import numpy as np
+
 from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectrum
 from napari_motionmag.views.trace import DisplacementTrace
 
 _FEWEST = 16  # frames of a spectrum
+_SMALLER = {"m": "mm", "mm": "um", "um": "nm", "nm": "pm"}
 _EDGES = {
-    "zero": "hardly a period in the record: amplitude and phase cannot be told",
-    "nyquist": "half the frame rate, or faster: amplitude and phase cannot be told",
+    "zero": "about one period in the record: amplitude and phase are not determined",
+    "nyquist": "half the frame rate, or faster: amplitude and phase are not determined",
 }
 
 
@@ -36,19 +38,7 @@ def length_with_error(value: float, sigma: float, unit: str) -> str:
 def peak_in_words(
     peak: Peak, trace: DisplacementTrace, direction: float, *, unit: str = "Hz", phase: bool = False
 ) -> str:
-    """Write frequency, amplitude and perhaps phase of a peak with their standard errors.
-
-    Parameters
-    ----------
-    peak : Peak
-    trace : DisplacementTrace
-        In which it was found; for the size of a pixel.
-    direction : float
-        Along which it was found, rad.
-    unit : str
-        Of the frequency.
-    phase : bool
-    """
+    """Write frequency, amplitude and perhaps phase of a peak found along a direction (rad)."""
     text = with_error(peak.frequency, peak.sigma_frequency, unit)
     if peak.edge is not None:
         text += f" ({_EDGES[peak.edge]})"
@@ -88,7 +78,7 @@ def spectrum_in_words(
     *,
     unit: str = "Hz",
 ) -> str:
-    """Say what oscillates, or that nothing stands out."""
+    """Describe what oscillates, or that nothing stands out."""
     angle = direction_in_words(spectrum.direction)
     if not peaks:
         return (
@@ -102,14 +92,7 @@ def spectrum_in_words(
 
 
 def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
-    """Say how a trace oscillates along a direction, or else how much it moves.
-
-    Parameters
-    ----------
-    trace : DisplacementTrace
-    direction : float
-        Rad from x towards y.
-    """
+    """Describe how a trace oscillates along a direction (rad), or else how much it moves."""
     course, sigma = trace.along(direction)
     size = length_per_pixel(trace, direction)
     error = f"±{float(sigma.mean()):.2g} px in a frame"
@@ -120,11 +103,44 @@ def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
         peaks = motion_spectrum(known, direction=direction).peaks()
     along = f"along {direction_in_words(direction)}"
     if peaks:
-        told = peak_in_words(peaks[0], trace, direction, unit=unit, phase=True)
-        return f"{along}: {told}; {error}"
+        text = peak_in_words(peaks[0], trace, direction, unit=unit, phase=True)
+        return f"{along}: {text}; {error}"
     spread = float(course.max() - course.min())
-    told = f"{spread:.3g} px"
+    text = f"{spread:.3g} px"
     if size is not None:
         smaller, factor = smaller_unit(spread * size, trace.length_unit)
-        told += f" ({spread * size * factor:.3g} {shown_unit(smaller)})"
-    return f"{along} within {told}, no oscillation stands out; {error}"
+        text += f" ({spread * size * factor:.3g} {shown_unit(smaller)})"
+    return f"{along} within {text}, no oscillation stands out; {error}"
+
+
+def length_per_pixel(trace: DisplacementTrace, direction: float) -> float | None:
+    """Length of one pixel along a direction, in the trace's unit; None if not calibrated."""
+    if trace.pixel_size is None:
+        return None
+    height, width = trace.pixel_size
+    return float(np.hypot(height * np.sin(direction), width * np.cos(direction)))
+
+
+def shown_unit(unit: str | None) -> str:
+    """Return a unit as it is printed."""
+    return "µm" if unit == "um" else unit or "px"
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name of at most `most` letters, its middle left out."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}…{name[-end:]}"
+
+
+def time_label(unit: str) -> str:
+    """Return the label of an axis of time."""
+    return f"time ({'frames' if unit == 'frame' else unit})"
+
+
+def smaller_unit(largest: float, unit: str | None, factor: float = 1.0) -> tuple[str | None, float]:
+    """Return a unit in which a length `largest` is not far below 1, and `factor` in that unit."""
+    while 0 < largest < 0.1 and unit in _SMALLER:
+        largest, factor, unit = largest * 1000, factor * 1000, _SMALLER[unit]
+    return unit, factor

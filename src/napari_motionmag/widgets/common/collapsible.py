@@ -7,17 +7,16 @@ from magicgui.widgets import Container, PushButton, Widget
 _OPEN, _CLOSED = "▾", "▸"
 
 
-class Fold(Container):
+class CollapsibleSection(Container):
     """Fields below a title; a click on the title shows or hides them.
 
     Parameters
     ----------
     title : str
-        What the button says.
     rows : list of Widget
         The fields.
     name : str
-        Of the group; the button is called ``<name>_title``.
+        Name of the group; the button is called ``<name>_title``.
     labels : bool
         Whether the fields have their labels beside them.
 
@@ -30,7 +29,7 @@ class Fold(Container):
     def __init__(
         self, title: str, rows: list[Widget], *, name: str, labels: bool = True, tooltip: str = ""
     ):
-        self._text, self._note = title, ""
+        self._text, self._note, self._opened = title, "", False
         self.title = PushButton(name=f"{name}_title", tooltip=tooltip)
         self.title.native.setObjectName(f"{name}_title")
         self.title.native.setFlat(True)
@@ -41,7 +40,6 @@ class Fold(Container):
         self.body.margins = (8, 0, 0, 0)
         super().__init__(widgets=[self.title, self.body], labels=False, name=name)
         self.margins = (0, 0, 0, 0)
-        self._opened = True
         self.opened = False
         self.title.changed.connect(self._toggle)
 
@@ -52,21 +50,20 @@ class Fold(Container):
 
     @opened.setter
     def opened(self, opened: bool) -> None:
-        self._opened = bool(opened)
-        self.body.visible = self._opened
-        self._entitle()
+        self._opened = self.body.visible = bool(opened)
+        self._write_title()
 
     @property
     def note(self) -> str:
-        """What is said beside the title, for example what the closed group holds."""
+        """Text beside the title, for example what the closed group holds."""
         return self._note
 
     @note.setter
     def note(self, note: str) -> None:
         self._note = note
-        self._entitle()
+        self._write_title()
 
-    def _entitle(self) -> None:
+    def _write_title(self) -> None:
         note = f": {self._note}" if self._note else ""
         self.title.text = f"{_OPEN if self._opened else _CLOSED} {self._text}{note}"
 

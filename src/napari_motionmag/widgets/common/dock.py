@@ -136,6 +136,11 @@ class Dock(Container):
         self._put[kind] = layer, layer.name
         return layer
 
+    def _report(self, error: Exception) -> None:
+        """Show an error, even if it is the one that was shown last."""
+        self._messages.all_well()
+        self._messages.report(error)
+
     # ---- opening and closing ----
 
     def _layer_list_events(self) -> list:
@@ -422,11 +427,6 @@ class MeasurementDock(Dock):
             self.save_to(path)
         except EXPECTED as error:
             self._report(error)
-
-    def _report(self, error: Exception) -> None:
-        """Show an error, even if it is the one that was shown last."""
-        self._messages.all_well()
-        self._messages.report(error)
 
     def _close(self, _=None) -> None:
         if self._closed:

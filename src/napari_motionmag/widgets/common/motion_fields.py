@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, LineEdit, PushButton, SpinBox
 from qtpy.QtWidgets import QSizePolicy
@@ -28,9 +28,9 @@ class MotionFields:
     Attributes
     ----------
     motion_rows : list of Widget
-        From top to bottom, but for the factor.
+        From top to bottom, without the factor.
     motion_parameters : list of Widget
-        What decides on the motion, besides the layer.
+        The fields that select the motion, besides the layer.
     """
 
     def __init__(self, layers: Callable):
@@ -152,9 +152,46 @@ class MotionFields:
             choices=FILTERS,
             tooltip="\n".join(
                 ["How the band is selected."]
-                + [f"{kind.label.split(' (')[0]}: {kind.summary}." for kind in filters().values()]
+                + [f"{kind.short_label()}: {kind.summary}." for kind in filters().values()]
             ),
         )
+
+
+def motion_arguments(fields: MotionFields) -> dict:
+    """Return the arguments that select the motion; measurements take them too."""
+    arguments = {"mode": fields.mode.value}
+    if fields.mode.value == "static":
+        first, count = fields.reference.value, fields.reference_frames.value
+        arguments["reference"] = first if count == 1 else slice(first, first + count)
+    if fields.mode.value == "temporal":
+        arguments["band"] = (fields.band_low.value, fields.band_high.value)
+        arguments["filter"] = fields.filter.value
+    return arguments
+
+
+def fill_motion(fields: MotionFields, arguments: Mapping) -> None:
+    """Set the fields of the motion to arguments of `magnify`, those that are there."""
+    for name in ("mode", "filter"):
+        if name in arguments:
+            getattr(fields, name).value = arguments[name]
+    if "reference" in arguments:
+        first, count = reference_of(arguments["reference"])
+        fields.reference.value, fields.reference_frames.value = first, count
+    if arguments.get("band"):
+        fields.band_low.value, fields.band_high.value = arguments["band"]
+
+
+def reference_of(reference: int | slice) -> tuple[int, int]:
+    """Return the first frame and the number of frames of a reference."""
+    if isinstance(reference, slice):
+        first = reference.start or 0
+        return first, max(1, (reference.stop or first + 1) - first)
+    return int(reference), 1
+
+
+def band_to_start_from(fps: float) -> tuple[float, float]:
+    """Return a band well below half the frame rate; zeros when that is unknown, 0."""
+    return float(f"{fps / 20:.2g}"), float(f"{fps / 5:.2g}")
 
 
 def may_be_narrow(box) -> None:
@@ -164,6 +201,7 @@ def may_be_narrow(box) -> None:
 
 
 def row(label: str, *widgets) -> Container:
+    """Return widgets side by side, with one label."""
     row = Container(widgets=widgets, layout="horizontal", labels=False, label=label)
     row.name = f"{label.lower()}_row"
     row.margins = (0, 0, 0, 0)

@@ -10,26 +10,26 @@ OWN_FILE = "file"  # stands for a network from a file of the user's
 
 
 @dataclass(frozen=True)
-class Pane:
+class Choice:
     """One picture of a comparison.
 
     Attributes
     ----------
     name : str
-        What it is called in the names of layers, for example ``"learned oh2018"``.
+        In the names of layers, for example ``"learned oh2018"``.
     label, help : str
-        What it is called where it is chosen, and what it is.
+        Where it is chosen.
     method : str
         A name in `METHODS`; empty for the movie as it is.
     model : str
-        Which network, for the learned method.
+        Network of the learned method.
     chosen : bool
-        Whether it is compared unless the user says otherwise.
+        Whether it is compared by default.
     """
 
     name: str
     label: str
-    help: str
+    help: str = ""
     method: str = ""
     model: str = "default"
     chosen: bool = False
@@ -40,100 +40,61 @@ class Pane:
         return self.name.replace(" ", "_")
 
 
-ORIGINAL = Pane("original", "Original", "The movie as it is.", chosen=True)
-_KNOWN = {
-    "learned": [
-        Pane("learned", "Learned", "The default network.", "learned", chosen=True),
-        Pane(
-            "learned difference",
-            "Learned, difference",
-            "The difference network.",
-            "learned",
-            "difference",
-        ),
-        Pane(
-            "learned oh2018",
-            "Learned, Oh 2018",
-            "The network of Oh et al. (ECCV 2018).",
-            "learned",
-            "oh2018",
-        ),
-        Pane(
-            "learned own",
-            "Learned, own file",
-            "The weights file that is chosen with method Learned, model “From a file…”.",
-            "learned",
-            OWN_FILE,
-        ),
-    ],
-    "phase": [
-        Pane(
-            "phase",
-            "Phase",
-            "Phases of a complex steerable pyramid (Wadhwa et al. 2013).",
-            "phase",
-            chosen=True,
-        )
-    ],
-    "riesz": [
-        Pane(
-            "riesz",
-            "Riesz",
-            "Phases of a Riesz pyramid (Wadhwa et al. 2014).",
-            "riesz",
-            chosen=True,
-        )
-    ],
-    "linear": [
-        Pane(
-            "linear",
-            "Linear",
-            "Linear Eulerian method (Wu et al. 2012).",
-            "linear",
-            chosen=True,
-        )
-    ],
-    "lagrangian": [
-        Pane(
-            "lagrangian",
-            "Lagrangian",
-            "Optical flow and warping (after Liu et al. 2005). Takes longest.",
-            "lagrangian",
-        )
-    ],
-}
+ORIGINAL = Choice("original", "Original", "The movie as it is.", chosen=True)
+_OWN = "The weights file that is chosen with method Learned, model “From a file…”."
+_OH2018 = "The network of Oh et al. (ECCV 2018)."
+_LAGRANGIAN = "Optical flow and warping (after Liu et al. 2005). The slowest."
+_KNOWN = [
+    Choice("learned", "Learned", "The default network.", "learned", chosen=True),
+    Choice(
+        "learned difference",
+        "Learned, difference",
+        "The difference network.",
+        "learned",
+        "difference",
+    ),
+    Choice("learned oh2018", "Learned, Oh 2018", _OH2018, "learned", "oh2018"),
+    Choice("learned own", "Learned, own file", _OWN, "learned", OWN_FILE),
+    Choice(
+        "phase", "Phase", "Complex steerable pyramid (Wadhwa et al. 2013).", "phase", chosen=True
+    ),
+    Choice("riesz", "Riesz", "Riesz pyramid (Wadhwa et al. 2014).", "riesz", chosen=True),
+    Choice("linear", "Linear", "Linear Eulerian (Wu et al. 2012).", "linear", chosen=True),
+    Choice("lagrangian", "Lagrangian", _LAGRANGIAN, "lagrangian"),
+]
 
 
-def panes() -> list[Pane]:
+def choices() -> list[Choice]:
     """Return all that can be compared, the movie itself first."""
     found = [ORIGINAL]
     for method in METHODS:
-        found += _KNOWN.get(method) or [Pane(method, method.capitalize(), "", method)]
+        known = [choice for choice in _KNOWN if choice.method == method]
+        found += known or [Choice(method, method.capitalize(), method=method)]
     return found
 
 
-def pane_name(source: str, pane: Pane, factor: float) -> str:
+def layer_name(source: str, choice: Choice, factor: float) -> str:
     """Return the name of a layer, for example ``"phase x10: cell"``.
 
-    What differs comes first: names are cut off at the end where they are drawn.
+    What differs comes first: long names are cut off at the end.
     """
-    return f"{pane.name} x{factor:g}: {source}"
+    return f"{choice.name} x{factor:g}: {source}"
 
 
-def summary(failures: list[tuple[Pane, str]], attempted: int) -> list[str]:
-    """Return the messages of what failed, each once, with the names of those that it befell.
+def summary(failures: list[tuple[Choice, str]], attempted: int) -> list[str]:
+    """Return the messages of what failed, each once, with the names of those that failed so.
 
     Parameters
     ----------
-    failures : list of (Pane, str)
+    failures : list of (Choice, str)
         What failed, with its message.
     attempted : int
-        How many were tried: what befell all of them needs no names.
+        How many were tried: what all of them failed with needs no names.
     """
     names: dict[str, list[str]] = {}
-    for pane, message in failures:
-        names.setdefault(message, []).append(pane.label)
+    for choice, message in failures:
+        names.setdefault(message, []).append(choice.label)
     return [
-        message if len(who) == attempted else f"{' and '.join(who)}: {message}"
-        for message, who in names.items()
+        message if len(labels) == attempted else f"{' and '.join(labels)}: {message}"
+        for message, labels in names.items()
     ]

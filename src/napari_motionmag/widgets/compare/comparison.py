@@ -1,19 +1,23 @@
-"""Layers of several methods side by side, drawn with the settings of a widget as these change."""
+"""Layers of several methods side by side, drawn with the settings of a dock as these change."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 from weakref import WeakSet
 
 from qtpy.QtCore import QTimer
 
+from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
-from napari_motionmag.widgets.compare.choices import ORIGINAL, Pane, pane_name, summary
-from napari_motionmag.widgets.compare.grid import Arrangement
+from napari_motionmag.widgets.common.viewer import make_current
+from napari_motionmag.widgets.compare.choices import ORIGINAL, Choice, layer_name, summary
+from napari_motionmag.widgets.compare.grid import GridLayout
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
@@ -21,42 +25,32 @@ from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 _COMPARING: WeakSet = WeakSet()  # one in each viewer
 
 
-@dataclass(eq=False)
-class _Shot:
-    """A pane, and the layer that shows it, once there is one."""
+class Settings(Protocol):
+    """What a comparison needs of the dock that it belongs to."""
 
-    pane: Pane
+    native: object  # its Qt widget
+    slow_frames: SlowFrames
+
+    def shown_movie(self) -> tuple:
+        """Return the source layer, its movie and the frame that is shown."""
+
+    def plan(self, movie, method: str, model: str) -> Magnification:
+        """Plan a magnification with a method and a network."""
+
+    def adding_layers(self) -> AbstractContextManager:
+        """Return a context in which layers may be added and removed."""
+
+    def comparison_changed(self) -> None:
+        """A comparison began or ended."""
+
+
+@dataclass(eq=False)
+class _Pane:
+    """A choice, and the layer that shows it, once there is one."""
+
+    choice: Choice
     result: Result | None = None
     gone: bool = False  # the user has removed the layer
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a comparison asks of the widget it belongs to.
-
-    Attributes
-    ----------
-    movie : callable
-        ``movie()`` returns the source layer, its movie and the frame that is shown, or raises
-        what is to be told.
-    plan : callable
-        ``plan(movie, method, model)`` returns a `Magnification`, or raises what is to be told.
-    slow : SlowFrames
-        Is told how long a frame of all methods takes.
-    adding : callable
-        ``adding()`` returns a context in which layers may be added and removed.
-    removing : callable
-        Called before a layer is removed, by whomever.
-    changed : callable
-        Called when a comparison begins and when it ends.
-    """
-
-    movie: Callable
-    plan: Callable
-    slow: SlowFrames
-    adding: Callable
-    removing: Callable
-    changed: Callable
 
 
 class Comparison:
@@ -73,15 +67,15 @@ class Comparison:
         self._viewer = viewer
         self._settings = settings
         self._messages = messages
-        self._results = Results(viewer, self._frame_failed, messages.warn)
+        self._results = Results(viewer, messages)
         self._latest = LatestOnly(self._drawn)
-        self._arrangement = Arrangement(viewer)
+        self._grid = GridLayout(viewer)
         self._source = None
-        self._shots: list[_Shot] = []
-        self._kept: list[_Shot] = []  # of earlier comparisons
+        self._panes: list[_Pane] = []
+        self._kept: list[_Pane] = []  # of earlier comparisons
         self._queue: deque = deque()
-        self._failures: list[tuple[Pane, str]] = []
-        self._told: list[str] = []
+        self._failures: list[tuple[Choice, str]] = []
+        self._reported: list[str] = []
         self._seconds = 0.0
         viewer.layers.events.removing.connect(self._removing)
         viewer.layers.events.removed.connect(self._removed)
@@ -89,7 +83,7 @@ class Comparison:
     @property
     def active(self) -> bool:
         """Whether methods are being compared."""
-        return self._arrangement.active
+        return self._grid.active
 
     @property
     def drawing(self) -> bool:
@@ -102,56 +96,55 @@ class Comparison:
         return self._source if self.active else None
 
     def layers(self) -> list:
-        """Return the layers that were made, in the order of the panes."""
-        return [shot.result.layer for shot in self._shots if shot.result and not shot.gone]
+        """Return the layers of the comparison, in the order of the choices."""
+        return [pane.result.layer for pane in self._panes if pane.result and not pane.gone]
 
-    def start(self, panes: Sequence[Pane]) -> None:
-        """Compare these panes; layers of a comparison that is under way are replaced."""
-        self._told = []
+    def start(self, choices: Sequence[Choice]) -> None:
+        """Compare these choices; layers of the comparison in progress are replaced."""
+        self._reported = []
         self._messages.afresh()
-        wanted = [pane for pane in panes if pane.method]
-        if not wanted:
+        panes = [_Pane(choice) for choice in choices if choice.method]
+        if not panes:
             self._messages.report(ValueError("Choose at least one method to compare"))
             return
         try:
-            source, movie, place = self._settings.movie()
+            source, movie, place = self._settings.shown_movie()
         except EXPECTED as error:
             self._messages.report(error)
             return
-        shots = [_Shot(pane) for pane in wanted]
-        planned, failures = self._planned(shots, movie)
+        planned, failures = self._planned(panes, movie)
         if not planned:  # nothing is changed then
-            self._tell(failures, len(shots))
+            self._tell(failures, len(panes))
             return
         for other in list(_COMPARING):
             if other is not self and other._viewer is self._viewer:
                 other.end()
         _COMPARING.add(self)
         if self.active:
-            self._arrangement.pause()
-            with self._settings.adding():
+            self._grid.pause()
+            with self._settings.adding_layers():
                 self._remove_layers()
-        self._source, self._shots = source, [shot for shot, _ in planned]
-        original = ORIGINAL in panes
-        self._arrangement.begin(len(planned) + original)
+        self._source, self._panes = source, [pane for pane, _ in planned]
+        original = ORIGINAL in choices
+        self._grid.begin(len(planned) + original)
         if original:
-            self._arrangement.add(source)
-        self._settings.changed()
+            self._grid.add(source)
+        self._settings.comparison_changed()
         self._draw(planned, failures, place)
 
     def refresh(self) -> None:
-        """Draw the frame that is shown by the settings of now, with every method."""
+        """Draw the frame that is shown with the current settings, with every method."""
         if not self.active or self._source not in self._viewer.layers:
             return
         try:
-            source, movie, place = self._settings.movie()
+            source, movie, place = self._settings.shown_movie()
         except EXPECTED as error:
             self._messages.report(error)
             return
         if source is not self._source:
             return
-        shots = [shot for shot in self._shots if not shot.gone]
-        planned, failures = self._planned(shots, movie)
+        panes = [pane for pane in self._panes if not pane.gone]
+        planned, failures = self._planned(panes, movie)
         self._draw(planned, failures, place)
 
     def end(self, keep: bool = False) -> None:
@@ -160,24 +153,24 @@ class Comparison:
         Parameters
         ----------
         keep : bool
-            Keep the layers, hidden. Those that the user has named are kept in any case.
+            Keep the layers, hidden. Those that the user renamed are kept in any case.
         """
         if not self.active:
             return
         self._queue.clear()
         _COMPARING.discard(self)
-        with self._settings.adding():
-            self._arrangement.pause()
+        with self._settings.adding_layers():
+            self._grid.pause()
             self._remove_layers(keep)
-            self._arrangement.end()
+            self._grid.end()
         self._source = None
-        self._settings.changed()
+        self._settings.comparison_changed()
 
     def close(self, viewer_closes: bool = False) -> None:
-        """Let go of the viewer. The layers stay; unless it closes, it looks as before."""
+        """Release the viewer. The layers stay; unless it closes, it looks as before."""
         self._latest.stop()
         if viewer_closes:
-            self._arrangement.forget()
+            self._grid.forget()
         else:
             self.end(keep=True)
         _COMPARING.discard(self)
@@ -187,16 +180,16 @@ class Comparison:
 
     # ---- frames, one method after another ----
 
-    def _planned(self, shots: Sequence[_Shot], movie):
-        """Return the shots with what draws them, and those of which the settings do not do."""
+    def _planned(self, panes: Sequence[_Pane], movie):
+        """Return the panes with what draws them, and the failures of the others."""
         planned, failures = [], []
-        for shot in shots:
+        for pane in panes:
             try:
-                made = self._settings.plan(movie, shot.pane.method, shot.pane.model)
-                planned.append((shot, self._results.shown(made)))
+                plan = self._settings.plan(movie, pane.choice.method, pane.choice.model)
+                planned.append((pane, self._results.shown(plan)))
             except EXPECTED as error:
-                failures.append((shot.pane, str(error)))
-                self._hide(shot)
+                failures.append((pane.choice, str(error)))
+                self._hide(pane)
         return planned, failures
 
     def _draw(self, planned: list, failures: list, place) -> None:
@@ -207,24 +200,24 @@ class Comparison:
 
     def _next(self) -> None:
         while self._queue:
-            shot, shown = self._queue.popleft()
-            if shot.gone:
+            pane, shown = self._queue.popleft()
+            if pane.gone:
                 continue
-            if self._unseen(shot):
-                self._show(shot, shown)
+            if self._unseen(pane):
+                self._show(pane, shown)
                 continue
-            self._messages.say(f"Drawing frame {self._place[0]}: {shot.pane.label}…")
-            self._latest.request(("show", shot, shown), partial(time_frame, shown, self._place))
+            self._messages.say(f"Drawing frame {self._place[0]}: {pane.choice.label}…")
+            self._latest.request(("show", pane, shown), partial(time_frame, shown, self._place))
             return
         self._finish()
 
     def _drawn(self, request, seconds, error) -> None:
         if not self.active:
             return
-        task, shot, shown = request
+        task, pane, shown = request
         if task == "time":
             if error is None:
-                self._settings.slow.noticed(seconds)
+                self._settings.slow_frames.noticed(seconds)
             return
         if self._source not in self._viewer.layers:
             self._queue.clear()
@@ -232,101 +225,94 @@ class Comparison:
             return
         if error is None:
             self._seconds += seconds
-            self._show(shot, shown)
-        elif isinstance(error, EXPECTED):
-            self._failures.append((shot.pane, str(error)))
-            self._hide(shot)
+            self._show(pane, shown)
         else:
-            self._failures.append((shot.pane, f"{type(error).__name__}: {error}"))
-            self._hide(shot)
+            kind = "" if isinstance(error, EXPECTED) else f"{type(error).__name__}: "
+            self._failures.append((pane.choice, f"{kind}{error}"))
+            self._hide(pane)
         self._next()
 
-    def _show(self, shot: _Shot, shown) -> None:
-        if shot.gone:
+    def _show(self, pane: _Pane, shown) -> None:
+        if pane.gone:
             return
-        with self._settings.adding():
-            name = pane_name(self._source.name, shot.pane, shown.factor)
-            shot.result = self._results.show(self._source, shown, key=shot, name=name)
-            if shot.result.layer not in self._arrangement.layers:
-                self._arrangement.add(shot.result.layer)
+        with self._settings.adding_layers():
+            name = layer_name(self._source.name, pane.choice, shown.factor)
+            pane.result = self._results.show(self._source, shown, key=pane, name=name)
+            if pane.result.layer not in self._grid.layers:
+                self._grid.add(pane.result.layer)
 
     def _finish(self) -> None:
-        seen = [shot for shot in self._shots if shot.result and shot.result.layer.visible]
-        self._arrangement.expect(len(self._arrangement.layers))
+        seen = [pane for pane in self._panes if pane.result and pane.result.layer.visible]
+        self._grid.expect(len(self._grid.layers))
         if self._failures:
             self._tell(self._failures, self._attempted)
             return
-        self._told = []
+        self._reported = []
         self._messages.all_well()
         count = len(seen)
         self._messages.say_drawn(
             f"Frame {self._place[0]} drawn with {count} methods in {self._seconds:.2g} s"
         )
-        if self._settings.slow.suspects(self._seconds):
+        if self._settings.slow_frames.suspects(self._seconds):
             # networks are loaded by now: the next frame tells how fast scrubbing is
             t, other = self._place
             after = ((t + 1) % seen[0].result.shown.movie.n_frames, other) if seen else self._place
-            all_shown = [shot.result.shown for shot in seen]
+            all_shown = [pane.result.shown for pane in seen]
             self._latest.request(
                 ("time", None, None),
                 lambda: sum(time_frame(shown, after) for shown in all_shown),
             )
 
     def _tell(self, failures: list, attempted: int) -> None:
-        """Report failures; those that were told last time are only said at the foot."""
+        """Report failures; those that were reported last time at the foot alone."""
         messages = summary(failures, attempted)
-        news = [message for message in messages if message not in self._told]
+        news = [message for message in messages if message not in self._reported]
         if news:
             self._messages.report(ValueError("\n".join(news)))
         self._messages.say("\n".join(messages))
-        self._told = messages
+        self._reported = messages
 
     # ---- layers ----
 
-    def _unseen(self, shot: _Shot) -> bool:
-        """Whether the user has hidden the layer: then there is nothing to be drawn now."""
-        result = shot.result
+    def _unseen(self, pane: _Pane) -> bool:
+        """Whether the user has hidden the layer, so that nothing need be drawn now."""
+        result = pane.result
         return result is not None and not result.layer.visible and not result.hidden
 
-    def _hide(self, shot: _Shot) -> None:
-        """Hide a layer that the settings of now do not fit."""
-        result = shot.result
-        if result is not None and not shot.gone and result.layer.visible:
+    def _hide(self, pane: _Pane) -> None:
+        """Hide a layer that does not fit the current settings."""
+        result = pane.result
+        if result is not None and not pane.gone and result.layer.visible:
             result.layer.visible = False
             result.hidden = "failed"
 
-    def _frame_failed(self, result: Result, error: Exception) -> None:
-        """A frame could not be drawn later on; napari has reported it."""
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
-
     def _remove_layers(self, keep: bool = False) -> None:
-        """Take the layers away, but for those that the user has named."""
+        """Remove the layers, except those that the user renamed."""
         self._queue.clear()
-        shots, self._shots = self._shots, []
-        self._arrangement.drop([shot.result.layer for shot in shots if shot.result])
-        for shot in shots:
-            if shot.result is None or shot.gone:
+        panes, self._panes = self._panes, []
+        self._grid.drop([pane.result.layer for pane in panes if pane.result])
+        for pane in panes:
+            if pane.result is None or pane.gone:
                 continue
-            layer = shot.result.layer
-            if keep or layer.name != shot.result.name:
+            layer = pane.result.layer
+            if keep or layer.name != pane.result.name:
                 layer.visible = False
-                self._kept.append(shot)
+                self._kept.append(pane)
             elif layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
     def _removing(self, event) -> None:
-        self._settings.removing()
+        make_current(self._settings.native)
 
     def _removed(self, event) -> None:
         """A layer was taken from the viewer."""
-        self._arrangement.drop([event.value])
-        for shot in self._shots:
-            if shot.result is not None and shot.result.layer is event.value:
-                shot.gone = True
-        if self.active:  # others have yet to be told that the layer is gone
+        self._grid.drop([event.value])
+        for pane in self._panes:
+            if pane.result is not None and pane.result.layer is event.value:
+                pane.gone = True
+        if self.active:  # once everybody knows that the layer is gone
             QTimer.singleShot(0, self._end_without_layers)
 
     def _end_without_layers(self) -> None:
-        if self.active and self._shots and all(shot.gone for shot in self._shots):
+        if self.active and self._panes and all(pane.gone for pane in self._panes):
             self.end()

@@ -1,4 +1,4 @@
-"""Layers side by side in a viewer's grid, and all put back afterwards. No Qt is needed here."""
+"""Layers side by side in a viewer's grid, restored afterwards. Needs no Qt."""
 
 from __future__ import annotations
 
@@ -14,19 +14,9 @@ NAME_HEIGHT = 26  # px
 
 
 def columns_for(count: int, frame: tuple[float, float], canvas: tuple[float, float]) -> int:
-    """Return in how many columns frames are drawn largest.
+    """Return the number of columns in which `count` frames are drawn largest.
 
-    Parameters
-    ----------
-    count : int
-        Number of frames.
-    frame, canvas : (float, float)
-        Height and width, each in a unit of its own.
-
-    Returns
-    -------
-    int
-        1 to `count`; the fewest when it makes no difference.
+    `frame` and `canvas` are (height, width), each in a unit of its own.
     """
     sizes = [
         min(canvas[0] / -(-count // columns) / frame[0], canvas[1] / columns / frame[1])
@@ -35,8 +25,8 @@ def columns_for(count: int, frame: tuple[float, float], canvas: tuple[float, flo
     return 1 + int(np.argmax(sizes))
 
 
-class Arrangement:
-    """Shows some layers of a viewer side by side, each with its name, and puts all back.
+class GridLayout:
+    """Shows layers of a viewer side by side, each with its name, and restores the viewer.
 
     Parameters
     ----------
@@ -47,9 +37,9 @@ class Arrangement:
         self._viewer = viewer
         self._before: _Before | None = None
         self._layers: list = []
-        self._named: dict = {}  # layer -> how its name was drawn before
+        self._named: dict = {}  # layer -> visibility and font size of its name before
         self._count = 0
-        self._camera = None  # as it was set last; else the user has moved it
+        self._camera = None  # as it was set last; if it differs, the user moved it
 
     @property
     def active(self) -> bool:
@@ -76,7 +66,7 @@ class Arrangement:
         grid.enabled = True
 
     def pause(self) -> None:
-        """Leave the grid until `begin` or `end`: it need not follow all that comes before."""
+        """Turn the grid off until `begin` or `end`, so that it is not updated meanwhile."""
         canvas_of(self._viewer).grid.enabled = False
 
     def add(self, layer) -> None:
@@ -98,7 +88,7 @@ class Arrangement:
             self._fit()
 
     def drop(self, layers: Iterable) -> None:
-        """Take layers out of the arrangement; they stay in the viewer when they are there."""
+        """Take layers out of the grid; they stay in the viewer."""
         for layer in layers:
             if layer not in self._layers:
                 continue
@@ -111,7 +101,7 @@ class Arrangement:
                 layer.name_overlay.visible, layer.name_overlay.font_size = named
 
     def end(self) -> None:
-        """Put back what was changed, but for what the user has changed since."""
+        """Restore what was changed, except what the user has changed since."""
         if self._before is None:
             return
         self.drop(self.layers)
@@ -119,13 +109,13 @@ class Arrangement:
         before.restore()
 
     def forget(self) -> None:
-        """Let go of a viewer that is being closed."""
+        """Release a viewer that is being closed."""
         self._before = None
         self._layers.clear()
         self._named.clear()
 
     def _fit(self) -> None:
-        """Choose the shape of the grid and show whole frames, unless the user has moved them."""
+        """Choose the shape of the grid and show whole frames, unless the user moved the camera."""
         viewer = self._viewer
         if self._camera is not None and self._camera != _camera(viewer):
             return
@@ -150,7 +140,7 @@ class Arrangement:
 
 
 class _Before:
-    """What a viewer was like."""
+    """The state of a viewer before a comparison."""
 
     def __init__(self, viewer):
         self.viewer = viewer

@@ -1,4 +1,4 @@
-"""The part of the widget "Magnify motion" that compares methods."""
+"""The part of the dock "Magnify motion" that compares methods."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from magicgui.widgets import CheckBox, Container, PushButton
 
-from napari_motionmag.widgets.compare.choices import Pane, panes
+from napari_motionmag.widgets.compare.choices import Choice, choices
 
 
 class CompareRow(Container):
-    """Buttons to compare methods and to end that, and a choice of methods that opens.
+    """Buttons that begin and end a comparison, and a choice of methods that opens.
 
     Attributes
     ----------
     compare, end, choose : PushButton
     ticks : dict of str to CheckBox
-        By the key of the pane.
+        By the key of the choice.
     keep : CheckBox
         Whether layers are kept at the end.
     """
@@ -35,35 +35,40 @@ class CompareRow(Container):
             tooltip="Show the layers and the grid as they were before.",
         )
         self.choose = PushButton(
-            name="choose_methods", text="Which ▸", tooltip="Which methods are compared."
+            name="choose_methods", text="Which ▸", tooltip="Choose the methods to compare."
         )
-        self._panes = panes()
-        self.ticks = {pane.key: _tick(pane) for pane in self._panes}
+        self._choices = choices()
+        self.ticks = {
+            choice.key: CheckBox(
+                name=f"compare_{choice.key}",
+                text=choice.label,
+                value=choice.chosen,
+                tooltip=choice.help,
+            )
+            for choice in self._choices
+        }
         self.keep = CheckBox(
             name="keep_compared",
             text="Keep the layers at the end",
-            tooltip="Otherwise the layers are removed when the comparison ends, but for those "
-            "that you have named.",
+            tooltip="Otherwise the layers are removed when the comparison ends, except those that "
+            "you renamed.",
         )
-        half = -(-len(self.ticks) // 2)
         boxes = list(self.ticks.values())
-        columns = [Container(widgets=part, labels=False) for part in (boxes[:half], boxes[half:])]
-        choice = Container(widgets=columns, layout="horizontal", labels=False)
-        buttons = Container(
-            widgets=[self.compare, self.end, self.choose], layout="horizontal", labels=False
-        )
-        self._choice = Container(widgets=[choice, self.keep], labels=False, visible=False)
-        super().__init__(widgets=[buttons, self._choice], labels=False, name="compare_row")
-        for part in (self, *columns, choice, buttons, self._choice):
-            part.margins = (0, 0, 0, 0)
-        for field in (self.compare, self.end, self.choose, self.keep):
+        half = -(-len(boxes) // 2)
+        columns = [_tight(part, "vertical") for part in (boxes[:half], boxes[half:])]
+        buttons = _tight([self.compare, self.end, self.choose], "horizontal")
+        self._methods = _tight([_tight(columns, "horizontal"), self.keep], "vertical")
+        self._methods.visible = False
+        super().__init__(widgets=[buttons, self._methods], labels=False, name="compare_row")
+        self.margins = (0, 0, 0, 0)
+        for field in (self.compare, self.end, self.choose, self.keep, *boxes):
             field.native.setObjectName(field.name)
-        self.choose.changed.connect(self._open)
+        self.choose.changed.connect(self._toggle)
         self.show(comparing=False)
 
-    def chosen(self) -> list[Pane]:
+    def chosen(self) -> list[Choice]:
         """Return what is to be compared."""
-        return [pane for pane in self._panes if self.ticks[pane.key].value]
+        return [choice for choice in self._choices if self.ticks[choice.key].value]
 
     def choose_methods(self, keys: Sequence[str]) -> None:
         """Tick these and no others.
@@ -71,7 +76,7 @@ class CompareRow(Container):
         Raises
         ------
         ValueError
-            When there is no such method.
+            If there is no such method.
         """
         unknown = sorted(set(keys) - set(self.ticks))
         if unknown:
@@ -80,19 +85,17 @@ class CompareRow(Container):
             box.value = key in keys
 
     def show(self, comparing: bool) -> None:
-        """Offer what can be done now."""
+        """Show the buttons that apply."""
         self.end.visible = comparing
         self.compare.text = "Compare again" if comparing else "Compare methods"
 
-    def _open(self, _=None) -> None:
-        opened = not self._choice.visible
-        self._choice.visible = opened
+    def _toggle(self, _=None) -> None:
+        opened = not self._methods.visible
+        self._methods.visible = opened
         self.choose.text = "Which ▾" if opened else "Which ▸"
 
 
-def _tick(pane: Pane) -> CheckBox:
-    box = CheckBox(
-        name=f"compare_{pane.key}", text=pane.label, value=pane.chosen, tooltip=pane.help
-    )
-    box.native.setObjectName(box.name)
-    return box
+def _tight(widgets: list, layout: str) -> Container:
+    container = Container(widgets=widgets, layout=layout, labels=False)
+    container.margins = (0, 0, 0, 0)
+    return container

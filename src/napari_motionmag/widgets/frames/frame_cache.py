@@ -13,17 +13,14 @@ from typing import Protocol
 import dask.array as da
 import numpy as np
 
-from napari_motionmag.compute.cache import ByteBoundedCache
-from napari_motionmag.compute.device_lock import VISIBLE, urgency
+from napari_motionmag.compute.device_lock import INTERACTIVE, priority
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.widgets.frames.layer_frames import LayerFrames
 from napari_motionmag.widgets.frames.prefetch import Prefetcher
 
-DRAWN_BYTES = 256 * 2**20
 MEMORY_SHARE = 0.5  # of the memory that is free; larger results go to disk
 LONGEST_BATCH = 16  # frames drawn together; they share work
 BATCH_SECONDS = 0.25  # a cancelled job goes on for this long, or for as long as one frame takes
-_DRAWN = ByteBoundedCache(DRAWN_BYTES, lambda frame: frame.nbytes)
 _PREFETCHER = Prefetcher()
 
 
@@ -76,13 +73,15 @@ class CachedMagnification(Magnification):
     def __getstate__(self) -> dict:
         return {**self.__dict__, "listener": None}  # it lives in this process only
 
-    def frames(self, times: Sequence[int], other: tuple[int, ...] = ()) -> list[np.ndarray]:
-        """Return frames as `Magnification` does; a single one is kept for the next time."""
+    def draw(
+        self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
+    ) -> list[np.ndarray]:
+        """Draw frames as `Magnification` does; a single one is kept for the next time."""
         if self.listener is None:
-            return self._cached(times, other)
+            return self._cached(times, other, keep)
         try:
-            with self.listener.listening(), urgency(VISIBLE):
-                drawn = self._cached(times, other)
+            with self.listener.listening(), priority(INTERACTIVE):
+                drawn = self._cached(times, other, keep)
         except Exception as error:
             self.listener.failed(self.token, error)
             raise
@@ -100,19 +99,19 @@ class CachedMagnification(Magnification):
         with self.listener.listening():
             self._cached([t], other)
 
-    def _cached(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
-        draw = super().frames
+    def _cached(
+        self, times: Sequence[int], other: tuple[int, ...], keep: bool = True
+    ) -> list[np.ndarray]:
         if len(times) != 1:
-            return draw(times, other)
-        key = (self.token, int(times[0]), tuple(other))
-        return [_DRAWN.get(key, lambda: draw(times, other)[0]).copy()]
+            return super().draw(times, other, keep=keep)
+        return [super().draw(times, other, keep=True)[0].copy()]
 
 
 def time_frame(magnification: Magnification, place: tuple[int, tuple[int, ...]]) -> float:
     """Draw a frame, which caches it, and return the seconds that it took."""
     t, other = place
     start = time.perf_counter()
-    magnification.frames([t], other)
+    magnification.draw([t], other)
     return time.perf_counter() - start
 
 
@@ -159,7 +158,7 @@ def draw_all(magnification: Magnification, out: np.ndarray) -> Iterator[int]:
         while first < movie.n_frames:
             times = range(first, min(first + batch, movie.n_frames))
             start = time.perf_counter()
-            drawn = magnification.frames(times, other)
+            drawn = magnification.draw(times, other)
             each = (time.perf_counter() - start) / len(times)
             for t, frame in zip(times, drawn, strict=True):
                 at = where | {"T": t}

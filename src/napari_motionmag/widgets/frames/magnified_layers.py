@@ -1,4 +1,4 @@
-"""The magnified layers that a widget made, each bound to its source."""
+"""The magnified layers that a dock made, each bound to its source."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from napari_motionmag.magnification.layer import (
     magnified_name,
     placement,
 )
-from napari_motionmag.movie.region import Part
-from napari_motionmag.widgets.common.messages import warnings_to
+from napari_motionmag.movie.region import Region
+from napari_motionmag.widgets.common.messages import Messages, warnings_to
 from napari_motionmag.widgets.common.shown_frame import time_is_drawn
 from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
 from napari_motionmag.widgets.frames.layer_frames import mark_slicing
@@ -37,9 +37,9 @@ class Result:
     ----------
     layer : napari.layers.Image
     shown : CachedMagnification
-        What draws it.
+        Draws it.
     name : str
-        The name it was given last.
+        The name that it got last; the user may have changed it.
     whole : bool
         Whether all its frames are drawn.
     hidden : str
@@ -80,49 +80,46 @@ class Results:
     Parameters
     ----------
     viewer : napari.Viewer
-    failed : callable
-        Called on the main thread as ``failed(result, error)`` when a frame of a layer could not
-        be drawn; the layer is hidden then, since napari would report each frame anew.
-    warned : callable
-        Called on the main thread as ``warned(place, text)`` when a method warns.
+    messages : Messages
+        Of the dock. A layer of which a frame could not be drawn is hidden, since napari would
+        report each frame anew.
     """
 
-    def __init__(self, viewer, failed: Callable, warned: Callable):
+    def __init__(self, viewer, messages: Messages):
         self._viewer = viewer
-        self._failed = failed
-        self._warned = warned
+        self._messages = messages
         self._of: WeakKeyDictionary = WeakKeyDictionary()
         self._hiding = False
         self._listener = _Listener(self._unwanted)
         queued = Qt.ConnectionType.QueuedConnection
         self._listener.frame_failed.connect(self._hide_failed, queued)
         self._listener.frame_ahead_failed.connect(self._warn_ahead, queued)
-        self._listener.warned.connect(self._warned, queued)
+        self._listener.warned.connect(messages.warn, queued)
         for event in self._dims_events():
-            event.connect(self._mind_time)
+            event.connect(self._hide_when_time_is_across)
 
     def close(self) -> None:
-        """Let go of the viewer; the layers stay."""
+        """Release the viewer; the layers stay."""
         with suppress(RuntimeError):  # Qt may be gone already as the program ends
             self._listener.frame_failed.disconnect()
             self._listener.frame_ahead_failed.disconnect()
             self._listener.warned.disconnect()
         for event in self._dims_events():
-            event.disconnect(self._mind_time)
+            event.disconnect(self._hide_when_time_is_across)
         for result in self._of.values():
-            result.layer.events.visible.disconnect(self._mind_time)
+            result.layer.events.visible.disconnect(self._hide_when_time_is_across)
         self._of.clear()
         self._viewer = None
 
     def of(self, source) -> Result | None:
-        """Return the layer of a source that is still to be changed, or None."""
+        """Return the lazy layer of a source, which follows the settings, or None."""
         result = None if source is None else self._of.get(source)
         if result is None or result.whole or result.layer not in self._viewer.layers:
             return None
         return result
 
     def latest(self, source) -> Result | None:
-        """Return the layer that was made last of a source, be it finished, or None."""
+        """Return the newest layer of a source, lazy or finished, or None."""
         result = None if source is None else self._of.get(source)
         return None if result is None or result.layer not in self._viewer.layers else result
 
@@ -131,16 +128,16 @@ class Results:
         return CachedMagnification.of(magnification, self._listener)
 
     def show(self, source, shown: CachedMagnification, key=None, name: str | None = None) -> Result:
-        """Add the layer of a source, or have its layer drawn by another magnification.
+        """Add the layer of a source, or draw its layer by another magnification.
 
         Parameters
         ----------
         source : napari.layers.Image
         shown : CachedMagnification
         key : object, optional
-            Where a source has several layers: which of them. It stands for the source in `of`.
+            Stands for the source in `of`, where a source has several layers.
         name : str, optional
-            Name of the layer; it tells how the layer was made when None.
+            Name of the layer; by default, how it was made.
         """
         key = source if key is None else key
         name = magnified_name(source.name, shown.recipe) if name is None else name
@@ -154,13 +151,13 @@ class Results:
         mark_slicing(layer)
         self._viewer.add_layer(layer)
         layer.visible = True
-        layer.events.visible.connect(self._mind_time)
+        layer.events.visible.connect(self._hide_when_time_is_across)
         result = Result(layer, shown, layer.name)
         self._of[key] = result
         return result
 
     def finish(self, result: Result, data: np.ndarray) -> None:
-        """Give a layer all its frames; it is not changed any more."""
+        """Give a layer all its frames; it no longer follows the settings."""
         result.layer.data = data
         result.whole = True
         self._reveal(result)
@@ -188,19 +185,21 @@ class Results:
             if result.shown.token == token and not result.whole and result.layer.visible:
                 result.layer.visible = False
                 result.hidden = "failed"
-                self._failed(result, error)
+                self._messages.say(
+                    f"{error}. Layer {result.layer.name!r} is hidden; show it again to retry"
+                )
 
     def _warn_ahead(self, token: str, error: Exception) -> None:
-        """Tell of an error in a frame that will be shown next, if the layer is still there."""
+        """Report an error in a frame that will be shown next."""
         for result in list(self._of.values()):
             if result.shown.token == token and result.layer.visible:
-                self._warned((UserWarning, "prefetch", token), f"A frame to come: {error}")
+                self._messages.warn((UserWarning, "prefetch", token), f"A frame to come: {error}")
 
     def _dims_events(self) -> list:
         return [self._viewer.dims.events.order, self._viewer.dims.events.ndisplay]
 
     def _unwanted(self, token: str) -> bool:
-        """Whether a layer is going to be hidden: napari slices it before anybody else is told."""
+        """Whether a layer is about to be hidden: napari slices it before we can hide it."""
         return any(
             result.shown.token == token
             and result.layer.visible
@@ -209,7 +208,7 @@ class Results:
             for result in list(self._of.values())
         )
 
-    def _mind_time(self, event=None) -> None:
+    def _hide_when_time_is_across(self, event=None) -> None:
         """Hide lazy layers of which all frames would be needed at once."""
         if self._hiding:
             return
@@ -224,7 +223,7 @@ class Results:
                 hidden.append(layer)
             elif not across and result.hidden == "time":
                 # once the viewer has told the layer of its new axes
-                QTimer.singleShot(0, self._end_time_across)
+                QTimer.singleShot(0, self._reveal_after_time_across)
         self._hiding = True
         for layer in hidden:
             layer.visible = False
@@ -233,7 +232,7 @@ class Results:
             names = " and ".join(repr(layer.name) for layer in hidden)
             show_warning(f"{TIME_ACROSS}. Hidden meanwhile: {names}")
 
-    def _end_time_across(self) -> None:
+    def _reveal_after_time_across(self) -> None:
         for result in list(self._of.values()):
             layer = result.layer
             if (
@@ -245,10 +244,10 @@ class Results:
 
 
 def _fits(result: Result, shown: CachedMagnification) -> bool:
-    """Whether a layer can show it: a movie of the same kind, of another part of it perhaps."""
+    """Whether a layer can show it: the same axes, shape and dtype, maybe of another region."""
     before, after = _whole(result.shown.movie), _whole(shown.movie)
     return (before.axes, before.shape, before.dtype) == (after.axes, after.shape, after.dtype)
 
 
 def _whole(movie):
-    return movie.data.movie if isinstance(movie.data, Part) else movie
+    return movie.data.movie if isinstance(movie.data, Region) else movie

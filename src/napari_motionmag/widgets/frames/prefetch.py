@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-from napari_motionmag.compute.device_lock import AHEAD, Overtaken, urgency
+from napari_motionmag.compute.device_lock import PREFETCH, Preempted, priority
 
 COUNT = 3  # frames
 
@@ -70,7 +70,7 @@ class Prefetcher:
             thread.join()
 
     def _run(self) -> None:
-        with urgency(AHEAD):
+        with priority(PREFETCH):
             while True:
                 with self._lock:
                     if not self._wanted:
@@ -79,7 +79,7 @@ class Prefetcher:
                     draw, failed, t = self._wanted.pop(0)
                 try:
                     draw(t)
-                except Overtaken:
+                except Preempted:
                     self._give_up(draw)
                 except Exception as error:
                     self._give_up(draw)

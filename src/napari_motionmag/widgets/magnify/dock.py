@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
-from magicgui.widgets import Container
 from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
@@ -17,6 +16,7 @@ from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
+from napari_motionmag.widgets.common.dock import Dock
 from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.layer_movie import (
     Source,
@@ -24,27 +24,26 @@ from napari_motionmag.widgets.common.layer_movie import (
     record_rate,
     suggestion_of,
 )
-from napari_motionmag.widgets.common.messages import EXPECTED, Messages
+from napari_motionmag.widgets.common.messages import EXPECTED
+from napari_motionmag.widgets.common.motion_fields import band_to_start_from
 from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.common.viewer import make_current, viewer_of
-from napari_motionmag.widgets.compare.comparison import Comparison, Settings
+from napari_motionmag.widgets.common.viewer import viewer_of
+from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Result, Results
-from napari_motionmag.widgets.magnify import arguments as parameters
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import Fields, device_choices
 from napari_motionmag.widgets.magnify.large_frames import region_of
-from napari_motionmag.widgets.magnify.whole_movie import WholeMovies
+from napari_motionmag.widgets.magnify.whole_movie import WholeMovie
 
 PAUSE_MS = 200  # after a change, before the frame is drawn anew
 WIDTH = 360  # px; a row of four buttons fits
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 
 
-class MagnifyWidget(Container):
+class MagnifyWidget(Dock):
     """Magnify the motion in an Image layer.
 
     Every field is an attribute, and calling the widget does what its button does, so that it can
@@ -61,28 +60,21 @@ class MagnifyWidget(Container):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         self._viewer = viewer_of(napari_viewer)
-        self._fields = Fields(self._image_layers, self._mask_layers)
-        super().__init__(widgets=self._fields.rows, name="magnify_motion", labels=False)
-        make_scroll(self.native, WIDTH)
+        self._fields = Fields(self._images, self._mask_layers)
+        super().__init__(self._viewer, "magnify_motion", self._fields.rows, WIDTH)
         for name, field in vars(self._fields).items():
             if field in self._fields.parameters or field is self._fields.layer:
                 setattr(self, name, field)
         self.preset = self._fields.preset_rows.preset
         self._fields.buttons.append(ScriptButton(self.script))
         self._source = Source()
-        self._messages = Messages(self._fields.status)
-        self._results = Results(self._viewer, self._frame_failed, self._messages.warn)
-        self._whole = WholeMovies(self._results, self._messages, self._set_busy)
+        self._results = Results(self._viewer, self._messages)
+        self._whole = WholeMovie(self._results, self._messages, self._set_busy)
         self._latest = LatestOnly(self._drawn)
-        self._slow = SlowFrames()
-        removing = partial(make_current, self.native)
-        settings = Settings(
-            self._asked, self._plan, self._slow, self._adding, removing, self._compared
-        )
-        self._comparison = Comparison(self._viewer, settings, self._messages)
+        self.slow_frames = SlowFrames()
+        self._comparison = Comparison(self._viewer, self, self._messages)
         self._then = None  # what is to be done once the current frame is drawn
         self._filling = False  # fields are being set by the program, not by the user
-        self._closed = False
         self._followed = None  # the layer whose calibration is followed
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
@@ -97,7 +89,7 @@ class MagnifyWidget(Container):
         Raises
         ------
         ValueError, TypeError
-            When the movie or a parameter does not do.
+            If there is no movie, or a parameter is invalid.
         """
         layer, shown, place = self._planned()
         time_frame(shown, place)  # a bad frame is found before anything is changed
@@ -110,10 +102,10 @@ class MagnifyWidget(Container):
         Raises
         ------
         ValueError, TypeError
-            When the movie or a parameter does not do.
+            If there is no movie, or a parameter is invalid.
         """
         movie, layer = self._movie(), self.layer.value
-        recipe = self._plan(movie).recipe
+        recipe = self.plan(movie).recipe
         title = f"Magnify the motion in {layer.name!r}."
         return source(magnification(FromLayer(layer, movie), recipe), title=title)
 
@@ -137,13 +129,13 @@ class MagnifyWidget(Container):
         Parameters
         ----------
         methods : sequence of str, optional
-            Keys of `widgets.panes`, as ``["original", "learned", "phase"]``; the chosen ones
+            Keys of `choices`, as ``["original", "learned", "phase"]``; the chosen ones
             when None.
 
         Raises
         ------
         ValueError
-            When there is no such method.
+            If there is no such method.
         """
         if methods is not None:
             self._fields.compare_row.choose_methods(methods)
@@ -156,9 +148,6 @@ class MagnifyWidget(Container):
         self._comparison.end(keep=self._fields.compare_row.keep.value)
 
     # ---- the chosen movie ----
-
-    def _image_layers(self, _=None) -> list[Image]:
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
 
     def _mask_layers(self, _=None) -> list[Labels | Shapes]:
         return [layer for layer in self._viewer.layers if isinstance(layer, (Labels, Shapes))]
@@ -176,7 +165,7 @@ class MagnifyWidget(Container):
             self.axes.value = ""
             self._fill()
             if self.layer.value is not None:
-                parameters.fill(self._fields, suggestion_of(self.layer.value))
+                self._fields.fill(suggestion_of(self.layer.value))
         finally:
             self._filling = False
         self._show_what_applies()
@@ -199,7 +188,7 @@ class MagnifyWidget(Container):
         fps = 0.0 if movie is None else movie.fps or 0.0
         if fps != self.fps.value:
             self.fps.value = fps
-            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+            self.band_low.value, self.band_high.value = band_to_start_from(fps)
 
     def _described(self):
         """Return the chosen movie, if it is one, and say what it is."""
@@ -240,7 +229,7 @@ class MagnifyWidget(Container):
 
     # ---- parameters ----
 
-    def _asked(self):
+    def shown_movie(self):
         """Return the source layer, its movie, and the frame that is shown."""
         movie, layer = self._movie(), self.layer.value
         if time_is_drawn(self._viewer, layer, movie.axes):
@@ -249,24 +238,24 @@ class MagnifyWidget(Container):
 
     def _planned(self):
         """Return the source layer, what is to be shown, and the frame that is shown."""
-        layer, movie, place = self._asked()
-        return layer, self._results.shown(self._plan(movie)), place
+        layer, movie, place = self.shown_movie()
+        return layer, self._results.shown(self.plan(movie)), place
 
-    def _plan(self, movie, method: str = "", model: str = "") -> Magnification:
+    def plan(self, movie, method: str = "", model: str = "") -> Magnification:
         """Plan what the fields say, perhaps with another method."""
-        said = parameters.arguments(self._fields, method, model)
-        if "mask" in said:
-            said["mask"] = mask_from_layer(said["mask"], movie.axes, movie.shape, self.layer.value)
-        if "region" in said:
-            said["region"] = region_of(said["region"], self.layer.value, movie)
-        made = plan(movie, **said)
-        made.recipe["given"] = given_by_user(self.layer.value, self.axes.value)
-        return made
+        settings, layer = self._fields.settings(method, model), self.layer.value
+        if settings.mask is not None:
+            mask = mask_from_layer(settings.mask, movie.axes, movie.shape, layer)
+            settings = replace(settings, mask=mask)
+        if settings.region is not None:
+            settings = replace(settings, region=region_of(settings.region, layer, movie))
+        planned = plan(movie, settings)
+        planned.recipe["given"] = given_by_user(layer, self.axes.value)
+        return planned
 
     def _show_what_applies(self) -> None:
         if not self._filling:
-            said = parameters.arguments(self._fields)
-            self._fields.preset_rows.follow(said, self.fps.value)
+            self._fields.preset_rows.follow(self._fields.settings(), self.fps.value)
         layer = self.layer.value
         self._fields.show_what_applies(axes=layer is not None and layer.ndim != 3)
 
@@ -276,7 +265,7 @@ class MagnifyWidget(Container):
             return
         self._filling = True
         try:
-            parameters.fill(self._fields, presets.get(name).arguments)
+            self._fields.fill(presets.get(name).arguments)
         finally:
             self._filling = False
         self._parameter_changed()
@@ -299,7 +288,7 @@ class MagnifyWidget(Container):
         if fps == 0:
             self._layer_changed()
         elif self.band_low.value == self.band_high.value == 0:
-            self.band_low.value, self.band_high.value = parameters.band_to_start_from(fps)
+            self.band_low.value, self.band_high.value = band_to_start_from(fps)
 
     def _take_current_frame(self, _=None) -> None:
         try:
@@ -334,7 +323,7 @@ class MagnifyWidget(Container):
         task, layer, shown, place = request
         if task == "time":
             if error is None:
-                self._slow.noticed(seconds)
+                self.slow_frames.noticed(seconds)
             return
         then, self._then = self._then, None
         if error is not None:
@@ -348,28 +337,23 @@ class MagnifyWidget(Container):
         self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s")
         if then is not None:
             then(result)
-        elif self._slow.suspects(seconds):
+        elif self.slow_frames.suspects(seconds):
             # the first frame loads the network, too: the next one tells how fast scrubbing is
             after = ((place[0] + 1) % shown.movie.n_frames, place[1])
             self._latest.request(("time", layer, shown, after), lambda: time_frame(shown, after))
 
     def _show(self, layer, shown) -> Result:
-        with self._adding():
+        with self.adding_layers():
             return self._results.show(layer, shown)
 
     @contextmanager
-    def _adding(self) -> Iterator[None]:
+    def adding_layers(self) -> Iterator[None]:
         """Mind that adding a layer resets the choice of layers, which is no change."""
         before, self._filling = self._filling, True
         try:
             yield
         finally:
             self._filling = before
-
-    def _frame_failed(self, result: Result, error: Exception) -> None:
-        """A frame of a layer could not be drawn; napari has reported it."""
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
 
     # ---- several methods ----
 
@@ -378,14 +362,23 @@ class MagnifyWidget(Container):
         source = self._comparison.source
         return source is not None and source is self.layer.value
 
+    def refresh(self) -> None:
+        """Draw from the data as they are now, after they were edited in place."""
+        try:
+            self._movie().refresh()
+        except EXPECTED as error:
+            self._report(error)
+            return
+        self._redraw()
+
     def _redraw(self) -> None:
-        """Draw the frame that is shown by other parameters."""
+        """Draw the frame that is shown with other parameters."""
         if not self._comparing():
             self._draw()
         elif not self._closed and not self._whole.working:
             self._comparison.refresh()
 
-    def _compared(self) -> None:
+    def comparison_changed(self) -> None:
         """A comparison began, or ended: then the layer may have waited for changes."""
         if self._closed:
             return
@@ -435,21 +428,14 @@ class MagnifyWidget(Container):
         fields.magnify.changed.connect(self.draw)
         fields.compute_all.changed.connect(self._compute_all)
         fields.save.changed.connect(self._choose_file)
+        fields.refresh.changed.connect(lambda _=None: self.refresh())
         fields.cancel.changed.connect(self._cancel)
         fields.reference_current.changed.connect(self._take_current_frame)
         fields.compare_row.compare.changed.connect(lambda _=None: self.compare())
         fields.compare_row.end.changed.connect(lambda _=None: self.end_comparison())
         self._timer.timeout.connect(self._redraw)
-        for event in self._layer_events():
-            event.connect(self.reset_choices)
         self._viewer.layers.events.removed.connect(self._layer_removed)
-        self.native_parent_changed.connect(self._parent_changed)
-        self.native.destroyed.connect(self._destroyed)  # no lambda: it would outlive the widget
         find_devices(self._offer_devices)
-
-    def _layer_events(self) -> list:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed, events.reordered]
 
     def _layer_removed(self, event) -> None:
         self._whole.layer_removed(event.value)
@@ -458,26 +444,16 @@ class MagnifyWidget(Container):
         if not self._closed:
             self.device.choices = device_choices(devices)
 
-    def _parent_changed(self, parent) -> None:
-        if parent is None:  # taken out of its dock
-            self._leave()
-
-    def _destroyed(self, _=None) -> None:
-        self._leave(viewer_closes=True)
-
-    def _leave(self, viewer_closes: bool = False) -> None:
-        """Stop all work and let go of viewer and layers."""
+    def _close(self, destroyed=None) -> None:
+        """Stop all work, release viewer and layers; `destroyed` is given as the viewer closes."""
         if self._closed:
             return
-        self._closed = True
-        self._messages.close()
+        super()._close()
         self._latest.stop()
-        self._comparison.close(viewer_closes)
+        self._comparison.close(viewer_closes=destroyed is not None)
         self._whole.close()
         self._follow(None)
-        for event in self._layer_events():
-            event.disconnect(self.reset_choices)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._fields.large_frames.let_go()
         self._results.close()
-        self._slow.undo()
+        self.slow_frames.undo()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from magicgui.widgets import (
     CheckBox,
     ComboBox,
     Container,
     FileEdit,
-    Label,
     PushButton,
 )
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
 
-from napari_motionmag.methods.registry import METHODS
-from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
+from napari_motionmag.magnification.settings import MagnifySettings
+from napari_motionmag.methods.registry import METHODS, label_of
+from napari_motionmag.widgets.common.motion_fields import (
+    MotionFields,
+    fill_motion,
+    may_be_narrow,
+    motion_arguments,
+)
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
@@ -25,13 +29,6 @@ from napari_motionmag.widgets.magnify.method_options import MethodOptions
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
-METHOD_LABELS = {
-    "learned": "Learned (neural network)",
-    "phase": "Phase (steerable pyramid)",
-    "riesz": "Phase (Riesz pyramid)",
-    "linear": "Linear (Eulerian)",
-    "lagrangian": "Lagrangian (flow and warp)",
-}
 MODELS = [
     ("Default", "default"),
     ("Difference", "difference"),
@@ -90,7 +87,6 @@ class Fields(MotionFields):
             self.buttons,
             self.compare_row,
             self.cancel,
-            self.status,
         ]
         self.parameters = [
             *self.motion_parameters,
@@ -117,10 +113,39 @@ class Fields(MotionFields):
         self.model_file.visible = learned and self.model.value == OWN_FILE
         self.method_options.show(self.method.value)
 
+    def settings(self, method: str = "", model: str = "") -> MagnifySettings:
+        """Return the settings, perhaps with another method and network.
+
+        Mask and region are the layers that are chosen.
+        """
+        method = method or self.method.value
+        arguments = motion_arguments(self)
+        if method == "learned":
+            model = model or self.model.value
+            arguments["model"] = Path(self.model_file.value) if model == OWN_FILE else model
+        if self.device.value != "auto":
+            arguments["device"] = self.device.value
+        arguments |= self.large_motion.values() | self.large_frames.values()
+        return MagnifySettings(
+            self.factor.value, method, **arguments, options=self.method_options.values(method)
+        )
+
+    def fill(self, arguments: Mapping) -> None:
+        """Set the fields to arguments of `magnify`, those that are there."""
+        for name in ("factor", "method", "model"):
+            if name in arguments:
+                getattr(self, name).value = arguments[name]
+        options = self.method_options.of.get(self.method.value)
+        if options is not None and set(options.fields) & set(arguments):
+            options.fill(arguments)
+        if "stabilise" in arguments:
+            self.large_motion.fill(arguments["stabilise"])
+        fill_motion(self, arguments)
+
     def enable(self, enabled: bool) -> None:
         """Let the fields be changed, or only the work in progress be cancelled."""
         for row in self.rows:
-            row.enabled = enabled or row in (self.cancel, self.status)
+            row.enabled = enabled or row is self.cancel
         self.cancel.visible = not enabled
 
     def _choose_factor(self) -> None:
@@ -136,7 +161,7 @@ class Fields(MotionFields):
         self.method = ComboBox(
             name="method",
             label="Method",
-            choices=[(METHOD_LABELS.get(name, name), name) for name in METHODS],
+            choices=[(label_of(name), name) for name in METHODS],
             tooltip="How motion is magnified.",
         )
         self.model = ComboBox(
@@ -184,8 +209,14 @@ class Fields(MotionFields):
             text="Save…",
             tooltip="Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video.",
         )
+        self.refresh = PushButton(
+            name="refresh",
+            text="↻",
+            tooltip="Draw from the data as they are now, after they were edited in place.",
+        )
+        self.refresh.native.setFixedWidth(28)
         self.buttons = Container(
-            widgets=[self.magnify, self.compute_all, self.save],
+            widgets=[self.magnify, self.compute_all, self.save, self.refresh],
             layout="horizontal",
             labels=False,
             name="buttons",
@@ -194,8 +225,3 @@ class Fields(MotionFields):
         self.cancel = PushButton(
             name="cancel", text="Cancel", visible=False, tooltip="Stop after the current frame."
         )
-        self.status = Label(name="status", tooltip="What was done last.")
-        self.status.native.setWordWrap(True)
-        self.status.native.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.status.native.setObjectName("status")

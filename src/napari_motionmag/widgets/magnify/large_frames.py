@@ -10,13 +10,13 @@ from napari.layers import Image, Shapes
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.shapes import area_from_shapes
-from napari_motionmag.widgets.common.collapsible import Fold
+from napari_motionmag.widgets.common.collapsible import CollapsibleSection
 from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 
 PREVIEWS = [("Full", 1), ("Half", 2), ("Quarter", 4)]
 
 
-class LargeFrames(Fold):
+class LargeFrames(CollapsibleSection):
     """Which part of the frames is magnified, and how finely.
 
     Parameters

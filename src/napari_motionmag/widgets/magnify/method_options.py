@@ -8,28 +8,9 @@ from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, Widget
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.methods.options import OPTIONS, Option
-from napari_motionmag.widgets.common.collapsible import Fold
+from napari_motionmag.widgets.common.collapsible import CollapsibleSection
 
 LARGEST = 2**40
-LABELS = {
-    "sigma": "Smoothing",
-    "chroma": "Colour",
-    "envelope": "Amplitudes",
-    "what": "Magnify",
-    "lambda_c": "Cut-off",
-    "attenuation": "Below it",
-    "level": "Halvings",
-    "radius": "Window",
-    "blur": "Blur",
-    "align_to": "Align to",
-    "smooth": "Slower than",
-}
-# Options that mean something only when another one has a certain value
-_ONLY = {
-    ("linear", "lambda_c"): ("what", "motion"),
-    ("linear", "attenuation"): ("what", "motion"),
-    ("linear", "level"): ("what", "color"),
-}
 
 
 class OptionFields:
@@ -73,7 +54,7 @@ class OptionFields:
         return value == self._options[name].default
 
 
-class MethodOptions(Fold):
+class MethodOptions(CollapsibleSection):
     """Options of all methods, of which those of one are shown.
 
     Parameters
@@ -137,14 +118,14 @@ class MethodOptions(Fold):
         self.note = f"{count} changed" if count else ""
 
     def _applies(self, method: str, name: str) -> bool:
-        condition = _ONLY.get((method, name))
+        condition = next(option.only for option in OPTIONS[method] if option.name == name)
         return condition is None or self.of[method].value(condition[0]) == condition[1]
 
 
 def _field(option: Option, prefix: str) -> Widget:
     common = {
         "name": f"{prefix}_{option.name}",
-        "label": LABELS.get(option.name, option.name.capitalize()),
+        "label": option.label or option.name.capitalize(),
         "tooltip": f"{option.help}\nIn scripts: {option.name}, {option.allowed}.",
     }
     if option.kind == "choice":

@@ -1,4 +1,4 @@
-"""The field that chooses a preset, and a line that says what it set."""
+"""The field that chooses a preset, and a line that describes it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnification import presets
+from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 
 TOOLTIP = (
@@ -18,14 +19,14 @@ TOOLTIP = (
 
 
 class PresetRows:
-    """A choice of presets; empty again once the fields say something else.
+    """A choice of presets; empty again once the fields differ from it.
 
     Attributes
     ----------
     preset : ComboBox
         Its value is the name of a preset, or ``""``.
     note : Label
-        What the preset set and why, or why it does not do.
+        What the preset set and why, or why it does not fit.
     rows : list of Widget
         Both.
     """
@@ -47,22 +48,22 @@ class PresetRows:
             self.preset.native.setItemData(place, text, Qt.ItemDataRole.ToolTipRole)
 
     def problem(self, fps: float) -> str:
-        """Return why the chosen preset does not do for a frame rate (0: unknown), or nothing."""
+        """Return why the chosen preset does not fit a frame rate (0: unknown), or ``""``."""
         name = self.preset.value
         return (presets.get(name).problem(fps or None) or "") if name else ""
 
-    def follow(self, said: Mapping, fps: float) -> None:
-        """Take notice of what the fields say now.
+    def follow(self, settings: MagnifySettings, fps: float) -> None:
+        """Drop the preset when the fields differ from it; show what it set, or why it does not fit.
 
         Parameters
         ----------
-        said : mapping
-            Arguments of `magnify`.
+        settings : MagnifySettings
+            Of the fields.
         fps : float
             Frames per second, 0 when unknown.
         """
         name = self.preset.value
-        if name and not _agree(presets.get(name).arguments, said):
+        if name and not _agree(presets.get(name).arguments, settings):
             self.preset.value = name = ""
         if not name:
             self.note.visible = False
@@ -87,9 +88,9 @@ def _choices() -> list[tuple[str, str]]:
     return [("None", ""), *ours, *theirs]
 
 
-def _agree(preset: Mapping, said: Mapping) -> bool:
+def _agree(preset: Mapping, settings: MagnifySettings) -> bool:
     for key, value in preset.items():
-        now = said.get(key)
+        now = getattr(settings, key)
         if key == "band":
             if now is None or any(abs(a - b) > 1e-3 for a, b in zip(now, value, strict=True)):
                 return False

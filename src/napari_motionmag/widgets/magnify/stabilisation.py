@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from magicgui.widgets import ComboBox, Widget
 
 from napari_motionmag.methods.options import STABILISE
-from napari_motionmag.widgets.common.collapsible import Fold
+from napari_motionmag.widgets.common.collapsible import CollapsibleSection
 from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 from napari_motionmag.widgets.magnify.method_options import OptionFields
 
@@ -19,7 +19,7 @@ MODELS = [
 ]
 
 
-class Stabilisation(Fold):
+class Stabilisation(CollapsibleSection):
     """How large motion is followed, and of which part of the scene.
 
     Parameters

@@ -11,7 +11,7 @@ from napari_motionmag.widgets.frames.frame_cache import draw_all, room_for, tota
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 
 
-class WholeMovies:
+class WholeMovie:
     """Does one long piece of work at a time.
 
     Parameters

@@ -19,9 +19,14 @@ from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.widgets.common.dock import NO_MOVIE, MeasurementDock
 from napari_motionmag.widgets.common.layer_movie import open_source, suggestion_of
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import MotionFields, may_be_narrow
+from napari_motionmag.widgets.common.motion_fields import (
+    MotionFields,
+    band_to_start_from,
+    fill_motion,
+    may_be_narrow,
+    motion_arguments,
+)
 from napari_motionmag.widgets.common.overlay import over_frame
-from napari_motionmag.widgets.magnify import arguments as parameters
 
 FROM_FIELDS = "from the fields"
 
@@ -94,7 +99,7 @@ class MotionDock(MeasurementDock):
             if layer is None:
                 raise ValueError("There is no movie: open one as an Image layer first")
             movie = self.movie_of(layer)
-            selection = parameters.motion_arguments(self._fields)
+            selection = motion_arguments(self._fields)
         else:
             layer, movie, selection, note = self._settings_of(magnified)
         operator = make_operator(**selection, fps=movie.fps)
@@ -263,8 +268,8 @@ class MotionDock(MeasurementDock):
         last = movie.n_frames - 1
         self._fields.reference.max, self._fields.reference_frames.max = max(last, 1), last + 1
         if movie.fps:
-            self.band_low.value, self.band_high.value = parameters.band_to_start_from(movie.fps)
-        parameters.fill_motion(self._fields, suggestion_of(layer))
+            self.band_low.value, self.band_high.value = band_to_start_from(movie.fps)
+        fill_motion(self._fields, suggestion_of(layer))
         self.window.max = max(8, min(movie.frame_shape[:2]))
         rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
         self._messages.say(f"{movie.n_frames} frames ({movie.axes}), {rate}")

@@ -10,7 +10,7 @@ from napari.utils import Colormap
 
 from napari_motionmag.magnification.script import source
 from napari_motionmag.views.estimators.series import pixel_size
-from napari_motionmag.views.figures.motion_map import AMPLITUDE_COLOURS, draw_motion, phase_colours
+from napari_motionmag.views.figures.motion_map import AMPLITUDE_COLORS, draw_motion, phase_colors
 from napari_motionmag.views.motion_maps import MotionMap, motion_map
 from napari_motionmag.widgets.common.dock import create_number
 from napari_motionmag.widgets.measure.motion_dock import MotionDock, MotionRequest
@@ -109,9 +109,9 @@ class MotionMapWidget(MotionDock):
             "blending": "translucent_no_depth",
             "interpolation2d": "nearest",
         }
-        look = {"colormap": AMPLITUDE_COLOURS, "contrast_limits": (0.0, top)}
+        look = {"colormap": AMPLITUDE_COLORS, "contrast_limits": (0.0, top)}
         self._show_map(request, f"amplitude ({unit})", amplitudes, look, **layer_options)
-        wheel = Colormap(phase_colours(), name="phase")
+        wheel = Colormap(phase_colors(), name="phase")
         look = {"colormap": wheel, "contrast_limits": (-180.0, 180.0)}
         self._show_map(request, "phase (degrees)", phases, look, visible=False, **layer_options)
         self._messages.say_drawn(_map_in_words(results[here], amplitudes[here], unit))

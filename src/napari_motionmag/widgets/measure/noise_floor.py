@@ -42,7 +42,7 @@ class Faded(CachedMagnification):
 
     weights: np.ndarray | None = None  # 0 to 1, all axes of the movie, length 1 along T and S
 
-    def frames(self, times, other=()):
+    def draw(self, times, other=(), *, keep=False):
         """Return frames as `CachedMagnification` does, mixed with the original."""
         place = dict(zip(self.movie.other_axes, other, strict=True))
         index = [
@@ -55,7 +55,7 @@ class Faded(CachedMagnification):
         weights = weights[tuple(index)]
         return [
             blend(self.movie.read(t, other), frame, weights)
-            for t, frame in zip(times, super().frames(times, other), strict=True)
+            for t, frame in zip(times, super().draw(times, other), strict=True)
         ]
 
 
@@ -72,10 +72,7 @@ class NoiseFloorWidget(MotionDock):
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         self._measured: tuple[MotionRequest, dict[tuple, NoiseFloor]] | None = None
         super().__init__(napari_viewer)
-        self._results = {
-            kind: Results(self._viewer, self._on_frame_failed, self._messages.warn)
-            for kind in (FADED, CONTROL)
-        }
+        self._results = {kind: Results(self._viewer, self._messages) for kind in (FADED, CONTROL)}
 
     def measure(self) -> None:
         """Map the noise; adds two layers."""
@@ -248,7 +245,7 @@ class NoiseFloorWidget(MotionDock):
                 self._add_result(request, shown, kind)
                 self._messages.say_drawn(f"{EXPLAINED[kind]}. {before}")
 
-        in_background(lambda: shown.frames([t], other), done)
+        in_background(lambda: shown.draw([t], other), done)
 
     def _add_result(self, request: MotionRequest, shown: CachedMagnification, kind: str) -> None:
         magnified = request.magnified
@@ -262,10 +259,6 @@ class NoiseFloorWidget(MotionDock):
         self.reset_choices()
         if kind == FADED and magnified in self._viewer.layers:
             magnified.visible = False
-
-    def _on_frame_failed(self, result, error: Exception) -> None:
-        name = result.layer.name
-        self._messages.say(f"{error}. Layer {name!r} is hidden; show it again to retry")
 
     def _close(self, event=None) -> None:
         if not self._closed:

@@ -14,13 +14,8 @@ from napari_motionmag.magnification.script import Call, source
 from napari_motionmag.temporal import make_operator
 from napari_motionmag.views.figures.motion import draw_spectrum
 from napari_motionmag.views.figures.text import spectrum_in_words
-from napari_motionmag.views.spectrum import (
-    MotionSpectrum,
-    Peak,
-    motion_spectrum,
-    response_table,
-    suggest_band,
-)
+from napari_motionmag.views.responses import response_table
+from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectrum, suggest_band
 from napari_motionmag.views.trace import DisplacementTrace
 from napari_motionmag.widgets.common.dock import create_number
 from napari_motionmag.widgets.common.messages import EXPECTED

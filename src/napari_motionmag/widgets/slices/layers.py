@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 
 from napari_motionmag.movie.units import seconds
-from napari_motionmag.views.figures.motion import SlicePicture
+from napari_motionmag.views.figures.slices import SlicePicture
 
 STRIPE = 8  # a layer this many times longer than wide is hard to look at
 _WINDOWS: list = []  # the window for slices that is open, if any

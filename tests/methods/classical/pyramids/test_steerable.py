@@ -8,6 +8,7 @@ import pyrtools
 import pytest
 import torch
 
+from napari_motionmag.compute.cache import Cache, set_budget
 from napari_motionmag.methods.classical.pyramids import steerable
 from napari_motionmag.methods.classical.pyramids.steerable import (
     PYRAMIDS,
@@ -235,14 +236,18 @@ def test_image_of_another_size():
 
 def test_filters_are_made_once_and_forgotten_in_the_end(monkeypatch):
     size = SteerablePyramid((32, 32)).nbytes()
-    cache = steerable.ByteBoundedCache(2 * size, lambda made: made.nbytes())
-    monkeypatch.setattr(steerable, "_PYRAMIDS_MADE", cache)
+    cache = Cache()
+    monkeypatch.setattr(steerable, "_PYRAMIDS", cache)
     first = get_pyramid((32, 32))
     assert get_pyramid((32, 32), device=torch.device("cpu")) is first
     assert first.filters(0) is first.filters(0)
     assert sum(first.filters(k).nbytes for k in range(first.levels)) == size
     assert get_pyramid((32, 32), dtype=torch.float64) is not first
-    assert cache.bytes <= 2 * size
-    get_pyramid((32, 32), height=1)
-    get_pyramid((32, 32), height=2)
-    assert get_pyramid((32, 32)) is not first
+    assert cache.nbytes == 3 * size
+    set_budget(2 * size)
+    try:
+        assert cache.nbytes == 2 * size
+        get_pyramid((32, 32), height=1)
+        assert get_pyramid((32, 32)) is not first
+    finally:
+        set_budget(None)

@@ -3,7 +3,12 @@ import pytest
 import torch
 
 from napari_motionmag.methods.learned.networks.difference import DifferenceConfig, DifferenceNet
-from napari_motionmag.methods.learned.networks.oh2018 import Manipulator, Oh2018Config, Oh2018Net
+from napari_motionmag.methods.learned.networks.oh2018 import (
+    Manipulator,
+    Oh2018Config,
+    Oh2018Net,
+    without_local_mean,
+)
 
 
 @pytest.fixture
@@ -19,6 +24,12 @@ def difference():
 def oh2018():
     torch.manual_seed(0)
     return Oh2018Net().eval().requires_grad_(False)
+
+
+@pytest.fixture
+def oh2018_local_mean():
+    torch.manual_seed(0)
+    return Oh2018Net(Oh2018Config(local_mean=17)).eval().requires_grad_(False)
 
 
 def _noise(*shape, seed=0):
@@ -131,7 +142,36 @@ def test_unknown_manipulator_is_refused():
         Oh2018Config(manipulator="x")
 
 
-@pytest.mark.parametrize("kind", ["difference", "oh2018"])
+def test_windows_of_the_local_mean_are_odd():
+    for window in (-3, 4):
+        with pytest.raises(ValueError, match=f"local_mean must be 0 or odd, got {window}"):
+            Oh2018Config(local_mean=window)
+
+
+def test_without_the_local_mean_light_of_an_area_is_no_variation():
+    delta = _noise(1, 32, 40, 40) - 0.5
+    assert without_local_mean(delta, 0) is delta
+    lit = without_local_mean(delta + 0.7, 5)
+    assert torch.allclose(lit, without_local_mean(delta, 5), atol=1e-5)
+    ramp = torch.linspace(0, 1, 40).expand(1, 32, 40, 40)
+    assert without_local_mean(ramp, 5)[..., 8:-8].abs().max() < 1e-6
+    fine = torch.where(torch.arange(40) % 2 == 0, 1.0, -1.0).expand(1, 32, 40, 40)
+    assert torch.allclose(without_local_mean(fine, 5)[..., 8:-8], fine[..., 8:-8], atol=0.05)
+
+
+def test_light_of_an_area_stays_as_it_is_whatever_the_factor():
+    """Where the shape of a frame differs by a constant alone, each factor draws the same."""
+    torch.manual_seed(0)
+    network = Oh2018Net(Oh2018Config(local_mean=5)).requires_grad_(False)
+    shape, texture = _noise(1, 32, 24, 24), _noise(1, 32, 12, 12)
+    drawn = []
+    for factor in (2.0, 500.0):
+        delta = network.variation(torch.full_like(shape, 0.25))
+        drawn.append(network.decoder(texture, network.manipulator(shape - delta, delta, factor)))
+    assert torch.allclose(*drawn, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["difference", "oh2018", "oh2018_local_mean"])
 def test_halo_covers_the_receptive_field(kind, request):
     """Beyond the halo nothing may reach a pixel: measured by what gradients touch."""
     network = request.getfixturevalue(kind)

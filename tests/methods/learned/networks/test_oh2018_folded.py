@@ -31,14 +31,20 @@ def network(**config):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("manipulator", ["nonlinear", "linear"])
 def test_equals_the_plain_network(fused, channels, manipulator):
-    net = network(channels=channels, manipulator=manipulator, manipulator_bias=channels == 3)
+    net = network(
+        channels=channels,
+        manipulator=manipulator,
+        manipulator_bias=channels == 3,
+        local_mean=5 * (channels == 1),
+    )
     folded = FoldedOh2018(net, fused=fused)
     a, b = noise(2, channels, 36, 52), noise(2, channels, 36, 52, seed=1)
     with torch.inference_mode():
         expected = net(a, b, 3.0)
         shape_a = folded.shape(a)
         texture, shape_b = folded.encoder(b)
-        found = folded.decoder(texture, shape_a + folded.response(shape_b - shape_a, 3.0))
+        delta = folded.variation(shape_b - shape_a)
+        found = folded.decoder(texture, shape_b - delta + folded.response(delta, 3.0))
     assert (found - expected).abs().max() <= 1e-5
     assert (expected.amax() - expected.amin()) > 0.05
     for mine, its in zip((texture, shape_b), net.encoder(b), strict=True):

@@ -412,7 +412,7 @@ def suits(weight: Tensor) -> bool:
     return kernel and weight.shape[1] % LANES == 0 and weight.device.type == "cpu"
 
 
-def right() -> bool:
+def self_test() -> bool:
     """Whether the kernels do what PyTorch does."""
     generator = np.random.default_rng(0)
 

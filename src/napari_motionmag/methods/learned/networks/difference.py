@@ -16,12 +16,12 @@ from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.flow_candidates import (
     CANDIDATES,
     FEATURES,
-    candidates,
+    flow_candidates,
     limited,
 )
-from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, at_once
+from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
-from napari_motionmag.methods.learned.networks.splatting import pull, sample
+from napari_motionmag.methods.learned.networks.splatting import backward_flow, sample
 
 LUMA = (0.299, 0.587, 0.114)
 _COLOUR = 0.01  # of white; nearby colour that lets half of the drawn colour through
@@ -125,7 +125,7 @@ class MotionNet(nn.Module):
         inputs : Tensor
             (N, C + 2, H, W): planes of the frame, compressed variations.
         motions, features : Tensor
-            From :func:`~napari_motionmag.methods.learned.networks.flow_candidates.candidates`.
+            From :func:`~napari_motionmag.methods.learned.networks.flow_candidates.flow_candidates`.
 
         Returns
         -------
@@ -176,7 +176,7 @@ def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
 
 def _upsampled(x: Tensor, weights: Tensor) -> Tensor:
     """Four times as large; each pixel a convex mean of nine around it (RAFT, ECCV 2020)."""
-    if at_once(x) and kernels.available():
+    if inference_kernels_apply(x) and kernels.available():
         from napari_motionmag.methods.learned.kernels import upsampling
 
         return upsampling.upsampled(x, weights)
@@ -272,6 +272,11 @@ class DifferenceNet(nn.Module):
         self.motion = MotionNet(config)
         self.drawing = DrawingNet(config)
 
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Memory that a forward pass takes at most, for each pixel."""
+        return 110 + 5.2 * max(self.config.half, self.config.drawing[0])
+
     def encode(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
         """What the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
         return self.motion.encode(self._inputs(to_planes(frame), variation, gain))
@@ -285,7 +290,7 @@ class DifferenceNet(nn.Module):
         variation = variation.float()
         with torch.autocast(frame.device.type, enabled=False):
             halfway = planes[:, :1] - 0.5 * variation
-            motions, features = candidates(halfway, variation, gain, self.config.limit)
+            motions, features = flow_candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
 
     def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, draw: bool = True) -> Tensor:
@@ -327,7 +332,7 @@ class DifferenceNet(nn.Module):
         """Planes of a frame, the same moved, from where, and how many pixels arrived there."""
         with torch.autocast(frame.device.type, enabled=False):
             planes = to_planes(frame.float())
-            source, coverage = pull(motion, importance)
+            source, coverage = backward_flow(motion, importance)
             still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
             moved = torch.where(still, planes, sample(planes, source))
         return planes, moved, source, coverage

@@ -27,6 +27,9 @@ class Oh2018Config:
         Residual blocks of the encoder trunk, of each of its heads and of the decoder.
     channels : int
         3 for colour frames, 1 for grey ones (see :meth:`Oh2018Net.to_grey`).
+    local_mean : int
+        Odd side of the window, in pixels of shape (2 px), whose mean is taken from Delta, twice
+        over; 0 leaves Delta as it is. Light changes shape over whole areas, motion at edges.
     """
 
     manipulator: str = "nonlinear"
@@ -35,8 +38,11 @@ class Oh2018Config:
     head_blocks: int = 2
     decoder_blocks: int = 9
     channels: int = 3
+    local_mean: int = 0
 
     def __post_init__(self):
+        if self.local_mean < 0 or (self.local_mean and self.local_mean % 2 == 0):
+            raise ValueError(f"local_mean must be 0 or odd, got {self.local_mean!r}")
         if self.manipulator not in ("nonlinear", "linear"):
             raise ValueError(
                 f"manipulator must be 'nonlinear' or 'linear', got {self.manipulator!r}"
@@ -113,6 +119,18 @@ class Decoder(nn.Module):
         return 0.5 * (self.last(F.relu(self.up(x))) + 1)
 
 
+def without_local_mean(delta: Tensor, window: int) -> Tensor:
+    """What is left of (N, C, H, W) without its mean over windows, twice over; 0 for all of it."""
+    if not window:
+        return delta
+    mean = delta
+    for _ in range(2):
+        for sides in ((window, 1), (1, window)):
+            pad = tuple(side // 2 for side in sides)
+            mean = F.avg_pool2d(mean, sides, 1, pad, count_include_pad=False)
+    return delta - mean
+
+
 class Oh2018Net(nn.Module):
     """Two-frame motion magnification by texture and shape representations.
 
@@ -124,7 +142,9 @@ class Oh2018Net(nn.Module):
     Notes
     -----
     About 0.9 M weights and 270 kMAC a pixel. Height and width must be multiples of
-    :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the whole frame.
+    :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the whole frame. With
+    `local_mean` light is not magnified: Delta is less its mean over a window (see
+    :meth:`variation`), which is not in the paper.
 
     References
     ----------
@@ -132,7 +152,7 @@ class Oh2018Net(nn.Module):
     """
 
     stride = 4
-    halo = 80  # 79 px are within reach of the convolutions
+    bytes_per_pixel = 360.0  # memory that a forward pass takes at most, for each pixel
 
     def __init__(self, config: Oh2018Config | None = None):
         super().__init__()
@@ -140,6 +160,12 @@ class Oh2018Net(nn.Module):
         self.encoder = Encoder(config)
         self.manipulator = Manipulator(config)
         self.decoder = Decoder(config)
+        # 79 px are within reach of the convolutions, and two windows
+        self.halo = 80 + 4 * (config.local_mean // 2)
+
+    def variation(self, delta: Tensor) -> Tensor:
+        """Delta = T(M) as it is magnified: less its local mean."""
+        return without_local_mean(delta, self.config.local_mean)
 
     def forward(self, reference: Tensor, frame: Tensor, factor: Tensor | float) -> Tensor:
         """Magnify the motion from `reference` to `frame`.
@@ -158,7 +184,8 @@ class Oh2018Net(nn.Module):
         """
         _, shape_a = self.encoder(reference)
         texture, shape_b = self.encoder(frame)
-        return self.decoder(texture, self.manipulator(shape_a, shape_b - shape_a, factor))
+        delta = self.variation(shape_b - shape_a)
+        return self.decoder(texture, self.manipulator(shape_b - delta, delta, factor))
 
     def to_grey(self) -> "Oh2018Net":
         """A network for one channel with the same result as three equal channels.

@@ -46,6 +46,7 @@ class FoldedOh2018:
         self.fused = on_cpu and has_fused() if fused is None else fused
         self._kernels = on_cpu and dtype == torch.float32 and fused is not False
         self.linear = network.manipulator.linear
+        self.variation = network.variation
         encoder, manipulator, decoder = network.encoder, network.manipulator, network.decoder
         with torch.no_grad():
             self.first, self.down = self._kept(encoder.first), self._kept(encoder.down)
