@@ -380,18 +380,10 @@ class MeasurementDock(Dock):
         return self._runner.working
 
     def _run(self, work: Callable, show: Callable, *, title: str, layers: Sequence[Layer]) -> None:
-        """Run ``work(progress)`` in the background, then ``show(result)``.
+        """Run ``work(progress)`` in the background, then ``show(result)`` on the main thread.
 
-        Parameters
-        ----------
-        work : callable
-            Calls ``progress(done, total)`` now and then.
-        show : callable
-            Called on the main thread, unless the work failed or was cancelled.
-        title : str
-            Of the progress bar and the messages.
-        layers : sequence of Layer
-            The movies: when one of them is closed the work ends.
+        The work calls ``progress(done, total)`` now and then. It ends when one of the layers is
+        closed.
         """
         results = []
 
@@ -430,12 +422,7 @@ class MeasurementDock(Dock):
     def _save_as(self, suggested: str, kinds: str) -> None:
         """Ask for a file, and save to it with the method `save_to`.
 
-        Parameters
-        ----------
-        suggested : str
-            Its name. A name without an extension gets that of the chosen kind, or of this name.
-        kinds : str
-            In Qt's notation: ``"TIFF (*.tif);;CSV (*.csv)"``.
+        A name without an extension gets that of the chosen kind, or of the suggested name.
         """
         suggestion = str(Path.cwd() / suggested)
         path, kind = QFileDialog.getSaveFileName(self.native, "Save", suggestion, kinds)
