@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from motion import fourier_shift, smooth_texture
+from superqt import QRangeSlider
 
 from napari_motionmag import Movie, magnify, magnify_layer, views
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
@@ -203,6 +204,21 @@ def test_script_and_table(viewer, dock, tmp_path):
     assert namespace["band"] == pytest.approx(dock.band(), abs=1e-3)
     table = np.loadtxt(dock.save_to(tmp_path / "spectrum.csv"), delimiter=",", skiprows=5)
     np.testing.assert_allclose(table[:, 1], spectrum.amplitude, rtol=1e-6)
+
+
+def test_the_band_is_dragged_over_the_spectrum(viewer, dock):
+    dock.band_low.value, dock.band_high.value = 10, 15
+    assert dock.band_slider.value == pytest.approx((10, 15), abs=FPS / 1000)
+    assert dock.band_slider.max == FPS / 2
+    slider = dock.band_slider.native.findChild(QRangeSlider) or dock.band_slider.native
+    slider.setValue((12, 20))
+    assert dock.band() == pytest.approx((12, 20), abs=FPS / 1000)
+    (gains,) = dock.canvas.figure.axes
+    at = gains.lines[0].get_xdata()[np.argmax(gains.lines[0].get_ydata())]
+    assert 12 < at < 20
+    dock.layer.value = viewer.add_image(np.zeros((20, 48, 48)), name="no rate")
+    dock.band_low.value = 3
+    assert dock.band_slider.native.isHidden()
 
 
 def test_all_filters_are_compared(dock):

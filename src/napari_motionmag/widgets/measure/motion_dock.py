@@ -12,6 +12,7 @@ from napari.layers import Image, Layer
 from napari_motionmag.magnification import recipe as recipes
 from napari_motionmag.magnification.layer import source_is_known
 from napari_motionmag.magnification.script import Call, FromLayer
+from napari_motionmag.magnification.settings import MOTION
 from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
@@ -28,7 +29,6 @@ from napari_motionmag.widgets.common.motion_fields import (
 from napari_motionmag.widgets.common.overlay import over_frame
 
 FROM_FIELDS = "from the fields"
-_SELECTION = ("mode", "reference", "band", "filter")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class MotionDock(MeasurementDock):
                 f"{magnified.name!r} was stabilised before it was magnified; measured is the movie "
                 "as it is"
             )
-        selection = {key: options[key] for key in _SELECTION if key in options}
+        selection = {key: options[key] for key in MOTION if key in options}
         return layer, movie, selection, ". ".join(notes)
 
     # ---- measuring ----

@@ -38,15 +38,9 @@ EXPLAINED = {
 
 @dataclass(frozen=True)
 class Faded(CachedMagnification):
-    """A magnification that fades into the original.
+    """A magnification that fades into the original."""
 
-    Parameters
-    ----------
-    weights : ndarray
-        0 to 1, with all axes of the movie, of length 1 along T and S.
-    """
-
-    weights: np.ndarray | None = None
+    weights: np.ndarray | None = None  # 0 to 1, all axes of the movie, length 1 along T and S
 
     def draw(self, times, other=(), *, keep=False):
         """Return frames as `CachedMagnification` does, mixed with the original."""

@@ -8,10 +8,10 @@ from magicgui.widgets import PushButton, Widget
 from napari.layers import Image, Points
 
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, MeasurementDock
+from napari_motionmag.widgets.common.drawn_marks import DrawnMarks
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.measure.regions import (
     MAX_REGIONS,
-    DrawnMarks,
     RegionFields,
     RegionRequest,
     count_regions,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from magicgui.widgets import ComboBox, SpinBox
@@ -23,18 +22,10 @@ MAX_REGIONS = 8
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the frame that is measured.
-
-    Attributes
-    ----------
-    label : str
-        Empty for the whole frame.
-    corners : ndarray of shape (N, 2), or None
-        Of a polygon, (y, x) px; None for the whole frame.
-    """
+    """A part of the frame that is measured; by default the whole frame."""
 
     label: str = ""
-    corners: np.ndarray | None = None
+    corners: np.ndarray | None = None  # (N, 2) of a polygon, (y, x) px
 
     def value(self, movie: Movie):
         """Return the region as the functions of `views` take it; ValueError if it is empty."""
@@ -63,21 +54,12 @@ class Region:
 
 @dataclass(frozen=True)
 class RegionRequest:
-    """One region of one movie, to be measured.
-
-    Attributes
-    ----------
-    layer : napari.layers.Image
-    movie : Movie
-    region : Region
-    at : dict
-        Index along axes such as Z and C.
-    """
+    """One region of one movie, to be measured."""
 
     layer: Image
     movie: Movie
     region: Region
-    at: dict
+    at: dict  # index along axes such as Z and C
 
     @property
     def name(self) -> str:
@@ -153,31 +135,6 @@ class RegionFields:
     def regions_in(self, image: Image) -> list[Region]:
         """Return the chosen regions in pixels of an image; see `regions_of`."""
         return regions_of(self.layer, image, self.side.value)
-
-
-class DrawnMarks:
-    """Calls ``drawn(layer)`` when marks are added to one of the layers that ``layers()`` returns.
-
-    `count` returns how many marks a layer has.
-    """
-
-    def __init__(self, viewer, layers: Callable, count: Callable, drawn: Callable):
-        self._events = viewer.layers.events  # those of all layers, too
-        self._layers, self._count, self._drawn = layers, count, drawn
-        self._counts = WeakKeyDictionary({layer: count(layer) for layer in layers()})
-        self._events.connect(self._on_event)
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._events.disconnect(self._on_event)
-
-    def _on_event(self, event) -> None:
-        if event.type not in ("inserted", "data"):
-            return
-        for layer in self._layers():
-            before, self._counts[layer] = self._counts.get(layer, 0), self._count(layer)
-            if self._counts[layer] > before:
-                self._drawn(layer)
 
 
 def count_regions(marks: Shapes | Points) -> int:

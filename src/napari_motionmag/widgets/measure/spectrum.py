@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, ComboBox, PushButton, Widget
+from magicgui.widgets import CheckBox, ComboBox, FloatRangeSlider, PushButton, Widget
 from napari.layers import Image
 
 from napari_motionmag.magnification.script import Call, source
@@ -29,19 +29,11 @@ AGAINST = [("smooth background", "background"), ("noise of pixels", "pixels")]
 
 @dataclass(frozen=True)
 class Measurement:
-    """The spectrum of one region.
-
-    Attributes
-    ----------
-    trace : DisplacementTrace
-    spectrum : MotionSpectrum
-    unit : str
-        Of frequencies: ``"Hz"``, or ``"cycles/frame"`` if the frame rate is unknown.
-    """
+    """The spectrum of one region."""
 
     trace: DisplacementTrace
     spectrum: MotionSpectrum
-    unit: str
+    unit: str  # of frequencies: "Hz", or "cycles/frame" if the frame rate is unknown
 
     @classmethod
     def of(cls, request: RegionRequest, progress: Callable | None = None) -> Measurement:
@@ -70,6 +62,7 @@ class SpectrumWidget(RegionDock):
         super().__init__(napari_viewer)
         for field in (self.filter, self.band_low, self.band_high, self.all_filters):
             field.changed.connect(self._draw)
+        self.band_slider.changed.connect(self._on_band_dragged)
         self.against.changed.connect(self._find_peaks)
         self.use_band.changed.connect(self._on_use_band_clicked)
         self.save.changed.connect(lambda _: self._save_as("spectrum.csv", "CSV (*.csv)"))
@@ -138,6 +131,14 @@ class SpectrumWidget(RegionDock):
             for edge in ("low", "high")
         )
         self.band_row = row("Band", self.band_low, self.band_high)
+        self.band_slider = FloatRangeSlider(
+            name="band_slider",
+            label=" ",
+            value=(0, 0),
+            min=0,
+            max=1,
+            tooltip="Drag the edges of the band, or the band itself, over the spectrum.",
+        )
         self.all_filters = CheckBox(
             name="all_filters",
             text="Draw all filters of this band",
@@ -146,7 +147,7 @@ class SpectrumWidget(RegionDock):
         )
         for box in (self.layer, self.against, self.filter):
             may_be_narrow(box.native)
-        fields = [self.against, self.filter, self.band_row, self.all_filters]
+        fields = [self.against, self.filter, self.band_row, self.band_slider, self.all_filters]
         return [self.layer, *region_rows, *fields]
 
     def _create_buttons(self) -> list[Widget]:
@@ -237,6 +238,7 @@ class SpectrumWidget(RegionDock):
     def _draw(self, _=None) -> None:
         if self._closed:
             return
+        self._fit_band_slider()
         measured, responses = self._measured, self._responses()
         if measured is None and responses is None:
             self.canvas.draw(None)
@@ -253,6 +255,21 @@ class SpectrumWidget(RegionDock):
         )
 
     # ---- the band ----
+
+    def _fit_band_slider(self) -> None:
+        """Let the slider reach to half the rate, and show the band of the fields."""
+        highest, (low, high) = self._fps() / 2, self.band()
+        self.band_slider.visible = highest > 0
+        if highest > 0:
+            with self.band_slider.changed.blocked():
+                self.band_slider.max = highest
+                self.band_slider.step = highest / 1000
+                self.band_slider.value = sorted(min(edge, highest) for edge in (low, high))
+
+    def _on_band_dragged(self, band: tuple[float, float]) -> None:
+        with self.band_low.changed.blocked(), self.band_high.changed.blocked():
+            self.band_low.value, self.band_high.value = band
+        self._draw()
 
     def _on_use_band_clicked(self, _=None) -> None:
         if not self.working:

@@ -16,26 +16,13 @@ QUICK = 3_000_000  # samples in memory that need no progress bar
 
 @dataclass(frozen=True)
 class Cut:
-    """A slice of a layer, to be cut.
-
-    Attributes
-    ----------
-    layer : napari.layers.Image
-    movie : Movie
-    line : ndarray, shape (N, 2)
-        (y, x), px of the layer.
-    at : tuple of int
-        Index along axes such as Z and C.
-    t : int
-        The frame that is shown.
-    width, order : int
-    """
+    """A slice of a layer, to be cut."""
 
     layer: Image
     movie: Movie
-    line: np.ndarray
-    at: tuple[int, ...]
-    t: int
+    line: np.ndarray  # (N, 2), (y, x) in px of the layer
+    at: tuple[int, ...]  # index along axes such as Z and C
+    t: int  # the frame that is shown
     width: int
     order: int
 
@@ -72,14 +59,7 @@ def cut_in_turns(
 ) -> None:
     """Cut the slices of all layers in turns, each from coarse to fine.
 
-    Parameters
-    ----------
-    wanted, framed : list of Cut
-        Whose slices and frames are wanted.
-    views, frames : dict
-        Filled with the results by layer.
-    progress : callable
-        Called as ``progress(done, total)`` after each frame, or each few.
+    Those of `wanted` go to `views`, the frames beside those of `framed` to `frames`, by layer.
     """
     done, total = 0, sum(cut.movie.n_frames for cut in wanted) + len(framed)
     for cut in framed:

@@ -12,6 +12,7 @@ from napari.layers import Image
 
 from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.estimators.motion_line import line_across_motion
 from napari_motionmag.views.figures.slices import SlicePicture, draw_slices
 from napari_motionmag.views.figures.text import shown_unit
 from napari_motionmag.views.progressive_slices import slice_passes
@@ -24,8 +25,9 @@ from napari_motionmag.widgets.common.dock import (
     MeasurementDock,
     paths_for,
 )
+from napari_motionmag.widgets.common.drawn_marks import DrawnMarks
+from napari_motionmag.widgets.common.layer_movie import open_source
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.measure.regions import DrawnMarks
 from napari_motionmag.widgets.slices.cuts import Cut, color_function, cut_in_turns, display_limits
 from napari_motionmag.widgets.slices.fields import SliceFields
 from napari_motionmag.widgets.slices.layers import add_line, open_slices
@@ -70,12 +72,7 @@ class SliceViewWidget(MeasurementDock):
         self._on_field_changed()
 
     def __call__(self) -> list[np.ndarray]:
-        """Cut the slices and return them.
-
-        Returns
-        -------
-        list of ndarray, each (T, L) or (T, L, 3)
-            One for each of the chosen movies.
+        """Cut the slices and return them, one (T, L) or (T, L, 3) for each of the movies.
 
         Raises
         ------
@@ -94,20 +91,21 @@ class SliceViewWidget(MeasurementDock):
         return [self._views[cut.layer][1] for cut in cuts]
 
     def add_line(self, _=None):
-        """Add a Shapes layer with a line in the middle of the movie, ready to be dragged.
+        """Add and return a Shapes layer with a line across the motion, ready to be dragged.
 
-        Returns
-        -------
-        napari.layers.Shapes or None
-            None if there is no movie.
+        It lies across the middle of the frame if no motion stands out.
         """
         try:
             layer = self._chosen_layers()[0]
-            movie = self.movie_of(layer)
+            source = open_source(self._viewer, layer) or layer  # quicker to read than a result
+            movie = self.movie_of(source)
+            _, at = self._place_shown(source, movie)
+            ends = line_across_motion(movie, at)
         except EXPECTED as error:
             self._messages.report(error)
             return None
-        return add_line(self._viewer, layer, movie.frame_shape)  # is chosen as any drawn line is
+        # is chosen as any drawn line is
+        return add_line(self._viewer, source, movie.frame_shape, ends)
 
     def open_layers(self):
         """Open the slices as layers in a window of their own; return its viewer, or None."""
@@ -124,13 +122,7 @@ class SliceViewWidget(MeasurementDock):
         return viewer
 
     def save_to(self, path: str | Path) -> list[Path]:
-        """Write the slices; several get the names of their layers added.
-
-        Parameters
-        ----------
-        path : path
-            ``.csv`` or ``.tif``, as for `napari_motionmag.views.save_slice`.
-        """
+        """Write the slices as ``.csv`` or ``.tif``; several get the names of their layers added."""
         pictures = self._pictures()
         if not pictures:
             raise ValueError(NO_SLICE)

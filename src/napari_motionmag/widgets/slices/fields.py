@@ -88,7 +88,8 @@ class SliceFields:
         self.draw_line = PushButton(
             name="draw_line",
             text="Draw a line",
-            tooltip="Add a Shapes layer with a line; drag its ends, or add corners to a path.",
+            tooltip="Add a Shapes layer with a line across the motion; drag its ends, or add "
+            "corners to a path.",
         )
         self.as_layers = PushButton(
             name="as_layers",
