@@ -7,6 +7,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
 from napari_motionmag import magnify
+from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 
@@ -209,6 +210,15 @@ def test_new_layers_are_offered(viewer, widget, movie):
     assert list(widget.layer.choices) == [other]
     viewer.layers.clear()
     assert list(widget.layer.choices) == []
+
+
+def test_frames_of_a_removed_layer_are_given_back(viewer, widget, magnified, qtbot):
+    layer = magnified()
+    cache = magnification_behind(layer.data).cache
+    np.asarray(layer.data[3])
+    assert cache.nbytes > 0
+    viewer.layers.remove(layer)
+    assert cache.nbytes == 0
 
 
 def test_each_movie_has_a_layer_of_its_own(viewer, widget, method, magnified, frames, qtbot, click):

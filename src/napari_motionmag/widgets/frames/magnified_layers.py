@@ -97,6 +97,7 @@ class Results:
         self._listener.warned.connect(messages.warn, queued)
         for event in self._dims_events():
             event.connect(self._hide_when_time_is_across)
+        viewer.layers.events.removed.connect(self._forget_frames)
 
     def close(self) -> None:
         """Release the viewer; the layers stay."""
@@ -106,10 +107,17 @@ class Results:
             self._listener.warned.disconnect()
         for event in self._dims_events():
             event.disconnect(self._hide_when_time_is_across)
+        self._viewer.layers.events.removed.disconnect(self._forget_frames)
         for result in self._of.values():
             result.layer.events.visible.disconnect(self._hide_when_time_is_across)
         self._of.clear()
         self._viewer = None
+
+    def _forget_frames(self, event) -> None:
+        """Give back the memory of the frames of a layer that was removed."""
+        for result in self._of.values():
+            if result.layer is event.value:
+                result.shown.cache.clear()
 
     def of(self, source) -> Result | None:
         """Return the lazy layer of a source, which follows the settings, or None."""
