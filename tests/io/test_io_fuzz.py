@@ -1,6 +1,6 @@
 """Damaged files: each is read as far as it goes or refused in one line that names it.
 
-`MOTIONMAG_FUZZ=500` tries more damages of each file than a test run does.
+`NAPARI_MOTIONMAG_FUZZ=500` tries more damages of each file than a test run does.
 """
 
 import os
@@ -20,7 +20,7 @@ from napari_motionmag.io.napari_reader import get_reader
 pytest.importorskip("av")
 pytest.importorskip("zarr")
 
-TRIES = int(os.environ.get("MOTIONMAG_FUZZ", "25"))
+TRIES = int(os.environ.get("NAPARI_MOTIONMAG_FUZZ", "25"))
 SECONDS, BYTES = 5, 200 * 2**20
 FRAMES = np.random.default_rng(0).integers(0, 200, (6, 24, 26)).astype("u2")
 
