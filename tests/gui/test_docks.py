@@ -3,7 +3,7 @@
 import pytest
 from half_moving import add_movie
 from magicgui.widgets import Container, Label
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QDockWidget, QTabBar
 
 from napari_motionmag.widgets.common.dock import Dock
 
@@ -61,9 +61,13 @@ def test_all_docks_fit_into_a_small_window(viewer, docks, qtbot):
     assert layer_list.isVisible()
     assert layer_list.height() > 150
     ours = {name: widget for name, widget in docks.items() if isinstance(widget, Dock)}
+    assert list(ours) == NAMES
     first = outer(next(iter(ours.values())))
     tabs = {first, *window.tabifiedDockWidgets(first)}
     assert tabs == {outer(widget) for widget in ours.values()}
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window]
+    titles = {bar.tabText(k) for bar in bars for k in range(bar.count())}
+    assert set(NAMES) <= titles, "legible: without the name of the plugin"
     for widget in ours.values():
         outer(widget).raise_()
         qtbot.wait(50)

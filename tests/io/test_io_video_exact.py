@@ -422,6 +422,32 @@ def test_a_damaged_packet_is_said_with_its_frame(tmp_path):
     assert frames.read(35).shape == (48, 64, 3)
 
 
+@pytest.mark.parametrize("order", [range(40), range(39, -1, -1)])
+def test_a_damaged_key_frame_damages_those_that_refer_to_it(tmp_path, order):
+    path = tmp_path / "film.mp4"
+    write(path, moving(), bf="2")
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(container.streams.video[0]) if p.size]
+    key = [packet for packet in packets if packet.is_keyframe][2]
+    expected = linear(VideoFrames(path))
+    content = bytearray(path.read_bytes())
+    content[key.pos + key.size // 2 : key.pos + key.size // 2 + 40] = b"\x55" * 40
+    path.write_bytes(content)
+    frames, told = VideoFrames(path), set()
+    for t in order:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                pixels = frames.read(t)
+            except ValueError:
+                told.add(t)
+            else:
+                if not np.array_equal(pixels, expected[t]):
+                    assert t in frames._reported
+        told |= {t for entry in caught if f"frame {t} is damaged" in str(entry.message)}
+    assert set(range(21, 29)) <= (told | frames._reported) <= set(range(17, 31))
+
+
 def test_reading_ahead_does_not_hold_up_a_jump(tmp_path):
     """Readers elsewhere use decoders of their own, and frames nearby are decoded once."""
     path = tmp_path / "film.mp4"

@@ -90,9 +90,11 @@ def read_index(path, container) -> VideoIndex:
     """
     from av.error import FFmpegError
 
-    videos = container.streams.video
+    videos = [stream for stream in container.streams.video if stream.codec_context is not None]
     if not videos:
-        raise ValueError(f"{path}: holds no video")
+        none = "no video" if not container.streams.video else "a video of an unknown codec"
+        raise ValueError(f"{path}: holds {none}")
+    known = videos
     packets: dict[int, list[tuple[int | None, bool]]] = {stream.index: [] for stream in videos}
     hidden = dict.fromkeys(packets, 0)
     last = dict.fromkeys(packets, -1)
@@ -113,7 +115,7 @@ def read_index(path, container) -> VideoIndex:
                 hidden[packet.stream.index] += 1
     except FFmpegError as error:
         damage = f" ({error})"
-    stream = _choose_stream(path, container.streams.video, packets)
+    stream = _choose_stream(path, known, packets)
     found = packets[stream.index]
     if not found:
         raise ValueError(f"{path}: no frame can be decoded{damage}")

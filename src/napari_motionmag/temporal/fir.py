@@ -28,7 +28,7 @@ _DIRECT_TAPS = 48
 _HAMMING_TRANSITION = 3.3
 MOST_TAPS = 2**20  # of any kernel
 _SHORT = 2**17  # taps that are allowed however short the movie
-MOST_END_FRAMES = 2048  # weights of the ends take the cube of it in time, its square in memory
+MOST_END_FRAMES = 1024  # weights of the ends take its cube in time: a third of a second
 
 
 class CenteredKernel(TemporalOperator):
@@ -120,7 +120,8 @@ class FIR(CenteredKernel):
     the center of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
     exactly 0 for what does not change. The first and the last ``n_taps // 2`` outputs, which the
     kernel does not fit around, have weights of their own: still exactly 0 for what stands still or
-    drifts evenly and exactly 1 at the center, but less sharp beside the band.
+    drifts evenly and exactly 1 at the center, but less sharp beside the band. Where both kernel and
+    movie are longer than 1024 frames, the movie is reflected at its ends instead.
 
     Parameters
     ----------

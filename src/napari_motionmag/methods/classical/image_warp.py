@@ -25,7 +25,7 @@ def sample(image: np.ndarray, at: np.ndarray, order: int = 5) -> np.ndarray:
 def draw_displaced(image: np.ndarray, displacement: np.ndarray, order: int = 5) -> np.ndarray:
     """Draw an image with each of its points displaced.
 
-    The image is a rubber sheet that tears where neighbours part abruptly. Where it folds over
+    The image is a rubber sheet that tears where neighbors part abruptly. Where it folds over
     itself, what is displaced more, relative to most of the image, lies in front; where it tears
     or leaves the frame, a mirror image of what lies behind fills the gap.
     """
@@ -86,7 +86,7 @@ def _samples_per_cell(corners: np.ndarray, most: int = 8) -> np.ndarray:
     down = np.hypot(1 + down[0], down[1])
     along = np.hypot(along[0], 1 + along[1])
     side = np.maximum(np.maximum(down[:, :-1], down[:, 1:]), np.maximum(along[:-1], along[1:]))
-    # a sheet stretched evenly holds; a jump between neighbours is the edge of a thing
+    # a sheet stretched evenly holds; a jump between neighbors is the edge of a thing
     torn = side > 4
     if torn.any():
         torn &= side > 3 * ndimage.median_filter(side, 7, mode="nearest")

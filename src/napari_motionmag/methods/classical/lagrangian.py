@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LagrangianMagnifier"]
 
-#: Gradient energy, of the mean over the frame, below which a pixel is not said to move.
+#: Gradient energy, of the mean over the frame, below which a pixel does not move.
 _RIDGE = 1e-3
 
 
@@ -42,7 +42,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         and takes little time, "tvl1" (total variation) has sharper edges between things that
         move differently, and takes three times as long.
     radius : int, optional
-        px, of the neighbourhood that is taken to move together: larger for noisy movies,
+        px, of the neighborhood that is taken to move together: larger for noisy movies,
         smaller for small things. When None, 5 for "ilk" and 3 for "tvl1".
     blur : float
         Standard deviation, px, of the Gaussian over the frames before the flow is measured.
@@ -141,7 +141,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
             yield t, self._smooth(delta.pop(t), estimator.confidence(current.pop(t)))
 
     def _smooth(self, delta: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-        """Mean in a neighbourhood, weighted by confidence; 0 where there is none."""
+        """Mean in a neighborhood, weighted by confidence; 0 where there is none."""
         if not delta.any():
             return delta
 

@@ -112,9 +112,9 @@ class LocalPhaseMethod(Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        out, said = self._with_less_memory(frames, operator, times, factor - 1)
-        if said:
-            warn_once(frames, "bound", f"{self.name}: {said}", stacklevel=3)
+        out, warning = self._with_less_memory(frames, operator, times, factor - 1)
+        if warning:
+            warn_once(frames, "bound", f"{self.name}: {warning}", stacklevel=3)
         return out
 
     def _with_less_memory(
@@ -134,14 +134,14 @@ class LocalPhaseMethod(Method):
                     raise
                 torch.cuda.empty_cache()
                 budget //= 4
-                said = f"going on in chunks of {budget >> 20} MiB"
+                remedy = f"going on in chunks of {budget >> 20} MiB"
                 if budget < self.max_bytes >> 6:
                     device, budget = torch.device("cpu"), self.max_bytes
-                    said = "going on with the CPU"
+                    remedy = "going on with the CPU"
                 warn_once(
                     frames,
-                    ("memory", said),
-                    f"{self.name}: out of memory on {self.device}, {said}",
+                    ("memory", remedy),
+                    f"{self.name}: out of memory on {self.device}, {remedy}",
                     stacklevel=4,
                 )
 

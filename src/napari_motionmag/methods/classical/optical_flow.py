@@ -19,7 +19,7 @@ class FlowEstimator:
     algorithm : {"ilk", "tvl1"}
         Of scikit-image: iterative Lucas-Kanade, or total variation with an L1 data term.
     radius : int
-        px, of the neighbourhood that is taken to move together.
+        px, of the neighborhood that is taken to move together.
     blur : float
         Standard deviation of the Gaussian over the frames, px, against noise.
     refinements : int

@@ -1,4 +1,4 @@
-"""How much of a picture is asked to move further than phase can carry it."""
+"""Which share of a picture would have to move further than phase can carry it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOLERATED_SHARE = 0.1
 
 
 class PhaseLimit:
-    """Collects the turns asked of the subbands of one call.
+    """Collects the turns requested of the subbands of one call.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class PhaseLimit:
             self._worst = (weight * over, turned / over, frequency())
 
     def report(self) -> str | None:
-        """The warning to give, None when the motion asked for is within the bound."""
+        """The warning to give, None when the requested motion is within the bound."""
         if self._beyond <= _TOLERATED_SHARE * self._all:
             return None
         _, angle, frequency = self._worst

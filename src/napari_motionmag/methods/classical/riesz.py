@@ -38,11 +38,11 @@ class RieszMagnifier(RieszOptions, LocalPhaseMethod):
     Parameters
     ----------
     transform : {"exact", "taps"}
-        The Riesz transform itself, or differences of neighbours in place of it, as in the
+        The Riesz transform itself, or differences of neighbors in place of it, as in the
         paper. They fall short away from the middle of a level: the motion gained is then 2 to
         20 % too small, and more below 3 px of wavelength.
     sigma : float
-        Standard deviation of the Gaussian neighbourhood in which the phase variation is
+        Standard deviation of the Gaussian neighborhood in which the phase variation is
         smoothed, by least squares weighted with the amplitude, px of each level.
     chroma : {"pass", "magnify"}
         RGB frames: "pass" changes the luma only, the chroma stays where it is; "magnify" treats

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-TOLERANCE = 1 / 255  # a grey level of an 8-bit picture
+TOLERANCE = 1 / 255  # a gray level of an 8-bit picture
 SIDE = 128  # px of the frame that types are compared on
 FACTOR = 20.0
 _TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -32,7 +32,7 @@ def candidates(device: torch.device) -> tuple[torch.dtype, ...]:
     """Types that may be faster than float32 on a device, the most exact first.
 
     On CPUs neither pays: without matrix units both are slower, and bfloat16 misses the picture by
-    more than a grey level.
+    more than a gray level.
     """
     return (torch.float16, torch.bfloat16) if device.type == "cuda" else ()
 

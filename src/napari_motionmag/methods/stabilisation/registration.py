@@ -44,7 +44,7 @@ class Alignment:
 class Template:
     """A reference, prepared so that frames can be aligned to it.
 
-    A first guess comes from the masked normalised cross-correlation at low resolution; it is
+    A first guess comes from the masked normalized cross-correlation at low resolution; it is
     refined from coarse to fine by Gauss-Newton steps on the reference's gradient (inverse
     compositional), with gain and offset of the brightness free, and with weights that leave out
     what moves in its own way as long as it is the smaller part.

@@ -9,7 +9,7 @@ from pathlib import Path
 from magicgui.widgets import Container, FloatSpinBox, Label, LineEdit, PushButton, Widget
 from napari.layers import Image, Layer, Points, Shapes
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QSizePolicy
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QSizePolicy, QTabBar
 
 from napari_motionmag.movie.layer_traits import layer_arguments, may_be_movie, typed_rate
 from napari_motionmag.movie.movie import Movie
@@ -26,6 +26,7 @@ PAUSE_MS = 150  # between the last change and the refresh
 WIDTH = 340  # px
 NO_MOVIE = "Choose a movie: an Image layer with a time axis"
 MOVIE_EVENTS = ("data", "scale", "units", "axis_labels")  # that change what is measured
+_PLUGIN = " (napari-motionmag)"  # in the titles that napari gives to docks
 _MARK = "napari_motionmag_dock"  # property of the Qt widgets of all docks
 _MAP = "napari_motionmag_map"  # in the metadata of layers that are results, not movies
 
@@ -170,8 +171,14 @@ class Dock(Container):
                 and other.widget().property(_MARK)
             ]
             if others and dock not in window.tabifiedDockWidgets(others[-1]):
+                dock.setWindowTitle(dock.windowTitle().removesuffix(_PLUGIN))
+                others[-1].setWindowTitle(others[-1].windowTitle().removesuffix(_PLUGIN))
                 window.tabifyDockWidget(others[-1], dock)
                 dock.raise_()
+            for bar in window.findChildren(QTabBar):
+                if bar.parent() is window:  # names stay legible: more of them scroll
+                    bar.setElideMode(Qt.TextElideMode.ElideNone)
+                    bar.setUsesScrollButtons(True)
 
     def _close(self, _=None) -> None:
         """Stop all work and let go of the viewer; called once or more."""

@@ -34,7 +34,7 @@ class Messages:
         self._warning = ""
 
     def close(self) -> None:
-        """Say nothing any more."""
+        """Show nothing from now on."""
         self._status = None
 
     def say(self, message: str) -> None:
@@ -43,7 +43,7 @@ class Messages:
             self._status.value = in_words_of_fields(message)
 
     def say_drawn(self, message: str) -> None:
-        """Show a message together with a warning that came meanwhile."""
+        """Show a message, with the latest warning."""
         self.say(f"{message}. {self._warning}" if self._warning else message)
         self._warning = ""
 
@@ -68,7 +68,7 @@ class Messages:
             show_warning(in_words_of_fields(text))
 
     def report(self, error: Exception) -> None:
-        """Show an error, as a notification too unless it was the last that was shown."""
+        """Show an error, as a notification too unless it was the last one shown."""
         if self._status is None:
             return
         self.say(str(error))
@@ -81,11 +81,11 @@ class Messages:
             notification_manager.receive_error(type(error), error, error.__traceback__)
 
     def all_well(self) -> None:
-        """Forget the last error: should it come again, it is news."""
+        """Forget the last error, so that it is shown when it comes again."""
         self._reported = ""
 
     def afresh(self) -> None:
-        """Forget errors and warnings, as the user asks anew."""
+        """Forget errors and warnings, for a new request of the user."""
         self._reported = self._warning = ""
         self._warned.clear()
 

@@ -65,7 +65,7 @@ class MagnifyWidget(Dock):
         for name, field in vars(self._fields).items():
             if field in self._fields.parameters or field is self._fields.layer:
                 setattr(self, name, field)
-        self.preset = self._fields.preset_rows.preset
+        self.preset, self.live = self._fields.preset_rows.preset, self._fields.live
         self._fields.buttons.append(ScriptButton(self.script))
         self._source = Source()
         self._results = Results(self._viewer, self._messages)

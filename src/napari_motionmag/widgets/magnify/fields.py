@@ -83,7 +83,7 @@ class Fields(MotionFields):
             self.method_options,
             self.large_motion,
             self.large_frames,
-            self.live,
+            self.live_row,
             self.buttons,
             self.compare_row,
             self.cancel,
@@ -99,7 +99,7 @@ class Fields(MotionFields):
             *self.large_motion.parameters,
             *self.large_frames.parameters,
         ]
-        for field in (*self.parameters, self.live, *self.buttons, self.cancel):
+        for field in (*self.parameters, *self.live_row, *self.buttons, self.cancel):
             field.native.setObjectName(field.name)
         self.factor.native.setObjectName("factor")
         for field in (self.method, self.model, self.device):
@@ -215,8 +215,12 @@ class Fields(MotionFields):
             tooltip="Draw from the data as they are now, after they were edited in place.",
         )
         self.refresh.native.setFixedWidth(28)
+        self.live_row = Container(
+            widgets=[self.live, self.refresh], layout="horizontal", labels=False, name="live_row"
+        )
+        self.live_row.margins = (0, 0, 0, 0)
         self.buttons = Container(
-            widgets=[self.magnify, self.compute_all, self.save, self.refresh],
+            widgets=[self.magnify, self.compute_all, self.save],
             layout="horizontal",
             labels=False,
             name="buttons",

@@ -50,10 +50,10 @@ class RepeatWidget(Dock):
         buttons = Container(widgets=[self.repeat, copy], layout="horizontal", labels=False)
         buttons.margins = (0, 0, 0, 0)
         rows = [
-            Label(value="As it was done in"),
+            Label(value="As it was done in", tooltip=self.made.tooltip),
             self.made,
             self.recipe,
-            Label(value="magnify the motion in"),
+            Label(value="magnify the motion in", tooltip=self.on.tooltip),
             self.on,
             buttons,
         ]
@@ -96,7 +96,7 @@ class RepeatWidget(Dock):
             choices=self._magnified_layers,
             tooltip="A magnified layer: what made it is done again.",
         )
-        self.recipe = Label(name="recipe")
+        self.recipe = Label(name="recipe", tooltip="How that layer was magnified.")
         self.on = ComboBox(
             name="on",
             choices=self._sources,

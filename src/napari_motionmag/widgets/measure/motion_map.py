@@ -131,8 +131,12 @@ def _map_in_words(result: MotionMap, amplitude: np.ndarray, unit: str) -> str:
     if unit != "px":
         largest = np.nanmax(np.where(result.stands_out, result.amplitude, np.nan))
         pixels = f" ({largest:.2g} px)"
+    phase = "Phase p means cos(2 pi f t + p), t = 0 in frame 0"
+    if result.edge is not None:
+        end = "half the frame rate" if result.edge == "nyquist" else "one period in the record"
+        phase = f"So near {end} the amplitude may be larger, and the phase is not determined"
     return (
         f"The selected motion is above the noise in {result.stands_out.mean():.0%} of the frame. "
         f"Amplitude there at {where}: median {np.median(known):.2g} {unit}, largest "
-        f"{known.max():.2g} {unit}{pixels}. Phase p means cos(2 pi f t + p), t = 0 in frame 0"
+        f"{known.max():.2g} {unit}{pixels}. {phase}"
     )

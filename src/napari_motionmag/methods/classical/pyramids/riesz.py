@@ -12,7 +12,7 @@ from napari_motionmag.methods.classical.pyramids.padding import Border
 
 __all__ = ["HIGH_TAPS", "LOW_TAPS", "RieszPyramid"]
 
-#: Half of the symmetric 9-tap filters, centre first.
+#: Half of the symmetric 9-tap filters, center first.
 LOW_TAPS = (0.3611, 0.2723, 0.0900, -0.0219, -0.0209)
 HIGH_TAPS = (-0.7633, 0.2020, 0.1230, 0.0492, 0.0099)
 
@@ -64,7 +64,7 @@ class RieszPyramid:
     shape : tuple of int
         (Y, X) of the images, at least 8 px each.
     transform : {"exact", "taps"}
-        "exact": the Riesz transform itself, -i w/|w|; "taps": differences of neighbours,
+        "exact": the Riesz transform itself, -i w/|w|; "taps": differences of neighbors,
         ``[0.5, 0, -0.5]`` and its transpose, -i sin w, as in the paper.
     device : str or torch.device
         Where filters and results live.
@@ -80,7 +80,7 @@ class RieszPyramid:
     -----
     Each level is split by a 9 x 9 high-pass filter, kept at full resolution, and a 9 x 9
     low-pass filter, of which every other row and column goes on to the next level. The inverse
-    uses the same two filters. The taps are those of the authors' supplement, but for the centre
+    uses the same two filters. The taps are those of the authors' supplement, but for the center
     of the high-pass: printed to four digits it lets 0.5 % of a constant through, which is taken
     off. The squares of the two responses sum to 0.98 to 1.002; the inverse divides by that sum.
     What stays is the aliasing of the low-pass: collapsing an unchanged pyramid gives the image

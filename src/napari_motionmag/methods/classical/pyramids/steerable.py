@@ -119,7 +119,7 @@ class SteerablePyramid:
     ``hi_k = cos(pi/2 clip(log2(r/r_k), -w, 0)/w)`` and ``lo_k = sqrt(1 - hi_k**2)``. Level k
     passes ``hi_k`` times the product of all ``lo_j`` with j < k; the residuals are ``hi_0`` and
     the product of all ``lo_j``. The sum of squares then telescopes to one for any width, also
-    where transitions of neighbours overlap (w > 1/p). The angular window of n = k + 1
+    where transitions of neighbors overlap (w > 1/p). The angular window of n = k + 1
     orientations is ``sqrt(2**(2k) k!**2 / (n (2k)!)) 2 cos(theta - theta_b)**k`` on the half
     plane around theta_b = pi b/n, and zero on the other half.
 
