@@ -2,7 +2,7 @@
 
 import pytest
 from half_moving import add_movie
-from magicgui.widgets import Container
+from magicgui.widgets import Container, Label
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
 from napari_motionmag.widgets.common.dock import Dock
@@ -39,7 +39,7 @@ def controls(container):
     for widget in container:
         if isinstance(widget, Container):
             yield from controls(widget)
-        else:
+        elif not isinstance(widget, Label):
             yield widget
 
 
