@@ -20,7 +20,7 @@ from napari_motionmag.methods.learned import kernels as cpu
 from napari_motionmag.methods.learned.networks.difference import _upsampled
 from napari_motionmag.methods.learned.networks.flow_candidates import _products
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d
-from napari_motionmag.methods.learned.networks.splatting import pull
+from napari_motionmag.methods.learned.networks.splatting import backward_flow
 
 LAYERS = ((64, 64, 2), (48, 32, 2), (16, 32, 2), (48, 48, 4), (48, 32, 4), (64, 32, 8))
 
@@ -30,7 +30,7 @@ def main() -> None:
     size, rounds = (128, 2) if given.quick else (528, 15)
     table = Table("step", "kernel, ms", "PyTorch, ms", "times as fast", "GMAC/s", "PyTorch, GMAC/s")
     if not cpu.available():
-        table.note(f"Not run: {cpu.missing()}.")
+        table.note(f"Not run: {cpu.why_unavailable()}.")
         table.save(given.json)
         return
     generator = torch.Generator().manual_seed(0)
@@ -51,7 +51,7 @@ def main() -> None:
     shares = shares.contiguous(memory_format=torch.channels_last)
     add(table, "products of gradients", lambda: _products(frame, 0.01 * frame, 4), rounds)
     add(table, "convex upsampling by 4", lambda: _upsampled(coarse, shares), rounds)
-    add(table, "splatting, filling of holes", lambda: pull(motion, frame), rounds)
+    add(table, "splatting, filling of holes", lambda: backward_flow(motion, frame), rounds)
     table.note("Errors of a convolution, 64 channels: {:.1e}, PyTorch {:.1e}.".format(*errors()))
     table.save(given.json)
 

@@ -517,6 +517,8 @@ def test_info_as_text(capsys, monkeypatch):
     assert f"numpy          {np.__version__}" in out
     assert "no-such-package not installed" in out
     assert "sha256" in out
+    assert "riesz          Phase (Riesz pyramid)" in out
+    assert "acceleration   Acceleration (ignores drift)" in out
 
 
 def test_info_needs_no_napari():

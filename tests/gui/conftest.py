@@ -1,15 +1,26 @@
 """A viewer with a small movie, the widget docked, and a method that is quick and exact."""
 
+import gc
 import threading
 import time
 import warnings
 
+import napari
 import numpy as np
 import pytest
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
+from napari._qt.qt_viewer import QtViewer
+from napari.components.grid import GridCanvas
+from napari.plugins import _initialize_plugins
+from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
-from qtpy.QtWidgets import QAbstractButton
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
 
 from napari_motionmag.methods.registry import METHODS
+from napari_motionmag.widgets.common.viewer import make_current
+from napari_motionmag.widgets.compare.grid import canvas_of
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 SHAPE = (12, 20, 24)
@@ -69,10 +80,57 @@ def frames():
     return (still + rng.integers(0, 60, SHAPE)).astype(np.uint16)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _modules_are_not_garbage():
+    """Let garbage collection, which napari does for each layer removed, skip what is imported."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def window(qapp):
+    """A viewer with a real window, for all tests of a module."""
+    app = NapariApplication("module_app")  # actions can be registered once in an application
+    app.injection_store.namespace = _napari_names
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NapariApplication, "get_app_model", staticmethod(lambda: app))
+        patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
+        patch.setattr("napari._qt.qt_viewer.QtViewer._get_console", lambda *_: QWidget())
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
+        viewer = napari.Viewer(show=True, show_welcome_screen=False)
+        QtViewer._instances.clear()  # make_napari_viewer takes what it did not make for a leak
+        yield viewer
+        patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda *_: None)
+        viewer.close()
+        NapariApplication.destroy("module_app")
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
+
+
 @pytest.fixture
-def viewer(make_napari_viewer):
-    """A viewer with a real window."""
-    return make_napari_viewer(show=True)
+def viewer(window, qtbot):
+    """A viewer with a real window, and nothing in it."""
+    get_settings().reset()
+    yield window
+    _empty(window)
+    get_settings().reset()
+
+
+def _empty(viewer) -> None:
+    viewer.window.remove_dock_widget("all")
+    if viewer.layers:
+        make_current(viewer.window._qt_window)
+        viewer.layers.clear()
+    viewer.dims.reset()
+    viewer.dims.ndisplay = 2
+    grid, empty = canvas_of(viewer).grid, GridCanvas()
+    for name in ("enabled", "stride", "shape", "spacing"):
+        setattr(grid, name, getattr(empty, name))
+    viewer.theme = "dark"
+    viewer.reset_view()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QApplication.processEvents()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
@@ -33,38 +34,80 @@ def movie(*shape, dtype=np.uint8):
     return np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
 
 
-def test_one_frame(attempt):
+def temporal(low, high, fps=0):
+    def prepare(widget, _):
+        widget.mode.value = "temporal"
+        widget.fps.value = fps
+        widget.band_low.value, widget.band_high.value = low, high
+
+    return prepare
+
+
+def wrong_axes(widget, _):
+    widget.axes.value = "TQYX"
+
+
+def a_file_that_is_no_weights(widget, folder):
+    path = folder / "own.safetensors"
+    path.write_text("nothing of the kind")
+    widget.method.value = "learned"
+    widget.model.value = "file"
+    widget.model_file.value = path
+
+
+def a_device_that_is_not_there(widget, _):
+    widget.method.value = "learned"
+    widget.device.choices = ["auto", "cuda:99"]
+    widget.device.value = "cuda:99"
+
+
+def nan():
+    data = movie(6, 20, 20, dtype=np.float32)
+    data[:, 3, 4] = np.nan
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "prepare", "message"),
+    [
+        (movie(1, 20, 20), None, "at least 2 frames"),
+        (movie(20, 20), None, "axes"),
+        (movie(6, 3, 20, 20), None, "axes"),
+        (movie(6, 3, 20, 20), wrong_axes, "TQYX"),
+        (movie(6, 20, 20), temporal(1, 2), "fps"),
+        (movie(6, 20, 20), temporal(0, 0), "fps is missing"),
+        (movie(6, 20, 20), temporal(4, 6, fps=10), "5"),
+        (movie(6, 20, 20), temporal(3, 2, fps=10), "band"),
+        (nan(), None, "NaN"),
+        (movie(6, 5, 20), None, "at least 8 x 8"),
+        (movie(6, 20, 20), a_file_that_is_no_weights, "own.safetensors"),
+        (movie(6, 20, 20), a_device_that_is_not_there, "cuda"),
+    ],
+)
+def test_a_clear_message_and_nothing_changed(qapp, method, tmp_path, data, prepare, message):
+    viewer = ViewerModel()
+    layer = viewer.add_image(data, contrast_limits=(0, 255))
+    widget = MagnifyWidget(viewer)
+    if prepare is not None:
+        prepare(widget, tmp_path)
+    with pytest.raises(ValueError, match=message):
+        widget()
+    assert list(viewer.layers) == [layer], "nothing is added"
+
+
+def test_in_a_window_what_cannot_be_planned_is_told_once(attempt):
     assert "at least 2 frames" in attempt(movie(1, 20, 20))
 
 
-def test_two_axes(attempt):
-    assert "axes" in attempt(movie(20, 20))
+def test_in_a_window_what_cannot_be_drawn_is_told_once(attempt):
+    assert "NaN" in attempt(nan(), contrast_limits=(0, 255))
 
 
-def test_ambiguous_axes(attempt):
-    assert "axes" in attempt(movie(6, 3, 20, 20))
-
-
-def test_wrong_axes(attempt):
+def test_in_a_window_weights_that_are_none_are_told_once(attempt, tmp_path):
     def prepare(widget):
-        widget.axes.value = "TQYX"
+        a_file_that_is_no_weights(widget, tmp_path)
 
-    assert "TQYX" in attempt(movie(6, 3, 20, 20), prepare)
-
-
-def test_band_without_frame_rate(attempt):
-    def prepare(widget):
-        widget.mode.value = "temporal"
-        widget.band_low.value, widget.band_high.value = 1, 2
-
-    assert "fps" in attempt(movie(6, 20, 20), prepare)
-
-
-def test_neither_frame_rate_nor_band(attempt):
-    def prepare(widget):
-        widget.mode.value = "temporal"
-
-    assert "fps is missing" in attempt(movie(6, 20, 20), prepare)
+    assert "own.safetensors" in attempt(movie(6, 20, 20), prepare)
 
 
 def test_a_rate_that_is_typed_gives_a_band_to_start_from(viewer, widget):
@@ -83,59 +126,6 @@ def test_a_factor_that_is_none(viewer, widget, factor):
     with pytest.raises(ValueError, match="-1000"):
         widget.factor.value = factor
     assert widget.factor.value == before
-
-
-def test_band_beyond_nyquist(attempt):
-    def prepare(widget):
-        widget.mode.value = "temporal"
-        widget.fps.value = 10
-        widget.band_low.value, widget.band_high.value = 4, 6
-
-    assert "5" in attempt(movie(6, 20, 20), prepare)
-
-
-def test_band_upside_down(attempt):
-    def prepare(widget):
-        widget.mode.value = "temporal"
-        widget.fps.value = 10
-        widget.band_low.value, widget.band_high.value = 3, 2
-
-    assert "band" in attempt(movie(6, 20, 20), prepare)
-
-
-def test_nan(attempt):
-    data = movie(6, 20, 20, dtype=np.float32)
-    data[:, 3, 4] = np.nan
-    assert "NaN" in attempt(data, contrast_limits=(0, 255))
-
-
-def test_small_frames(attempt):
-    assert "at least 8 x 8" in attempt(movie(6, 5, 20))
-
-
-def test_file_that_is_no_weights(attempt, tmp_path):
-    path = tmp_path / "own.safetensors"
-    path.write_text("nothing of the kind")
-
-    def prepare(widget):
-        widget.method.value = "learned"
-        widget.model.value = "file"
-        widget.model_file.value = path
-
-    assert "own.safetensors" in attempt(movie(6, 20, 20), prepare)
-
-
-def test_device_that_is_not_there(attempt):
-    torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
-        pytest.skip("there is one")
-
-    def prepare(widget):
-        widget.method.value = "learned"
-        widget.device.choices = ["auto", "cuda"]
-        widget.device.value = "cuda"
-
-    assert "cuda" in attempt(movie(6, 20, 20), prepare)
 
 
 def test_no_movie(viewer, method, click, notifications):

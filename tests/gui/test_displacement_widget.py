@@ -23,6 +23,11 @@ def moved(course):
 
 
 @pytest.fixture
+def viewer(viewer):
+    return viewer
+
+
+@pytest.fixture
 def layer(viewer, moved):
     return viewer.add_image(moved, name="cell", scale=(1 / FPS, 0.5, 0.5), units=("s", "um", "um"))
 
@@ -72,6 +77,25 @@ def test_points_polygons_and_several_movies(viewer, dock, layer, moved):
     assert len(dock()) == 2
 
 
+def test_a_region_that_is_drawn_is_taken(viewer, dock):
+    first = square(viewer, 12, 36)
+    assert dock.marks.value is first
+    shapes = viewer.add_shapes(ndim=2, name="later", units=("um", "um"))
+    assert dock.marks.value is first, "nothing is drawn in it yet"
+    shapes.add_lines([np.array([(1, 1), (9, 9)])])
+    assert dock.marks.value is first, "a line is no region"
+    shapes.add_polygons([0.5 * np.array([(12, 12), (12, 36), (36, 24)])])
+    assert dock.marks.value is shapes
+    other = DisplacementWidget(viewer)
+    assert other.marks.value is shapes, "drawn before the dock was opened"
+    other.native.close()
+    dock.marks.value = dock.marks.choices[0]
+    first.data = [*first.data, 0.5 * np.array([(2, 2), (2, 9), (9, 9), (9, 2)])]
+    assert dock.marks.value is first
+    viewer.add_points(np.zeros((500, 2)), name="spots of another plugin")
+    assert dock.marks.value is first
+
+
 def test_reference_frame_direction_and_brightness(viewer, dock, course):
     dock.marks.value = square(viewer, 12, 36)
     dock.reference.value = "frame"
@@ -86,6 +110,17 @@ def test_reference_frame_direction_and_brightness(viewer, dock, course):
     assert "no oscillation stands out" in dock.status.value
     line = dock.canvas.figure.axes[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(), trace.dx)
+
+
+def test_messages_name_the_fields_and_not_the_arguments(viewer, dock, moved, click, qtbot):
+    growing = moved * np.linspace(1, 2, len(moved))[:, None, None]
+    layer = viewer.add_image(growing.astype(np.uint16), name="flicker", scale=(1 / FPS, 1, 1))
+    dock.layers.value = [layer]
+    dock.marks.value = dock.marks.choices[0]
+    click(dock, "measure")
+    qtbot.waitUntil(lambda: not dock.working, timeout=60_000)
+    assert "“Allow for changes in brightness”" in dock.status.value
+    assert "brightness=True" not in dock.status.value
 
 
 def test_tables_have_the_calibration(viewer, dock, layer, tmp_path):
@@ -130,14 +165,14 @@ def test_what_cannot_be_measured_is_told(viewer, dock, click, qtbot):
 
 def test_removing_the_movie_while_measuring(viewer, dock, click, qtbot):
     click(dock, "measure")
-    qtbot.waitUntil(dock.cancel.native.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.cancel.native.isHidden(), timeout=5000)
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: not dock._runner.working, timeout=30_000)
+    qtbot.waitUntil(lambda: not dock.working, timeout=30_000)
     viewer.window.remove_dock_widget(dock.native)
 
 
 def test_leaving_while_measuring(viewer, dock, click, qtbot):
     click(dock, "measure")
-    qtbot.waitUntil(dock.cancel.native.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.cancel.native.isHidden(), timeout=5000)
     viewer.window.remove_dock_widget(dock.native)
     qtbot.wait(300)

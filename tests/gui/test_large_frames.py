@@ -39,6 +39,19 @@ def test_a_rectangle_is_magnified_where_it_lies_and_moves_along(
     assert np.allclose(layer.translate, movie.translate)
 
 
+def test_an_edit_in_place_is_seen_after_refresh(
+    viewer, movie, widget, method, magnified, click, qtbot, frames
+):
+    widget.factor.value = 3
+    layer = magnified()
+    token = layer.data.name
+    movie.data[0] += 100  # the reference
+    click(widget, "refresh")
+    qtbot.waitUntil(lambda: layer.data.name != token, timeout=10_000)
+    expected = frames[5] + 2 * (frames[5].astype(int) - movie.data[0].astype(int))
+    assert np.abs(np.asarray(layer.data[5]).astype(int) - np.clip(expected, 0, None)).max() <= 1
+
+
 def test_half_the_resolution_covers_the_same_place(viewer, movie, widget, method, magnified, qtbot):
     widget.preview.value = 2
     layer = magnified()

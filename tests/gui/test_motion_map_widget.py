@@ -10,6 +10,11 @@ from napari_motionmag.widgets.measure.motion_map import MotionMapWidget
 
 
 @pytest.fixture
+def viewer(viewer):
+    return viewer
+
+
+@pytest.fixture
 def dock(viewer):
     def make():
         widget = MotionMapWidget(viewer)
@@ -26,7 +31,7 @@ def dock(viewer):
 def measured(qtbot, click):
     def press(widget):
         click(widget, "measure")
-        qtbot.waitUntil(lambda: not widget._runner.working, timeout=20_000)
+        qtbot.waitUntil(lambda: not widget.working, timeout=20_000)
 
     return press
 
@@ -62,6 +67,32 @@ def test_the_script_makes_the_same(viewer, dock, measured):
     assert np.allclose(namespace["amplitude"], viewer.layers[-2].data, equal_nan=True)
     assert np.allclose(namespace["phase"], viewer.layers[-1].data, equal_nan=True)
     assert namespace["found"].frequency == 2.5
+
+
+def test_maps_replace_each_other(viewer, dock, measured):
+    movie = add_movie(viewer)
+    widget = dock()
+    measured(widget)
+    widget.band_high.value = 4
+    measured(widget)
+    assert [layer.name for layer in viewer.layers] == [
+        "cell",
+        "amplitude (µm), 1-4 Hz: cell",
+        "phase (degrees), 1-4 Hz: cell",
+    ]
+    viewer.layers[1].name = "mine"
+    viewer.layers[2].visible = True
+    other = add_movie(viewer, name="other", translate=(0, 5, 5))
+    widget.layer.value = other
+    measured(widget)
+    mine, amplitude, phase = viewer.layers[1], *viewer.layers[-2:]
+    assert mine.name == "mine", "a map that was renamed is kept"
+    assert len(viewer.layers) == 5
+    assert phase.name.startswith("phase")
+    assert phase.name.endswith("other")
+    assert phase.visible, "as the user left it"
+    assert np.allclose(amplitude.translate, 5 + 7.5 * 0.2)
+    assert list(widget.layer.choices) == [movie, other], "maps are no movies"
 
 
 def test_pixels_where_there_are_no_units(viewer, dock, measured):

@@ -19,6 +19,11 @@ def movie_data():
 
 
 @pytest.fixture
+def viewer(viewer):
+    return viewer
+
+
+@pytest.fixture
 def dock(viewer):
     def make(kind):
         widget = kind(viewer)
@@ -31,7 +36,7 @@ def dock(viewer):
 @pytest.fixture
 def finished(qtbot):
     def wait(widget):
-        qtbot.waitUntil(lambda: not widget._runner.working, timeout=60_000)
+        qtbot.waitUntil(lambda: not widget.working, timeout=60_000)
 
     return wait
 
@@ -87,7 +92,7 @@ def test_kernels_can_be_cancelled(viewer, dock, finished, qtbot, click, monkeypa
     movie = add_movie(viewer, movie_data())
     widget = dock(KernelsWidget)
     widget.compute()
-    qtbot.waitUntil(lambda: widget.cancel.visible, timeout=5_000)
+    qtbot.waitUntil(lambda: not widget.cancel.native.isHidden(), timeout=5_000)
     click(widget, "cancel")
     finished(widget)
     assert widget.status.value == "Cancelled"

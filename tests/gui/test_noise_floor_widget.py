@@ -15,6 +15,11 @@ BAND = {"mode": "temporal", "band": (1.0, 3.0)}
 
 
 @pytest.fixture
+def viewer(viewer):
+    return viewer
+
+
+@pytest.fixture
 def dock(viewer):
     def make():
         widget = NoiseFloorWidget(viewer)
@@ -28,7 +33,7 @@ def dock(viewer):
 @pytest.fixture
 def finished(qtbot):
     def wait(widget):
-        qtbot.waitUntil(lambda: not widget._runner.working, timeout=20_000)
+        qtbot.waitUntil(lambda: not widget.working, timeout=20_000)
 
     return wait
 
@@ -163,7 +168,7 @@ def test_cancel_and_a_movie_that_is_closed_meanwhile(
     for end in ("cancel", "close"):
         gate.clear()
         widget.measure()
-        qtbot.waitUntil(lambda: widget.cancel.visible, timeout=5_000)
+        qtbot.waitUntil(lambda: not widget.cancel.native.isHidden(), timeout=5_000)
         if end == "cancel":
             click(widget, "cancel")
         else:
@@ -230,10 +235,10 @@ def test_the_source_is_known_whatever_its_name(viewer, method, dock, finished):
     other = add_movie(viewer, half_moving(1))  # has the name that the source had
     widget = dock()
     widget.like.value = magnified
-    assert widget.asked().layer is movie
+    assert widget.request().layer is movie
     viewer.layers.remove(movie)
     with pytest.raises(ValueError, match="not open"):
-        widget.asked()
+        widget.request()
     assert other in viewer.layers
 
 
@@ -250,5 +255,5 @@ def test_a_stabilised_layer_is_measured_and_a_copy_names_its_source(viewer, meth
     assert named(viewer, "largest")
     assert "stabilised" in widget.status.value
     widget.like.value = copied
-    assert widget.asked().layer is movie
+    assert widget.request().layer is movie
     assert "not made in this session" in widget.status.value

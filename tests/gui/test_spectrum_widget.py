@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from motion import fourier_shift, smooth_texture
+from superqt import QRangeSlider
 
 from napari_motionmag import Movie, magnify, magnify_layer, views
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
@@ -23,6 +24,11 @@ def fork():
         frame = np.concatenate([picture, still], axis=1)
         frames.append(4000 * frame + rng.normal(0, 40, frame.shape))
     return np.array(frames).round().astype(np.uint16)
+
+
+@pytest.fixture
+def viewer(viewer):
+    return viewer
 
 
 @pytest.fixture
@@ -101,6 +107,35 @@ def test_use_this_band(viewer, dock, click, qtbot):
     assert len([w for w in docks if isinstance(w, MagnifyWidget)]) == 1
 
 
+def test_the_band_waits_for_its_measurement(viewer, dock, click, qtbot):
+    dock.marks.value = rectangle(viewer, ROWS, COLUMNS, "moving")
+    dock.band_low.value, dock.band_high.value = 5, 6
+    click(dock, "measure")
+    click(dock, "use_band")
+    docks = viewer.window.dock_widgets.values()
+    assert [w for w in docks if isinstance(w, MagnifyWidget)] == []
+    qtbot.waitUntil(lambda: not dock.working, timeout=60_000)
+    (magnify_dock,) = [w for w in docks if isinstance(w, MagnifyWidget)]
+    band = magnify_dock.band_low.value, magnify_dock.band_high.value
+    assert band[0] < PITCH < band[1]
+    assert band == pytest.approx(dock.band(), abs=1e-3)
+    click(dock, "measure")
+    click(dock, "use_band")
+    click(dock, "cancel")
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
+    dock.band_low.value, dock.band_high.value = 5, 6
+    assert magnify_dock.band_low.value == band[0], "a measurement that is cancelled gives no band"
+
+
+def test_the_band_of_one_movie_is_not_checked_by_the_rate_of_another(viewer, dock, fork, click):
+    dock.marks.value = rectangle(viewer, ROWS, COLUMNS, "moving")
+    dock()
+    slow = viewer.add_image(fork, name="slow", scale=(0.5, 0.5, 0.5), units=("s", "um", "um"))
+    dock.layer.value = slow
+    click(dock, "use_band")
+    assert "up to 1 Hz" in dock.status.value
+
+
 def test_the_band_of_a_magnified_movie_is_for_its_source(viewer, dock, fork, click, method):
     source = viewer.layers["fork"]
     magnified = viewer.add_layer(magnify_layer(source, 4, method="pixels"))
@@ -137,9 +172,9 @@ def test_without_a_rate(viewer, dock, fork, click, notifications):
 
 def test_cancel_and_leave_while_measuring(viewer, dock, click, qtbot):
     click(dock, "measure")
-    qtbot.waitUntil(dock.cancel.native.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: not dock.cancel.native.isHidden(), timeout=5000)
     click(dock, "cancel")
-    qtbot.waitUntil(lambda: not dock._runner.working, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
     assert dock.status.value == "Cancelled"
     click(dock, "measure")
     viewer.layers.clear()
@@ -153,7 +188,7 @@ def test_movies_that_do_not_do_are_told(viewer, dock, click, qtbot, shape):
     dock.layer.value = viewer.add_image(frames, name="odd")
     before = dock.status.value
     click(dock, "measure")
-    qtbot.waitUntil(lambda: not dock._runner.working, timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
     assert dock.status.value != before or shape[0] == 1
     assert dock._measured is None
 
@@ -169,6 +204,21 @@ def test_script_and_table(viewer, dock, tmp_path):
     assert namespace["band"] == pytest.approx(dock.band(), abs=1e-3)
     table = np.loadtxt(dock.save_to(tmp_path / "spectrum.csv"), delimiter=",", skiprows=5)
     np.testing.assert_allclose(table[:, 1], spectrum.amplitude, rtol=1e-6)
+
+
+def test_the_band_is_dragged_over_the_spectrum(viewer, dock):
+    dock.band_low.value, dock.band_high.value = 10, 15
+    assert dock.band_slider.value == pytest.approx((10, 15), abs=FPS / 1000)
+    assert dock.band_slider.max == FPS / 2
+    slider = dock.band_slider.native.findChild(QRangeSlider) or dock.band_slider.native
+    slider.setValue((12, 20))
+    assert dock.band() == pytest.approx((12, 20), abs=FPS / 1000)
+    (gains,) = dock.canvas.figure.axes
+    at = gains.lines[0].get_xdata()[np.argmax(gains.lines[0].get_ydata())]
+    assert 12 < at < 20
+    dock.layer.value = viewer.add_image(np.zeros((20, 48, 48)), name="no rate")
+    dock.band_low.value = 3
+    assert dock.band_slider.native.isHidden()
 
 
 def test_all_filters_are_compared(dock):

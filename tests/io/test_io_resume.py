@@ -135,6 +135,10 @@ def test_fingerprints_tell_changes(tmp_path):
     assert fingerprint(store) == before
     (store / "1").write_bytes(b"")
     assert fingerprint(store) != before
+    pattern = fingerprint(tmp_path / "film.zarr" / "*")
+    assert (pattern["files"], pattern["bytes"]) == (2, 3)
+    with pytest.raises(FileNotFoundError):
+        fingerprint(tmp_path / "none" / "*")
     file = tmp_path / "film.npy"
     file.write_bytes(b"abc")
     before = fingerprint(file)

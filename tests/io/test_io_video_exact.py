@@ -64,7 +64,7 @@ def palettes(path, n=6):
     return 255 - index
 
 
-def _avi(path, width, height, palette, pictures):
+def _avi(path, width, height, palette, pictures, index_is_right=True):
     from struct import pack
 
     def chunk(name, content):
@@ -81,9 +81,10 @@ def _avi(path, width, height, palette, pictures):
     bitmap = pack("<IiiHHIIiiII", 40, width, height, 1, 8, 0, size, 0, 0, 256, 0) + palette
     movie = lists(b"movi", *(chunk(b"00db", picture) for picture in pictures))
     stream = lists(b"strl", chunk(b"strh", head), chunk(b"strf", bitmap))
-    entries = b"".join(
-        b"00db" + pack("<III", 16, 4 + k * (size + 8), size) for k in range(len(pictures))
-    )
+    entries, at = b"", 4
+    for number, picture in enumerate(pictures):
+        entries += b"00db" + pack("<III", 16, at, len(picture))
+        at = at + 8 + len(picture) if index_is_right else 4 + (number + 1) * (size + 8)
     content = b"AVI " + lists(b"hdrl", chunk(b"avih", main), stream) + movie
     path.write_bytes(chunk(b"RIFF", content + chunk(b"idx1", entries)))
 
@@ -288,8 +289,34 @@ def test_the_rate_is_that_of_most_frames(tmp_path):
     np.testing.assert_allclose(movie.replace(fps=300).times, times / 10)
 
 
+def test_dropped_frames_are_said(tmp_path):
+    path, frames = tmp_path / "film.avi", moving(8, 20, 24)
+    palette = np.repeat(np.arange(256, dtype="u1")[:, None], 4, 1).tobytes()
+    pictures = [frame[::-1].tobytes() for frame in frames]
+    pictures[3] = b""  # as recorders write that could not keep up
+    _avi(path, 24, 20, palette, pictures)
+    with pytest.warns(UserWarning, match=r"unevenly.*rate of 20 .*0.1 s .before frame 3\)") as said:
+        movie = open_movie(path)
+    assert (movie.n_frames, movie.fps, len(said)) == (7, 20, 1)
+    np.testing.assert_array_equal(movie.read(3), frames[4])
+    np.testing.assert_allclose(movie.times, np.delete(np.arange(8), 3) / 20)
+
+
+def test_a_wrong_index_does_not_lead_astray(tmp_path):
+    path, frames = tmp_path / "film.avi", moving(8, 20, 24)
+    palette = np.repeat(np.arange(256, dtype="u1")[:, None], 4, 1).tobytes()
+    pictures = [frame[::-1].tobytes() for frame in frames]
+    pictures[3] = b""
+    _avi(path, 24, 20, palette, pictures, index_is_right=False)
+    with pytest.warns(UserWarning, match="unevenly"):
+        movie = open_movie(path)
+    for t in (3, 6, 4, 1):
+        np.testing.assert_array_equal(movie.read(t), frames[t + (t >= 3)])
+
+
 @pytest.mark.parametrize(
-    ("rate", "expected"), [(30, 30), (Fraction(30000, 1001), 29.97002997), (1000, 1000)]
+    ("rate", "expected"),
+    [(30, 30), (Fraction(30000, 1001), 29.97002997), (1000, 1000), (960, 960), (240, 240)],
 )
 @pytest.mark.parametrize("name", ["film.mkv", "film.mp4"])
 def test_rounded_times_are_even(tmp_path, rate, expected, name):
@@ -393,6 +420,32 @@ def test_a_damaged_packet_is_said_with_its_frame(tmp_path):
     with pytest.raises(ValueError, match=r"film\.mp4: frame 23 cannot be decoded"):
         frames.read(23)
     assert frames.read(35).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("order", [range(40), range(39, -1, -1)])
+def test_a_damaged_key_frame_damages_those_that_refer_to_it(tmp_path, order):
+    path = tmp_path / "film.mp4"
+    write(path, moving(), bf="2")
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(container.streams.video[0]) if p.size]
+    key = [packet for packet in packets if packet.is_keyframe][2]
+    expected = linear(VideoFrames(path))
+    content = bytearray(path.read_bytes())
+    content[key.pos + key.size // 2 : key.pos + key.size // 2 + 40] = b"\x55" * 40
+    path.write_bytes(content)
+    frames, told = VideoFrames(path), set()
+    for t in order:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                pixels = frames.read(t)
+            except ValueError:
+                told.add(t)
+            else:
+                if not np.array_equal(pixels, expected[t]):
+                    assert t in frames._reported
+        told |= {t for entry in caught if f"frame {t} is damaged" in str(entry.message)}
+    assert set(range(21, 29)) <= (told | frames._reported) <= set(range(17, 31))
 
 
 def test_reading_ahead_does_not_hold_up_a_jump(tmp_path):

@@ -99,7 +99,6 @@ def test_a_registered_operator_is_a_filter_everywhere():
     class Gentle(temporal.DifferenceOfIIR):
         name: ClassVar[str] = "gentle"
         label: ClassVar[str] = "Gentle"
-        short: ClassVar[str] = "gentle"
 
     try:
         settings = MagnifySettings(3, mode="temporal", band=(1, 2), filter="gentle", fps=10)

@@ -15,7 +15,7 @@ from napari_motionmag.temporal import (
 from napari_motionmag.temporal import (
     streaming as stream,
 )
-from napari_motionmag.temporal.streaming import Variation, is_recursive, needed
+from napari_motionmag.temporal.streaming import StreamingOperator, is_recursive, truncated_row
 
 N = 400
 RNG = np.random.default_rng(0)
@@ -52,7 +52,7 @@ def _names(op):
 @pytest.mark.parametrize("operator", OPERATORS, ids=_names)
 def test_any_order_of_asking_gives_what_apply_gives(operator):
     expected = operator.apply(SIGNAL)
-    variation = Variation(operator, N)
+    variation = StreamingOperator(operator, N)
 
     def get(index):
         return SIGNAL[index]
@@ -77,23 +77,23 @@ def test_any_order_of_asking_gives_what_apply_gives(operator):
 
 @pytest.mark.parametrize("operator", [op for op in OPERATORS if not is_recursive(op)], ids=_names)
 def test_without_a_state_the_order_changes_no_bit(operator):
-    alone = [Variation(operator, N)([t], SIGNAL.__getitem__)[0] for t in range(40, 60)]
-    together = Variation(operator, N)(range(40, 60), SIGNAL.__getitem__)
-    ahead = Variation(operator, N)
+    alone = [StreamingOperator(operator, N)([t], SIGNAL.__getitem__)[0] for t in range(40, 60)]
+    together = StreamingOperator(operator, N)(range(40, 60), SIGNAL.__getitem__)
+    ahead = StreamingOperator(operator, N)
     played = [ahead([t], SIGNAL.__getitem__, 8)[0] for t in range(40, 60)]
     assert np.array_equal(alone, together)
     assert np.array_equal(alone, played)
 
 
 @pytest.mark.parametrize("operator", RECURSIVE, ids=_names)
-def test_a_state_is_carried_on_in_turn(operator):
+def test_a_state_is_continued_is_sequential(operator):
     reads = []
 
     def get(index):
         reads.append(index)
         return SIGNAL[index]
 
-    variation = Variation(operator, N)
+    variation = StreamingOperator(operator, N)
     for t in range(N):
         variation([t], get)
     assert len(reads) == N, "each frame once"
@@ -102,7 +102,7 @@ def test_a_state_is_carried_on_in_turn(operator):
 
 @pytest.mark.parametrize("operator", RECURSIVE, ids=_names)
 def test_a_jump_warms_up_by_what_1e_4_needs_and_no_more(operator):
-    indices, weights = needed(operator, 390, N)
+    indices, weights = truncated_row(operator, 390, N)
     exact_indices, exact = operator.row(390, N)
     assert len(indices) <= len(exact_indices)
     full = dict(zip(exact_indices.tolist(), exact.tolist(), strict=True))
@@ -113,7 +113,7 @@ def test_a_jump_warms_up_by_what_1e_4_needs_and_no_more(operator):
     fewer = sum(abs(w) for t, w in full.items() if t < indices[0] + 8)
     assert indices[0] == 0 or fewer > 1e-4 * np.abs(exact).sum(), "no more"
     reads = []
-    variation = Variation(operator, N)
+    variation = StreamingOperator(operator, N)
     variation([390], lambda index: reads.append(index) or SIGNAL[index])
     assert sorted(set(reads)) == indices.tolist()
 
@@ -121,7 +121,7 @@ def test_a_jump_warms_up_by_what_1e_4_needs_and_no_more(operator):
 @pytest.mark.parametrize("operator", OPERATORS, ids=_names)
 def test_what_stands_still_gives_exactly_nothing(operator):
     still = np.full(5, 0.123456, np.float32)
-    variation = Variation(operator, N)
+    variation = StreamingOperator(operator, N)
     for t in [*range(80), 300, 301, 150]:
         assert not variation([t], lambda _: still)[0].any()
 
@@ -129,7 +129,7 @@ def test_what_stands_still_gives_exactly_nothing(operator):
 def test_each_frame_of_a_run_is_read_once():
     reads = []
     operator = FIR(2, 4, fps=30)
-    variation = Variation(operator, N)
+    variation = StreamingOperator(operator, N)
     variation(range(100, 116), lambda index: reads.append(index) or SIGNAL[index])
     half = operator.n_taps // 2
     assert sorted(reads) == sorted(set(reads))
@@ -139,7 +139,7 @@ def test_each_frame_of_a_run_is_read_once():
 def test_several_outputs_of_one_reading_when_frames_are_not_kept():
     def reads_for(ahead):
         reads = []
-        variation = Variation(FIR(2, 4, fps=30), N)
+        variation = StreamingOperator(FIR(2, 4, fps=30), N)
         for t in range(100, 132):
             variation([t], lambda index: reads.append(index) or SIGNAL[index], ahead)
         return len(reads)
@@ -149,7 +149,7 @@ def test_several_outputs_of_one_reading_when_frames_are_not_kept():
 
 def test_the_reference_is_read_once():
     reads = []
-    variation = Variation(Static(slice(0, 9)), N)
+    variation = StreamingOperator(Static(slice(0, 9)), N)
     for t in range(50, 60):
         variation([t], lambda index: reads.append(index) or SIGNAL[index])
     assert len(reads) == 9 + 10
@@ -157,7 +157,7 @@ def test_the_reference_is_read_once():
 
 @pytest.mark.parametrize("operator", [*RECURSIVE, FIR(2, 4, fps=30), Static(2)], ids=_names)
 def test_tensors_are_like_arrays(operator):
-    by_numpy, by_torch = Variation(operator, N), Variation(operator, N)
+    by_numpy, by_torch = StreamingOperator(operator, N), StreamingOperator(operator, N)
     for t in [*range(70), 300]:
         a = by_numpy([t], SIGNAL.__getitem__)[0]
         b = by_torch([t], lambda index: torch.from_numpy(SIGNAL[index]))[0]
@@ -171,7 +171,7 @@ def test_threads_that_draw_neighbours_agree():
 
     operator = RECURSIVE[1]
     expected = operator.apply(SIGNAL)
-    variation, found, numbers = Variation(operator, N), {}, iter(range(200))
+    variation, found, numbers = StreamingOperator(operator, N), {}, iter(range(200))
     lock = threading.Lock()
 
     def work():
@@ -198,7 +198,7 @@ def test_narrow_bands_keep_their_digits():
     n = 3000
     signal = (0.5 + 0.3 * np.sin(np.arange(n) / 90.0)[:, None]).astype(np.float32)
     expected = operator.apply(signal)
-    variation = Variation(operator, n)
+    variation = StreamingOperator(operator, n)
     out = np.stack([variation([t], signal.__getitem__)[0] for t in range(n)])
     assert np.abs(out - expected).max() < 1e-5
     assert stream.TOLERANCE == 1e-4

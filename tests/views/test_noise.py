@@ -8,14 +8,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples, temporal
+from napari_motionmag.views import NoiseModel, fit_noise, motionless_surrogate, noise_floor
 from napari_motionmag.views.estimators.selected_noise import operator_noise
 from napari_motionmag.views.motion_maps import motion_map
-from napari_motionmag.views.noise_floors import (
-    NoiseModel,
-    fit_noise,
-    motionless_surrogate,
-    noise_floor,
-)
 
 
 def camera(photons, gain=2.0, offset=100, read=3.0, seed=0):

@@ -104,3 +104,6 @@ def test_a_result_is_what_it_was_when_magnify_was_called(frames):
     anew = magnify(Movie(frames, axes="TYX", fps=10), 3, method="linear", mode="dynamic")
     *_, (_, edited) = views.slice_passes(anew, LINE, axes="TYX")
     assert (edited[10:12] != kept[10:12]).any(axis=1).all()
+    magnification_behind(lazy).refresh()
+    *_, (_, refreshed) = views.slice_passes(lazy, LINE, axes="TYX")
+    np.testing.assert_array_equal(refreshed, edited)

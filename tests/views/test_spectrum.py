@@ -174,6 +174,20 @@ def test_less_than_a_period_is_at_the_edge():
     assert fit.amplitude == pytest.approx(0.3, abs=3 * fit.sigma_amplitude)
 
 
+def test_no_motion_and_no_noise():
+    t = np.arange(50) / FPS
+    exact = fit_sinusoid(t, np.cos(2 * np.pi * 23 * t))
+    assert exact.frequency == pytest.approx(23, abs=1e-4)
+    assert exact.sigma_amplitude < 1e-6
+    still = fit_sinusoid(t, 0 * t, 1.0)
+    assert still.amplitude == 0
+    assert still.sigma_amplitude > 0
+    assert still.sigma_phase == np.inf
+    fixed = fit_sinusoid(t, (-1.0) ** np.arange(50), 0.1, frequency=FPS / 2, fixed=True)
+    assert (fixed.edge, fixed.amplitude) == ("nyquist", pytest.approx(1))
+    assert fixed.sigma_amplitude == np.inf
+
+
 NOISE = {
     "white": lambda noise: noise,
     "of unknown level": lambda noise: noise,

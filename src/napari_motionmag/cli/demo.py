@@ -50,24 +50,7 @@ def _run(arguments: argparse.Namespace) -> None:
 def run(
     sample: str = "beating_cell", out_dir: str | Path | None = None, gui: bool | None = None
 ) -> None:
-    """Show a sample and its magnification, in a napari window or in files.
-
-    Parameters
-    ----------
-    sample : str
-        One of `napari_motionmag.samples.NAMES`.
-    out_dir : path, optional
-        Where files go; the current folder when None.
-    gui : bool, optional
-        True: a window, False: files, None: a window where one can be opened.
-
-    Raises
-    ------
-    ValueError
-        When there is no such sample.
-    RuntimeError
-        When `gui` is True and no window can be opened.
-    """
+    """Show a sample and its magnification: in a window where one can be opened, or in files."""
     from napari_motionmag.samples import find_sample
 
     find_sample(sample)  # before anything is printed or opened
@@ -105,20 +88,7 @@ def no_window_because() -> str | None:
 
 
 def open_window(sample: str, show: bool = True):
-    """Open napari with a sample, the widget beside it, and the magnified layer as it is drawn.
-
-    Parameters
-    ----------
-    sample : str
-        Name of a sample.
-    show : bool
-        Whether the window is shown.
-
-    Returns
-    -------
-    viewer : napari.Viewer
-    widget : napari_motionmag.widgets.magnify.dock.MagnifyWidget
-    """
+    """Open napari with a sample, the dock and the magnified layer; return viewer and dock."""
     from napari_motionmag import samples
     from napari_motionmag.cli.demo_sheet import where_it_moves
 
@@ -150,21 +120,7 @@ def open_window(sample: str, show: bool = True):
 
 
 def write_files(sample: str, out_dir: str | Path | None = None) -> list[Path]:
-    """Magnify a sample and write the movie and a picture of it.
-
-    Parameters
-    ----------
-    sample : str
-        Name of a sample.
-    out_dir : path, optional
-        Folder, created if necessary; the current one when None. Files of an earlier
-        demonstration are replaced.
-
-    Returns
-    -------
-    list of Path
-        OME-TIFF of the magnified movie; PNG of input and result with a slice over time of each.
-    """
+    """Write the magnified sample as OME-TIFF, and a picture of both as PNG; return the paths."""
     from napari_motionmag.cli.demo_sheet import compose
     from napari_motionmag.io import save_movie
 

@@ -11,21 +11,7 @@ LINE_COLOR = (255, 190, 0)
 
 
 def compose(magnification, magnified, info: dict):
-    """Draw a frame and a slice over time of a movie and of its magnification.
-
-    Parameters
-    ----------
-    magnification : Magnification
-        What was done to the movie.
-    magnified : Movie
-        The result. Of axes like C, the first plane is drawn.
-    info : dict
-        Metadata of the sample.
-
-    Returns
-    -------
-    PIL.Image.Image
-    """
+    """Draw a frame and a slice over time of a movie and of its magnification, as a PIL image."""
     from napari_motionmag.views import slice_view
 
     movie, factor = magnification.movie, magnification.factor
@@ -54,23 +40,7 @@ def compose(magnification, magnified, info: dict):
 
 
 def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]], int]:
-    """Return a line across the motion that is seen best, and the frame in which it is strongest.
-
-    Parameters
-    ----------
-    movie : Movie
-    operator : TemporalOperator
-        Selects the motion.
-    displacement : callable
-        Frame number -> (2, Y, X), px.
-
-    Returns
-    -------
-    line : list of (int, int)
-        Ends (y, x), px: a row or a column of the frame, whichever the motion is nearer to.
-    t : int
-        Frame number.
-    """
+    """Return a row or column (its ends) across the motion that is seen best, and when it peaks."""
     from scipy.ndimage import gaussian_filter
 
     frame = movie.read(0, (0,) * len(movie.other_axes)).astype(np.float32)

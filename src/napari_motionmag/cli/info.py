@@ -7,6 +7,7 @@ import platform
 import sys
 
 from napari_motionmag.compute.versions import version_of
+from napari_motionmag.methods.options import METHOD_CLASSES
 
 PACKAGES = (
     "napari",
@@ -49,18 +50,22 @@ def gather() -> dict:
     Returns
     -------
     dict
-        Plain values: ``version``, ``python``, ``platform``, ``packages`` (name to
-        version, None where it is not installed), ``device`` (``name``, ``description``,
-        ``memory_bytes``, ``precision``, ``threads``, ``kernels``: None, or why those of numba
-        are not used on the CPU) and ``weights`` (a list of ``name``, ``path``, ``sha256``,
-        ``description`` and ``card``).
+        Plain values: ``version``, ``python``, ``platform``, ``packages`` (name to version, None
+        where it is not installed), ``device`` (``name``, ``description``, ``memory_bytes``,
+        ``precision``, ``threads``, ``kernels``: None, or why those of numba are not used on the
+        CPU), ``methods`` and ``filters`` (name to label) and ``weights`` (a list of ``name``,
+        ``path``, ``sha256``, ``description`` and ``card``).
     """
+    from napari_motionmag.temporal import filters
+
     return {
         "version": version_of(),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "packages": {name: version_of(name) for name in PACKAGES},
         "device": _device(),
+        "methods": {name: method.label for name, method in METHOD_CLASSES.items()},
+        "filters": {name: operator.label for name, operator in filters().items()},
         "weights": _weights(),
     }
 
@@ -86,7 +91,7 @@ def _device() -> dict:
         "memory_bytes": memory,
         "precision": str(engine(device=str(device)).dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "kernels": kernels.missing(),
+        "kernels": kernels.why_unavailable(),
     }
 
 
@@ -111,9 +116,9 @@ def as_text(facts: dict) -> str:
         f"Device {device['name']} ({device['description']}{room}), {device['precision']}, "
         f"{device['threads']} CPU threads",
         f"Kernels of numba on the CPU: {device['kernels'] or 'used'}",
-        "",
-        "Packages",
-        *(f"  {name:14} {number or 'not installed'}" for name, number in facts["packages"].items()),
+        *_section("Packages", facts["packages"]),
+        *_section("Methods", facts["methods"]),
+        *_section("Filters", facts["filters"]),
         "",
         "Weights",
     ]
@@ -124,3 +129,7 @@ def as_text(facts: dict) -> str:
             f"    {one['path']}",
         ]
     return "\n".join(lines)
+
+
+def _section(title: str, values: dict) -> list[str]:
+    return ["", title, *(f"  {name:14} {text or 'not installed'}" for name, text in values.items())]

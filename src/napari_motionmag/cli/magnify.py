@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_motionmag.cli import options, presets
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
+from napari_motionmag.methods.options import METHOD_CLASSES
 
 
 def add_command(commands, common) -> None:
@@ -71,7 +72,8 @@ def add_command(commands, common) -> None:
     )
     method = parser.add_argument_group("how")
     add = method.add_argument
-    add("--method", help="learned (default), phase, riesz, linear or lagrangian")
+    first, *others = METHOD_CLASSES
+    add("--method", help=f"{first} (default), {', '.join(others[:-1])} or {others[-1]}")
     add("--model", help="learned: difference, oh2018 or a .safetensors file")
     add("--device", help="cpu, cuda, cuda:N or mps (default: the best available)")
     add("--precision", help="float32, float16 or bfloat16; float64 with classical methods")

@@ -19,6 +19,27 @@ def finite_number(name: str, value, most: float) -> float:
     return number
 
 
+def one_of(name: str, value, allowed) -> None:
+    """Refuse a value that is not among those allowed."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def whole_number(name: str, value, least: int) -> int:
+    """Return a whole number of at least `least`."""
+    if isinstance(value, bool) or int(value) != value or value < least:
+        raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
+    return int(value)
+
+
+def above_zero(name: str, value, unit: str) -> float:
+    """Return a finite number above 0."""
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be a finite number above 0 {unit}; got {value!r}")
+    return number
+
+
 def as_float(value) -> float:
     """Return a number as a float, infinite where it is too large for one."""
     try:

@@ -126,7 +126,7 @@ def fingerprint(path: Path) -> dict:
     Parameters
     ----------
     path : Path
-        A file, or a folder such as a zarr store.
+        A file, a folder such as a zarr store, or a pattern of files.
 
     Returns
     -------
@@ -136,6 +136,8 @@ def fingerprint(path: Path) -> dict:
     files = [path]
     if path.is_dir():
         files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+    elif not path.exists():
+        files = list(path.parent.glob(path.name)) or files
     found = [file.stat() for file in files]
     return {
         "bytes": sum(status.st_size for status in found),

@@ -104,6 +104,8 @@ class TiffPages(ArrayLike):
         whole = present.all(axis=rest)
         count = int(np.argmin(whole)) if not whole.all() else len(whole)
         self._missing = because
+        if self._offset is not None and (count < 2 or time > 0):
+            raise ValueError(f"{self.path}: ends before its pixels do; it is cut off")
         if count < 2:
             return  # nothing to show without them: reading says which page it is
         warnings.warn(

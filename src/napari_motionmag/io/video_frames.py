@@ -218,10 +218,19 @@ class VideoFrames(ArrayLike):
             if decoder.must_seek:
                 decoder.seek(decoder.next)
             frame = self._decode_on(decoder, t)
-            if frame is None and decoder.begun > 0:
-                # the key frame was none, or the container's index led astray
-                decoder.seek(0)
-                frame = self._decode_on(decoder, t)
+            start = self._start(t)
+            # the key frame may be damaged or none, or the container's index lead astray
+            for earlier in (self._start(start - 1) if start else 0, 0):
+                if frame is None and decoder.begun > earlier:
+                    decoder.seek(earlier)
+                    frame = self._decode_on(decoder, t)
+            if frame is None and self._index.stamped:
+                decoder.seek(start, strict=False)
+                frame = self._decode_on(decoder, t, keep_others=False)
+                decoder.close()
+                decoder.jump_to(0)
+                if frame is not None:
+                    self._report(t)
         except import_av().error.FFmpegError as error:
             frame, problem = None, f": {error}"
         except _Disordered:
@@ -238,14 +247,15 @@ class VideoFrames(ArrayLike):
             raise ValueError(f"{self.path}: frame {t} cannot be decoded{problem}")
         return frame
 
-    def _decode_on(self, decoder: _Decoder, t: int) -> np.ndarray | None:
+    def _decode_on(self, decoder: _Decoder, t: int, keep_others: bool = True) -> np.ndarray | None:
         """Decode up to frame `t`; keep the frames on the way as far as they fit."""
         kept = max(2, CACHE_BYTES // (math.prod(self.shape[1:]) * self.dtype.itemsize))
+        kept = kept if keep_others else 1
         wanted = None
         for number, frame, damaged in decoder.frames:
-            if damaged:
-                self._report(number)
-            if t - kept < number <= t or self._waiting[number]:
+            if t - kept < number <= t or (self._waiting[number] and keep_others):
+                if damaged:
+                    self._report(number)
                 pixels = self._pixels(frame)
                 if pixels.shape != self.shape[1:]:
                     raise ValueError(
@@ -320,10 +330,13 @@ class _Decoder:
         """Note that decoding is to begin at frame `start`; others see where it will be."""
         self.next, self.must_seek = start, True
 
-    def seek(self, start: int) -> None:
-        """Begin at frame `start`, which is a key frame or the first."""
-        if start == 0 or self._container is None:
-            self._open()
+    def seek(self, start: int, strict: bool = True) -> None:
+        """Begin at frame `start`, which is a key frame or the first.
+
+        A strict decoder leaves out frames that are damaged instead of concealing the damage.
+        """
+        if start == 0 or self._container is None or not strict:
+            self._open(strict)
         self.next = self.begun = start
         self.must_seek = False
         if start > 0:
@@ -333,44 +346,60 @@ class _Decoder:
             self._container.seek(self.index.stamps[start], stream=stream)
             self.frames = self._numbered(self._decoded())
 
-    def _open(self) -> None:
+    def _open(self, strict: bool) -> None:
         self.close()
         self._container = import_av().open(str(self.path))
-        self._container.streams[self.index.stream].thread_type = "AUTO"
+        stream = self._container.streams[self.index.stream]
+        stream.thread_type = "AUTO"
+        if strict and self.index.stamped:
+            stream.codec_context.options = {"err_detect": "explode"}
         decoded = self._decoded()
         first = next(decoded, None)
         self.frames = self._numbered(decoded if first is None else chain([first], decoded))
 
-    def _decoded(self) -> Iterator[tuple]:
-        """Yield frames and whether they are damaged, from where the container stands."""
+    def _decoded(self) -> Iterator:
+        """Yield frames from where the container stands."""
         stream = self._container.streams[self.index.stream]
         error_type = import_av().error.InvalidDataError
-        broken = False
         for packet in self._container.demux(stream):
-            if packet.is_discard and not packet.size:
-                continue
+            if self.begun and packet.size and self._astray(packet):
+                return
             try:
                 frames = packet.decode()
             except error_type:
                 if not self.index.stamped:  # frames are counted, and one is lost
                     raise
-                broken = True
                 continue
-            for frame in frames:
-                broken = broken and not frame.key_frame
-                yield frame, broken or frame.is_corrupt
+            yield from frames
 
-    def _numbered(self, decoded: Iterator[tuple]) -> Iterator[tuple]:
-        """Add the number of each frame; leave out those that precede where decoding began."""
-        for count, (frame, damaged) in enumerate(decoded):
+    def _astray(self, packet) -> bool:
+        """Whether a packet is another than the one whose time stamp it has: a wrong index."""
+        place = self.index.places.get(packet.pts, packet.pos)
+        known = packet.pos is not None and packet.pos >= 0 and place is not None and place >= 0
+        return known and packet.pos != place
+
+    def _numbered(self, decoded: Iterator) -> Iterator[tuple]:
+        """Add the number of each frame, and whether it is damaged, from where decoding began."""
+        broken, follows, trusted = False, None, self.begun
+        for count, frame in enumerate(decoded):
             number = self.index.numbers.get(frame.pts) if self.index.stamped else count
             # leading frames of an open group of pictures lack what they refer to
             if number is None or (number < self.begun and self.next == self.begun):
                 continue
             if number < self.next:
                 raise _Disordered
-            self.next = number + 1
-            yield number, frame, damaged
+            if follows is None and number > self.begun > 0:
+                # the key frame is lost, and those that follow may refer to it
+                after = bisect_right(self.index.starts, self.begun)
+                trusted = self.index.starts[after] if after < len(self.index.starts) else math.inf
+            follows = follows or number
+            if number < trusted:
+                follows = self.next = number + 1
+                continue
+            # those after a frame that is lost or damaged refer to it, up to the next key frame
+            broken = frame.is_corrupt or (not frame.key_frame and (broken or number != follows))
+            self.next = follows = number + 1
+            yield number, frame, broken
 
     def close(self) -> None:
         """Close the file."""

@@ -35,6 +35,8 @@ class VideoIndex:
         Time stamp of each frame, ascending; empty like `numbers`.
     starts : tuple of int
         Numbers of the frames at which decoding can begin, ascending.
+    places : dict of int to int
+        Byte of the packet of each time stamp, by which a jump is checked.
     fps : float or None
         Frames per second, as most frames follow one another.
     times : ndarray of float64, shape (T,), or None
@@ -50,6 +52,7 @@ class VideoIndex:
     numbers: dict[int, int]
     stamps: tuple[int, ...]
     starts: tuple[int, ...]
+    places: dict[int | None, int]
     fps: float | None
     times: np.ndarray | None
     aspect: float
@@ -87,11 +90,15 @@ def read_index(path, container) -> VideoIndex:
     """
     from av.error import FFmpegError
 
-    videos = container.streams.video
+    videos = [stream for stream in container.streams.video if stream.codec_context is not None]
     if not videos:
-        raise ValueError(f"{path}: holds no video")
+        none = "no video" if not container.streams.video else "a video of an unknown codec"
+        raise ValueError(f"{path}: holds {none}")
+    known = videos
     packets: dict[int, list[tuple[int | None, bool]]] = {stream.index: [] for stream in videos}
     hidden = dict.fromkeys(packets, 0)
+    last = dict.fromkeys(packets, -1)
+    places: dict[int, dict[int | None, int]] = {stream.index: {} for stream in videos}
     damage = ""
     if container.format.name == "cine":  # raw frames, many gigabytes of them, and an index
         frames = len(videos[0].index_entries)
@@ -99,18 +106,23 @@ def read_index(path, container) -> VideoIndex:
         videos = ()
     try:
         for packet in container.demux(videos) if videos else ():
+            last[packet.stream.index] = max(last[packet.stream.index], packet.dts or 0)
             shown = packet.size > 0 and not packet.is_discard and not _is_hidden(packet)
             if shown:
                 packets[packet.stream.index].append((packet.pts, packet.is_keyframe))
+                places[packet.stream.index][packet.pts] = packet.pos
             elif packet.dts is not None:
                 hidden[packet.stream.index] += 1
     except FFmpegError as error:
         damage = f" ({error})"
-    stream = _choose_stream(path, container.streams.video, packets)
+    stream = _choose_stream(path, known, packets)
     found = packets[stream.index]
     if not found:
         raise ValueError(f"{path}: no frame can be decoded{damage}")
-    _warn_if_short(path, container, stream, found, hidden[stream.index], damage)
+    count = len(found) + hidden[stream.index]
+    if container.format.name == "avi":  # frames that were dropped have a time and no packet
+        count = max(count, last[stream.index] + 1)
+    _warn_if_short(path, container, stream, found, count, damage)
     stamps = [stamp for stamp, _ in found]
     stamped = None not in stamps and len(set(stamps)) == len(stamps)
     if container.format.name == "avi" and getattr(stream.codec_context, "has_b_frames", 0):
@@ -123,7 +135,7 @@ def read_index(path, container) -> VideoIndex:
     if stamped and len(stamps) > 1 and stream.time_base:
         ticks = np.array(sorted(stamps), np.float64)
         times = (ticks - ticks[0]) * float(stream.time_base)
-        fps = _rate(path, times, float(stream.time_base), stream.average_rate)
+        fps = _rate(path, times, _tick(container, stream), stream.average_rate)
     if not comment.startswith(COMMENT):  # which knows its rate
         capture = _capture_rate(container, stream)
         if capture is not None and fps is not None and abs(capture / fps - 1) > 0.01:
@@ -140,6 +152,7 @@ def read_index(path, container) -> VideoIndex:
         numbers=numbers,
         stamps=tuple(sorted(stamps)) if stamped else (),
         starts=tuple(starts),
+        places=places[stream.index],
         fps=fps,
         times=times,
         aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
@@ -184,9 +197,8 @@ def _is_cover(stream) -> bool:
     return disposition is not None and "attached_pic" in str(disposition).lower()
 
 
-def _warn_if_short(path, container, stream, found, hidden: int, damage: str) -> None:
+def _warn_if_short(path, container, stream, found, count: int, damage: str) -> None:
     """Warn when the file ends before the frames that it promises."""
-    count = len(found) + hidden
     promised = stream.frames
     if promised and "mp4" in container.format.name:  # edit lists leave out frames
         promised = len(getattr(stream, "index_entries", ())) or promised
@@ -222,6 +234,18 @@ def _promised_seconds(stream, container) -> float:
     return 3600 * hours + 60 * minutes + seconds
 
 
+def _tick(container, stream) -> float:
+    """Return by how many seconds rounding may shift a time stamp: 0 where frames are counted."""
+    rates = [stream.average_rate]
+    if "matroska" not in container.format.name:  # which counts milliseconds
+        rates.append(stream.base_rate)
+    for rate in rates:
+        ticks = float(1 / (rate * stream.time_base)) if rate else 0.0
+        if abs(ticks - round(ticks)) < 1e-3 < ticks:
+            return 0.0
+    return float(stream.time_base)
+
+
 def _rate(path, times: np.ndarray, tick: float, average: Fraction | None) -> float:
     """Return the rate of most intervals between frames, and warn when others differ."""
     intervals = np.diff(times)
@@ -238,7 +262,7 @@ def _rate(path, times: np.ndarray, tick: float, average: Fraction | None) -> flo
     rate = 1 / interval
     if regular.all():
         # within what rounding to ticks leaves open, the rate that the file names
-        open_ = tick / times[-1] + 1e-3 / len(times)
+        open_ = (tick + 1e-3 * interval) / times[-1]
         return float(average) if average and abs(float(average) / rate - 1) <= open_ else rate
     at = np.flatnonzero(~regular)
     odd = intervals[at]
@@ -259,7 +283,7 @@ def _rate(path, times: np.ndarray, tick: float, average: Fraction | None) -> flo
 def _named_rate(rate: float, tick: float, count: int, interval: float) -> float:
     """Return the round rate that is meant, within what rounding to ticks leaves open."""
     for named in (round(rate), round(rate * 1.001) / 1.001):
-        if named and abs(named / rate - 1) <= tick / (interval * count) + 1e-6:
+        if named and abs(named / rate - 1) <= tick / (interval * count) + 1e-4 / count:
             return float(named)
     return rate
 

@@ -71,15 +71,7 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
 
 
 def placement(layer, movie) -> dict:
-    """Return the scale and translation that put a movie made of a layer where the layer lies.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The source.
-    movie : Movie
-        The result: of the whole frames, or of a part of them.
-    """
+    """Return scale and translation that put a movie made of a layer, or a part, in its place."""
     from napari.utils.transforms import Affine
 
     part = movie.data

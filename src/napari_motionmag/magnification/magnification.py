@@ -313,6 +313,8 @@ def magnify(
         Shape (but for `region` and `preview`) and dtype of the movie, one frame a block; nothing
         is computed yet. Computing frame t reads what the temporal operator needs for it and no
         more. Integers are rounded and clipped to their type's limits.
+        An array in memory is taken as it is at the call: after editing it in place, call again, or
+        `Movie.refresh` of the movie that was given.
 
     Raises
     ------

@@ -83,7 +83,7 @@ class Preset:
         from napari_motionmag.temporal import filters  # takes NumPy along
 
         low, high = self.band
-        return f"{factor}, {low:g}-{high:g} Hz, {filters()[self.filter].short}"
+        return f"{factor}, {low:g}-{high:g} Hz, {filters()[self.filter].short_label()}"
 
     @property
     def explanation(self) -> str:

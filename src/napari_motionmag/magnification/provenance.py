@@ -58,25 +58,12 @@ def provenance_record(layer) -> dict:
 
 
 def provenance_of(layer, movie: Movie) -> Provenance:
-    """Find out where the movie of a layer came from.
-
-    A few frames of the file or sample are compared with those of the movie, so that what was
-    changed since is not taken for the original.
-    """
+    """Find out where the movie of a layer came from; a few frames are compared."""
     return provenance_of_record(provenance_record(layer), movie)
 
 
 def provenance_of_record(record: Mapping, movie: Movie, *, frames: bool = True) -> Provenance:
-    """Find out what a `provenance_record` stands for.
-
-    Parameters
-    ----------
-    record : mapping
-    movie : Movie
-        The movie of the layer.
-    frames : bool
-        Whether frames are compared, and not shape and type alone.
-    """
+    """Find out what a record stands for, by shape and type and, with `frames`, a few frames."""
     if "sample" in record and _is_sample(record, movie, frames):
         return Provenance(sample=record["sample"], overrides=dict(record["overrides"]))
     why = "has no file"

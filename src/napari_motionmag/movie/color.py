@@ -18,7 +18,7 @@ YIQ_TO_RGB = np.linalg.inv(RGB_TO_YIQ)
 
 
 def luma(frame: np.ndarray) -> np.ndarray:
-    """Luma, (Y, X), of a grey or RGB frame, (Y, X) or (Y, X, 3)."""
+    """Luma, (Y, X), of a gray or RGB frame, (Y, X) or (Y, X, 3)."""
     return frame if frame.ndim == 2 else frame @ RGB_TO_YIQ[0].astype(frame.dtype)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 LOWEST, HIGHEST = 0.1, 99.9  # percentiles
 MARGIN = 0.05  # of the range found, added on either side
-MAX_PIXELS = 1 << 18  # a frame is thinned to about so many pixels before percentiles are taken
+MAX_PIXELS = 1 << 18  # a frame is thinned to about this many pixels before percentiles are taken
 
 
 def estimate_range(frames: Iterable[np.ndarray], dtype: np.dtype) -> tuple[float, float]:

@@ -53,6 +53,13 @@ def _positive(value) -> float | None:
     return float(value) if isinstance(value, Real) and 0 < value < np.inf else None
 
 
+def may_be_movie(layer) -> bool:
+    """Whether an Image layer has a time axis, as far as the names of its axes tell."""
+    labels = tuple(getattr(layer, "axis_labels", ()) or ())
+    letters = [AXIS_NAMES.get(str(label).strip().lower()) for label in labels]
+    return layer.ndim >= 3 and ("T" in letters or None in letters or not letters)
+
+
 def layer_arguments(layer, changes: Mapping) -> dict:
     """Return arguments of `Movie` for a napari Image layer, `changes` among them."""
     data = layer.data[0] if layer.multiscale else layer.data

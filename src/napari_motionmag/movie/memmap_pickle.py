@@ -54,15 +54,7 @@ class MappedFile:
         return cls(path, os.stat(path).st_size, offset, array.shape, array.dtype, array.strides)
 
     def open(self) -> np.ndarray:
-        """Map the file again, to read.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file in this process's file system.
-        ValueError
-            If the file has another size by now.
-        """
+        """Map the file again, to read."""
         try:
             found = os.stat(self.path).st_size
         except FileNotFoundError:

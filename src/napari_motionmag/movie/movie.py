@@ -1,4 +1,4 @@
-"""A movie: which axis is what, how fast it ran, and the way from its intensities and back.
+"""A movie with named axes, a frame rate and an intensity range.
 
 `Movie` wraps an array that may be far larger than memory. Making one reads nothing; reading a
 frame reads that frame.
@@ -35,7 +35,7 @@ from napari_motionmag.movie.layer_traits import is_image_layer, layer_arguments
 from napari_motionmag.movie.lazy import frames_as_dask, is_dask
 from napari_motionmag.movie.memmap_pickle import opened, portable
 
-SAMPLED_FRAMES = 5  # at most so many frames are read to estimate the intensity range
+SAMPLED_FRAMES = 5  # at most this many frames are read to estimate the intensity range
 EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximately
 
 
@@ -57,30 +57,30 @@ class Movie:
     axes : str, optional
         One letter for each axis of `data`, of T (time), Z, C (channel), Y, X and S (3 or 4
         RGB(A) samples, last). T, Y and X must be there. When None, three axes are TYX and four
-        with 3 or 4 samples at the end are TYXS; anything else must be said.
+        with 3 or 4 samples at the end are TYXS; otherwise it is required.
     fps : float, optional
         Frames per second. When None, it follows from `scale` and `units` of T if those tell.
     intensity_range : (float, float), optional
         The intensities of black and white. When None, estimated when first needed; see
         `intensity_range`.
     scale : sequence of float, optional
-        Distance between neighbours along each axis other than S.
+        Distance between neighbors along each axis other than S.
     units : sequence of str, optional
         Units of `scale`.
     name : str, optional
-        What to call the movie.
+        Name of the movie.
 
     Raises
     ------
     TypeError
-        When `data` is no array, or has complex, boolean or other non-numeric elements.
+        When `data` is not an array, or has complex, boolean or other non-numeric elements.
     ValueError
         When the axes cannot be guessed or do not fit, when there are fewer than two frames, or
         when another argument is out of range.
 
     Notes
     -----
-    RGB data with an alpha channel (four samples) keep it: `to_unit` drops it, so that colours
+    RGB data with an alpha channel (four samples) keep it: `to_unit` drops it, so that colors
     alone are magnified, and ``from_unit(frame, source)`` puts the one of the source frame back.
 
     Methods compute in single precision. Integers make the way `to_unit`, `from_unit` exactly
@@ -167,7 +167,7 @@ class Movie:
             Of a layer, the data (the finest level of a multiscale one), the names of its axes,
             scale, units and name are taken. A movie without `changes` is returned as it is.
         **changes
-            Arguments of `Movie` that are said, not taken from `obj`; None counts as not said.
+            Arguments of `Movie` in place of those of `obj`; None is ignored.
 
         Returns
         -------

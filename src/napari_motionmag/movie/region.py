@@ -35,13 +35,7 @@ class Region:
 
     @classmethod
     def make(cls, movie: Movie, region=None, preview: int = 1) -> Region | None:
-        """Check the arguments and make a region; None for the whole frame.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When `region` or `preview` is invalid or does not lie within the frames.
-        """
+        """Check the arguments and make a region; None for the whole frame."""
         height, width = movie.frame_shape[:2]
         preview = _checked_preview(preview, (height, width))
         whole = (0, height, 0, width)
@@ -89,13 +83,7 @@ class Region:
         return Movie(self, movie.axes, movie.fps, None, scale, movie.units, movie.name)
 
     def with_margin(self, context: int) -> tuple[Region, tuple[slice, slice]]:
-        """A larger region, and where this one lies in it.
-
-        Parameters
-        ----------
-        context : int
-            Margin in pixels of the region, not of the whole.
-        """
+        """A larger region, and where this one lies in it."""
         height, width = self.movie.frame_shape[:2]
         step = self.preview * ALIGNED
 

@@ -75,24 +75,11 @@ def filter_array(op, x, axis: int, first: int, start: int, stop: int, n: int) ->
 
 
 def scan_array(x, state=None, *, sos: np.ndarray, axis: int):
-    """Filter frames with second-order sections, going on from the `state` of earlier frames.
+    """Filter frames with second-order sections, continuing from the `state` of earlier frames.
 
-    The first frame of all is subtracted, which leaves the output as it is (the sections pass no
-    constant) and makes zero the steady state to start from.
-
-    Parameters
-    ----------
-    x : ndarray
-        Frames, time along `axis`.
-    state : tuple of ndarray, optional
-        What the call for the frames before returned.
-    sos : ndarray, shape (sections, 6)
-    axis : int
-
-    Returns
-    -------
-    out : ndarray
-    state : tuple (first frame, delays (sections, 2, ...)), float64
+    The first frame of all is subtracted: the sections pass no constant, and zero becomes the
+    steady state to start from. Returns the output and the state: the first frame, and the delays
+    (sections, 2, ...), float64.
     """
     from scipy import signal  # costs half a second: only where it is used
 
@@ -196,11 +183,11 @@ def scan_dask(op, x, axis: int, sos: np.ndarray):
     scan = f"scan-{name}"
     graph = {}
     begin = partial(scan_array, sos=sos, axis=axis)
-    go_on = partial(_scan_after, sos=sos, axis=axis)
+    after = partial(_scan_after, sos=sos, axis=axis)
     for index in product(*map(range, x.numblocks)):
         key, block = (scan, *index), (x.name, *index)
         before = (scan, *index[:axis], index[axis] - 1, *index[axis + 1 :])
-        graph[key] = _task(key, go_on, block, before) if index[axis] else _task(key, begin, block)
+        graph[key] = _task(key, after, block, before) if index[axis] else _task(key, begin, block)
         graph[(name, *index)] = _task((name, *index), _output, key)
     return _collection(name, graph, x)
 

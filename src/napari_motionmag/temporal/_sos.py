@@ -1,7 +1,7 @@
 """Second-order sections as rows of weights: impulse responses, and the filter run both ways.
 
-Every function takes a recursive operator (frozen, hashable, with the attribute `sos`), so that
-what is costly is computed once for each.
+Every function takes a recursive operator (frozen, hashable, with the attribute `sos`) and caches
+what is costly.
 """
 
 import math
@@ -11,26 +11,34 @@ import numpy as np
 
 # Rows drop the past (and future) whose weights sum to less than this part of all weights.
 _NEGLIGIBLE = 1e-6
-# Longest impulse response that is computed whatever the length of the movie, in frames.
+# Longest impulse response that is computed for movies of any length, in frames.
 _LONG = 2**17
 
 
 def slowest_pole(op) -> float:
-    """Largest magnitude of a pole: the factor by which the slowest response fades in a frame."""
+    """Largest magnitude of a pole: the decay of the slowest response per frame."""
     return max(np.abs(np.roots(section[3:])).max() for section in op.sos)
 
 
 @lru_cache(maxsize=64)
-def fading(op) -> int:
-    """Number of frames after which the slowest pole has faded to 1e-12."""
+def decay_length(op) -> int:
+    """Number of frames after which the slowest pole has decayed to 1e-12."""
     return math.ceil(math.log(1e-12) / math.log(slowest_pole(op))) + 16
+
+
+def _filtered_impulse(op, length: int) -> np.ndarray:
+    from scipy import signal  # costs half a second: only where it is used
+
+    impulse = np.zeros(length)
+    impulse[0] = 1
+    return signal.sosfilt(op.sos, impulse)
 
 
 def impulse(op, n: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Impulse response for movies of `n` frames. See `_impulse_of_length`."""
     # rounded up, so that movies of different lengths share it
     longest = max(_LONG, 1 << (n - 1).bit_length())
-    return _impulse_of_length(op, min(fading(op), longest))
+    return _impulse_of_length(op, min(decay_length(op), longest))
 
 
 @lru_cache(maxsize=16)
@@ -46,13 +54,9 @@ def _impulse_of_length(op, length: int) -> tuple[np.ndarray, np.ndarray, int]:
     memory : int
         Number of frames that are not negligible.
     """
-    from scipy import signal  # costs half a second: only where it is used
-
-    impulse = np.zeros(length)
-    impulse[0] = 1
-    h = signal.sosfilt(op.sos, impulse)
+    h = _filtered_impulse(op, length)
     memory = length
-    if length == fading(op):
+    if length == decay_length(op):
         after = np.cumsum(np.abs(h)[::-1])[::-1]
         memory = int(np.count_nonzero(after >= _NEGLIGIBLE * after[0]))
     rest = -np.concatenate([[0.0], np.cumsum(h[: memory - 1])])
@@ -70,13 +74,11 @@ def both_ways_reach(op) -> int | None:
     """How far, in frames, the filter run both ways reaches before it is negligible."""
     from scipy import signal
 
-    length = fading(op)
+    length = decay_length(op)
     if length > _LONG:
         return None
-    impulse = np.zeros(length)
-    impulse[0] = 1
     # the response of the second pass to the first is the autocorrelation of h
-    once = signal.sosfilt(op.sos, impulse)
+    once = _filtered_impulse(op, length)
     g = np.abs(signal.sosfilt(op.sos, once[::-1])[::-1])
     after = 2 * np.cumsum(g[::-1])[::-1]
     return int(np.count_nonzero(after >= _NEGLIGIBLE * (after[0] - g[0])))
@@ -112,17 +114,10 @@ def both_ways_row(op, t: int, n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def lasting(op, tolerance: float) -> int | None:
-    """Number of frames whose weights sum to all but a part of all weights; None: more than known.
-
-    A filter that starts so many frames before has forgotten how it started.
-    """
-    from scipy import signal
-
-    length = fading(op)
+def memory(op, tolerance: float) -> int | None:
+    """Number of latest frames that hold all but `tolerance` of the weights; None if very large."""
+    length = decay_length(op)
     if length > _LONG:
         return None
-    impulse = np.zeros(length)
-    impulse[0] = 1
-    after = np.cumsum(np.abs(signal.sosfilt(op.sos, impulse))[::-1])[::-1]
+    after = np.cumsum(np.abs(_filtered_impulse(op, length))[::-1])[::-1]
     return int(np.count_nonzero(after >= tolerance * after[0]))

@@ -46,7 +46,6 @@ class Acceleration(CenteredKernel):
 
     name: ClassVar[str] = "acceleration"
     label: ClassVar[str] = "Acceleration (ignores drift)"
-    short: ClassVar[str] = "acceleration"
     summary: ClassVar[str] = "what deviates from steady motion, tuned to the center of the band"
     is_filter: ClassVar[bool] = True
 
@@ -57,9 +56,9 @@ class Acceleration(CenteredKernel):
         frequency = check_number("frequency", self.frequency)
         if frequency <= 0:
             raise ValueError(f"frequency must be above 0 Hz; got {frequency:g}")
-        object.__setattr__(self, "frequency", frequency)
+        self._set(frequency=frequency)
+        self._check_fps()
         if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
             check_nyquist(f"frequency {frequency:g} Hz", frequency, self.fps)
             _ = self.interval  # refuses what is too long
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_fps, check_frame
+from napari_motionmag.temporal._checks import check_band, check_fps, check_frame
 
 
 class TemporalOperator(ABC):
@@ -24,12 +24,13 @@ class TemporalOperator(ABC):
     """Whether the operator is defined in Hz, and so needs `fps` before it can be used."""
 
     is_filter: ClassVar[bool] = False
-    """Whether it is a choice of the argument ``filter``: then `from_band` makes it, and it has
-    `label` and `summary` for forms, and `short` for summaries."""
+    """Whether it is a choice of the argument ``filter``; then `from_band` makes it."""
 
-    label: ClassVar[str]
-    summary: ClassVar[str]
-    short: ClassVar[str]
+    label: ClassVar[str] = ""
+    """Name in forms; what stands in brackets is left out where space is short."""
+
+    summary: ClassVar[str] = ""
+    """Explanation in forms, part of a sentence."""
 
     _registry: ClassVar[dict[str, type["TemporalOperator"]]] = {}
 
@@ -39,6 +40,11 @@ class TemporalOperator(ABC):
         super().__init_subclass__(**kwargs)
         if "name" in cls.__dict__:
             TemporalOperator._registry[cls.name] = cls
+
+    @classmethod
+    def short_label(cls) -> str:
+        """The label without brackets."""
+        return cls.label.split(" (")[0]
 
     @classmethod
     def from_band(cls, low: float, high: float, fps: float) -> "TemporalOperator":
@@ -195,6 +201,24 @@ class TemporalOperator(ABC):
         if unknown := sorted(set(arguments) - set(known)):
             raise ValueError(f"recipe of {name!r} has unknown entries {unknown}; allowed: {known}")
         return cls._from_recipe(arguments)
+
+    # ---- for operators ------------------------------------------------------------------------
+
+    def _set(self, **values) -> None:
+        """Set fields of the frozen instance, while it is made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _check_fps(self) -> None:
+        """Check the frame rate, if there is one."""
+        if self.fps is not None:
+            self._set(fps=check_fps(self.fps))
+
+    def _check_band(self) -> None:
+        """Check frame rate and band."""
+        self._check_fps()
+        low, high = check_band(self.low, self.high, self.fps)
+        self._set(low=low, high=high)
 
     # ---- what an operator defines -------------------------------------------------------------
 

@@ -38,9 +38,8 @@ class Static(TemporalOperator):
     fps: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
-        object.__setattr__(self, "reference", _check_reference(self.reference))
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
+        self._set(reference=_check_reference(self.reference))
+        self._check_fps()
 
     def __hash__(self):
         # slices have no hash before Python 3.12
@@ -127,9 +126,8 @@ class Dynamic(TemporalOperator):
     fps: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self):
-        object.__setattr__(self, "lag", check_int("lag", self.lag, 1))
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
+        self._set(lag=check_int("lag", self.lag, 1))
+        self._check_fps()
 
     @property
     def support(self):

@@ -16,8 +16,6 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebval
 
 from napari_motionmag.temporal._checks import (
-    check_band,
-    check_fps,
     check_int,
 )
 from napari_motionmag.temporal._ends import end_rows
@@ -30,7 +28,7 @@ _DIRECT_TAPS = 48
 _HAMMING_TRANSITION = 3.3
 MOST_TAPS = 2**20  # of any kernel
 _SHORT = 2**17  # taps that are allowed however short the movie
-MOST_END_FRAMES = 2048  # weights of the ends take the cube of it in time, its square in memory
+MOST_END_FRAMES = 1024  # weights of the ends take its cube in time: a third of a second
 
 
 class CenteredKernel(TemporalOperator):
@@ -122,7 +120,8 @@ class FIR(CenteredKernel):
     the center of the band, about 1/2 at `low` and `high`, below 0.005 in the stop-bands, and
     exactly 0 for what does not change. The first and the last ``n_taps // 2`` outputs, which the
     kernel does not fit around, have weights of their own: still exactly 0 for what stands still or
-    drifts evenly and exactly 1 at the center, but less sharp beside the band.
+    drifts evenly and exactly 1 at the center, but less sharp beside the band. Where both kernel and
+    movie are longer than 1024 frames, the movie is reflected at its ends instead.
 
     Parameters
     ----------
@@ -149,7 +148,6 @@ class FIR(CenteredKernel):
 
     name: ClassVar[str] = "fir"
     label: ClassVar[str] = "FIR (no delay)"
-    short: ClassVar[str] = "FIR"
     summary: ClassVar[str] = "sharp, without delay; uses frames before and after"
     is_filter: ClassVar[bool] = True
 
@@ -159,11 +157,7 @@ class FIR(CenteredKernel):
     taps: int | None = None
 
     def __post_init__(self):
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
-        low, high = check_band(self.low, self.high, self.fps)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
+        self._check_band()
         if self.taps is None:
             if self.fps is not None:
                 _ = self.n_taps  # refuses what is too long
@@ -176,7 +170,7 @@ class FIR(CenteredKernel):
                 f"taps must be odd, so that the kernel has a middle frame; got {taps}: "
                 f"use {taps - 1} or {taps + 1}"
             )
-        object.__setattr__(self, "taps", taps)
+        self._set(taps=taps)
         if self.fps is not None:
             self._warn_too_few_taps()
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_band, check_fps, check_int
+from napari_motionmag.temporal._checks import check_int
 from napari_motionmag.temporal._sos import (
     both_ways_reach,
     both_ways_row,
@@ -97,7 +97,6 @@ class Butterworth(_Recursive):
 
     name: ClassVar[str] = "butterworth"
     label: ClassVar[str] = "Butterworth (causal)"
-    short: ClassVar[str] = "Butterworth"
     summary: ClassVar[str] = "uses the past only; of order 2"
     is_filter: ClassVar[bool] = True
 
@@ -108,15 +107,11 @@ class Butterworth(_Recursive):
     zero_phase: bool = False
 
     def __post_init__(self):
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
-        low, high = check_band(self.low, self.high, self.fps)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
-        object.__setattr__(self, "order", check_int("order", self.order, 1, 10))
+        self._check_band()
+        self._set(order=check_int("order", self.order, 1, 10))
         if not isinstance(self.zero_phase, (bool, np.bool_)):
             raise TypeError(f"zero_phase must be True or False; got {self.zero_phase!r}")
-        object.__setattr__(self, "zero_phase", bool(self.zero_phase))
+        self._set(zero_phase=bool(self.zero_phase))
         if self.fps is not None:
             self._check_realizable()
 
@@ -213,7 +208,6 @@ class DifferenceOfIIR(_Recursive):
 
     name: ClassVar[str] = "iir"
     label: ClassVar[str] = "Difference of IIR (causal, gentle)"
-    short: ClassVar[str] = "difference of IIR"
     summary: ClassVar[str] = "uses the past only; gentle: selects part of the motion"
     is_filter: ClassVar[bool] = True
 
@@ -222,15 +216,11 @@ class DifferenceOfIIR(_Recursive):
     fps: float | None = None
 
     def __post_init__(self):
-        if self.fps is not None:
-            object.__setattr__(self, "fps", check_fps(self.fps))
-        low, high = check_band(self.low, self.high, self.fps)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
+        self._check_band()
         if self.fps is not None and not slowest_pole(self) < 1:
             raise ValueError(
-                f"band ({low:g}, {high:g}) Hz is too slow for fps={self.fps:g}: the filter cannot "
-                "be realized in double precision; raise the band or check fps"
+                f"band ({self.low:g}, {self.high:g}) Hz is too slow for fps={self.fps:g}: the "
+                "filter cannot be realized in double precision; raise the band or check fps"
             )
 
     @property

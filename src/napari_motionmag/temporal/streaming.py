@@ -1,8 +1,8 @@
-"""Temporal operators over frames that come one by one, in order or not.
+"""Temporal operators over frames that are requested one by one, in order or not.
 
-`Variation` gives ``T(s)(t)`` for the times that are asked for, from a function that gives s of a
-frame. What it needs again the next time it keeps: the mean of the reference frames; the state of
-a recursive filter; the last few results. Arrays may be of NumPy or of torch, on any device.
+`StreamingOperator` gives ``T(s)(t)`` from a function that gives s of a frame, and keeps what the
+next request can reuse: the mean of the reference frames, the state of a recursive filter, the last
+few results. Arrays may be of NumPy or of torch, on any device.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from napari_motionmag.temporal._sos import impulse, lasting
+from napari_motionmag.temporal import _sos
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Static
 from napari_motionmag.temporal.iir import _Recursive
 
 TOLERANCE = 1e-4  # of all weights that a recursive filter may miss when it starts in mid-movie
-FEW = 16  # a recursive filter's weights are added up rather than carried on, when they are so few
-KEPT = 4  # results; threads that draw neighbors do not ask in order
+FEW = 16  # up to so many weights, a recursive filter is a sum of frames and keeps no state
+KEPT = 4  # results; threads that draw neighbors do not request them in order
 
 
 def is_recursive(operator: TemporalOperator) -> bool:
@@ -28,25 +28,15 @@ def is_recursive(operator: TemporalOperator) -> bool:
     return isinstance(operator, _Recursive) and not getattr(operator, "zero_phase", False)
 
 
-def needed(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames and weights for output t: `TemporalOperator.row`, recursive filters cut at 1e-4.
+def truncated_row(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames and weights of output t as `TemporalOperator.row`, but cut at 1e-4.
 
-    Parameters
-    ----------
-    operator : TemporalOperator
-    t, n : int
-        Output frame, and number of frames.
-
-    Returns
-    -------
-    indices : ndarray of int64
-    weights : ndarray of float64
-        They sum to zero.
+    Only recursive filters are cut; their weights still sum to zero. n is the number of frames.
     """
-    memory = lasting(operator, TOLERANCE) if is_recursive(operator) else None
+    memory = _sos.memory(operator, TOLERANCE) if is_recursive(operator) else None
     if memory is None or t < memory:
         return operator.row(t, n)
-    newest_last, rest, _ = impulse(operator, n)
+    newest_last, rest, _ = _sos.impulse(operator, n)
     first = t - memory + 1
     weights = newest_last[len(newest_last) - memory :].copy()
     weights[0] = rest[memory - 1]  # the oldest frame stands for all before it
@@ -54,12 +44,7 @@ def needed(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarray, np.n
 
 
 class Recursion:
-    """A recursive filter on its way through a movie (direct form II, transposed).
-
-    Parameters
-    ----------
-    sos : ndarray, shape (sections, 6)
-    """
+    """State of second-order sections on their way through a movie (direct form II, transposed)."""
 
     def __init__(self, sos: np.ndarray):
         self._sections = [[float(c) for c in (*s[:3], *s[4:])] for s in sos]
@@ -75,11 +60,11 @@ class Recursion:
         return _nbytes(self._origin) * (1 + 2 * len(self._delays))
 
     def start(self, t: int) -> None:
-        """Begin at frame t as if it had stood still before."""
+        """Begin at frame t, in the steady state of that frame."""
         self.t, self._origin = t - 1, None
 
     def step(self, frame):
-        """Take in the next frame and return the output there, float64."""
+        """Filter the next frame; return float64."""
         self.t += 1
         x = _double(frame)
         if self._origin is None:
@@ -95,8 +80,8 @@ class Recursion:
         return x
 
 
-class Variation:
-    """T of a signal, kept up with from call to call.
+class StreamingOperator:
+    """Applies a temporal operator to a signal and keeps what the next call can reuse.
 
     Parameters
     ----------
@@ -110,7 +95,7 @@ class Variation:
         self.lock = threading.RLock()
         self._reference = None
         self._recursion: Recursion | None = None
-        self._asked = -2
+        self._latest = -2
         self._recent: OrderedDict[int, object] = OrderedDict()
 
     @property
@@ -121,7 +106,7 @@ class Variation:
         return state + sum(_nbytes(array) for array in held if array is not None)
 
     def __call__(self, times: Sequence[int], get: Callable[[int], object], ahead: int = 1) -> list:
-        """T of the signal at some times.
+        """Filter the signal at some times.
 
         Parameters
         ----------
@@ -130,34 +115,34 @@ class Variation:
         get : callable
             ``get(index)`` gives the signal of a frame, a float32 array.
         ahead : int
-            How many outputs to make together when frames are asked for one after another and
-            each has a part in many outputs; they are kept.
+            Number of outputs to compute together, and keep, when requests are sequential: each
+            frame then is read once for many outputs.
 
         Returns
         -------
         list of array
-            float32; not to be written to.
+            float32; do not write to them.
         """
         times = [int(t) for t in times]
         if isinstance(self.operator, Static):
             return [self._from_reference(t, get) for t in times]
         with self.lock:
-            made = {t: self._recent[t] for t in times if t in self._recent}
-            missing = [t for t in dict.fromkeys(times) if t not in made]
-            if missing and is_recursive(self.operator) and self._in_turn(missing):
-                made |= self._carried_on(missing, get)
+            results = {t: self._recent[t] for t in times if t in self._recent}
+            missing = [t for t in dict.fromkeys(times) if t not in results]
+            if missing and is_recursive(self.operator) and self._is_sequential(missing):
+                results |= self._continued(missing, get)
                 missing = []
-            elif missing and ahead > len(missing) and min(missing) == self._asked + 1:
+            elif missing and ahead > len(missing) and min(missing) == self._latest + 1:
                 missing = list(range(missing[0], min(missing[0] + ahead, self.n_frames)))
-            self._asked = max(times)
+            self._latest = max(times)
         if missing:
-            made |= self._added_up(missing, get)
-        self._keep(made, max(KEPT, ahead))
-        return [made[t] for t in times]
+            results |= self._weighted_sums(missing, get)
+        self._keep(results, max(KEPT, ahead))
+        return [results[t] for t in times]
 
-    def _keep(self, made: dict, count: int) -> None:
+    def _keep(self, results: dict, count: int) -> None:
         with self.lock:
-            for t, result in made.items():
+            for t, result in results.items():
                 self._recent[t] = result
                 self._recent.move_to_end(t)
             while len(self._recent) > count:
@@ -178,9 +163,9 @@ class Variation:
 
     # ---- frames and weights ----
 
-    def _added_up(self, times: list[int], get) -> dict:
-        """Read each frame once, and add it to all the outputs that it has a part in."""
-        rows = {t: needed(self.operator, t, self.n_frames) for t in times}
+    def _weighted_sums(self, times: list[int], get) -> dict:
+        """Sum weighted frames for some outputs; each frame is read once."""
+        rows = {t: truncated_row(self.operator, t, self.n_frames) for t in times}
         own = {t: get(t) for t in times}
         # relative to the output frame, as weights sum to zero: what stands still gives nothing
         sums = {t: own[t] * 0 for t in times}
@@ -197,39 +182,39 @@ class Variation:
 
     # ---- recursive ----
 
-    def _in_turn(self, times: list[int]) -> bool:
-        """Whether frames are being asked for one after another, so that a state pays."""
-        if self._recursion is not None and self._steps_to(max(times)) is not None:
+    def _is_sequential(self, times: list[int]) -> bool:
+        """Whether requests are sequential, so that a state saves work."""
+        if self._recursion is not None and self._steps_behind(max(times)) is not None:
             return True
-        memory = lasting(self.operator, TOLERANCE)
-        onward = len(times) > 1 or 0 <= min(times) - self._asked <= KEPT or min(times) < FEW
+        memory = _sos.memory(self.operator, TOLERANCE)
+        onward = len(times) > 1 or 0 <= min(times) - self._latest <= KEPT or min(times) < FEW
         return onward and (memory is None or memory > FEW)
 
-    def _steps_to(self, t: int) -> int | None:
-        """How many frames the state is behind; None where starting anew is nearer."""
+    def _steps_behind(self, t: int) -> int | None:
+        """Return how many frames the state is behind; None where a new start is nearer."""
         behind = t - self._recursion.t
-        memory = lasting(self.operator, TOLERANCE)
+        memory = _sos.memory(self.operator, TOLERANCE)
         return behind if behind > 0 and (memory is None or behind <= memory) else None
 
-    def _carried_on(self, times: list[int], get) -> dict:
+    def _continued(self, times: list[int], get) -> dict:
         out, late = {}, []
         for t in sorted(times):
             if self._recursion is not None and t <= self._recursion.t:
                 late.append(t)
                 continue
-            if self._recursion is None or self._steps_to(t) is None:
+            if self._recursion is None or self._steps_behind(t) is None:
                 self._recursion = Recursion(self.operator.sos)
-                self._recursion.start(int(needed(self.operator, t, self.n_frames)[0][0]))
+                self._recursion.start(int(truncated_row(self.operator, t, self.n_frames)[0][0]))
             while self._recursion.t < t:
                 frame = get(self._recursion.t + 1)
                 y = _single(self._recursion.step(frame), frame)
                 if t - self._recursion.t < KEPT:
                     out[self._recursion.t] = y
-        return out | (self._added_up(late, get) if late else {})
+        return out | (self._weighted_sums(late, get) if late else {})
 
 
 def _double(array):
-    """An array in float64; from Apple's GPUs, which know none, on the CPU."""
+    """An array in float64; from Apple's GPUs, which have no float64, on the CPU."""
     if isinstance(array, np.ndarray):
         return array.astype(np.float64)
     return (array.cpu() if array.device.type == "mps" else array).double()

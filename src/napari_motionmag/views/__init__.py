@@ -1,4 +1,4 @@
-"""Slice views, measurements and looks into the networks.
+"""Slice views, measurements and pictures of what networks compute.
 
 Everything here works in a plain script. The names are imported on first use, so that
 ``import napari_motionmag.views`` needs neither torch nor Qt.

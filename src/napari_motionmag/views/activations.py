@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from napari_motionmag.compute.validate import one_of
 from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
@@ -51,8 +52,7 @@ class Activations:
 
         `options` are those of :func:`mosaic`; all factors of a unit share their scaling.
         """
-        if layer not in self.maps:
-            raise ValueError(f"layer must be one of {', '.join(self.maps)}; got {layer!r}")
+        one_of("layer", layer, self.maps)
         maps = self.maps[layer].swapaxes(0, 1)
         count = maps.shape[1]
         options = {"scaling": "all", **options}

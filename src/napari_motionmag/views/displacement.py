@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.temporal import Static
 from napari_motionmag.views.estimators.band_kernel import BandKernel
 from napari_motionmag.views.estimators.noise_model import NoiseModel
@@ -133,10 +134,7 @@ def _checked_noise(noise) -> NoiseModel | None:
 def _checked_reach(reach, side: int) -> float:
     if reach is None:
         return float(max(1, min(10, side // 8)))
-    reach = float(reach)
-    if not (math.isfinite(reach) and reach > 0):
-        raise ValueError(f"reach must be a finite number above 0 px; got {reach!r}")
-    return reach
+    return above_zero("reach", reach, "px")
 
 
 def _reference_frames(reference, n: int) -> tuple[np.ndarray, str]:

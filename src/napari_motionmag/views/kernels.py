@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from napari_motionmag.compute.validate import one_of, whole_number
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
@@ -29,7 +30,7 @@ _TWO_ORIENTED = 0.25  # for two orientations at right angles; 1/2 for the mixed 
 
 
 class EncoderKernels(NamedTuple):
-    """Kernels and how well they stand for the network.
+    """Kernels and how well they approximate the network.
 
     Attributes
     ----------
@@ -109,14 +110,10 @@ def encoder_kernels(
     >>> views.encoder_kernels(movie, "oh2018", n=4).kernels.shape
     (4, 15, 15)
     """
-    if representation not in REPRESENTATIONS:
-        raise ValueError(
-            f"representation must be one of {', '.join(REPRESENTATIONS)}; got {representation!r}"
-        )
-    if method is not None and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
-    if isinstance(n, bool) or int(n) != n or n < 1:
-        raise ValueError(f"n must be a whole number from 1 up; got {n!r}")
+    one_of("representation", representation, REPRESENTATIONS)
+    if method is not None:
+        one_of("method", method, METHODS)
+    n = whole_number("n", n, 1)
     network, card = weights.load(model)
     network = network.to_grey().requires_grad_(False)
     difference = card["model"] == "difference"
@@ -137,7 +134,7 @@ def encoder_kernels(
     approximate = by_impulses if method == "impulse" else by_least_squares
     kernels, errors = approximate(respond, pictures, stride, int(size), progress or _silent)
     alive = np.flatnonzero(np.isfinite(errors) & kernels.any(axis=(1, 2)))
-    chosen = alive[np.argsort(errors[alive], kind="stable")][: int(n)]
+    chosen = alive[np.argsort(errors[alive], kind="stable")][:n]
     kinds = tuple(kernel_kind(kernel) for kernel in kernels[chosen])
     return EncoderKernels(kernels[chosen], errors[chosen], chosen, kinds, stride)
 

@@ -1,4 +1,4 @@
-"""Maps of the motion in a band: how much, when in the cycle, and how sure."""
+"""Maps of the selected motion: amplitude, phase, direction and significance."""
 
 from __future__ import annotations
 

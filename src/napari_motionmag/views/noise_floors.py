@@ -1,4 +1,4 @@
-"""Where motion stands out from noise, and how much it can honestly be magnified."""
+"""Noise floors: where motion exceeds noise, and the largest honest factor."""
 
 from __future__ import annotations
 
@@ -7,19 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
 from napari_motionmag.views.estimators.series import as_movie
 from napari_motionmag.views.estimators.windows import Windows
-from napari_motionmag.views.motion_maps import (
-    SURE,
-    MotionMap,
-    motion_map,
-    windowed,
-)
-from napari_motionmag.views.surrogate import motionless_surrogate
-
-__all__ = ["NoiseFloor", "NoiseModel", "fit_noise", "motionless_surrogate", "noise_floor"]
+from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map, windowed
 
 _MOST = 1e9  # stands for no limit: there is no noise
 _MOTION = ("reference", "band", "filter")

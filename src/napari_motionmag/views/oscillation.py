@@ -120,6 +120,14 @@ def fit_oscillation(
     ------
     ValueError
         If the arguments do not fit, or the trace is shorter than 5 frames.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=60)
+    >>> trace = views.displacement_trace(movie, (20, 44, 20, 76), fps=info["fps"])
+    >>> fit = views.fit_oscillation(trace)
+    >>> fit.frequency, fit.sigma_frequency, fit.edge  # doctest: +SKIP
     """
     variance = np.stack([trace.frame_covariance[:, 0, 0], trace.frame_covariance[:, 1, 1]], axis=1)
     return fit_sinusoid(

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.views.estimators.line_sampler import Line, LineSampler, sample_dtype
-from napari_motionmag.views.estimators.magnified_frames import BATCH
-from napari_motionmag.views.estimators.series import Series, as_movie
+from napari_motionmag.views.estimators.series import BATCH, Series, as_movie
 
 FIRST = 24  # rows of the first, coarse view
 BATCH_SECONDS = 0.2  # between views that show something new
@@ -62,9 +62,7 @@ def slice_passes(
     movie = as_movie(movie, axes)
     sampler = LineSampler(Line(line, width, step), movie.frame_shape[:2], order, outside)
     series = Series(movie, at, sampler.window)
-    if not isinstance(first, int) or first < 1:
-        raise ValueError(f"first must be a whole number above 0; got {first!r}")
-    return _passes(series, sampler, first)
+    return _passes(series, sampler, whole_number("first", first, 1))
 
 
 def _passes(series: Series, sampler: LineSampler, first: int):
@@ -97,7 +95,7 @@ def _coarse_to_fine(count: int, first: int) -> Iterator[tuple[range, int]]:
 def _batches(chosen: range, single: bool, series: Series) -> Iterator[range]:
     """Cut the units of a pass into batches that take about BATCH_SECONDS."""
     most = series.most if single else 1  # units of several frames are read one by one
-    least = 1 if series.magnified is None else BATCH
+    least = 1 if series.magnification is None else BATCH
     at, size = 0, least
     while at < len(chosen):
         started = time.perf_counter()

@@ -29,6 +29,13 @@ def line_from_shapes(layer, image=None, index: int | None = None) -> np.ndarray:
     ------
     ValueError
         If there is no such shape, or it is neither a line nor a path.
+
+    Examples
+    --------
+    >>> from napari.layers import Shapes
+    >>> from napari_motionmag import views
+    >>> views.line_from_shapes(Shapes([[[2, 3], [8, 9]]], shape_type="line")).tolist()
+    [[2.0, 3.0], [8.0, 9.0]]
     """
     corners, _kind = _chosen(layer, index, _LINES, "line or path")
     return _pixels(corners, layer, image)
@@ -54,6 +61,15 @@ def region_from_shapes(layer, image, index: int | None = None) -> np.ndarray:
     ------
     ValueError
         If there is no such shape, it has another type, or no pixel is inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Image, Shapes
+    >>> from napari_motionmag import views
+    >>> square = Shapes([[[2, 2], [2, 6], [6, 6], [6, 2]]], shape_type="polygon")
+    >>> int(views.region_from_shapes(square, Image(np.zeros((9, 9)))).sum())
+    16
     """
     data = image.data[0] if image.multiscale else image.data
     shape = data.shape[-3:-1] if image.rgb else data.shape[-2:]
@@ -83,6 +99,14 @@ def area_from_shapes(layer, image=None, index: int | None = None) -> np.ndarray:
     ------
     ValueError
         If there is no such shape, or it has another type.
+
+    Examples
+    --------
+    >>> from napari.layers import Shapes
+    >>> from napari_motionmag import views
+    >>> square = Shapes([[[2, 2], [2, 6], [6, 6], [6, 2]]], shape_type="polygon")
+    >>> views.area_from_shapes(square).shape
+    (4, 2)
     """
     corners, kind = _chosen(layer, index, _AREAS, "rectangle, polygon or ellipse")
     corners = _pixels(corners, layer, image)

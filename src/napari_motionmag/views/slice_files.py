@@ -40,6 +40,14 @@ def save_slice(path, view, movie, line, axes: str | None = None, step: float = 1
     ------
     ValueError
         If the suffix is another, or `view` does not fit `movie` and `line`.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=20)
+    >>> line = [(10, 40), (60, 40)]
+    >>> view = views.slice_view(movie, line)
+    >>> path = views.save_slice("slice.csv", view, movie, line)  # doctest: +SKIP
     """
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:

@@ -138,6 +138,14 @@ def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -
         ``interval`` and ``time_unit`` between rows ("s", or "frame" where the frame rate is
         unknown); ``positions`` of the columns along the line, shape (L,), and their ``length_unit``
         ("um", or "px" where the movie is not calibrated).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import Movie, views
+    >>> movie = Movie(np.zeros((5, 20, 30)), axes="TYX", fps=50)
+    >>> views.slice_calibration(movie, [(4, 2), (4, 12)])["interval"]
+    0.02
     """
     movie: Movie = as_movie(movie, axes)
     path = Line(line, step=step)
@@ -177,6 +185,14 @@ def compare_slices(movies, line, axes: str | None = None, **options):
     ------
     ValueError
         If `movies` is empty, or the views differ in shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> movie = np.zeros((5, 20, 30))
+    >>> views.compare_slices({"before": movie, "after": movie + 1}, [(4, 2), (4, 12)]).shape
+    (2, 5, 11)
     """
     if hasattr(movies, "items"):
         named = list(movies.items())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import detrend, get_window
 
+from napari_motionmag.compute.validate import one_of
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.background import smooth_background
 from napari_motionmag.views.oscillation import fit_sinusoid
@@ -96,8 +97,7 @@ class MotionSpectrum:
         return self._level(against) * np.log(len(self.frequencies) / false_alarm)
 
     def _level(self, against: str) -> np.ndarray:
-        if against not in AGAINST:
-            raise ValueError(f"against must be one of {', '.join(AGAINST)}; got {against!r}")
+        one_of("against", against, AGAINST)
         return (
             self.background if against == "background" else np.full_like(self.density, self.noise)
         )
@@ -278,6 +278,12 @@ def suggest_band(
     (float, float) or None
         The band (low, high) in Hz, which holds the peak and what stands out beside it; None when
         nothing stands out.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=60)
+    >>> views.suggest_band(movie, (20, 44, 20, 76), fps=info["fps"])  # doctest: +SKIP
     """
     spectrum = source
     if not isinstance(source, MotionSpectrum):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
+from napari_motionmag.compute.validate import one_of, whole_number
 from napari_motionmag.movie.lazy import frames_as_dask
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.noise_model import (
@@ -32,15 +33,15 @@ def motionless_surrogate(
     fps: float | None = None,
     noise: NoiseModel | None = None,
 ) -> Movie:
-    """Make a movie with the motion taken out and the noise left in.
+    """Make a movie without the motion, but with the noise, of another.
 
-    Magnify it with the same operator and factor: what still moves there is noise.
+    Magnify it with the same operator and factor: what moves in the result is noise.
 
     Parameters
     ----------
     movie : array, napari Image layer or Movie
     kind : {"redrawn", "shuffled"}
-        "redrawn": the mean frame in every frame, with noise drawn anew from a model fitted to the
+        "redrawn": the mean frame in every frame, with noise redrawn from a model fitted to the
         movie: nothing moves. "shuffled": the same frames in random order, which keeps noise of any
         kind, but spreads motion evenly over all frequencies instead of removing it: a control for
         narrow bands.
@@ -71,15 +72,13 @@ def motionless_surrogate(
     >>> magnified = magnify(control, 10)  # what moves here is noise
     """
     movie = as_movie(movie, axes, fps)
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
-        raise ValueError(f"seed must be a whole number, 0 or more; got {seed!r}")
+    one_of("kind", kind, KINDS)
+    seed = whole_number("seed", seed, 0)
     if kind == "redrawn":
-        frames = _Redrawn(movie, int(seed), noise).lazy()
+        frames = _Redrawn(movie, seed, noise).lazy()
     else:
         name = f"shuffled-{uuid.uuid4().hex}"
-        order = np.random.default_rng(int(seed)).permutation(movie.n_frames)
+        order = np.random.default_rng(seed).permutation(movie.n_frames)
         frames = frames_as_dask(movie.data, movie.axes, movie.dtype, name)
         frames = frames[(slice(None),) * movie.axes.index("T") + (order,)]
     name = f"{movie.name or 'movie'} without motion ({kind})"
@@ -88,7 +87,7 @@ def motionless_surrogate(
 
 @dataclass(frozen=True)
 class _Redrawn:
-    """The mean frame with noise drawn anew, frame by frame."""
+    """The mean frame with noise redrawn, frame by frame."""
 
     movie: Movie
     seed: int

@@ -1,4 +1,4 @@
-"""The displacement of a region over time: numbers, error bars, units and files."""
+"""Displacement of a region over time, with errors, units and files."""
 
 from __future__ import annotations
 

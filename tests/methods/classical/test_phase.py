@@ -477,7 +477,7 @@ def test_out_of_memory_on_a_gpu_goes_on_with_less(monkeypatch):
     expected = PhaseMagnifier(device="cpu").magnify(frames, Static(), [1], 2)
     monkeypatch.setattr(local_phase, "_Run", Full)
     method = PhaseMagnifier(device="cpu")
-    method.device = torch.device("meta")  # stands for a GPU
+    object.__setattr__(method, "device", torch.device("meta"))  # stands for a GPU
     with pytest.warns(UserWarning, match="out of memory on meta") as said:
         out = method.magnify(frames, Static(), [1], 2)
     assert "chunks of 512 MiB" in str(said[0].message)

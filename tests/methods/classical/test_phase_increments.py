@@ -8,7 +8,7 @@ from scipy.ndimage import fourier_gaussian, gaussian_filter
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.methods.classical.phase_increments import Accumulator, make_plan, split
 from napari_motionmag.methods.classical.phase_smoothing import blur, weighted_mean
-from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.half_spectrum import add_part, take_part
 from napari_motionmag.methods.classical.pyramids.padding import Border, fast_size
 from napari_motionmag.movie.color import RGB_TO_YIQ, add_planes, luma, to_planes
@@ -179,7 +179,7 @@ def test_reader_reads_once_and_lets_go():
             reads.append(t)
             return np.full((4, 5), t, np.float32)
 
-    reader = Reader(Frames(), "pass")
+    reader = PlaneReader(Frames(), "pass")
     reader.read(2)
     assert reader.planes(2, hold=True).shape == (1, 4, 5)
     reader.planes(3, hold=False)

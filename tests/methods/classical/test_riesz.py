@@ -10,14 +10,13 @@ import torch
 from gratings import displacement, fourier_shift, grating, texture
 
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
-from napari_motionmag.methods.classical.riesz import (
+from napari_motionmag.methods.classical.pyramids.riesz import (
     HIGH_TAPS,
     LOW_TAPS,
-    RieszMagnifier,
     RieszPyramid,
-    _RieszPhases,
     _transfer,
 )
+from napari_motionmag.methods.classical.riesz import RieszMagnifier, _RieszPhases
 
 # Upper left quarters, centre included, of the 9 x 9 filters printed in the supplement.
 LOW_9X9 = [

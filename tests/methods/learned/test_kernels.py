@@ -25,14 +25,14 @@ from napari_motionmag.methods.learned.networks.difference import (
 from napari_motionmag.methods.learned.networks.flow_candidates import _products
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Config, Oh2018Net
 from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
-from napari_motionmag.methods.learned.networks.splatting import pull
+from napari_motionmag.methods.learned.networks.splatting import backward_flow
 
 pytest.importorskip("numba")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _kernels():
-    why = cpu.missing()
+    why = cpu.why_unavailable()
     if why is not None and ("the kernels need" in why or why.startswith(cpu.SWITCH)):
         pytest.skip(why)
     assert why is None, why
@@ -215,7 +215,7 @@ def test_what_does_not_fit_is_refused():
 def test_nothing_to_do():
     with torch.inference_mode():
         assert layer_of(1, 2)(noise(0, lanes(1), 8, 8)).shape == (0, lanes(2), 8, 8)
-        source, coverage = pull(noise(0, 2, 8, 8), noise(0, 1, 8, 8))
+        source, coverage = backward_flow(noise(0, 2, 8, 8), noise(0, 1, 8, 8))
     assert source.shape == (0, 2, 8, 8)
     assert coverage.shape == (0, 1, 8, 8)
 
@@ -312,7 +312,7 @@ def test_defaults_of_torch_change_nothing():
                 torch.set_default_dtype(dtype)
                 torch.set_default_device(device)
                 assert torch.equal(fused.Conv2d.forward(layer, x), wanted[0])
-                cpu._missing.cache_clear()
+                cpu._why_unavailable.cache_clear()
                 assert cpu.available()
                 torch.set_default_device(None)
                 assert torch.equal(net(*given), wanted[1])
@@ -348,11 +348,11 @@ def test_pull(without, height, width, largest):
     motion[0, :, 3, 4] = torch.tensor([largest, -largest])
     if largest == 700:  # all to one row: threads must not meet there
         motion[:, 1] = height / 2 - torch.arange(height).view(-1, 1)
-    plain = without(pull, motion, importance)
+    plain = without(backward_flow, motion, importance)
     found = []
     for number in (1, 3, 3, 3):
         with running(number), torch.inference_mode():
-            found.append(pull(motion, importance))
+            found.append(backward_flow(motion, importance))
     for one, *more, its in zip(*found, plain, strict=True):
         assert all(torch.equal(one, other) for other in more)
         assert (one - its).abs().max() <= 1e-4 * max(1, its.abs().max())
@@ -363,8 +363,8 @@ def test_motion_that_is_no_number_does_no_harm():
     motion, importance = torch.zeros(1, 2, 16, 16), torch.zeros(1, 1, 16, 16)
     motion[0, 0, 5, 7] = np.nan
     with torch.inference_mode():
-        source, coverage = pull(motion, importance)
-        nowhere, nothing = pull(torch.full_like(motion, np.nan), importance)
+        source, coverage = backward_flow(motion, importance)
+        nowhere, nothing = backward_flow(torch.full_like(motion, np.nan), importance)
     assert (source.abs() <= 1e-6).all()
     assert coverage.sum() == 16 * 16 - 1
     assert (nowhere == 0).all()
@@ -460,15 +460,15 @@ def test_without_a_compiler_that_works(monkeypatch):
         raise RuntimeError("no compiler")
 
     for right, why in ((broken, "no compiler"), (lambda: False, "wrong results of winograd")):
-        monkeypatch.setattr(winograd, "right", right)
-        cpu._missing.cache_clear()
+        monkeypatch.setattr(winograd, "self_test", right)
+        cpu._why_unavailable.cache_clear()
         try:
             with pytest.warns(RuntimeWarning, match=why):
                 assert not cpu.available()
-            assert why in cpu.missing()
+            assert why in cpu.why_unavailable()
         finally:
             monkeypatch.undo()
-            cpu._missing.cache_clear()
+            cpu._why_unavailable.cache_clear()
     assert cpu.available()
 
 

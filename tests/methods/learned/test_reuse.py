@@ -16,7 +16,7 @@ from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.methods.learned.method import LearnedMagnifier
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.temporal import FIR, Butterworth, Static
-from napari_motionmag.temporal.streaming import Variation
+from napari_motionmag.temporal.streaming import StreamingOperator
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (40, 24, 32)).astype(np.uint8)
 MODES = {
@@ -275,13 +275,13 @@ def test_outputs_made_together_take_no_more_memory_than_planned(channels, monkey
     shape = (40, 24, 32) if channels == 1 else (40, 24, 32, 3)
     frames = np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
     together = []
-    added_up = Variation._added_up
+    added_up = StreamingOperator._weighted_sums
 
     def watched(self, times, get):
         together.append(len(times))
         return added_up(self, times, get)
 
-    monkeypatch.setattr(Variation, "_added_up", watched)
+    monkeypatch.setattr(StreamingOperator, "_weighted_sums", watched)
     monkeypatch.setattr(method_module, "RUN_BYTES", 4 * 8 * 24 * 32)  # two planes of 4 outputs
     out = magnify(frames, 5, mode="temporal", band=(4, 8), fps=30)
     for t in (10, 11, 12):

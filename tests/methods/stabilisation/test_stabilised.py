@@ -1,7 +1,7 @@
 """Alignment of analytic scenes, and magnification of what is left of the motion."""
 
-import builtins
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -435,13 +435,6 @@ def test_a_pixel_that_is_not_finite_is_reported_and_not_spread():
 
 
 def test_says_which_extra_is_missing(monkeypatch):
-    real = builtins.__import__
-
-    def without_scikit_image(name, *args, **kwargs):
-        if name.split(".")[0] == "skimage":
-            raise ImportError(f"No module named {name!r}")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_scikit_image)
+    monkeypatch.setitem(sys.modules, "skimage.registration", None)
     with pytest.raises(ImportError, match=r"napari-motionmag\[registration\]"):
         Stabilised(LinearMagnifier())

@@ -9,7 +9,7 @@ from napari_motionmag.methods.classical.pyramids.laplacian import reduce
 
 __all__ = ["typical_displacement"]
 
-_WINDOW = 15  # px, side of the neighbourhood that moves together
+_WINDOW = 15  # px, side of the neighborhood that moves together
 _SMALLEST = 2 * _WINDOW  # px, shorter side of the coarsest level looked at
 _SIGNIFICANT = 4.0  # times what noise lets itself be explained
 _CLEAR_SHARE = 0.05  # of the variation explained: below, displacements are not to be trusted
@@ -19,21 +19,12 @@ _RIDGE = 0.02  # of the gradient energy: a bare edge tells nothing of motion alo
 def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
     """Displacement of what moves, px, less what noise alone would show.
 
-    Solves ``variation = -displacement . gradient`` for the displacement in each neighbourhood
+    Solves ``variation = -displacement . gradient`` for the displacement in each neighborhood
     (the gradient is that of the frame half-way back), at the finest resolution that explains
     the variation about as well as any. The result is the root of the mean of the squared
     displacements, each weighted by the variation that it explains, so that a small thing that
     moves counts and a large one at rest does not.
 
-    Parameters
-    ----------
-    frame, variation : torch.Tensor
-        (Y, X), the current frame and the variation selected in it.
-
-    Returns
-    -------
-    float
-        px of the frame, 0 or more.
 
     References
     ----------

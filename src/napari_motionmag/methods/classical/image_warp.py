@@ -11,22 +11,7 @@ _EVERYWHERE = np.ones((3, 3), dtype=bool)
 
 
 def sample(image: np.ndarray, at: np.ndarray, order: int = 5) -> np.ndarray:
-    """Spline interpolation of an image; beyond its borders it is mirrored.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        (Y, X) or (Y, X, C).
-    at : numpy.ndarray
-        (2, ...) positions along Y and X, px.
-    order : int
-        Of the spline, 1 to 5.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, (...) or (..., C).
-    """
+    """Interpolate an image, mirrored beyond its borders, at positions `at` (2, ...) px."""
     planes = image[..., None] if image.ndim == 2 else image
     out = np.empty((*at.shape[1:], planes.shape[-1]), dtype=np.float32)
     for k in range(planes.shape[-1]):
@@ -40,23 +25,9 @@ def sample(image: np.ndarray, at: np.ndarray, order: int = 5) -> np.ndarray:
 def draw_displaced(image: np.ndarray, displacement: np.ndarray, order: int = 5) -> np.ndarray:
     """Draw an image with each of its points displaced.
 
-    The image is a rubber sheet that tears where neighbours part abruptly. Where it folds over
+    The image is a rubber sheet that tears where neighbors part abruptly. Where it folds over
     itself, what is displaced more, relative to most of the image, lies in front; where it tears
     or leaves the frame, a mirror image of what lies behind fills the gap.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        (Y, X) or (Y, X, C).
-    displacement : numpy.ndarray
-        (2, Y, X), px along Y and X: the point at x goes to x + displacement(x).
-    order : int
-        Of the spline that interpolates the image, 1 to 5.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, shape of `image`.
     """
     displacement = np.asarray(displacement, dtype=np.float32)
     middle = np.median(displacement.reshape(2, -1), axis=1)[:, None, None]
@@ -72,17 +43,7 @@ def draw_displaced(image: np.ndarray, displacement: np.ndarray, order: int = 5) 
 def _cover(
     displacement: np.ndarray, height: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which point of the sheet is seen at each pixel.
-
-    Returns
-    -------
-    source : numpy.ndarray
-        (2, Y, X) float32 its position, to about half a pixel.
-    drawn : numpy.ndarray
-        (Y, X) bool; False where there is none.
-    depth : numpy.ndarray
-        (Y, X) float32 its height; the highest is seen.
-    """
+    """Position (2, Y, X) of the point seen at each pixel, whether there is one, and its height."""
     shape = height.shape
     corners = np.concatenate([displacement, height[None]])
     # one row and column more, so that every pixel is the first corner of a cell
@@ -125,7 +86,7 @@ def _samples_per_cell(corners: np.ndarray, most: int = 8) -> np.ndarray:
     down = np.hypot(1 + down[0], down[1])
     along = np.hypot(along[0], 1 + along[1])
     side = np.maximum(np.maximum(down[:, :-1], down[:, 1:]), np.maximum(along[:-1], along[1:]))
-    # a sheet stretched evenly holds; a jump between neighbours is the edge of a thing
+    # a sheet stretched evenly holds; a jump between neighbors is the edge of a thing
     torn = side > 4
     if torn.any():
         torn &= side > 3 * ndimage.median_filter(side, 7, mode="nearest")

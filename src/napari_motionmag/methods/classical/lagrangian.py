@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_motionmag.compute.optional import optional
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.image_warp import draw_displaced
 from napari_motionmag.methods.classical.optical_flow import FlowEstimator
-from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.option_fields import check_options
 from napari_motionmag.methods.options import LagrangianOptions
-from napari_motionmag.methods.scikit import require_scikit_image
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
 
 __all__ = ["LagrangianMagnifier"]
 
-#: Gradient energy, of the mean over the frame, below which a pixel is not said to move.
+#: Gradient energy, of the mean over the frame, below which a pixel does not move.
 _RIDGE = 1e-3
 
 
@@ -42,7 +42,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         and takes little time, "tvl1" (total variation) has sharper edges between things that
         move differently, and takes three times as long.
     radius : int, optional
-        px, of the neighbourhood that is taken to move together: larger for noisy movies,
+        px, of the neighborhood that is taken to move together: larger for noisy movies,
         smaller for small things. When None, 5 for "ilk" and 3 for "tvl1".
     blur : float
         Standard deviation, px, of the Gaussian over the frames before the flow is measured.
@@ -82,7 +82,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
     smallest_frame = 16  # px; the coarsest image that scikit-image looks at
 
     def __post_init__(self):
-        require_scikit_image("the Lagrangian method")
+        optional("skimage.registration", "registration", "Lagrangian methods")
         check_options(self)
         if self.radius is None:
             vars(self)["radius"] = 5 if self.flow == "ilk" else 3
@@ -94,7 +94,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        reader = Reader(frames, "pass")
+        reader = PlaneReader(frames, "pass")
         shape = reader.read(times[0]).shape[:2]
         if min(shape) < self.smallest_frame:
             raise ValueError(
@@ -116,7 +116,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         return np.where(bad, frame, draw_displaced(filled, displacement, self.order))
 
     def _displacements(
-        self, reader: Reader, operator: TemporalOperator, times: list[int], n_frames: int
+        self, reader: PlaneReader, operator: TemporalOperator, times: list[int], n_frames: int
     ):
         """Yield each output frame and the displacement (2, Y, X) selected in it, px."""
         estimator = FlowEstimator(self.flow, self.radius, self.blur)
@@ -141,7 +141,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
             yield t, self._smooth(delta.pop(t), estimator.confidence(current.pop(t)))
 
     def _smooth(self, delta: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-        """Mean in a neighbourhood, weighted by confidence; 0 where there is none."""
+        """Mean in a neighborhood, weighted by confidence; 0 where there is none."""
         if not delta.any():
             return delta
 

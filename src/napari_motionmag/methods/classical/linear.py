@@ -1,4 +1,4 @@
-"""Linear Eulerian magnification, of motion and of colour."""
+"""Linear Eulerian magnification, of motion and of color."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.displacement_estimate import typical_displacement
-from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
     LaplacianPyramid,
     expand,
@@ -32,7 +32,7 @@ __all__ = ["LinearMagnifier"]
 
 @dataclass(frozen=True)
 class LinearMagnifier(LinearOptions, Method):
-    """Magnify motion or colour by adding a multiple of the temporal variation of each pixel.
+    """Magnify motion or color by adding a multiple of the temporal variation of each pixel.
 
     What the temporal operator selects of the intensities is taken apart by wavelength,
     multiplied by ``alpha = factor - 1`` and added to the current frame. To first order in the
@@ -42,7 +42,7 @@ class LinearMagnifier(LinearOptions, Method):
     ----------
     what : {"motion", "color"}
         "motion": bands of a Laplacian pyramid. "color": a level of the Gaussian pyramid alone,
-        for slow changes of intensity and colour over wide areas such as the pulse in a face or in
+        for slow changes of intensity and color over wide areas such as the pulse in a face or in
         vessels; what is finer stays as it is.
     lambda_c : float, optional
         Motion: cut-off wavelength in px. Wavelengths from there up get the full alpha, shorter
@@ -111,8 +111,8 @@ class LinearMagnifier(LinearOptions, Method):
             return self._on(self.device, frames, operator, times, factor)
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
-            said = f"{self.name}: the GPU is out of memory; working on the CPU"
-            warn_once(frames, "memory", said, stacklevel=3)
+            text = f"{self.name}: the GPU is out of memory; working on the CPU"
+            warn_once(frames, "memory", text, stacklevel=3)
             return self._on(torch.device("cpu"), frames, operator, times, factor)
 
     def _on(
@@ -123,7 +123,7 @@ class LinearMagnifier(LinearOptions, Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        reader = Reader(frames, "magnify" if self.chroma else "pass")
+        reader = PlaneReader(frames, "magnify" if self.chroma else "pass")
         shape = reader.read(times[0]).shape[:2]
         pyramid = self._pyramid(shape)
         current, variation = self._select(reader, operator, times, len(frames), device)
@@ -144,9 +144,9 @@ class LinearMagnifier(LinearOptions, Method):
                 change[1:] *= self.chroma
                 change = (alpha * change).cpu().numpy()
             out[n] = reader.finish(t, change)
-        said = bound.report(pyramid.wavelengths) if self.what == "motion" else None
-        if said:
-            warn_once(frames, "bound", said, stacklevel=4)
+        text = bound.report(pyramid.wavelengths) if self.what == "motion" else None
+        if text:
+            warn_once(frames, "bound", text, stacklevel=4)
         return out
 
     def _pyramid(self, shape: tuple[int, int]) -> LaplacianPyramid | None:
@@ -166,7 +166,7 @@ class LinearMagnifier(LinearOptions, Method):
 
     def _select(
         self,
-        reader: Reader,
+        reader: PlaneReader,
         operator: TemporalOperator,
         times: list[int],
         n_frames: int,

@@ -12,7 +12,7 @@ import torch
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.phase_increments import Accumulator, Plan, split
-from napari_motionmag.methods.classical.planes import Reader
+from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.option_fields import check_options
 from napari_motionmag.methods.warn_once import warn_once
 
@@ -112,9 +112,9 @@ class LocalPhaseMethod(Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        out, said = self._with_less_memory(frames, operator, times, factor - 1)
-        if said:
-            warn_once(frames, "bound", f"{self.name}: {said}", stacklevel=3)
+        out, warning = self._with_less_memory(frames, operator, times, factor - 1)
+        if warning:
+            warn_once(frames, "bound", f"{self.name}: {warning}", stacklevel=3)
         return out
 
     def _with_less_memory(
@@ -134,14 +134,14 @@ class LocalPhaseMethod(Method):
                     raise
                 torch.cuda.empty_cache()
                 budget //= 4
-                said = f"going on in chunks of {budget >> 20} MiB"
+                remedy = f"going on in chunks of {budget >> 20} MiB"
                 if budget < self.max_bytes >> 6:
                     device, budget = torch.device("cpu"), self.max_bytes
-                    said = "going on with the CPU"
+                    remedy = "going on with the CPU"
                 warn_once(
                     frames,
-                    ("memory", said),
-                    f"{self.name}: out of memory on {self.device}, {said}",
+                    ("memory", remedy),
+                    f"{self.name}: out of memory on {self.device}, {remedy}",
                     stacklevel=4,
                 )
 
@@ -159,7 +159,7 @@ class _Run:
         device: torch.device,
         budget: int,
     ):
-        self.reader = Reader(frames, method.chroma)
+        self.reader = PlaneReader(frames, method.chroma)
         shape = self.reader.read(times[0]).shape
         planes = 3 if len(shape) == 3 and method.chroma == "magnify" else 1
         self.parts = method._decomposition(shape[:2], planes, gain, device)

@@ -19,7 +19,7 @@ class FlowEstimator:
     algorithm : {"ilk", "tvl1"}
         Of scikit-image: iterative Lucas-Kanade, or total variation with an L1 data term.
     radius : int
-        px, of the neighbourhood that is taken to move together.
+        px, of the neighborhood that is taken to move together.
     blur : float
         Standard deviation of the Gaussian over the frames, px, against noise.
     refinements : int
@@ -38,18 +38,7 @@ class FlowEstimator:
         return ndimage.gaussian_filter(image, self.blur, mode="mirror") if self.blur else image
 
     def flow(self, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-        """Where what is here is there.
-
-        Parameters
-        ----------
-        here, there : numpy.ndarray
-            (Y, X) float32, prepared.
-
-        Returns
-        -------
-        numpy.ndarray
-            (2, Y, X) float32, px along Y and X: ``there(x + flow(x))`` looks like ``here(x)``.
-        """
+        """Flow (2, Y, X) in px: ``there(x + flow(x))`` looks like ``here(x)``, both prepared."""
         from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
         # both algorithms have thresholds that mean something on images of contrast 1 only

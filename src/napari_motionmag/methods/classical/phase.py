@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from napari_motionmag.methods.classical.local_phase import Decomposition, LocalPhaseMethod
-from napari_motionmag.methods.classical.phase_limits import BoundCheck
+from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.phase_smoothing import weighted_mean
 from napari_motionmag.methods.classical.pyramids.padding import Border
 from napari_motionmag.methods.classical.pyramids.steerable import PYRAMIDS, Band, get_pyramid
@@ -104,7 +104,7 @@ class _SteerablePhases(Decomposition):
         self._sigma = method.sigma
         self._envelope = method.envelope
         bound = PYRAMIDS[method.pyramid].bound
-        self._check = BoundCheck(f"{method.pyramid} pyramid", bound, gain)
+        self._check = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
         n = self._pyramid.design.orientations
         bands = self._pyramid.bands
         self.groups = [bands[k : k + n] for k in range(0, len(bands), n)]

@@ -64,17 +64,7 @@ def _steps(operator, t: int, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_plan(operator, times: Sequence[int], n_frames: int) -> Plan:
-    """Work out a `Plan`.
-
-    Parameters
-    ----------
-    operator : TemporalOperator
-        Bound operator; only ``row(t, n_frames)`` is used.
-    times : sequence of int
-        Output frames, increasing, without repetition.
-    n_frames : int
-        Length of the movie.
-    """
+    """Plan output frames `times`, increasing and distinct."""
     times = np.asarray(times, dtype=np.int64)
     codes, values, owners = [], [], []
     for n, t in enumerate(times):
@@ -101,14 +91,8 @@ def split(
 ) -> list[Plan]:
     """Plans for consecutive parts of `times`, each small enough to hold its frames in memory.
 
-    Parameters
-    ----------
-    operator, times, n_frames
-        As for `make_plan`.
-    max_frames, max_times : int
-        Largest number of frames read and of output frames in a plan. An operator whose single
-        row is longer than `max_frames` gets one plan: going through a long past once, in
-        chunks, is cheaper than going through it again for every part.
+    An operator whose single row is longer than `max_frames` gets one plan: going through a long
+    past once, in chunks, is cheaper than going through it again for every part.
     """
     whole = make_plan(operator, times, n_frames)
     if len(whole.frames) <= max_frames and len(times) <= max_times:
@@ -149,15 +133,7 @@ class Accumulator:
         self._delta: torch.Tensor | None = None
 
     def add(self, frames: Sequence[int], values: torch.Tensor) -> None:
-        """Take in the values of the next frames.
-
-        Parameters
-        ----------
-        frames : sequence of int
-            Frame numbers, increasing, all after those of earlier calls.
-        values : torch.Tensor
-            (B, ...) the quantity in each of them.
-        """
+        """Take in values (B, ...) of the next frames, all after those of earlier calls."""
         plan = self._plan
         frames = [int(f) for f in frames]
         later = plan.pairs[:, 1]

@@ -1,4 +1,4 @@
-"""How much of a picture is asked to move further than phase can carry it."""
+"""Which share of a picture would have to move further than phase can carry it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import torch
 
-__all__ = ["BoundCheck"]
+__all__ = ["PhaseLimit"]
 
 #: Share of the gradient energy that may pass the bound before it is worth a warning.
 _TOLERATED_SHARE = 0.1
 
 
-class BoundCheck:
-    """Collects the turns asked of the subbands of one call.
+class PhaseLimit:
+    """Collects the turns requested of the subbands of one call.
 
     Parameters
     ----------
@@ -41,19 +41,10 @@ class BoundCheck:
         amplitude: torch.Tensor,
         frequency: Callable[[], float],
     ) -> None:
-        """Take in one subband.
+        """Take in one subband: requested turns, radians, and local amplitudes.
 
-        Parameters
-        ----------
-        wavelength : float
-            Nominal wavelength, px of the frame; weighs subbands by the energy of the gradient,
-            by which motion is seen.
-        angle : torch.Tensor
-            Turn asked for, radians.
-        amplitude : torch.Tensor
-            Local amplitude, same shape.
-        frequency : callable
-            Gives the mean spatial frequency of the content, radians/px; called when needed.
+        Subbands are weighted by the energy of the gradient, by which motion is seen; `frequency`
+        gives the mean spatial frequency of the content, radians/px, when needed.
         """
         power = amplitude.square()
         size = angle.abs()
@@ -68,7 +59,7 @@ class BoundCheck:
             self._worst = (weight * over, turned / over, frequency())
 
     def report(self) -> str | None:
-        """The warning to give, None when the motion asked for is within the bound."""
+        """The warning to give, None when the requested motion is within the bound."""
         if self._beyond <= _TOLERATED_SHARE * self._all:
             return None
         _, angle, frequency = self._worst

@@ -28,22 +28,10 @@ def _gaussian(
 def blur(
     maps: list[torch.Tensor], sigma: float, size: tuple[int, int] | None = None
 ) -> list[torch.Tensor]:
-    """Gaussian smoothing of real maps.
+    """Smooth real maps (..., Y, X) with a Gaussian.
 
-    Parameters
-    ----------
-    maps : list of torch.Tensor
-        Real, (..., Y, X), one shape.
-    sigma : float
-        Standard deviation, px.
-    size : tuple of int, optional
-        (Y, X) of the transforms. The size of the maps, taken when None, makes the neighbourhood
-        wrap around the edges; with 3 sigma more there are zeros beyond them.
-
-    Returns
-    -------
-    list of torch.Tensor
-        The smoothed maps.
+    Transforms of the size of the maps wrap around the edges; with 3 sigma more there are zeros
+    beyond them.
     """
     shape = maps[0].shape[-2:]
     size = tuple(size or shape)
@@ -65,22 +53,7 @@ def blur(
 def weighted_mean(
     values: torch.Tensor, weight: torch.Tensor, sigma: float, size: tuple[int, int] | None = None
 ) -> torch.Tensor:
-    """Mean in a Gaussian neighbourhood, each pixel counted by its weight.
-
-    Parameters
-    ----------
-    values : torch.Tensor
-        Real map (..., Y, X).
-    weight : torch.Tensor
-        Same shape, >= 0.
-    sigma, size
-        As for `blur`; sigma 0 returns the values as they are.
-
-    Returns
-    -------
-    torch.Tensor
-        The smoothed map.
-    """
+    """Mean in a Gaussian neighborhood, each pixel counted by its weight; of sigma 0 itself."""
     if sigma == 0:
         return values
     total, mass = blur([values * weight, weight], sigma, size)

@@ -9,10 +9,10 @@ import numpy as np
 from napari_motionmag.methods.warn_once import warn_once
 from napari_motionmag.movie.color import add_planes, to_planes
 
-__all__ = ["Reader"]
+__all__ = ["PlaneReader"]
 
 
-class Reader:
+class PlaneReader:
     """Reads the frames of a call and puts changes back into those that are output.
 
     Parameters
@@ -46,15 +46,7 @@ class Reader:
         return frame
 
     def planes(self, index: int, *, hold: bool) -> np.ndarray:
-        """Planes (C, Y, X) of a frame, with pixels that are not finite filled in.
-
-        Parameters
-        ----------
-        index : int
-            Frame number.
-        hold : bool
-            Whether the frame will be asked for by `finish`.
-        """
+        """Planes (C, Y, X) of a frame, filled in where not finite; `hold` it for `finish`."""
         frame = self.read(index)
         if not hold:
             del self._held[index]

@@ -2,7 +2,7 @@
 
 Frames go in and come out as NumPy arrays. Everything that touches the device between upload and
 download happens under that device's lock, so that threads take turns on one pool of torch's.
-A piece of work that does not fit into memory is cut: fewer frames, smaller tiles, at last the CPU.
+When memory runs out, the batch is halved, then the tiles, and finally the CPU takes over.
 """
 
 import threading
@@ -64,7 +64,7 @@ class Engine:
 
     def __init__(self, model="default", device=None, precision=None, tile=None, compile=False):
         self.device = choose_device(device)
-        self.asked = {"model": model, "precision": precision, "tile": tile}
+        self.arguments = {"model": model, "precision": precision, "tile": tile}
         network, self.card = weights.load(model)
         self.kind = self.card["model"]
         self.stride = network.stride
@@ -73,7 +73,7 @@ class Engine:
         self.tile = None if tile is None else round_up(tile, self.stride)
         self.lock = device_lock(self.device)
         self._threads = threading.local()
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._most_pixels: int | None = None  # what did fit after something did not
         self._cuts: dict[tuple[int, int], int] = {}
         self._color = self._prepare(network)
@@ -99,20 +99,7 @@ class Engine:
         return self._grey if channels == 1 else self._color
 
     def runner(self, channels: int, exact: bool = False):
-        """The network as it is run.
-
-        Parameters
-        ----------
-        channels : int
-            1 or 3.
-        exact : bool
-            In float32 whatever the precision.
-
-        Returns
-        -------
-        callable or FoldedOh2018
-            ``difference``: as the network. ``oh2018``: its parts, arranged for inference.
-        """
+        """The network for 1 or 3 channels as it is run; of ``oh2018``, its parts."""
         dtype = torch.float32 if exact else self.dtype
         key = channels == 1, dtype
         if key not in self._runners:
@@ -127,7 +114,7 @@ class Engine:
             self._runners[key] = network
         return self._runners[key]
 
-    def _choose_dtype(self, asked: torch.dtype | None, digest: str) -> torch.dtype:
+    def _choose_dtype(self, requested: torch.dtype | None, digest: str) -> torch.dtype:
         def draw(dtype: torch.dtype) -> Tensor:
             self.dtype = dtype
             rest, frame = test_frames(self.device)
@@ -137,15 +124,15 @@ class Engine:
         def off(dtype: torch.dtype) -> float:
             return deviation(draw, dtype, (digest, str(self.device)))
 
-        if asked is not None:
-            if asked != torch.float32 and (far := off(asked)) > TOLERANCE:
+        if requested is not None:
+            if requested != torch.float32 and (far := off(requested)) > TOLERANCE:
                 warnings.warn(
-                    f"precision {str(asked).removeprefix('torch.')!r} changes the picture by up "
-                    f"to {255 * far:.1f} grey levels of 255 on {self.device}; leave precision "
+                    f"precision {str(requested).removeprefix('torch.')!r} changes the picture by "
+                    f"up to {255 * far:.1f} grey levels of 255 on {self.device}; leave precision "
                     "out for the fastest one that does not",
                     stacklevel=4,
                 )
-            return asked
+            return requested
         return next((d for d in candidates(self.device) if off(d) <= TOLERANCE), torch.float32)
 
     def _draw_once(self, rest: Tensor, frame: Tensor) -> Tensor:
@@ -250,7 +237,7 @@ class Engine:
         return list(tiles(height, width, side, self.halo))
 
     def batch(self, pixels: int) -> int:
-        """How many frames of so many pixels to run at once."""
+        """How many frames of `pixels` pixels to run at once."""
         most = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
         return max(1, min(most, self._room()) // pixels)
 
@@ -300,16 +287,16 @@ class Engine:
         self._cuts.clear()
         smaller = tile.quarters(*shape, self.halo, self.stride)
         if last - first > 1:
-            self._say("batch", f"{problem}: fewer frames are computed at once")
+            self._warn("batch", f"{problem}: fewer frames are computed at once")
             middle = (first + last) // 2
             for part in ((first, middle), (middle, last)):
                 self._piece(tile, *part, shape, work, out)
         elif len(smaller) > 1:
-            self._say("tile", f"{problem}: frames are computed in smaller tiles")
+            self._warn("tile", f"{problem}: frames are computed in smaller tiles")
             for part in smaller:
                 self._piece(part, first, last, shape, work, out)
         elif self.device.type != "cpu":
-            self._say("cpu", f"{problem}: {self.device} is too small, the CPU computes")
+            self._warn("cpu", f"{problem}: {self.device} is too small, the CPU computes")
             self._on_cpu()._piece(tile, first, last, shape, work, out)
         else:
             raise MemoryError(
@@ -319,12 +306,12 @@ class Engine:
             )
 
     def _on_cpu(self) -> "Engine":
-        return engine(self.asked["model"], "cpu", None, self.asked["tile"])
+        return engine(self.arguments["model"], "cpu", None, self.arguments["tile"])
 
-    def _say(self, what: str, message: str) -> None:
-        """Warn, once for each kind of news."""
-        if what not in self._said:
-            self._said.add(what)
+    def _warn(self, what: str, message: str) -> None:
+        """Warn, once for each kind of problem."""
+        if what not in self._warned:
+            self._warned.add(what)
             warnings.warn(message, stacklevel=3)
 
     # ---- the `difference` network ----
@@ -336,24 +323,7 @@ class Engine:
         gain: float,
         draw: bool = True,
     ) -> np.ndarray:
-        """Run the ``difference`` network.
-
-        Parameters
-        ----------
-        frames : sequence of ndarray
-            float32 (Y, X) or (Y, X, 3), black 0, white 1.
-        variations : sequence of ndarray
-            float32 (Y, X): T(luma) of each.
-        gain : float
-            m - 1.
-        draw : bool
-            Draw what comes to light and take noise away, or move pixels only.
-
-        Returns
-        -------
-        ndarray
-            float32 (N, Y, X) or (N, Y, X, 3).
-        """
+        """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])

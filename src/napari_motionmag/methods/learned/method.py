@@ -13,7 +13,7 @@ from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.option_fields import check_options
 from napari_motionmag.methods.options import LearnedOptions
 from napari_motionmag.movie.color import luma
-from napari_motionmag.temporal.streaming import Variation, needed
+from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
@@ -103,11 +103,11 @@ def _variation(
     n = len(frames)
     cache = getattr(frames, "cache", None)
     if cache is None:
-        return Variation(operator, n)(times, get)
+        return StreamingOperator(operator, n)(times, get)
     key = ("variation", kind, operator, frames.series)
-    variation = cache.get(key, lambda: Variation(operator, n))
+    variation = cache.get(key, lambda: StreamingOperator(operator, n))
     # where a window does not fit, outputs are made together of one reading of the frames
-    fits = frames.fits(len(needed(operator, times[0], n)[0]), kept)
+    fits = frames.fits(len(truncated_row(operator, times[0], n)[0]), kept)
     together = 1 if fits else max(1, min(RUN_BYTES, budget() // 2) // (2 * size))
     varied = variation(times, get, together)
     cache.resized(key)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-TOLERANCE = 1 / 255  # a grey level of an 8-bit picture
+TOLERANCE = 1 / 255  # a gray level of an 8-bit picture
 SIDE = 128  # px of the frame that types are compared on
 FACTOR = 20.0
 _TYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -32,23 +32,13 @@ def candidates(device: torch.device) -> tuple[torch.dtype, ...]:
     """Types that may be faster than float32 on a device, the most exact first.
 
     On CPUs neither pays: without matrix units both are slower, and bfloat16 misses the picture by
-    more than a grey level.
+    more than a gray level.
     """
     return (torch.float16, torch.bfloat16) if device.type == "cuda" else ()
 
 
 def deviation(draw: Callable[[torch.dtype], Tensor], dtype: torch.dtype, key: tuple) -> float:
-    """Largest difference of a picture from the one drawn in float32; measured once for each key.
-
-    Parameters
-    ----------
-    draw : callable
-        ``draw(dtype)`` draws a test picture, black 0, white 1, in a number type.
-    dtype : torch.dtype
-        The type in question.
-    key : tuple
-        Of the weights and the device.
-    """
+    """Largest difference of ``draw(dtype)`` from float32; measured once for weights and device."""
     with _LOCK:
         found = _MEASURED.get((key, dtype))
     if found is None:

@@ -33,15 +33,7 @@ class Tile:
         return (self.y.stop - self.y.start) * (self.x.stop - self.x.start)
 
     def quarters(self, height: int, width: int, halo: int, stride: int) -> list["Tile"]:
-        """Smaller tiles that keep together what this one keeps; itself if it cannot be cut.
-
-        Parameters
-        ----------
-        height, width : int
-            Padded frame in px.
-        halo, stride : int
-            Of the network, in px.
-        """
+        """Smaller tiles that keep together what this one keeps; itself if it cannot be cut."""
 
         def halves(kept: slice) -> list[slice]:
             size = kept.stop - kept.start
@@ -65,15 +57,7 @@ def _tile(out_y: slice, out_x: slice, height: int, width: int, halo: int) -> Til
 
 
 def tiles(height: int, width: int, tile: int, halo: int) -> Iterator[Tile]:
-    """Cut a padded frame into tiles with a halo; the halo ends at the frame's border.
-
-    Parameters
-    ----------
-    height, width : int
-        Padded frame in px, multiples of the network's stride.
-    tile, halo : int
-        Side of the kept part and context around it in px, multiples of the stride.
-    """
+    """Cut a padded frame into tiles with a halo; the halo ends at the frame's border."""
     for y in range(0, height, tile):
         for x in range(0, width, tile):
             kept = slice(y, min(y + tile, height)), slice(x, min(x + tile, width))

@@ -40,7 +40,7 @@ def mask_of(given, axes: str, shape: tuple[int, ...], source=None):
     Raises
     ------
     TypeError, ValueError
-        If it is none of these, does not fit the movie, or marks nothing, or marks pixels in
+        If it is of another type, does not fit the movie, or marks nothing, or marks pixels in
         several frames but not in all.
     """
     plane = tuple(shape[axes.index(letter)] for letter in "YX")
@@ -198,7 +198,7 @@ def _near(values) -> np.ndarray:
 
 
 class _Looked:
-    """Labels looked up at the pixels of a movie: like an array, each frame made when asked for.
+    """Labels looked up at the pixels of a movie: like an array, each frame made when indexed.
 
     Attributes
     ----------

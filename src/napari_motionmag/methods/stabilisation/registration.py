@@ -44,7 +44,7 @@ class Alignment:
 class Template:
     """A reference, prepared so that frames can be aligned to it.
 
-    A first guess comes from the masked normalised cross-correlation at low resolution; it is
+    A first guess comes from the masked normalized cross-correlation at low resolution; it is
     refined from coarse to fine by Gauss-Newton steps on the reference's gradient (inverse
     compositional), with gain and offset of the brightness free, and with weights that leave out
     what moves in its own way as long as it is the smaller part.
@@ -99,19 +99,7 @@ class Template:
         )
 
     def align(self, image: np.ndarray, mask: np.ndarray | None = None) -> Alignment:
-        """Find the map from the reference to a frame.
-
-        Parameters
-        ----------
-        image : numpy.ndarray
-            (Y, X), the frame.
-        mask : numpy.ndarray, optional
-            (Y, X) bool, where in the frame the part may be.
-
-        Returns
-        -------
-        Alignment
-        """
+        """Find the map from the reference to a frame."""
         images = _pyramid(image, len(self._levels) - 1)
         best = self._from(images, self._guess(images, mask, 0.0))
         if self.model != "translation" and best.correlation < _UNLIKE:
@@ -244,22 +232,7 @@ class _Level:
 def _robust_fit(
     design: np.ndarray, values: np.ndarray, weights: np.ndarray, floor: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One step of least squares with Tukey's weights.
-
-    Parameters
-    ----------
-    design, values, weights : numpy.ndarray
-        (N, P), (N,) and (N,); the weights of the step before.
-    floor : float
-        Least scale of what is left over.
-
-    Returns
-    -------
-    coefficients : numpy.ndarray
-        (P,)
-    weights : numpy.ndarray
-        (N,) for the next step.
-    """
+    """One step of least squares with Tukey's weights."""
     weighted = design * weights[:, None]
     normal = weighted.T @ design
     normal[np.diag_indices_from(normal)] *= 1 + 1e-9

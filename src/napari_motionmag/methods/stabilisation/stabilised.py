@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_motionmag.compute.optional import optional
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.options import STABILISE, checked
-from napari_motionmag.methods.scikit import require_scikit_image
 from napari_motionmag.methods.stabilisation.aligned_frames import AlignedFrames, FrameAligner
 from napari_motionmag.methods.stabilisation.masks import checked_mask
 from napari_motionmag.methods.stabilisation.settings import AlignmentSettings
@@ -89,7 +89,7 @@ class Stabilised(Method):
         smooth: float = 0.0,
         feather: float = 4.0,
     ):
-        require_scikit_image("alignment")
+        optional("skimage.registration", "registration", "aligned movies")
         if not callable(getattr(method, "magnify", None)):
             raise TypeError(f"method must have magnify(), got {method!r}")
         options = {

@@ -1,1 +1,1 @@
-"""What the views compute with: frames in series, tracking, noise."""
+"""Estimators behind the views: series of frames, tracking, noise, fits."""

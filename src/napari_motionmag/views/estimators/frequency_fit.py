@@ -9,7 +9,7 @@ import numpy as np
 _PADDING = 8  # of the periodogram from which the fit starts
 _CHI2 = 3.8415  # rise of chi-squared at the ends of a 95 % interval
 _SIGMAS = 1.96  # its half width in standard errors
-_SCANNED = 33  # frequencies within that interval at which the other parameters are looked at
+_SCANNED = 17  # frequencies within that interval at which the other parameters are looked at
 _PEAK = 1.5  # periods per record: what is further away than this is another peak
 _EDGE = 1e-3  # periods per record: this near to zero or Nyquist is at the edge
 
@@ -107,7 +107,7 @@ class FrequencyFit:
         )
 
     def _refined(self, start: float) -> float:
-        """The frequency of least chi-squared near `start`: well within the peak."""
+        """The frequency of least chi-squared within the peak around `start`."""
         from scipy.optimize import minimize_scalar
 
         low = max(start - 0.5 * self.width, self.lowest)
@@ -127,7 +127,7 @@ class FrequencyFit:
         return float(found.x)
 
     def _scan(self, best: float, cost: float, scale: float) -> tuple[str | None, np.ndarray]:
-        """Which edge is as likely, and frequencies over the interval of 95 %."""
+        """The edge within the 95 % interval, if any, and frequencies over the interval."""
 
         def beyond(frequency: float) -> float:
             return self.solve(frequency)[1] - cost - _CHI2 * scale
@@ -143,7 +143,7 @@ class FrequencyFit:
         return ("zero" if low == self.lowest else None), scanned
 
     def _end(self, beyond, best: float, limit: float) -> float:
-        """Where chi-squared has risen by that of 95 %, between the best frequency and a limit."""
+        """The end of the 95 % interval between the best frequency and a limit."""
         from scipy.optimize import brentq
 
         inner, reach = best, 1e-6 * self.width
@@ -156,7 +156,7 @@ class FrequencyFit:
             inner, reach = outer, 3 * reach
 
     def _covariance(self, frequency: float) -> np.ndarray:
-        """Of real, then imaginary parts of the phasors, for a given frequency, (2 K, 2 K)."""
+        """Covariance (2 K, 2 K) of real, then imaginary parts of the phasors at a frequency."""
         design = self._design(frequency)
         k = self.values.shape[1]
         out = np.zeros((2, k, 2, k))
@@ -184,8 +184,8 @@ def _errors(phasors, chosen: int, spread, slack, axis: np.ndarray) -> tuple[floa
     sigma = np.sqrt(np.einsum("fi,fij,fj->f", radial, spread, radial))
     amplitude = np.abs(size - size[chosen]) + slack * sigma
     angle = np.abs(np.angle(turn * turn[chosen].conj()))
-    with np.errstate(divide="ignore"):
-        angle += slack * np.sqrt(np.einsum("fi,fij,fj->f", across, spread, across)) / size
+    error = slack * np.sqrt(np.einsum("fi,fij,fj->f", across, spread, across))
+    angle = np.where(size > 0, angle + error / np.where(size > 0, size, 1), np.inf)
     return float(amplitude.max() / _SIGMAS), float(angle.max() / _SIGMAS)
 
 

@@ -1,4 +1,4 @@
-"""Linear kernels that stand for the response of a network."""
+"""Fits of linear kernels to the response of a network."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _comb(
 
 
 def _around(position: int, half: int, stride: int, count: int) -> tuple[list[int], list[int]]:
-    """Responses within reach of an impulse, and the places in the kernel that they tell."""
+    """Responses within reach of an impulse, and the places in the kernel that they give."""
     responses = range(-(-(position - half) // stride), (position + half) // stride + 1)
     inside = [p for p in responses if 0 <= p < count]
     return inside, [position - stride * p + half for p in inside]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from napari_motionmag.compute.validate import above_zero, one_of
+
 OUTSIDE = ("raise", "nan", "nearest")
 ORDERS = range(6)
 _SPLINE_REACH = 32  # px beyond which a pixel does not matter to a spline of order 2 and more
@@ -23,7 +25,7 @@ class Line:
 
     def __init__(self, line, width: float = 1, step: float = 1.0):
         corners = _checked_corners(line)
-        self.width, self.step = _positive("width", width), _positive("step", step)
+        self.width, self.step = above_zero("width", width, "px"), above_zero("step", step, "px")
         if self.width < 1:
             raise ValueError(f"width must be at least 1 px; got {width!r}")
         parts = np.diff(corners, axis=0)
@@ -56,8 +58,7 @@ class LineSampler:
     """Samples frames of a shape (Y, X) along a line, from the pixels in :attr:`window` only."""
 
     def __init__(self, line: Line, shape: tuple[int, int], order: int, outside: str = "raise"):
-        if outside not in OUTSIDE:
-            raise ValueError(f"outside must be one of {', '.join(OUTSIDE)}; got {outside!r}")
+        one_of("outside", outside, OUTSIDE)
         points = line.spread()
         # the frame ends half a pixel beyond the centers of its outer pixels
         inside = _within(points, shape, 1e-6)
@@ -138,10 +139,3 @@ def _checked_corners(line) -> np.ndarray:
     if not np.isfinite(corners).all():
         raise ValueError(f"line must be finite; got {corners.tolist()}")
     return corners
-
-
-def _positive(name: str, value) -> float:
-    number = float(value)
-    if not (np.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be a finite number above 0 px; got {value!r}")
-    return number

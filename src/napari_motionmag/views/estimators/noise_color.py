@@ -1,4 +1,4 @@
-"""Noise that is correlated between pixels: what that does to the error of a displacement.
+"""Effect of noise that is correlated between pixels on the error of a displacement.
 
 Cameras with on-board processing, compressed and resampled movies have such noise. A sum over many
 pixels is then noisier than independent pixels make it.

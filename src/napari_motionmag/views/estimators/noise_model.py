@@ -1,4 +1,4 @@
-"""How noisy a movie is: variance as a function of intensity, from the movie itself."""
+"""Noise of a movie: variance as a function of intensity, estimated from the movie itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import gammainc
 
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.views.estimators.series import Series, as_movie, checked_region
 
 _OUTLIER = 2.0  # standard deviations; motion only ever adds, so the limit is low
@@ -93,8 +94,7 @@ def fit_noise(
     """
     movie = as_movie(movie, axes)
     window, mask = checked_region(movie, region)
-    if max_pairs < 1:
-        raise ValueError(f"max_pairs must be at least 1; got {max_pairs!r}")
+    max_pairs = whole_number("max_pairs", max_pairs, 1)
     series = Series(movie, at, window)
     starts = pair_starts(movie.n_frames, max_pairs)
     pairs = []

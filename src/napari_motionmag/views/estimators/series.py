@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie.color import RGB_TO_YIQ
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters
-from napari_motionmag.views.estimators.magnified_frames import BATCH, MagnifiedFrames
 
 BLOCK_BYTES = 1 << 26  # read together at most
+BATCH = 8  # magnified frames drawn together; cancelling takes effect between batches
 
 
 def as_movie(movie, axes: str | None = None, fps: float | None = None) -> Movie:
@@ -46,7 +47,9 @@ class Series:
         self.window = window or (slice(0, height), slice(0, width))
         self.shape = tuple(part.stop - part.start for part in self.window)
         self.at = _place(movie, at)
-        self.magnified = MagnifiedFrames.of(movie, tuple(self.at.values()))
+        magnification = magnification_behind(movie.data)
+        of_same_axes = magnification is not None and magnification.movie.axes == movie.axes
+        self.magnification = magnification if of_same_axes else None
 
     def lazy(self, times: slice):
         """Index frames through the window, (T, Y, X[, S]); dask arrays stay lazy."""
@@ -59,16 +62,19 @@ class Series:
 
     def read(self, start: int, stop: int, step: int = 1) -> np.ndarray:
         """Read ``range(start, stop, step)``, (T, Y, X[, S]); refuse NaN and infinite pixels."""
-        if self.magnified is not None:
-            drawn = self.magnified.draw(range(start, stop, step))
-            frames = np.stack([frame[self.window] for frame in drawn])
+        times = range(start, stop, step)
+        if self.magnification is not None:
+            batches = (times[k : k + BATCH] for k in range(0, len(times), BATCH))
+            other = tuple(self.at.values())
+            drawn = (self.magnification.draw(batch, other, keep=True) for batch in batches)
+            frames = np.stack([frame[self.window] for batch in drawn for frame in batch])
         else:
             block = self.lazy(slice(start, stop, step))
             frames = np.asarray(block.compute() if hasattr(block, "compute") else block)
         if frames.dtype.kind == "f":
             finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
             if not finite.all():
-                bad = start + step * int(np.argmin(finite))
+                bad = times[int(np.argmin(finite))]
                 raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
         return frames
 
@@ -114,7 +120,7 @@ class Series:
         samples = self.movie.shape[-1] if self.movie.is_rgb else 1
         size = self.shape[0] * self.shape[1] * samples * self.movie.dtype.itemsize
         most = max(1, BLOCK_BYTES // max(size, 1))
-        return most if self.magnified is None else min(most, BATCH)
+        return most if self.magnification is None else min(most, BATCH)
 
 
 def _place(movie: Movie, at) -> dict[str, int]:

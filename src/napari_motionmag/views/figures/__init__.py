@@ -1,1 +1,1 @@
-"""What draws the views."""
+"""Figures and texts of the views."""

@@ -54,6 +54,13 @@ def draw_spectrum(
     References
     ----------
     Oh et al., ECCV 2018, supplement, Fig. A.2.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from napari_motionmag import temporal, views
+    >>> table = views.response_table([temporal.FIR(10, 20)], fps=100)
+    >>> views.draw_spectrum(Figure(), None, band=(10, 20), responses=table)
     """
     axes = figure.subplots()
     axes.set_xlabel(f"frequency ({unit})")
@@ -88,6 +95,14 @@ def draw_displacement(
     directions : mapping of name to float, optional
         Angles from x towards y, rad, along which the displacement is taken; that of the largest
         motion by default.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=60)
+    >>> trace = views.displacement_trace(movie, (20, 44, 20, 76), fps=info["fps"])
+    >>> views.draw_displacement(Figure(), {"string": trace})
     """
     axes = figure.subplots()
     directions = directions or {}

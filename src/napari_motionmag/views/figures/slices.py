@@ -101,6 +101,13 @@ def draw_slices(figure, pictures: Sequence[SlicePicture], *, now: float | None =
     References
     ----------
     Oh et al., ECCV 2018, Fig. 1, 7 and A.4.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from napari_motionmag import samples, views
+    >>> movie, info = samples.load("strings", n_frames=20)
+    >>> views.draw_slices(Figure(), [views.SlicePicture.of(movie, [(10, 40), (60, 40)])])
     """
     if not pictures:
         return

@@ -1,4 +1,4 @@
-"""A matplotlib figure in a dock: in the colours of napari's theme, with a toolbar."""
+"""A matplotlib figure in a dock: in the colors of napari's theme, with a toolbar."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MISSING = 'Plots need matplotlib: pip install "napari-motionmag[plots]"'
 SAVE_AS = "PNG (*.png);;PDF (*.pdf);;SVG (*.svg)"
 SAVED_DPI = 300
 WIDTH = 330  # px: fits into the dock beside napari's canvas
-LEAST = 60  # px: nothing can be laid out on a smaller canvas
-# colours that are told apart on dark and on light ground, and by the colour-blind
+MIN_SIZE = 60  # px: nothing can be laid out on a smaller canvas
+# distinct on dark and light backgrounds, and for the color-blind
 CYCLE = ("#1f9de0", "#e8850c", "#12a279", "#d45fa3", "#c9ac00", "#8f7be0")
 _BUTTONS = ("Home", "Pan", "Zoom", "Save")
 
@@ -59,20 +59,20 @@ class Canvas(QWidget):
         self._theme_changed()
 
     def draw(self, function: Callable | None) -> None:
-        """Draw by a function from now on.
+        """Draw with a function, now and whenever the theme changes.
 
         Parameters
         ----------
         function : callable or None
             Called as ``function(figure)`` with an empty figure; adds axes and all that is on
-            them, in matplotlib's default colours, which are those of the theme. None: empty.
+            them, in matplotlib's default colors, which are those of the theme. None: empty.
         """
         self._draw = function
         if self.figure is not None:
             self._redraw()
 
     def save(self, path: str | Path) -> None:
-        """Save what is drawn, black on white and of the size it is shown in.
+        """Save the figure, black on white and in the size shown.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Canvas(QWidget):
         Raises
         ------
         ValueError
-            If nothing is drawn, or the suffix is none of these.
+            If nothing is drawn, or the suffix is unknown.
         """
         if self.figure is None or self._draw is None:
             raise ValueError("there is nothing to save: nothing is drawn")
@@ -102,7 +102,7 @@ class Canvas(QWidget):
             figure.savefig(path, dpi=SAVED_DPI)
 
     def close_down(self) -> None:
-        """Let go of the viewer."""
+        """Release the viewer."""
         if self.figure is not None and self._viewer is not None:
             self._viewer.events.theme.disconnect(self._theme_changed)
         self._viewer = self._draw = None
@@ -158,7 +158,7 @@ class Canvas(QWidget):
 
 
 def _style(ground: str, inside: str, text: str, grid: str, size: float) -> dict:
-    """Settings of matplotlib for a theme."""
+    """Return settings of matplotlib for a theme."""
     from cycler import cycler
 
     return {
@@ -195,7 +195,7 @@ def _canvas_class():
     from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 
     class ThemedCanvas(FigureCanvasQTAgg):
-        """Draws in the style of the theme: ticks are made while drawing."""
+        """Draws in the style of the theme, ticks included."""
 
         style_now: ClassVar[dict] = {}
 
@@ -203,7 +203,7 @@ def _canvas_class():
             return QSize(WIDTH, self.minimumHeight())  # not that of the figure, which follows
 
         def draw(self):
-            if min(self.width(), self.height()) < LEAST:
+            if min(self.width(), self.height()) < MIN_SIZE:
                 return
             with rc_context(rc=self.style_now):
                 super().draw()
@@ -218,7 +218,7 @@ def _toolbar_class():
     from matplotlib.backends.backend_qtagg import NavigationToolbar2QT
 
     class Toolbar(NavigationToolbar2QT):
-        """The buttons that fit into a dock, in the colour of the theme's text."""
+        """The buttons that fit into a dock, in the color of the theme's text."""
 
         toolitems: ClassVar = [
             item for item in NavigationToolbar2QT.toolitems if item[0] in _BUTTONS
@@ -233,14 +233,14 @@ def _toolbar_class():
         def save_figure(self, *_):
             self._save()
 
-        def paint_icons(self, colour: str) -> None:
+        def paint_icons(self, color: str) -> None:
             for action, icon in self._shapes.items():
                 if icon.isNull():
                     continue
                 picture = icon.pixmap(48, 48)
                 painter = QPainter(picture)
                 painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-                painter.fillRect(picture.rect(), QColor(colour))
+                painter.fillRect(picture.rect(), QColor(color))
                 painter.end()
                 action.setIcon(QIcon(picture))
 

@@ -10,6 +10,12 @@ from contextlib import contextmanager
 from napari.utils.notifications import notification_manager, show_error, show_warning
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError)  # the message says what is wrong
+_FIELDS = {  # what the messages of functions call an argument, and the docks a field
+    "try brightness=True": "try “Allow for changes in brightness”",
+    "the limit reach=": "the limit “Reach” of ",
+    "pass axes": "fill in “Axes”",
+    "give fps=... or use .bind(fps) first": "fill in “Rate”",
+}
 
 
 class Messages:
@@ -28,16 +34,16 @@ class Messages:
         self._warning = ""
 
     def close(self) -> None:
-        """Say nothing any more."""
+        """Show nothing from now on."""
         self._status = None
 
     def say(self, message: str) -> None:
         """Show a message at the foot."""
         if self._status is not None:
-            self._status.value = message
+            self._status.value = in_words_of_fields(message)
 
     def say_drawn(self, message: str) -> None:
-        """Show a message together with a warning that came meanwhile."""
+        """Show a message, with the latest warning."""
         self.say(f"{message}. {self._warning}" if self._warning else message)
         self._warning = ""
 
@@ -59,10 +65,10 @@ class Messages:
         self.say(text)
         if place not in self._warned:
             self._warned.add(place)
-            show_warning(text)
+            show_warning(in_words_of_fields(text))
 
     def report(self, error: Exception) -> None:
-        """Show an error, as a notification too unless it was the last that was shown."""
+        """Show an error, as a notification too unless it was the last one shown."""
         if self._status is None:
             return
         self.say(str(error))
@@ -70,18 +76,25 @@ class Messages:
             return
         self._reported = str(error)
         if isinstance(error, EXPECTED):
-            show_error(str(error))
+            show_error(in_words_of_fields(str(error)))
         else:  # with its traceback
             notification_manager.receive_error(type(error), error, error.__traceback__)
 
     def all_well(self) -> None:
-        """Forget the last error: should it come again, it is news."""
+        """Forget the last error, so that it is shown when it comes again."""
         self._reported = ""
 
     def afresh(self) -> None:
-        """Forget errors and warnings, as the user asks anew."""
+        """Forget errors and warnings, for a new request of the user."""
         self._reported = self._warning = ""
         self._warned.clear()
+
+
+def in_words_of_fields(text: str) -> str:
+    """Return a message with arguments of functions named as the fields of the docks."""
+    for argument, field in _FIELDS.items():
+        text = text.replace(argument, field)
+    return text
 
 
 _here = threading.local()

@@ -152,7 +152,7 @@ class MotionFields:
             choices=FILTERS,
             tooltip="\n".join(
                 ["How the band is selected."]
-                + [f"{kind.label.split(' (')[0]}: {kind.summary}." for kind in filters().values()]
+                + [f"{kind.short_label()}: {kind.summary}." for kind in filters().values()]
             ),
         )
 

@@ -1,4 +1,4 @@
-"""A button that puts what a widget does on the clipboard, as Python."""
+"""A button that copies what a dock does to the clipboard, as Python."""
 
 from __future__ import annotations
 

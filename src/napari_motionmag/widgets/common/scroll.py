@@ -1,4 +1,4 @@
-"""A widget that scrolls when the window is too low for it."""
+"""Make a widget scroll when the window is too small for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 
 def make_scroll(widget: QWidget, width: int) -> QScrollArea:
-    """Let what a widget holds scroll up and down.
+    """Make the contents of a widget scroll vertically.
 
     magicgui's own ``scrollable`` does not survive in napari's docks, which take the inner widget.
 

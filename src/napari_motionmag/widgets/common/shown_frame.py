@@ -6,7 +6,7 @@ import numpy as np
 
 
 def frame_shown(viewer, layer, axes: str) -> tuple[int, tuple[int, ...]]:
-    """Return the frame of a layer that the sliders of a viewer point at.
+    """Return the frame of a layer at the sliders of a viewer.
 
     Parameters
     ----------

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from magicgui.widgets import Container
 from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
@@ -17,6 +16,7 @@ from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
+from napari_motionmag.widgets.common.dock import Dock
 from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.layer_movie import (
     Source,
@@ -24,10 +24,9 @@ from napari_motionmag.widgets.common.layer_movie import (
     record_rate,
     suggestion_of,
 )
-from napari_motionmag.widgets.common.messages import EXPECTED, Messages
+from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
 from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.scroll import make_scroll
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
 from napari_motionmag.widgets.common.viewer import viewer_of
 from napari_motionmag.widgets.compare.comparison import Comparison
@@ -44,7 +43,7 @@ WIDTH = 360  # px; a row of four buttons fits
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 
 
-class MagnifyWidget(Container):
+class MagnifyWidget(Dock):
     """Magnify the motion in an Image layer.
 
     Every field is an attribute, and calling the widget does what its button does, so that it can
@@ -61,16 +60,14 @@ class MagnifyWidget(Container):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         self._viewer = viewer_of(napari_viewer)
-        self._fields = Fields(self._image_layers, self._mask_layers)
-        super().__init__(widgets=self._fields.rows, name="magnify_motion", labels=False)
-        make_scroll(self.native, WIDTH)
+        self._fields = Fields(self._images, self._mask_layers)
+        super().__init__(self._viewer, "magnify_motion", self._fields.rows, WIDTH)
         for name, field in vars(self._fields).items():
             if field in self._fields.parameters or field is self._fields.layer:
                 setattr(self, name, field)
-        self.preset = self._fields.preset_rows.preset
+        self.preset, self.live = self._fields.preset_rows.preset, self._fields.live
         self._fields.buttons.append(ScriptButton(self.script))
         self._source = Source()
-        self._messages = Messages(self._fields.status)
         self._results = Results(self._viewer, self._messages)
         self._whole = WholeMovie(self._results, self._messages, self._set_busy)
         self._latest = LatestOnly(self._drawn)
@@ -78,7 +75,6 @@ class MagnifyWidget(Container):
         self._comparison = Comparison(self._viewer, self, self._messages)
         self._then = None  # what is to be done once the current frame is drawn
         self._filling = False  # fields are being set by the program, not by the user
-        self._closed = False
         self._followed = None  # the layer whose calibration is followed
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
@@ -93,7 +89,7 @@ class MagnifyWidget(Container):
         Raises
         ------
         ValueError, TypeError
-            When the movie or a parameter does not do.
+            If there is no movie, or a parameter is invalid.
         """
         layer, shown, place = self._planned()
         time_frame(shown, place)  # a bad frame is found before anything is changed
@@ -106,7 +102,7 @@ class MagnifyWidget(Container):
         Raises
         ------
         ValueError, TypeError
-            When the movie or a parameter does not do.
+            If there is no movie, or a parameter is invalid.
         """
         movie, layer = self._movie(), self.layer.value
         recipe = self.plan(movie).recipe
@@ -133,13 +129,13 @@ class MagnifyWidget(Container):
         Parameters
         ----------
         methods : sequence of str, optional
-            Keys of `widgets.panes`, as ``["original", "learned", "phase"]``; the chosen ones
+            Keys of `choices`, as ``["original", "learned", "phase"]``; the chosen ones
             when None.
 
         Raises
         ------
         ValueError
-            When there is no such method.
+            If there is no such method.
         """
         if methods is not None:
             self._fields.compare_row.choose_methods(methods)
@@ -152,9 +148,6 @@ class MagnifyWidget(Container):
         self._comparison.end(keep=self._fields.compare_row.keep.value)
 
     # ---- the chosen movie ----
-
-    def _image_layers(self, _=None) -> list[Image]:
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
 
     def _mask_layers(self, _=None) -> list[Labels | Shapes]:
         return [layer for layer in self._viewer.layers if isinstance(layer, (Labels, Shapes))]
@@ -369,6 +362,15 @@ class MagnifyWidget(Container):
         source = self._comparison.source
         return source is not None and source is self.layer.value
 
+    def refresh(self) -> None:
+        """Draw from the data as they are now, after they were edited in place."""
+        try:
+            self._movie().refresh()
+        except EXPECTED as error:
+            self._report(error)
+            return
+        self._redraw()
+
     def _redraw(self) -> None:
         """Draw the frame that is shown with other parameters."""
         if not self._comparing():
@@ -426,21 +428,14 @@ class MagnifyWidget(Container):
         fields.magnify.changed.connect(self.draw)
         fields.compute_all.changed.connect(self._compute_all)
         fields.save.changed.connect(self._choose_file)
+        fields.refresh.changed.connect(lambda _=None: self.refresh())
         fields.cancel.changed.connect(self._cancel)
         fields.reference_current.changed.connect(self._take_current_frame)
         fields.compare_row.compare.changed.connect(lambda _=None: self.compare())
         fields.compare_row.end.changed.connect(lambda _=None: self.end_comparison())
         self._timer.timeout.connect(self._redraw)
-        for event in self._layer_events():
-            event.connect(self.reset_choices)
         self._viewer.layers.events.removed.connect(self._layer_removed)
-        self.native_parent_changed.connect(self._parent_changed)
-        self.native.destroyed.connect(self._destroyed)  # no lambda: it would outlive the widget
         find_devices(self._offer_devices)
-
-    def _layer_events(self) -> list:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed, events.reordered]
 
     def _layer_removed(self, event) -> None:
         self._whole.layer_removed(event.value)
@@ -449,25 +444,15 @@ class MagnifyWidget(Container):
         if not self._closed:
             self.device.choices = device_choices(devices)
 
-    def _parent_changed(self, parent) -> None:
-        if parent is None:  # taken out of its dock
-            self._leave()
-
-    def _destroyed(self, _=None) -> None:
-        self._leave(viewer_closes=True)
-
-    def _leave(self, viewer_closes: bool = False) -> None:
-        """Stop all work and let go of viewer and layers."""
+    def _close(self, destroyed=None) -> None:
+        """Stop all work, release viewer and layers; `destroyed` is given as the viewer closes."""
         if self._closed:
             return
-        self._closed = True
-        self._messages.close()
+        super()._close()
         self._latest.stop()
-        self._comparison.close(viewer_closes)
+        self._comparison.close(viewer_closes=destroyed is not None)
         self._whole.close()
         self._follow(None)
-        for event in self._layer_events():
-            event.disconnect(self.reset_choices)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._fields.large_frames.let_go()
         self._results.close()

@@ -14,7 +14,7 @@ _DECADES = math.log10(LARGEST)
 
 
 def factor_at(position: int) -> float:
-    """Return the factor at a position of the slider, two digits of it."""
+    """Return the factor at a position of the slider, rounded to two digits."""
     if position <= _BELOW_ONE:
         return round(position / _BELOW_ONE, 2)
     exact = 10 ** (_DECADES * (position - _BELOW_ONE) / _ABOVE_ONE)
@@ -31,13 +31,13 @@ def position_of(factor: float) -> int:
 class _Factor(FloatSpinBox):
     @FloatSpinBox.value.setter
     def value(self, value) -> None:
-        if math.isnan(value):  # Qt would make it the largest number there is
+        if math.isnan(value):  # Qt would take the largest number
             raise ValueError(f"factor must be a number from {-LARGEST:g} to {LARGEST:g}, got nan")
         FloatSpinBox.value.fset(self, value)
 
 
 class FactorField(Container):
-    """A number with a slider beside it; the number may also be what the slider cannot show.
+    """A number with a slider; the number may be outside the slider's range.
 
     Attributes
     ----------

@@ -10,11 +10,8 @@ from magicgui.widgets import (
     ComboBox,
     Container,
     FileEdit,
-    Label,
     PushButton,
 )
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.registry import METHODS, label_of
@@ -86,11 +83,10 @@ class Fields(MotionFields):
             self.method_options,
             self.large_motion,
             self.large_frames,
-            self.live,
+            self.live_row,
             self.buttons,
             self.compare_row,
             self.cancel,
-            self.status,
         ]
         self.parameters = [
             *self.motion_parameters,
@@ -103,7 +99,7 @@ class Fields(MotionFields):
             *self.large_motion.parameters,
             *self.large_frames.parameters,
         ]
-        for field in (*self.parameters, self.live, *self.buttons, self.cancel):
+        for field in (*self.parameters, *self.live_row, *self.buttons, self.cancel):
             field.native.setObjectName(field.name)
         self.factor.native.setObjectName("factor")
         for field in (self.method, self.model, self.device):
@@ -149,7 +145,7 @@ class Fields(MotionFields):
     def enable(self, enabled: bool) -> None:
         """Let the fields be changed, or only the work in progress be cancelled."""
         for row in self.rows:
-            row.enabled = enabled or row in (self.cancel, self.status)
+            row.enabled = enabled or row is self.cancel
         self.cancel.visible = not enabled
 
     def _choose_factor(self) -> None:
@@ -213,6 +209,16 @@ class Fields(MotionFields):
             text="Save…",
             tooltip="Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video.",
         )
+        self.refresh = PushButton(
+            name="refresh",
+            text="↻",
+            tooltip="Draw from the data as they are now, after they were edited in place.",
+        )
+        self.refresh.native.setFixedWidth(28)
+        self.live_row = Container(
+            widgets=[self.live, self.refresh], layout="horizontal", labels=False, name="live_row"
+        )
+        self.live_row.margins = (0, 0, 0, 0)
         self.buttons = Container(
             widgets=[self.magnify, self.compute_all, self.save],
             layout="horizontal",
@@ -223,8 +229,3 @@ class Fields(MotionFields):
         self.cancel = PushButton(
             name="cancel", text="Cancel", visible=False, tooltip="Stop after the current frame."
         )
-        self.status = Label(name="status", tooltip="What was done last.")
-        self.status.native.setWordWrap(True)
-        self.status.native.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.status.native.setObjectName("status")

@@ -1,4 +1,4 @@
-"""Fields for frames too large to be magnified as a whole in a moment."""
+"""Fields for frames that take long to magnify as a whole."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREVIEWS = [("Full", 1), ("Half", 2), ("Quarter", 4)]
 
 
 class LargeFrames(CollapsibleSection):
-    """Which part of the frames is magnified, and how finely.
+    """The part of the frames that is magnified, and its resolution.
 
     Parameters
     ----------
@@ -66,15 +66,17 @@ class LargeFrames(CollapsibleSection):
 
     def values(self) -> dict:
         """Return the arguments of `magnify`; the region is a layer."""
-        said = {} if self.region.value is None else {"region": self.region.value}
-        return said if self.preview.value == 1 else said | {"preview": self.preview.value}
+        arguments = {} if self.region.value is None else {"region": self.region.value}
+        if self.preview.value != 1:
+            arguments["preview"] = self.preview.value
+        return arguments
 
     def let_go(self) -> None:
-        """Listen to no layer any more."""
+        """Stop listening to the region's layer."""
         self._follow(None)
 
     def _follow(self, layer: Shapes | None) -> None:
-        """Take a change of the shapes for a change of the field."""
+        """Treat a change of the shapes as a change of the field."""
         if self._followed is not None:
             self._followed.events.data.disconnect(self._moved)
         self._followed = layer
@@ -86,7 +88,7 @@ class LargeFrames(CollapsibleSection):
 
 
 def region_of(shapes: Shapes, layer: Image, movie: Movie) -> tuple[int, int, int, int]:
-    """The rectangle around a shape, in pixels of a movie.
+    """Return the rectangle around a shape, in pixels of a movie.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def region_of(shapes: Shapes, layer: Image, movie: Movie) -> tuple[int, int, int
     Raises
     ------
     ValueError
-        When there is no shape, or it lies outside of the frames.
+        If there is no shape, or it lies outside of the frames.
     """
     if not len(shapes.data):
         raise ValueError(f"Layer {shapes.name!r} has no shapes: draw a rectangle on the movie")

@@ -1,4 +1,4 @@
-"""Fields for the options of the methods' own, made from their descriptions."""
+"""Fields for the options of each method, made from their declarations."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ class OptionFields:
         self.fields = {option.name: _field(option, prefix) for option in options}
 
     def values(self) -> dict:
-        """Return the options that are not as they are by default."""
-        said = {name: self.value(name) for name in self.fields}
-        return {name: value for name, value in said.items() if not self._usual(name, value)}
+        """Return the options that differ from their defaults."""
+        values = {name: self.value(name) for name in self.fields}
+        return {
+            name: value for name, value in values.items() if value != self._options[name].default
+        }
 
     def value(self, name: str):
         """Return the value of an option."""
@@ -45,17 +47,14 @@ class OptionFields:
         return int(value) if option.kind == "integer" else value
 
     def fill(self, values: Mapping) -> None:
-        """Set the options that are there, and all others to their defaults."""
+        """Set these options, and all others to their defaults."""
         for name, option in self._options.items():
             value = values.get(name, option.default)
             self.fields[name].value = option.low - 1 if value is None else value
 
-    def _usual(self, name: str, value) -> bool:
-        return value == self._options[name].default
-
 
 class MethodOptions(CollapsibleSection):
-    """Options of all methods, of which those of one are shown.
+    """Options of all methods; those of one are shown.
 
     Parameters
     ----------
@@ -78,8 +77,7 @@ class MethodOptions(CollapsibleSection):
             "Method options",
             rows,
             name="method_options",
-            tooltip="What this method, and no other, can be told. A comparison uses what is set "
-            "for each.",
+            tooltip="Options of this method alone. A comparison uses those of each method.",
         )
         self._method = ""
         for row in rows:
@@ -91,15 +89,15 @@ class MethodOptions(CollapsibleSection):
         return list(self.body)
 
     def values(self, method: str) -> dict:
-        """Return the options of a method that are not as by default and that have a meaning."""
+        """Return the options of a method that differ from their defaults and apply."""
         if method not in self.of:
             return {}
         options = self.of[method]
-        said = options.values()
-        return {name: said[name] for name in said if self._applies(method, name)}
+        values = options.values()
+        return {name: value for name, value in values.items() if self._applies(method, name)}
 
     def fill(self, method: str, values: Mapping) -> None:
-        """Set the options of a method; those that are not there to their defaults."""
+        """Set the options of a method; missing ones to their defaults."""
         if method in self.of:
             self.of[method].fill(values)
 

@@ -1,4 +1,4 @@
-"""The dock "Magnify motion" of a viewer: found, or opened, and filled."""
+"""Find, open and fill the dock "Magnify motion" of a viewer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PLUGIN, TITLE = "napari-motionmag", "Magnify motion"
 
 
 def magnify_dock(viewer) -> MagnifyWidget:
-    """Return the dock of a viewer; it is opened when there is none, and brought to the front."""
+    """Return the dock of a viewer, opened if need be, and bring it to the front."""
     found = [w for w in viewer.window.dock_widgets.values() if isinstance(w, MagnifyWidget)]
     widget = found[0] if found else viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)[1]
     dock = widget.native.parent()
@@ -24,7 +24,7 @@ def magnify_dock(viewer) -> MagnifyWidget:
 def fill_band(
     viewer, layer, band: tuple[float, float], fps: float, filter: str = "fir"
 ) -> MagnifyWidget:
-    """Have the motion of a band chosen in the dock.
+    """Select the motion of a band in the dock.
 
     Parameters
     ----------

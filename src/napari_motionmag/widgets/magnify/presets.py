@@ -35,7 +35,9 @@ class PresetRows:
         self.preset = ComboBox(
             name="preset", label="Preset", choices=_choices(), value="", tooltip=TOOLTIP
         )
-        self.note = Label(name="preset_note", label=" ", visible=False)
+        self.note = Label(
+            name="preset_note", label=" ", visible=False, tooltip="What the preset sets, and why."
+        )
         self.rows = [self.preset, self.note]
         for field in (self.preset, self.note):
             field.native.setObjectName(field.name)

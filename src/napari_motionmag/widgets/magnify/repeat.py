@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from magicgui.widgets import ComboBox, Container, Label, PushButton
 from napari.layers import Image
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnification.magnification import plan
@@ -12,15 +11,15 @@ from napari_motionmag.magnification.recipe import is_magnified, recipe_of, repea
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.widgets.common.dock import Dock
 from napari_motionmag.widgets.common.jobs import LatestOnly
-from napari_motionmag.widgets.common.messages import EXPECTED, Messages
+from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 from napari_motionmag.widgets.common.script_button import ScriptButton
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
 from napari_motionmag.widgets.common.viewer import viewer_of
 from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Results
-from napari_motionmag.widgets.magnify.dock import WIDTH
 
 NONE_YET = "There is no magnified layer yet: make one with “Magnify motion”"
 
@@ -29,7 +28,7 @@ class _Copy:
     """Each repetition has a layer of its own, however many there are of a source."""
 
 
-class RepeatWidget(Container):
+class RepeatWidget(Dock):
     """Magnify another layer as a magnified layer was.
 
     Attributes
@@ -51,21 +50,17 @@ class RepeatWidget(Container):
         buttons = Container(widgets=[self.repeat, copy], layout="horizontal", labels=False)
         buttons.margins = (0, 0, 0, 0)
         rows = [
-            Label(value="As it was done in"),
+            Label(value="As it was done in", tooltip=self.made.tooltip),
             self.made,
             self.recipe,
-            Label(value="magnify the motion in"),
+            Label(value="magnify the motion in", tooltip=self.on.tooltip),
             self.on,
             buttons,
-            self.status,
         ]
-        super().__init__(widgets=rows, name="repeat_magnification", labels=False)
-        self.native.setMinimumWidth(WIDTH)
-        self._messages = Messages(self.status)
+        super().__init__(self._viewer, "repeat_magnification", rows)
         self._results = Results(self._viewer, self._messages)
         self._latest = LatestOnly(self._drawn)
         self._copies: list[_Copy] = []
-        self._closed = False
         self._connect()
         self._describe()
 
@@ -75,7 +70,7 @@ class RepeatWidget(Container):
         Raises
         ------
         ValueError, TypeError
-            When the recipe does not fit.
+            If the recipe does not fit.
         """
         request, shown, place = self._planned()
         time_frame(shown, place)
@@ -87,7 +82,7 @@ class RepeatWidget(Container):
         Raises
         ------
         ValueError, TypeError
-            When the recipe does not fit.
+            If the recipe does not fit.
         """
         (on, _), shown, _ = self._planned()
         title = f"Magnify the motion in {on.name!r}, as in {self.made.value.name!r}."
@@ -101,7 +96,7 @@ class RepeatWidget(Container):
             choices=self._magnified_layers,
             tooltip="A magnified layer: what made it is done again.",
         )
-        self.recipe = Label(name="recipe")
+        self.recipe = Label(name="recipe", tooltip="How that layer was magnified.")
         self.on = ComboBox(
             name="on",
             choices=self._sources,
@@ -113,19 +108,12 @@ class RepeatWidget(Container):
             text="Repeat",
             tooltip="Magnify this movie in the same way, as a layer of its own.",
         )
-        self.status = Label(name="status")
-        for field in (self.made, self.recipe, self.on, self.repeat, self.status):
+        for field in (self.made, self.recipe, self.on, self.repeat):
             field.native.setObjectName(field.name)
         for box in (self.made, self.on):
             may_be_narrow(box.native)
-        for label in (self.recipe, self.status):
-            label.native.setWordWrap(True)
-            label.native.setAlignment(Qt.AlignmentFlag.AlignTop)
-            policy = QSizePolicy.Policy
-            label.native.setSizePolicy(policy.Ignored, policy.Preferred)
-
-    def _images(self) -> list[Image]:
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        self.recipe.native.setWordWrap(True)
+        self.recipe.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def _magnified_layers(self, _=None) -> list[Image]:
         return [layer for layer in self._images() if is_magnified(layer)]
@@ -190,31 +178,17 @@ class RepeatWidget(Container):
     def _connect(self) -> None:
         self.repeat.changed.connect(self._repeat)
         self.made.changed.connect(self._describe)
-        for event in self._layer_events():
-            event.connect(self._layers_changed)
-        self.native_parent_changed.connect(self._parent_changed)
-        self.native.destroyed.connect(self._leave)
 
-    def _layer_events(self) -> list:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed, events.reordered]
+    def _on_layers_changed(self, event=None) -> None:
+        super()._on_layers_changed(event)
+        if not self._closed:
+            self._describe()
 
-    def _layers_changed(self, _=None) -> None:
-        self.reset_choices()
-        self._describe()
-
-    def _parent_changed(self, parent) -> None:
-        if parent is None:  # taken out of its dock
-            self._leave()
-
-    def _leave(self, _=None) -> None:
+    def _close(self, _=None) -> None:
         if self._closed:
             return
-        self._closed = True
-        self._messages.close()
+        super()._close()
         self._latest.stop()
-        for event in self._layer_events():
-            event.disconnect(self._layers_changed)
         self._results.close()
 
 

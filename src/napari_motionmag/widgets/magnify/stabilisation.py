@@ -1,4 +1,4 @@
-"""Fields for large motion that is to be kept as it is while small motion is magnified."""
+"""Fields for large motion that is kept as it is while small motion is magnified."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Stabilisation(CollapsibleSection):
     ----------
     stabilise, mask : ComboBox
     finer : OptionFields
-        The finer points.
+        The other options.
     """
 
     def __init__(self, masks: Callable):
@@ -82,16 +82,16 @@ class Stabilisation(CollapsibleSection):
         finer = self.finer.values()
         if self.mask.value is None:
             finer.pop("feather", None)
-        said = {"stabilise": {"model": model, **finer} if finer else model}
+        arguments = {"stabilise": {"model": model, **finer} if finer else model}
         if self.mask.value is not None:
-            said["mask"] = self.mask.value
-        return said
+            arguments["mask"] = self.mask.value
+        return arguments
 
-    def fill(self, said: str | Mapping | None) -> None:
+    def fill(self, stabilise: str | Mapping | None) -> None:
         """Set the fields to the argument `stabilise` of `magnify`."""
-        said = {"model": said or ""} if said is None or isinstance(said, str) else dict(said)
-        self.stabilise.value = said.pop("model", MODELS[1][1])
-        self.finer.fill(said)
+        given = dict(stabilise) if isinstance(stabilise, Mapping) else {"model": stabilise or ""}
+        self.stabilise.value = given.pop("model", MODELS[1][1])
+        self.finer.fill(given)
 
     def show(self, _=None) -> None:
         """Show what applies."""

@@ -1,4 +1,4 @@
-"""All frames of a magnified layer: drawn, or saved, with progress and a way to cancel."""
+"""Draw or save all frames of a magnified layer, with progress and cancel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 
 
 class WholeMovie:
-    """Does one long piece of work at a time.
+    """Draws or saves a whole result; one at a time.
 
     Parameters
     ----------
@@ -31,11 +31,11 @@ class WholeMovie:
 
     @property
     def working(self) -> bool:
-        """Whether work is in progress."""
+        """Whether a job is in progress."""
         return self._job is not None
 
     def compute(self, result: Result) -> None:
-        """Draw all frames; in the end, the layer gets them."""
+        """Draw all frames, then give them to the layer."""
         magnification = result.shown.plain()
         try:
             out = room_for(magnification.movie.shape, magnification.movie.dtype)
@@ -59,7 +59,7 @@ class WholeMovie:
         self._begin(result, work, f"Magnifying {result.layer.name}", finish)
 
     def save(self, result: Result, path: Path) -> None:
-        """Write the layer to a file; what is there is replaced in the end."""
+        """Write the layer to a file; an existing one is replaced at the end."""
         from napari_motionmag.io import check_output, save_movie
         from napari_motionmag.movie.lazy import paths_behind
 
@@ -88,18 +88,18 @@ class WholeMovie:
         )
 
     def cancel(self) -> None:
-        """Stop after the frame that is being drawn; layer and file stay as they were."""
+        """Stop after the current frame; layer and file stay as they were."""
         if self._job is not None:
             self._messages.say("Cancelling…")
             self._job.cancel()
 
     def layer_removed(self, layer) -> None:
-        """Cancel work on a layer that is gone."""
+        """Cancel the job if it is about this layer."""
         if self._result is not None and self._result.layer is layer:
             self.cancel()
 
     def close(self) -> None:
-        """Cancel, and say nothing of it."""
+        """Cancel silently."""
         if self._job is not None:
             self._job.abandon()
             self._job = None

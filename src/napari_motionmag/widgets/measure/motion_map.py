@@ -5,148 +5,138 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from magicgui.widgets import ComboBox, FloatSpinBox, PushButton
+from magicgui.widgets import ComboBox, PushButton, Widget
 from napari.utils import Colormap
 
 from napari_motionmag.magnification.script import source
 from napari_motionmag.views.estimators.series import pixel_size
 from napari_motionmag.views.figures.motion_map import AMPLITUDE_COLORS, draw_motion, phase_colors
 from napari_motionmag.views.motion_maps import MotionMap, motion_map
-from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.shown_frame import frame_shown
-from napari_motionmag.widgets.measure.motion_dock import Asked, MeasuredMotion
+from napari_motionmag.widgets.common.dock import create_number
+from napari_motionmag.widgets.measure.motion_dock import MotionDock, MotionRequest
 
-_HEIGHT = 250  # px, of the figure
-_FULL = 0.98  # of the amplitudes have colours of their own, the largest share the last one
+_BRIGHT = 0.98  # of the amplitudes have colors of their own, the largest share the last one
 
 
-class MotionMapWidget(MeasuredMotion):
+class MotionMapWidget(MotionDock):
     """Map amplitude and phase of the selected motion.
 
     Every field is an attribute; `measure` does what the button does, in the background.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer, optional
-        The current one when None.
     """
 
-    def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
-        self.frequency = FloatSpinBox(
-            name="frequency",
-            label="Measured at",
-            min=0,
-            max=1e9,
-            tooltip="Frequency of which amplitude and phase are mapped; 0 for the one at which "
-            "the selected motion is strongest.",
-        )
-        self.frequency.native.setDecimals(4)
-        self.frequency.native.setSuffix(" Hz")
-        self.frequency.native.setSpecialValueText("the strongest frequency")
-        self.frequency.native.setButtonSymbols(self.frequency.native.ButtonSymbols.NoButtons)
-        self.unit = ComboBox(
-            name="unit",
-            label="Amplitude in",
-            choices=["physical units", "pixels"],
-            tooltip="Physical units are those of the layer's scale; where it has none, pixels are "
-            "taken.",
-        )
-        self._go = PushButton(
-            name="measure",
-            text="Map the motion",
-            tooltip="Add a map of the amplitude and one of the phase. Where the motion is not "
-            "above the noise they are transparent.",
-        )
-        rows = [self.frequency, self.unit]
-        buttons = [self._go, ScriptButton(self.script)]
-        super().__init__(napari_viewer, "motion_map", rows, buttons, _HEIGHT)
-        self._go.changed.connect(lambda _=None: self.measure())
+    dock_name = "motion_map"
 
     def measure(self) -> None:
         """Map the motion; adds two layers."""
-        self._measure(motion_map, "Mapping the motion", self._show, **self._at_frequency())
+        options = self._frequency_option()
+        self._measure_planes(motion_map, "Mapping the motion", self._show_maps, **options)
 
     def script(self) -> str:
-        """Return Python source that makes the same maps.
-
-        Raises
-        ------
-        ValueError, TypeError
-            When there is no movie, or a parameter does not do.
-        """
-        asked = self.asked()
-        calls = [
-            asked.call("motion_map", at, **self._at_frequency()).named("found")
-            for at in asked.planes
+        """Return Python source that makes the same maps."""
+        request, options = self.request(), self._frequency_option()
+        calls = [request.call("motion_map", at, **options).named("found") for at in request.planes]
+        size, unit = self._pixel(request)
+        measured = "found" if size is None else f"found.in_units({size})"
+        lines = [
+            "shown = found.stands_out  # above the noise",
+            f"amplitude = np.where(shown, {measured}.amplitude, np.nan)  # {unit}",
+            "phase = np.where(shown, np.degrees(found.phase), np.nan)  # degrees",
         ]
-        lines = ["shown = found.stands_out  # above the noise"]
-        size, unit = self._pixel(asked)
-        lines.append(
-            "amplitude = np.where(shown, found.amplitude, np.nan)  # px"
-            if size is None
-            else f"amplitude = found.in_units({size}).amplitude  # {unit}\n"
-            "amplitude = np.where(shown, amplitude, np.nan)"
-        )
-        lines.append("phase = np.where(shown, np.degrees(found.phase), np.nan)  # degrees")
-        text = source(*calls, title=f"Motion in {asked.layer.name}")
+        text = source(*calls, title=f"Motion in {request.layer.name}")
         head, quotes, body = text.partition('"""\n\n')
         if not body.startswith("import numpy"):
             body = f"import numpy as np\n\n{body}"
         return head + quotes + body + "\n".join(lines) + "\n"
 
-    def _at_frequency(self) -> dict:
+    # ---- fields ----
+
+    def _create_own_rows(self) -> list[Widget]:
+        self.frequency = create_number(
+            "frequency",
+            "Frequency of which amplitude and phase are mapped; 0: the one at which the selected "
+            "motion is strongest.",
+            label="Measured at",
+            suffix=" Hz",
+            text_for_zero="the strongest frequency",
+        )
+        self.unit = ComboBox(
+            name="unit",
+            label="Amplitude in",
+            choices=["physical units", "pixels"],
+            tooltip="Physical units are those of the layer's scale; pixels if it has none.",
+        )
+        return [self.frequency, self.unit]
+
+    def _create_buttons(self) -> list[Widget]:
+        button = PushButton(
+            name="measure",
+            text="Map the motion",
+            tooltip="Add a map of the amplitude and one of the phase. Where the motion is not "
+            "above the noise they are transparent.",
+        )
+        button.changed.connect(lambda _: self.measure())
+        return [button]
+
+    def _frequency_option(self) -> dict:
         return {"frequency": self.frequency.value} if self.frequency.value else {}
 
-    def _pixel(self, asked: Asked) -> tuple[tuple[float, float] | None, str]:
+    def _pixel(self, request: MotionRequest) -> tuple[tuple[float, float] | None, str]:
         """Return the size of a pixel in the unit of the map, None for pixels, and the unit."""
-        found = pixel_size(asked.movie) if self.unit.value == "physical units" else None
-        return (
-            (None, "px")
-            if found is None
-            else (tuple(float(f"{v:.6g}") for v in found[:2]), found[2])
-        )
+        found = pixel_size(request.movie) if self.unit.value == "physical units" else None
+        if found is None:
+            return None, "px"
+        return tuple(float(f"{size:.6g}") for size in found[:2]), found[2]
 
-    def _show(self, asked: Asked, found: dict[tuple, MotionMap]) -> None:
-        size, unit = self._pixel(asked)
+    # ---- results ----
+
+    def _show_maps(self, request: MotionRequest, results: dict[tuple, MotionMap]) -> None:
+        size, unit = self._pixel(request)
         unit = unit.replace("um", "µm")
         amplitudes, phases = {}, {}
-        for at, one in found.items():
-            measured = one if size is None else one.in_units(size)
-            shown = one.stands_out
+        for at, result in results.items():
+            measured = result if size is None else result.in_units(size)
+            shown = result.stands_out
             amplitudes[at] = np.where(shown, measured.amplitude, np.nan).astype(np.float32)
-            phases[at] = np.where(shown, np.degrees(one.phase), np.nan).astype(np.float32)
+            phases[at] = np.where(shown, np.degrees(result.phase), np.nan).astype(np.float32)
         every = np.concatenate([part.ravel() for part in amplitudes.values()])
         known = every[np.isfinite(every)]
-        top = float(np.quantile(known, _FULL)) if known.size else 0.0
-        top = top or 1.0
-        one = next(iter(found.values()))
-        place = {"step": one.step, "first": one.translate}
-        common = {"opacity": 0.8, "blending": "translucent_no_depth", "interpolation2d": "nearest"}
+        top = (float(np.quantile(known, _BRIGHT)) if known.size else 0.0) or 1.0
+        here = self._shown_plane(request, results)
+        layer_options = {
+            "step": results[here].step,
+            "first": results[here].translate,
+            "opacity": 0.8,
+            "blending": "translucent_no_depth",
+            "interpolation2d": "nearest",
+        }
+        look = {"colormap": AMPLITUDE_COLORS, "contrast_limits": (0.0, top)}
+        self._show_map(request, f"amplitude ({unit})", amplitudes, look, **layer_options)
         wheel = Colormap(phase_colors(), name="phase")
-        look = {"colormap": AMPLITUDE_COLORS, "contrast_limits": (0.0, top), **common}
-        self._show_map(asked, f"amplitude ({unit})", amplitudes, look, **place)
-        look = {"colormap": wheel, "contrast_limits": (-180.0, 180.0), **common}
-        self._show_map(asked, "phase (degrees)", phases, look, **place).visible = False
-        _, here = frame_shown(self._viewer, asked.layer, asked.movie.axes)
-        here = here if here in found else next(iter(found))
-        self._messages.say_drawn(_said(found[here], amplitudes[here], unit, asked))
+        look = {"colormap": wheel, "contrast_limits": (-180.0, 180.0)}
+        self._show_map(request, "phase (degrees)", phases, look, visible=False, **layer_options)
+        self._messages.say_drawn(_map_in_words(results[here], amplitudes[here], unit))
         draw = partial(
             draw_motion, amplitude=amplitudes[here], degrees=phases[here], top=top, unit=unit
         )
         self.canvas.draw(draw if np.isfinite(amplitudes[here]).any() else None)
 
 
-def _said(found: MotionMap, amplitude: np.ndarray, unit: str, asked: Asked) -> str:
-    """What a map says, in a sentence or two, without the last full stop."""
+def _map_in_words(result: MotionMap, amplitude: np.ndarray, unit: str) -> str:
+    """Describe a map in a sentence or two, without the last full stop."""
     known = amplitude[np.isfinite(amplitude)]
     if not known.size:
         return "Nowhere in the frame is the selected motion above the noise"
-    where = "its strongest frequency" if found.frequency is None else f"{found.frequency:.3g} Hz"
+    where = "its strongest frequency" if result.frequency is None else f"{result.frequency:.3g} Hz"
     pixels = ""
     if unit != "px":
-        pixels = f" ({np.nanmax(np.where(found.stands_out, found.amplitude, np.nan)):.2g} px)"
+        largest = np.nanmax(np.where(result.stands_out, result.amplitude, np.nan))
+        pixels = f" ({largest:.2g} px)"
+    phase = "Phase p means cos(2 pi f t + p), t = 0 in frame 0"
+    if result.edge is not None:
+        end = "half the frame rate" if result.edge == "nyquist" else "one period in the record"
+        phase = f"So near {end} the amplitude may be larger, and the phase is not determined"
     return (
-        f"The selected motion is above the noise in {found.stands_out.mean():.0%} of the frame. "
+        f"The selected motion is above the noise in {result.stands_out.mean():.0%} of the frame. "
         f"Amplitude there at {where}: median {np.median(known):.2g} {unit}, largest "
-        f"{known.max():.2g} {unit}{pixels}. Phase p means cos(2 pi f t + p), t = 0 in frame 0"
+        f"{known.max():.2g} {unit}{pixels}. {phase}"
     )

@@ -1,42 +1,34 @@
-"""The parts of a frame that are marked in napari and measured."""
+"""The regions that are marked in napari and measured."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from napari.layers import Shapes
+from magicgui.widgets import ComboBox, SpinBox
+from napari.layers import Image, Points, Shapes
 
-from napari_motionmag.magnification.script import Call
+from napari_motionmag.magnification.script import Call, FromLayer
 from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.shapes import area_from_shapes, drawn_areas, polygon_mask
+from napari_motionmag.views.trace import DisplacementTrace
+from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 
-MOST_REGIONS = 8
+WHOLE = "the whole frame"
+MAX_REGIONS = 8
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the frame that is measured.
-
-    Attributes
-    ----------
-    label : str
-        What to call it; empty for the whole frame.
-    corners : ndarray of shape (N, 2), or None
-        Of a polygon, (y, x) px; None for the whole frame.
-    """
+    """A part of the frame that is measured; by default the whole frame."""
 
     label: str = ""
-    corners: np.ndarray | None = None
+    corners: np.ndarray | None = None  # (N, 2) of a polygon, (y, x) px
 
     def value(self, movie: Movie):
-        """Return the region as the functions of `views` take it.
-
-        Raises
-        ------
-        ValueError
-            When no pixel of the frame lies within.
-        """
+        """Return the region as the functions of `views` take it; ValueError if it is empty."""
         if self.corners is None:
             return None
         shape = movie.frame_shape[:2]
@@ -60,22 +52,100 @@ class Region:
         return call.named("region", "the area that was drawn, (y, x) in px")
 
 
+@dataclass(frozen=True)
+class RegionRequest:
+    """One region of one movie, to be measured."""
+
+    layer: Image
+    movie: Movie
+    region: Region
+    at: dict  # index along axes such as Z and C
+
+    @property
+    def name(self) -> str:
+        """The name in figures and messages."""
+        return f"{self.layer.name}{self.region.label and f' ({self.region.label})'}"
+
+    @property
+    def key(self) -> tuple:
+        """Equal for requests that measure the same."""
+        corners = self.region.corners
+        outline = None if corners is None else corners.round(6).tobytes()
+        return self.layer, self.movie.fps, id(self.movie.data), outline, tuple(self.at.items())
+
+    def trace(self, progress: Callable | None = None, **options) -> DisplacementTrace:
+        """Measure the displacement of the region."""
+        try:
+            return displacement_trace(
+                self.movie,
+                self.region.value(self.movie),
+                at=self.at or None,
+                progress=progress,
+                **options,
+            )
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+
+    def call(self, **options) -> Call:
+        """Return the call of a script that measures the displacement of the region."""
+        where = {"at": self.at} if self.at else {}
+        movie, region = FromLayer(self.layer, self.movie), self.region.written(self.movie)
+        call = Call(
+            "napari_motionmag.views", "displacement_trace", movie, region, **where, **options
+        )
+        return call.named("trace", f"{self.name}: dy, dx and their errors in px")
+
+
+class _WholeFrame:
+    """Stands for the whole frame in a choice of layers."""
+
+    def __str__(self) -> str:
+        return WHOLE
+
+
+class RegionFields:
+    """The fields that choose the regions to measure, marked in what ``layers()`` returns."""
+
+    def __init__(self, layers: Callable):
+        whole = _WholeFrame()
+        self.marks = ComboBox(
+            name="marks",
+            label="Region",
+            choices=lambda _: [whole, *layers()],
+            nullable=False,
+            tooltip="Shapes layer: its rectangles, polygons or ellipses. Points layer: a square "
+            "around each point. Those selected in the layer, or all. A region that is drawn is "
+            "chosen at once.",
+        )
+        self.side = SpinBox(
+            name="side",
+            label="Square (px)",
+            value=21,
+            min=5,
+            max=999,
+            tooltip="Side of the square around each point.",
+        )
+        may_be_narrow(self.marks.native)
+
+    @property
+    def layer(self) -> Shapes | Points | None:
+        """The chosen layer, or None for the whole frame."""
+        return None if isinstance(self.marks.value, _WholeFrame) else self.marks.value
+
+    def regions_in(self, image: Image) -> list[Region]:
+        """Return the chosen regions in pixels of an image; see `regions_of`."""
+        return regions_of(self.layer, image, self.side.value)
+
+
+def count_regions(marks: Shapes | Points) -> int:
+    """Return how many regions a layer marks."""
+    return len(drawn_areas(marks)) if isinstance(marks, Shapes) else len(marks.data)
+
+
 def regions_of(marks, layer, side: float) -> list[Region]:
-    """Return the regions that a layer of shapes or points marks in a movie.
+    """Return the regions that are selected in a layer of shapes or points, or all; px of `layer`.
 
-    Parameters
-    ----------
-    marks : napari.layers.Shapes, napari.layers.Points or None
-        The selected ones, or all where none is; None: the whole frame.
-    layer : napari.layers.Image
-        The pixels are those of this layer.
-    side : float
-        Of the square around each point, px.
-
-    Raises
-    ------
-    ValueError
-        When there are none, or more than MOST_REGIONS.
+    `side` is that of the square around each point. None for `marks` is the whole frame.
     """
     if marks is None:
         return [Region()]
@@ -84,19 +154,19 @@ def regions_of(marks, layer, side: float) -> list[Region]:
     if not chosen:
         what = "rectangle, polygon or ellipse" if isinstance(marks, Shapes) else "point"
         raise ValueError(f"Layer {marks.name!r} has no {what} yet: draw one around what moves")
-    if len(chosen) > MOST_REGIONS:
+    if len(chosen) > MAX_REGIONS:
         raise ValueError(
-            f"Layer {marks.name!r} has {len(chosen)} regions; select at most {MOST_REGIONS} of them"
+            f"Layer {marks.name!r} has {len(chosen)} regions; select at most {MAX_REGIONS} of them"
         )
-    found = []
+    regions = []
     for index in chosen:
         label = f"{index + 1}" if len(areas) > 1 else ""
         if isinstance(marks, Shapes):
-            found.append(Region(label, area_from_shapes(marks, layer, index)))
+            regions.append(Region(label, area_from_shapes(marks, layer, index)))
             continue
         point = layer.world_to_data(marks.data_to_world(marks.data[index]))
-        centre = np.round(np.asarray(point, float)[-2:])
+        center = np.round(np.asarray(point, float)[-2:])
         half = side / 2
         square = np.array([(-half, -half), (-half, half), (half, half), (half, -half)])
-        found.append(Region(label, centre + square))
-    return found
+        regions.append(Region(label, center + square))
+    return regions

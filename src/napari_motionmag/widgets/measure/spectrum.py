@@ -2,105 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, PushButton
+from magicgui.widgets import CheckBox, ComboBox, FloatRangeSlider, PushButton, Widget
 from napari.layers import Image
-from qtpy.QtWidgets import QSizePolicy
 
-from napari_motionmag.magnification.script import Call, FromLayer, source
-from napari_motionmag.movie.movie import Movie
+from napari_motionmag.magnification.script import Call, source
 from napari_motionmag.temporal import make_operator
-from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.figures.motion import draw_spectrum
 from napari_motionmag.views.figures.text import spectrum_in_words
 from napari_motionmag.views.responses import response_table
 from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectrum, suggest_band
 from napari_motionmag.views.trace import DisplacementTrace
-from napari_motionmag.widgets.common.dock import MeasuringWidget
+from napari_motionmag.widgets.common.dock import create_number
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import FILTERS, may_be_narrow, row
-from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.viewer import viewer_of
 from napari_motionmag.widgets.magnify.open_dock import fill_band
-from napari_motionmag.widgets.measure.measure_fields import RegionFields
-from napari_motionmag.widgets.measure.regions import Region, regions_of
+from napari_motionmag.widgets.measure.region_dock import CHANGED, RegionDock
+from napari_motionmag.widgets.measure.regions import RegionRequest
 
-AGAINST = [
-    ("smooth background", "background"),
-    ("noise of pixels", "pixels"),
-]
-CHANGED = "Press “Measure” for what is chosen now"
+AGAINST = [("smooth background", "background"), ("noise of pixels", "pixels")]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured, and where.
+class Measurement:
+    """The spectrum of one region."""
 
-    Attributes
-    ----------
-    layer : napari.layers.Image
-    movie : Movie
-    region : Region
-    at : dict
-        Index along axes such as Z and C.
-    trace : DisplacementTrace
-    spectrum : MotionSpectrum
-    unit : str
-        Of frequencies.
-    """
-
-    layer: Image
-    movie: Movie
-    region: Region
-    at: dict
     trace: DisplacementTrace
     spectrum: MotionSpectrum
-    unit: str
+    unit: str  # of frequencies: "Hz", or "cycles/frame" if the frame rate is unknown
+
+    @classmethod
+    def of(cls, request: RegionRequest, progress: Callable | None = None) -> Measurement:
+        """Measure a region."""
+        trace, unit = request.trace(progress), "Hz"
+        if trace.fps is None:
+            trace, unit = replace(trace, fps=1.0), "cycles/frame"
+        return cls(trace, motion_spectrum(trace), unit)
 
 
-class SpectrumWidget(MeasuringWidget):
+class SpectrumWidget(RegionDock):
     """The spectrum of a region's motion, with the response of temporal filters over it.
 
-    Every field is an attribute, and calling the widget measures::
+    Every field is an attribute, and calling the widget measures and returns the spectrum::
 
         widget.marks.value = viewer.layers["Shapes"]
         spectrum = widget()
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer, optional
-        The current one when None.
     """
 
+    dock_name = "motion_spectrum"
+
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
-        self._viewer = viewer_of(napari_viewer)
-        self._region = RegionFields(self._marks)
-        self._make_fields()
-        rows = [
-            self.layer,
-            self.marks,
-            self.side,
-            self.against,
-            self.filter,
-            self.band_row,
-            self.all_filters,
-        ]
-        buttons = [self.measure, self.use_band, self.save, self.copy_script]
-        self._measured: Measured | None = None
+        self._measured: Measurement | None = None
         self._peaks: list[Peak] = []
-        super().__init__(self._viewer, "motion_spectrum", rows, buttons, height=250)
-        self._choose_active()
-        for field in (self.layer, self.marks, self.side, self.axes, self.fps):
-            field.changed.connect(self._choice_changed)
+        self._use_band_when_done = False
+        super().__init__(napari_viewer)
         for field in (self.filter, self.band_low, self.band_high, self.all_filters):
             field.changed.connect(self._draw)
+        self.band_slider.changed.connect(self._on_band_dragged)
         self.against.changed.connect(self._find_peaks)
-        self.measure.changed.connect(self.begin)
-        self.use_band.changed.connect(self._use_band)
-        self.save.changed.connect(self._choose_file)
-        self._choice_changed()
+        self.use_band.changed.connect(self._on_use_band_clicked)
+        self.save.changed.connect(lambda _: self._save_as("spectrum.csv", "CSV (*.csv)"))
         self._draw()
 
     def __call__(self) -> MotionSpectrum:
@@ -109,31 +74,10 @@ class SpectrumWidget(MeasuringWidget):
         Raises
         ------
         ValueError, TypeError
-            When the movie or the region does not do.
+            If the movie or the region does not fit.
         """
-        layer, movie, region, at = self._chosen()
-        trace = displacement_trace(movie, region.value(movie), at=at or None)
-        self._take(_spectrum_of(layer, movie, region, at, trace))
+        super().__call__()
         return self._measured.spectrum
-
-    def begin(self, _=None) -> None:
-        """Measure in the background."""
-        self._messages.afresh()
-        self._timer.stop()
-        try:
-            layer, movie, region, at = self._chosen()
-            value = region.value(movie)
-        except EXPECTED as error:
-            self._failed(error)
-            return
-        found: list[Measured] = []
-
-        def work(progress):
-            trace = displacement_trace(movie, value, at=at or None, progress=progress)
-            found.append(_spectrum_of(layer, movie, region, at, trace))
-
-        done = self._when_done(lambda: self._take(found[0]))
-        self._begin(work, done, f"Measuring {layer.name}", [movie])
 
     def band(self) -> tuple[float, float]:
         """Return the band of the fields, Hz."""
@@ -148,36 +92,25 @@ class SpectrumWidget(MeasuringWidget):
         return written
 
     def script(self) -> str:
-        """Return Python source that measures the same.
-
-        Raises
-        ------
-        ValueError, TypeError
-            When no movie or region is chosen.
-        """
-        layer, movie, region, at = self._chosen()
-        where = {"at": at} if at else {}
-        shown = FromLayer(layer, movie)
+        """Return Python source that measures the same."""
+        (request,), against = self._chosen_requests(), self.against.value
         views = "napari_motionmag.views"
-        trace = Call(views, "displacement_trace", shown, region.written(movie), **where)
-        trace.named("trace", f"displacement of a region of {layer.name}")
-        spectrum = Call(views, "motion_spectrum", trace).named("spectrum")
-        against = self.against.value
+        spectrum = Call(views, "motion_spectrum", request.call()).named("spectrum")
         peaks = Call(spectrum, "peaks", against=against).named("found", "the strongest first")
         band = Call(views, "suggest_band", spectrum, against=against).named("band", "Hz, or None")
         return source(peaks, band, title="Spectrum of motion")
 
     # ---- fields ----
 
-    def _make_fields(self) -> None:
+    def _create_rows(self) -> list[Widget]:
         self.layer = ComboBox(
             name="layer",
             label="Movie",
-            choices=self._images,
+            choices=self._movies,
             nullable=False,
             tooltip="Image layer with a time axis.",
         )
-        self.marks, self.side = self._region.marks, self._region.side
+        region_rows = self._create_region_fields()
         self.against = ComboBox(
             name="against",
             label="Peaks over",
@@ -186,174 +119,186 @@ class SpectrumWidget(MeasuringWidget):
             "heart, look like a background: choose the noise of pixels then.",
         )
         self.filter = ComboBox(
-            name="filter", label="Filter", choices=FILTERS, tooltip="Whose response is drawn."
+            name="filter",
+            label="Filter",
+            choices=FILTERS,
+            tooltip="The temporal filter whose response is drawn.",
         )
-        self.band_low = FloatSpinBox(name="band_low", min=0, max=1e9, tooltip="Hz.")
-        self.band_high = FloatSpinBox(name="band_high", min=0, max=1e9, tooltip="Hz.")
-        for field in (self.band_low, self.band_high):
-            field.native.setDecimals(4)
-            field.native.setSuffix(" Hz")
-            field.native.setButtonSymbols(field.native.ButtonSymbols.NoButtons)
-            field.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            field.native.setObjectName(field.name)
-            field.adaptive_step = True
+        self.band_low, self.band_high = (
+            create_number(
+                f"band_{edge}", f"{edge.title()}est frequency of the band, Hz.", suffix=" Hz"
+            )
+            for edge in ("low", "high")
+        )
         self.band_row = row("Band", self.band_low, self.band_high)
+        self.band_slider = FloatRangeSlider(
+            name="band_slider",
+            label=" ",
+            value=(0, 0),
+            min=0,
+            max=1,
+            tooltip="Drag the edges of the band, or the band itself, over the spectrum.",
+        )
         self.all_filters = CheckBox(
             name="all_filters",
             text="Draw all filters of this band",
             value=False,
-            tooltip="To compare them.",
+            tooltip="Compare the responses of all temporal filters.",
         )
-        self.measure = PushButton(
-            name="measure", text="Measure", tooltip="Measure how the region moves."
-        )
+        for box in (self.layer, self.against, self.filter):
+            may_be_narrow(box.native)
+        fields = [self.against, self.filter, self.band_row, self.band_slider, self.all_filters]
+        return [self.layer, *region_rows, *fields]
+
+    def _create_buttons(self) -> list[Widget]:
         self.use_band = PushButton(
             name="use_band",
             text="Use this band",
-            tooltip="Fill in band, filter and rate in the dock “Magnify motion”.",
+            tooltip="Fill in band, filter and rate in the dock “Magnify motion”; while a "
+            "measurement runs, when it is done.",
         )
         self.save = PushButton(
             name="save", text="Save spectrum…", tooltip="CSV: frequency, amplitude, density."
         )
-        self.copy_script = ScriptButton(self.script)
-        for box in (self.layer, self.against, self.filter):
-            may_be_narrow(box.native)
+        return [self._create_measure_button(), self.use_band, self.save]
+
+    def _measured_fields(self) -> list[Widget]:
+        return [self.layer]
+
+    def _chosen_layers(self) -> list[Image]:
+        return [] if self.layer.value is None else [self.layer.value]
 
     def _choose_active(self) -> None:
         active = self._viewer.layers.selection.active
         if active in self.layer.choices:
             self.layer.value = active
 
-    def _choice_changed(self, _=None) -> None:
-        if self._closed:
-            return
-        layer = self.layer.value
-        self._show_axes([] if layer is None else [layer])
-        self._region.show_what_applies()
-        marks = self._region.chosen
-        self._follow([(layer, ("data", "scale", "units", "axis_labels")), (marks, ("data",))])
-        self._timer.start()
+    def _chosen_requests(self) -> list[RegionRequest]:
+        return super()._chosen_requests()[-1:]  # the spectrum is of one region
 
-    def _changed_for_good(self) -> None:
-        if self._closed or self._runner.working:
-            return
-        try:
-            layer, movie, region, at = self._chosen()
-        except EXPECTED as error:
-            self._messages.say(str(error))
-            return
-        if self._measured is None:
-            rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
-            self._messages.say(f"{movie.n_frames} frames, {rate}. {CHANGED}")
-        elif self._measured.layer is not layer or not _same(self._measured, region, at, movie):
-            self._messages.say(CHANGED)
+    def _invitation(self, requests: list[RegionRequest]) -> str:
+        if self._measured is not None:
+            return CHANGED
+        movie = requests[0].movie
+        rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
+        return f"{movie.n_frames} frames, {rate}. {CHANGED}"
 
-    def _chosen(self) -> tuple[Image, Movie, Region, dict]:
-        layer = self.layer.value
-        if layer is None or layer not in self._viewer.layers:
-            raise ValueError("Choose a movie: an Image layer with a time axis")
-        movie = self.movie_of(layer)
-        _, other = self.place_of(layer, movie)
-        at = dict(zip(movie.other_axes, other, strict=True))
-        regions = regions_of(self._region.chosen, layer, self.side.value)
-        return layer, movie, regions[-1], at
+    # ---- measuring ----
 
-    # ---- what was measured ----
+    def _measurement(self) -> Callable:
+        return Measurement.of
 
-    def _take(self, measured: Measured) -> None:
-        self._measured = measured
+    def _show_results(self, results: list[Measurement]) -> None:
+        (self._measured,) = results
         self._find_peaks()
+        if self._use_band_when_done:
+            self._use_band()
 
     def _find_peaks(self, _=None) -> None:
         if self._measured is None or self._closed:
             return
-        spectrum, against = self._measured.spectrum, self.against.value
+        spectrum, against, unit = self._measured.spectrum, self.against.value, self._measured.unit
         self._peaks = spectrum.peaks(against=against)
         band = suggest_band(spectrum, against=against)
-        if band is not None and self._measured.unit == "Hz":
+        if band is not None and unit == "Hz":
             with self.band_low.changed.blocked(), self.band_high.changed.blocked():
                 self.band_low.value, self.band_high.value = (round(edge, 4) for edge in band)
         self._draw()
-        unit = self._measured.unit
         text = spectrum_in_words(spectrum, self._measured.trace, self._peaks, unit=unit)
         if unit != "Hz":
-            text += ". Give the rate for frequencies in Hz"
+            text += ". Enter the rate to get frequencies in Hz"
         self._messages.say_drawn(text)
 
     def _fps(self) -> float:
+        """Return the rate of the spectrum, or else of the chosen movie; 0 if unknown."""
         if self._measured is not None:
             return self._measured.spectrum.fps
+        return self._movie_fps()
+
+    def _movie_fps(self) -> float:
+        """Return the rate of the chosen movie; 0 if unknown."""
         try:
             return self.movie_of(self.layer.value).fps or 0.0
         except (*EXPECTED, AttributeError):  # there is no layer, or it is no movie
             return 0.0
 
     def _responses(self):
-        """Return the responses to be drawn; None where the band is none."""
+        """Return the responses to draw; None without a valid band."""
         low, high = self.band()
         fps = self._fps()
         if not 0 < low < high <= fps / 2:
             return None
-        chosen = FILTERS if self.all_filters.value else [
-            pair for pair in FILTERS if pair[1] == self.filter.value
-        ]  # fmt: skip
         operators = {
             label.partition(" (")[0]: make_operator("temporal", band=(low, high), fps=fps, filter=f)
-            for label, f in chosen
+            for label, f in FILTERS
+            if self.all_filters.value or f == self.filter.value
         }
         return response_table(operators, fps)
 
     def _draw(self, _=None) -> None:
         if self._closed:
             return
-        measured, peaks = self._measured, list(self._peaks)
-        responses = self._responses()
-        spectrum = None if measured is None else measured.spectrum
-        band = None if responses is None else self.band()
-        unit = "Hz" if measured is None else measured.unit
-        if spectrum is None and responses is None:
+        self._fit_band_slider()
+        measured, responses = self._measured, self._responses()
+        if measured is None and responses is None:
             self.canvas.draw(None)
             return
         self.canvas.draw(
-            lambda figure: draw_spectrum(
-                figure, spectrum, peaks=peaks, band=band, responses=responses, unit=unit
+            partial(
+                draw_spectrum,
+                spectrum=None if measured is None else measured.spectrum,
+                peaks=list(self._peaks),
+                band=None if responses is None else self.band(),
+                responses=responses,
+                unit="Hz" if measured is None else measured.unit,
             )
         )
 
-    def _use_band(self, _=None) -> None:
+    # ---- the band ----
+
+    def _fit_band_slider(self) -> None:
+        """Let the slider reach to half the rate, and show the band of the fields."""
+        highest, (low, high) = self._fps() / 2, self.band()
+        self.band_slider.visible = highest > 0
+        if highest > 0:
+            with self.band_slider.changed.blocked():
+                self.band_slider.max = highest
+                self.band_slider.step = highest / 1000
+                self.band_slider.value = sorted(min(edge, highest) for edge in (low, high))
+
+    def _on_band_dragged(self, band: tuple[float, float]) -> None:
+        with self.band_low.changed.blocked(), self.band_high.changed.blocked():
+            self.band_low.value, self.band_high.value = band
+        self._draw()
+
+    def _on_use_band_clicked(self, _=None) -> None:
+        if not self.working:
+            self._use_band()
+            return
+        self._use_band_when_done = True
+        self.use_band.enabled = False
+
+    def _on_busy_changed(self, busy: bool) -> None:
+        super()._on_busy_changed(busy)
+        if not self._closed:
+            self.use_band.enabled = True
+        if busy:
+            self._use_band_when_done = False
+
+    def _use_band(self) -> None:
+        """Fill in the band where motion is magnified."""
         low, high = self.band()
-        fps = self._fps()
-        layer = self.layer.value
+        layer, fps = self.layer.value, self._movie_fps()
         try:
-            if layer is None or not fps or (self._measured and self._measured.unit != "Hz"):
-                raise ValueError("Choose a movie of which the rate is known, or give its rate")
+            if layer is None or not fps:
+                raise ValueError("Choose a movie whose frame rate is known, or enter its rate")
             if not 0 < low < high <= fps / 2:
                 raise ValueError(
                     f"The band must be two increasing frequencies up to {fps / 2:g} Hz, half the "
                     f"rate; it is {low:g} to {high:g} Hz"
                 )
         except ValueError as error:
-            self._messages.all_well()
-            self._failed(error)
+            self._report(error)
             return
         fill_band(self._viewer, layer, (low, high), fps, self.filter.value)
         self._messages.say(f"“Magnify motion” is set to {low:.4g} to {high:.4g} Hz")
-
-    def _choose_file(self, _=None) -> None:
-        self._ask_and_save("spectrum.csv", "CSV (*.csv)")
-
-
-def _spectrum_of(layer, movie: Movie, region: Region, at: dict, trace) -> Measured:
-    """Work out the spectrum; in cycles per frame where the rate is not known."""
-    unit = "Hz"
-    if trace.fps is None:
-        trace, unit = replace(trace, fps=1.0), "cycles/frame"
-    return Measured(layer, movie, region, at, trace, motion_spectrum(trace), unit)
-
-
-def _same(measured: Measured, region: Region, at: dict, movie: Movie) -> bool:
-    before, now = measured.region.corners, region.corners
-    same = (before is None) == (now is None)
-    if same and before is not None:
-        same = before.shape == now.shape and bool(abs(before - now).max() < 1e-6)
-    return same and measured.at == at and measured.movie.fps == movie.fps

@@ -1,4 +1,4 @@
-"""The fields that choose a network, and the work of looking into it."""
+"""The fields that choose a network."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from napari_motionmag.widgets.magnify.fields import MODELS, OWN_FILE
 
 
 class NetworkChoice:
-    """Fields, as attributes.
+    """The fields that choose a network, as attributes.
 
     Attributes
     ----------
     model : ComboBox
     model_file : FileEdit
-        Shown where the weights are the user's own.
+        Shown if the weights are the user's own.
     """
 
     def __init__(self):
@@ -24,7 +24,7 @@ class NetworkChoice:
             name="model",
             label="Network",
             choices=[choice for choice in MODELS if choice[1] != "default"],
-            tooltip="Which network is looked into.",
+            tooltip="The network to look into.",
         )
         self.model_file = FileEdit(
             name="model_file",
@@ -40,18 +40,24 @@ class NetworkChoice:
         return Path(self.model_file.value) if self.model.value == OWN_FILE else self.model.value
 
     @property
+    def name(self) -> str:
+        """The network in the names of layers."""
+        chosen = self.value
+        return chosen if isinstance(chosen, str) else chosen.stem
+
+    @property
     def kind(self) -> str:
-        """Which architecture it has.
+        """The architecture of the network.
 
         Raises
         ------
         ValueError
-            When there are no such weights.
+            If there are no such weights.
         """
         from napari_motionmag.methods.learned import weights
 
         return weights.read_card(weights.resolve(self.value))["model"]
 
     def show_what_applies(self) -> None:
-        """Show the field for a file where one is needed."""
+        """Show the field for a file if one is needed."""
         self.model_file.visible = self.model.value == OWN_FILE

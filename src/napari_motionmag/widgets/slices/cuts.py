@@ -1,4 +1,4 @@
-"""What is cut of each layer for the slice view, and the work of cutting it."""
+"""The slices of layers: what is cut, and cutting it in the background."""
 
 from __future__ import annotations
 
@@ -16,56 +16,50 @@ QUICK = 3_000_000  # samples in memory that need no progress bar
 
 @dataclass(frozen=True)
 class Cut:
-    """What is cut of a layer.
-
-    Attributes
-    ----------
-    layer : napari.layers.Image
-    movie : Movie
-    line : ndarray, shape (N, 2)
-        (y, x), px of the layer.
-    at : tuple of int
-        Index along axes such as Z and C.
-    t : int
-        The frame that is shown.
-    width, order : int
-    """
+    """A slice of a layer, to be cut."""
 
     layer: Image
     movie: Movie
-    line: np.ndarray
-    at: tuple[int, ...]
-    t: int
+    line: np.ndarray  # (N, 2), (y, x) in px of the layer
+    at: tuple[int, ...]  # index along axes such as Z and C
+    t: int  # the frame that is shown
     width: int
     order: int
 
     @property
     def key(self) -> tuple:
-        """The same where the slice is the same."""
+        """Equal for equal slices."""
         line = self.line.tobytes()
         return id(self.movie.data), self.movie.axes, line, self.at, self.width, self.order
+
+    @property
+    def frame_key(self) -> tuple:
+        """Equal for equal frames beside the slice."""
+        return self.key[:2], self.t, self.at
 
     @property
     def options(self) -> dict:
         """Arguments of `slice_view`, besides movie and line."""
         at = dict(zip(self.movie.other_axes, self.at, strict=True))
-        said = {"width": self.width, "order": self.order, "outside": "nan"}
-        return said | ({"at": at} if at else {})
+        options = {"width": self.width, "order": self.order, "outside": "nan"}
+        return options | ({"at": at} if at else {})
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the slice is cut at once, so that no progress need be shown."""
+        data = self.movie.data
+        if not isinstance(data, np.ndarray) or isinstance(data, np.memmap):
+            return False
+        length = np.hypot(*np.diff(self.line, axis=0).T).sum()
+        return self.movie.n_frames * length * self.width * max(self.order, 1) ** 2 < QUICK
 
 
-def cut_slices(
+def cut_in_turns(
     wanted: list[Cut], framed: list[Cut], views: dict, frames: dict, progress: Callable
 ) -> None:
-    """Cut the slices in turns, those of all layers coarse first.
+    """Cut the slices of all layers in turns, each from coarse to fine.
 
-    Parameters
-    ----------
-    wanted, framed : list of Cut
-        Of which the slices and the frames are wanted.
-    views, frames : dict
-        Get the results by layer, slices from coarse to fine.
-    progress : callable
-        Called as ``progress(done, total)`` after each frame, or each few.
+    Those of `wanted` go to `views`, the frames beside those of `framed` to `frames`, by layer.
     """
     done, total = 0, sum(cut.movie.n_frames for cut in wanted) + len(framed)
     for cut in framed:
@@ -74,7 +68,7 @@ def cut_slices(
         progress(done, total)
     passes = {
         cut.layer: slice_passes(cut.movie, cut.line, **cut.options)
-        for cut in sorted(wanted, key=lambda cut: not in_memory(cut))
+        for cut in sorted(wanted, key=lambda cut: not cut.is_quick)
     }
     counts = dict.fromkeys(passes, 0)
     while passes:
@@ -89,30 +83,16 @@ def cut_slices(
             progress(done, total)
 
 
-def frame_key(cut: Cut) -> tuple:
-    """The same where the frame that is shown is the same."""
-    return cut.key[:2], cut.t, cut.at
-
-
-def in_memory(cut: Cut) -> bool:
-    """Whether the slice is there at once, so that no progress need be shown."""
-    data = cut.movie.data
-    if not isinstance(data, np.ndarray) or isinstance(data, np.memmap):
-        return False
-    length = np.hypot(*np.diff(cut.line, axis=0).T).sum()
-    return cut.movie.n_frames * length * cut.width * max(cut.order, 1) ** 2 < QUICK
-
-
-def limits_of(layer) -> tuple[float, float]:
-    """Intensities of black and white that a layer is shown with."""
+def display_limits(layer) -> tuple[float, float]:
+    """Return the intensities that a layer shows as black and as white."""
     if not layer.rgb:
         low, high = layer.contrast_limits
         return float(low), float(high)
     return (0.0, float(np.iinfo(layer.dtype).max)) if layer.dtype.kind in "iu" else (0.0, 1.0)
 
 
-def colours_of(layer):
-    """Return a layer's colours as a function of intensities 0 to 1; None for grey and RGB."""
+def color_function(layer):
+    """Return a layer's colors as a function of intensities 0 to 1; None for gray and RGB."""
     colormap, gamma = layer.colormap, float(layer.gamma)
     if layer.rgb or (colormap.name == "gray" and gamma == 1):
         return None

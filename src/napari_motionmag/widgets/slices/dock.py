@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from magicgui.widgets import Widget
 from napari.layers import Image
 
 from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.estimators.motion_line import line_across_motion
 from napari_motionmag.views.figures.slices import SlicePicture, draw_slices
 from napari_motionmag.views.figures.text import shown_unit
 from napari_motionmag.views.progressive_slices import slice_passes
 from napari_motionmag.views.shapes import drawn_lines, line_from_shapes
 from napari_motionmag.views.slice_files import save_slice
 from napari_motionmag.views.slices import slice_calibration
-from napari_motionmag.widgets.common.dock import MeasuringWidget
-from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.viewer import viewer_of
-from napari_motionmag.widgets.slices.cuts import (
-    Cut,
-    colours_of,
-    cut_slices,
-    frame_key,
-    in_memory,
-    limits_of,
+from napari_motionmag.widgets.common.dock import (
+    MOVIE_EVENTS,
+    NO_MOVIE,
+    MeasurementDock,
+    paths_for,
 )
+from napari_motionmag.widgets.common.drawn_marks import DrawnMarks
+from napari_motionmag.widgets.common.layer_movie import open_source
+from napari_motionmag.widgets.common.messages import EXPECTED
+from napari_motionmag.widgets.slices.cuts import Cut, color_function, cut_in_turns, display_limits
 from napari_motionmag.widgets.slices.fields import SliceFields
 from napari_motionmag.widgets.slices.layers import add_line, open_slices
 
-SCRIPT = "Put a Python script that cuts the same slices on the clipboard."
 SAVE_AS = "TIFF (*.tif);;CSV (*.csv)"
-REDRAW_SECONDS = 0.4  # between two looks at a slice in the making
-_LOOK = ("contrast_limits", "colormap", "gamma")
-_MEANING = ("data", "scale", "units", "axis_labels")
+NO_SLICE = "There is no slice yet: choose a movie and a line first"
+NO_LINE = "There is no line yet: press “Draw a line”, or draw one in a Shapes layer"
+REDRAW_SECONDS = 0.4  # between two drawings of an unfinished slice
+_LOOK_EVENTS = ("contrast_limits", "colormap", "gamma")
 
 
-class SliceViewWidget(MeasuringWidget):
+class SliceViewWidget(MeasurementDock):
     """Slice views of one or more Image layers, live while the line is dragged.
 
     Every field is an attribute, and calling the widget returns the slices::
@@ -46,87 +47,74 @@ class SliceViewWidget(MeasuringWidget):
         widget.layers.value = [original, magnified]
         widget.along.value, widget.position.value = "x", 40
         views = widget()
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer, optional
-        The current one when None.
     """
 
+    dock_name = "slice_view"
+    script_tooltip = "Copy a Python script that cuts the same slices to the clipboard."
+
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
-        self._viewer = viewer_of(napari_viewer)
-        self._fields = fields = SliceFields(self._images, self._shapes)
-        for name, field in vars(fields).items():
-            setattr(self, name, field)
-        self.copy_script = ScriptButton(self.script, SCRIPT)
-        rows = [self.layers, self.along, self.position, self.lines, self.line_width, self.order]
-        checks = [self.frame_beside, self.live, self.layer_units]
-        buttons = [self.draw_line, self.as_layers, self.save, self.copy_script]
         self._views: dict = {}  # layer -> (cut, view)
-        self._coarse: dict = {}  # the same, in the making
+        self._coarse: dict = {}  # the same, unfinished
         self._frames: dict = {}  # layer -> (key, frame)
         self._cuts: list[Cut] = []
         self._drawn_at = 0.0
-        super().__init__(self._viewer, "slice_view", [*rows, *checks], buttons, height=250)
-        self._choose_active()
-        for field in (*rows, *checks[:2], self.axes, self.fps):
-            field.changed.connect(self._field_changed)
+        super().__init__(napari_viewer)
+        self._choose_active_movies(self.layers)
+        self._drawn_lines = DrawnMarks(
+            self._viewer, self._shapes, lambda shapes: len(drawn_lines(shapes)), self._on_line_drawn
+        )
+        fields = self._fields
+        for field in (*fields.rows, fields.frame_beside, fields.live, self.axes, self.fps):
+            field.changed.connect(self._on_field_changed)
         self.draw_line.changed.connect(self.add_line)
         self.as_layers.changed.connect(lambda _: self.open_layers())
-        self.save.changed.connect(self._choose_file)
-        self._field_changed()
+        self.save.changed.connect(self._on_save_clicked)
+        self._on_field_changed()
 
     def __call__(self) -> list[np.ndarray]:
-        """Cut the slices and return them.
-
-        Returns
-        -------
-        list of ndarray, each (T, L) or (T, L, 3)
-            One for each of the chosen movies.
+        """Cut the slices and return them, one (T, L) or (T, L, 3) for each of the movies.
 
         Raises
         ------
         ValueError, TypeError
-            When a movie or the line does not do.
+            If a movie or the line does not fit.
         """
-        cuts = [self._cut_of(layer) for layer in self._chosen()]
+        cuts = [self._cut_of(layer) for layer in self._chosen_layers()]
         self._timer.stop()
         for cut in cuts:
             for _, view in slice_passes(cut.movie, cut.line, **cut.options):
                 self._views[cut.layer] = (cut, view)
-            frame = cut.movie.read(cut.t, cut.at)
-            self._frames[cut.layer] = (frame_key(cut), frame)
+            self._frames[cut.layer] = (cut.frame_key, cut.movie.read(cut.t, cut.at))
         self._coarse, self._cuts = {}, cuts
         self._draw()
-        self._say_what()
+        self._describe()
         return [self._views[cut.layer][1] for cut in cuts]
 
     def add_line(self, _=None):
-        """Add a Shapes layer with a line in the middle of the movie, ready to be dragged.
+        """Add and return a Shapes layer with a line across the motion, ready to be dragged.
 
-        Returns
-        -------
-        napari.layers.Shapes or None
-            None when there is no movie.
+        It lies across the middle of the frame if no motion stands out.
         """
         try:
-            layer = self._chosen()[0]
-            movie = self.movie_of(layer)
+            layer = self._chosen_layers()[0]
+            source = open_source(self._viewer, layer) or layer  # quicker to read than a result
+            movie = self.movie_of(source)
+            _, at = self._place_shown(source, movie)
+            ends = line_across_motion(movie, at)
         except EXPECTED as error:
-            self._failed(error)
+            self._messages.report(error)
             return None
-        shapes = add_line(self._viewer, layer, movie.frame_shape)
-        self.lines.value, self.along.value = shapes, "line"
-        return shapes
+        # is chosen as any drawn line is
+        return add_line(self._viewer, source, movie.frame_shape, ends)
 
     def open_layers(self):
         """Open the slices as layers in a window of their own; return its viewer, or None."""
         pictures = self._pictures()
         if not pictures:
-            self._failed(ValueError("There is no slice yet: choose a movie and a line first"))
+            self._messages.report(ValueError(NO_SLICE))
             return None
         viewer = open_slices(
-            [(cut.layer, picture, self._about(cut)) for cut, picture in pictures],
+            [(cut.layer, picture, _metadata(cut)) for cut, picture in pictures],
             self.layer_units.value,
         )
         units = " and ".join(shown_unit(f"{unit:~}") for unit in viewer.layers[0].units)
@@ -134,63 +122,50 @@ class SliceViewWidget(MeasuringWidget):
         return viewer
 
     def save_to(self, path: str | Path) -> list[Path]:
-        """Write the slices; several get the names of their layers added.
-
-        Parameters
-        ----------
-        path : path
-            ``.csv`` or ``.tif``, as for `napari_motionmag.views.save_slice`.
-
-        Returns
-        -------
-        list of Path
-        """
-        path = Path(path)
+        """Write the slices as ``.csv`` or ``.tif``; several get the names of their layers added."""
         pictures = self._pictures()
         if not pictures:
-            raise ValueError("There is no slice yet: choose a movie and a line first")
-        written = []
-        for number, (cut, picture) in enumerate(pictures, 1):
-            name = "".join(c if c.isalnum() or c in " -_." else "_" for c in cut.layer.name)
-            one = path.with_name(f"{path.stem} {number} {name}{path.suffix}")
-            target = path if len(pictures) == 1 else one
-            written.append(save_slice(target, picture.view, cut.movie, cut.line))
+            raise ValueError(NO_SLICE)
+        paths = paths_for(path, [cut.layer.name for cut, _ in pictures])
+        written = [
+            save_slice(one, picture.view, cut.movie, cut.line)
+            for one, (cut, picture) in zip(paths, pictures, strict=True)
+        ]
         self._messages.say("Saved " + ", ".join(one.name for one in written))
         return written
 
     def script(self) -> str:
-        """Return Python source that cuts the same slices.
-
-        Raises
-        ------
-        ValueError, TypeError
-            When there is nothing to cut yet.
-        """
+        """Return Python source that cuts the same slices."""
         calls = []
-        for layer in self._chosen():
-            cut = self._cut_of(layer)
-            said = cut.options
-            line = np.round(cut.line, 3)
-            movie = FromLayer(layer, cut.movie)
-            call = Call("napari_motionmag.views", "slice_view", movie, line, **said)
+        for cut in map(self._cut_of, self._chosen_layers()):
+            movie, line = FromLayer(cut.layer, cut.movie), np.round(cut.line, 3)
+            call = Call("napari_motionmag.views", "slice_view", movie, line, **cut.options)
             corners = "line: (y, x) in px; rows of the slice are frames"
-            calls.append(call.named("view", f"{layer.name}; {corners}"))
+            calls.append(call.named("view", f"{cut.layer.name}; {corners}"))
         return source(*calls, title="Slices over time")
 
-    # ---- what is to be cut ----
+    # ---- what to cut ----
 
-    def _chosen(self) -> list[Image]:
-        chosen = [layer for layer in self.layers.value if layer in self._viewer.layers]
+    def _create_rows(self) -> list[Widget]:
+        self._fields = fields = SliceFields(self._movies, self._shapes)
+        for name, field in vars(fields).items():
+            setattr(self, name, field)
+        return [*fields.rows, *fields.checks]
+
+    def _create_buttons(self) -> list[Widget]:
+        return self._fields.buttons
+
+    def _chosen_layers(self) -> list[Image]:
+        chosen = self._open_layers(self.layers.value)
         if not chosen:
-            raise ValueError("Choose a movie: an Image layer with a time axis")
+            raise ValueError(NO_MOVIE)
         return chosen
 
     def _cut_of(self, layer) -> Cut:
         movie = self.movie_of(layer)
-        t, at = self.place_of(layer, movie)
-        return Cut(
-            layer, movie, self._line(layer, movie), at, t, self.line_width.value, self.order.value
-        )
+        t, at = self._place_shown(layer, movie)
+        line = self._line(layer, movie)
+        return Cut(layer, movie, line, at, t, self.line_width.value, self.order.value)
 
     def _line(self, layer, movie: Movie) -> np.ndarray:
         height, width = movie.frame_shape[:2]
@@ -201,155 +176,149 @@ class SliceViewWidget(MeasuringWidget):
             return np.array([(0, here), (height - 1, here)], float)
         shapes = self.lines.value
         if shapes is None or not drawn_lines(shapes):
-            raise ValueError("There is no line yet: press “Draw a line”, or draw one in a Shapes "
-                             "layer")  # fmt: skip
+            raise ValueError(NO_LINE)
         return line_from_shapes(shapes, layer)
 
-    def _choose_active(self) -> None:
-        active = self._viewer.layers.selection.active
-        images = self._images()
-        first = active if active in images else (images[0] if images else None)
-        self.layers.value = [] if first is None else [first]
+    def _on_layers_changed(self, event=None) -> None:
+        super()._on_layers_changed(event)
+        if not self._closed and not self.layers.value:
+            self._choose_active_movies(self.layers)
 
-    def _layers_changed(self, event=None) -> None:
-        super()._layers_changed(event)
-        if not self._closed and not self.layers.value and self._images():
-            self._choose_active()
+    def _on_line_drawn(self, shapes) -> None:
+        if not self._closed:
+            self.lines.reset_choices()
+            self.lines.value, self.along.value = shapes, "line"
 
-    def _field_changed(self, _=None) -> None:
+    def _on_field_changed(self, _=None) -> None:
         if self._closed:
             return
         along = self.along.value
         self.position.visible = along != "line"
         self.lines.visible = along == "line"
         self.position.label = "Column" if along == "y" else "Row"
-        layers = [layer for layer in self.layers.value if layer in self._viewer.layers]
-        self._show_axes(layers)
+        layers = self._open_layers(self.layers.value)
+        self._describe_movies(layers)
         if not self._filling:
             self._fit_position(layers)
         shapes = self.lines.value if along == "line" else None
         # set_data comes while a shape is dragged, data when it is let go
         follow = [(shapes, ("set_data", "data", "highlight"))]
-        self._follow([(layer, _MEANING + _LOOK) for layer in layers] + follow)
+        self._follow([(layer, MOVIE_EVENTS + _LOOK_EVENTS) for layer in layers] + follow)
         self._timer.start()
 
     def _fit_position(self, layers) -> None:
+        """Let the position reach to the edge of the largest frame."""
         sizes = []
         for layer in layers:
             try:
                 sizes.append(self.movie_of(layer).frame_shape[self.along.value == "y"])
             except EXPECTED:
-                continue  # said when it is cut
+                continue  # reported when it is cut
         if self.along.value == "line" or not sizes:
             return
-        fresh = self.position.max == 0
+        is_new = self.position.max == 0
         self._filling = True
         try:
             self.position.max = max(sizes) - 1
-            if fresh:
+            if is_new:
                 self.position.value = max(sizes) // 2
         finally:
             self._filling = False
 
-    def _layer_moved(self, event=None) -> None:
+    def _on_layer_edited(self, event=None) -> None:
         if isinstance(getattr(event, "source", None), Image) and event.type == "data":
             self._views.pop(event.source, None)
             self._frames.pop(event.source, None)
-        super()._layer_moved(event)
+        super()._on_layer_edited(event)
 
-    def _point_changed(self, _=None) -> None:
+    def _on_slider_moved(self, event=None) -> None:
         self._timer.start()
 
     # ---- cutting ----
 
-    def _changed_for_good(self) -> None:
-        if self._closed or not self.live.value:
+    def _refresh(self) -> None:
+        if not self.live.value:
             return
         cuts, problem = [], None
-        for layer in self.layers.value:
-            if layer not in self._viewer.layers:
-                continue
+        for layer in self._open_layers(self.layers.value):
             try:
                 cuts.append(self._cut_of(layer))
             except EXPECTED as error:
                 problem = f"{layer.name}: {error}"
-        if not cuts:
-            self._runner.cancel()
-            self._cuts = []
-            self.canvas.draw(None)
-            self._messages.say(problem or "Choose a movie: an Image layer with a time axis")
+        if cuts:
+            self._cut(cuts, problem)
             return
-        self._request(cuts, problem)
+        self._runner.cancel()
+        self._cuts = []
+        self.canvas.draw(None)
+        self._messages.say(problem or NO_MOVIE)
 
-    def _request(self, cuts: list[Cut], problem: str | None) -> None:
-        kept = {cut.layer for cut in cuts}
-        self._views = {layer: found for layer, found in self._views.items() if layer in kept}
-        self._frames = {layer: found for layer, found in self._frames.items() if layer in kept}
+    def _cut(self, cuts: list[Cut], problem: str | None) -> None:
+        """Cut in the background what is not there yet, then draw."""
+        layers = {cut.layer for cut in cuts}
+        self._views = {layer: found for layer, found in self._views.items() if layer in layers}
+        self._frames = {layer: found for layer, found in self._frames.items() if layer in layers}
         views, frames = {}, {}
-        wanted = [cut for cut in cuts if not self._has(cut)]
+        wanted = [cut for cut in cuts if not self._has_view(cut)]
         framed = [cut for cut in cuts if self.frame_beside.value and not self._has_frame(cut)]
         if not wanted and not framed:
             self._runner.cancel()
-            self._take(cuts, views, frames)
-            self._say_what(problem)
+            self._show_slices(cuts, views, frames)
+            self._describe(problem)
             return
 
         def done(error, cancelled):
             if error is not None:
                 self._cuts, self._coarse = [], {}
                 self.canvas.draw(None)
-                self._messages.all_well()
-                self._failed(error)
-                return
-            if not cancelled:
-                self._take(cuts, views, frames)
-                self._say_what(problem)
-                return
-            self._messages.say("Cancelled; what is shown is coarse. Any change begins again")
+                self._report(error)
+            elif cancelled:
+                self._messages.say("Cancelled; what is shown is coarse. Any change begins again")
+            else:
+                self._show_slices(cuts, views, frames)
+                self._describe(problem)
 
         def stepped(step, total):
             if time.monotonic() - self._drawn_at > REDRAW_SECONDS and views:
                 self._messages.say(f"{step} of {total} frames; coarse so far")
-                self._take(cuts, views, frames, whole=False)
+                self._show_slices(cuts, views, frames, finished=False)
 
         self._runner.request(
-            lambda progress: cut_slices(wanted, framed, views, frames, progress),
+            lambda progress: cut_in_turns(wanted, framed, views, frames, progress),
             done,
             stepped,
             title="Cutting slices",
-            quick=all(in_memory(cut) for cut in [*wanted, *framed]),
+            quick=all(cut.is_quick for cut in [*wanted, *framed]),
         )
 
-    def _has(self, cut: Cut) -> bool:
-        found = self._views.get(cut.layer)
-        return found is not None and found[0].key == cut.key
+    def _has_view(self, cut: Cut) -> bool:
+        known = self._views.get(cut.layer)
+        return known is not None and known[0].key == cut.key
 
     def _has_frame(self, cut: Cut) -> bool:
-        found = self._frames.get(cut.layer)
-        return found is not None and found[0] == frame_key(cut)
+        known = self._frames.get(cut.layer)
+        return known is not None and known[0] == cut.frame_key
 
-    def _take(self, cuts, views: dict, frames: dict, *, whole: bool = True) -> None:
-        """Show what was cut so far; keep it when it is whole."""
+    def _show_slices(self, cuts, views: dict, frames: dict, *, finished: bool = True) -> None:
+        """Draw what was cut so far; keep it if it is finished."""
         found = {cut.layer: (cut, views[cut.layer]) for cut in cuts if cut.layer in views}
-        if whole:
+        if finished:
             self._views |= found
             self._frames |= {
-                cut.layer: (frame_key(cut), frames[cut.layer])
-                for cut in cuts
-                if cut.layer in frames
+                cut.layer: (cut.frame_key, frames[cut.layer]) for cut in cuts if cut.layer in frames
             }
-        self._coarse = {} if whole else {layer: (c, v.copy()) for layer, (c, v) in found.items()}
-        self._cuts = [cut for cut in cuts if cut.layer in self._coarse or self._has(cut)]
+            self._coarse = {}
+        else:
+            self._coarse = {layer: (cut, view.copy()) for layer, (cut, view) in found.items()}
+        self._cuts = [cut for cut in cuts if cut.layer in self._coarse or self._has_view(cut)]
         self._draw()
         self._drawn_at = time.monotonic()
 
-    def _about(self, cut: Cut) -> dict:
-        about = {"source": cut.layer.name, "line": cut.line.tolist(), **cut.options}
-        return {"napari_motionmag_slice": about}
+    # ---- drawing ----
 
     def _pictures(self) -> list[tuple[Cut, SlicePicture]]:
-        there = [cut for cut in self._cuts if cut.layer in self._coarse or cut.layer in self._views]
-        return [(cut, self._picture(cut)) for cut in there]
+        known = self._views.keys() | self._coarse.keys()
+        return [(cut, self._picture(cut)) for cut in self._cuts if cut.layer in known]
 
     def _picture(self, cut: Cut) -> SlicePicture:
         _, view = self._coarse.get(cut.layer) or self._views[cut.layer]
@@ -359,36 +328,47 @@ class SliceViewWidget(MeasuringWidget):
             view=view,
             line=cut.line,
             calibration=slice_calibration(cut.movie, cut.line),
-            limits=limits_of(cut.layer),
+            limits=display_limits(cut.layer),
             frame=None if frame is None else frame[1],
-            colours=colours_of(cut.layer),
+            colours=color_function(cut.layer),
         )
 
     def _draw(self) -> None:
         found = self._pictures()
-        pictures = [picture for _, picture in found]
         times = {cut.t * picture.calibration["interval"] for cut, picture in found}
         now = times.pop() if len(times) == 1 else None
-        self.canvas.draw(lambda figure: draw_slices(figure, pictures, now=now))
+        pictures = [picture for _, picture in found]
+        self.canvas.draw(partial(draw_slices, pictures=pictures, now=now))
 
-    def _say_what(self, problem: str | None = None) -> None:
+    def _describe(self, problem: str | None = None) -> None:
         self._messages.all_well()
         if not self._cuts:
             return
         cut = self._cuts[-1]
-        made = slice_calibration(cut.movie, cut.line)
-        length = f"{made['positions'][-1]:.4g} {'µm' if made['length_unit'] == 'um' else 'px'}"
-        if made["length_unit"] not in ("um", "px"):
-            length = f"{made['positions'][-1]:.4g} {made['length_unit']}"
-        span = cut.movie.n_frames * made["interval"]
-        unit = "frames (rate unknown)" if made["time_unit"] == "frame" else made["time_unit"]
-        text = f"Line of {length} over {span:.4g} {unit}"
+        calibration = slice_calibration(cut.movie, cut.line)
+        unit = {"um": "µm"}.get(calibration["length_unit"], calibration["length_unit"])
+        length = f"{calibration['positions'][-1]:.4g} {unit}"
+        span = cut.movie.n_frames * calibration["interval"]
+        time_unit = {"frame": "frames (rate unknown)"}.get(
+            calibration["time_unit"], calibration["time_unit"]
+        )
+        text = f"Line of {length} over {span:.4g} {time_unit}"
         if np.isnan(self._views[cut.layer][1]).any():
             text += "; blank where the line leaves the frame"
         self._messages.say(f"{text}. {problem}" if problem else text)
 
-    def _choose_file(self, _=None) -> None:
-        if not self._pictures():
-            self._failed(ValueError("There is no slice yet: choose a movie and a line first"))
-            return
-        self._ask_and_save("slice.tif", SAVE_AS)
+    def _on_save_clicked(self, _=None) -> None:
+        if self._pictures():
+            self._save_as("slice.tif", SAVE_AS)
+        else:
+            self._messages.report(ValueError(NO_SLICE))
+
+    def _close(self, event=None) -> None:
+        if not self._closed:
+            self._drawn_lines.close()
+        super()._close(event)
+
+
+def _metadata(cut: Cut) -> dict:
+    about = {"source": cut.layer.name, "line": cut.line.tolist(), **cut.options}
+    return {"napari_motionmag_slice": about}

@@ -9,32 +9,23 @@ import numpy as np
 from napari_motionmag.movie.units import seconds
 from napari_motionmag.views.figures.slices import SlicePicture
 
-STRIPE = 8  # a layer that is so many times longer than wide is hard to look at
+STRIPE = 8  # a layer this many times longer than wide is hard to look at
 _WINDOWS: list = []  # the window for slices that is open, if any
 
 
-def add_line(viewer, layer, frame_shape: tuple[int, ...]):
-    """Add a Shapes layer with a line across the middle of an image, to be dragged.
+def add_line(viewer, layer, frame_shape: tuple[int, ...], ends: np.ndarray | None = None):
+    """Add a Shapes layer with a line on an image, ready to be dragged.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layer : napari.layers.Image
-    frame_shape : tuple of int
-        Rows and columns.
-
-    Returns
-    -------
-    napari.layers.Shapes
-        Selected, with its ends ready to be moved. In world coordinates, so that it fits layers
-        of any scale and rotation.
+    `ends` are (y, x) px; None is a line across the middle. The layer is in world coordinates, so
+    that it fits layers of any scale and rotation.
     """
     height, width = frame_shape[:2]
-    row = (height - 1) / 2
-    ends = [(row, 0.15 * (width - 1)), (row, 0.85 * (width - 1))]
+    if ends is None:
+        row = (height - 1) / 2
+        ends = np.array([(row, 0.15 * (width - 1)), (row, 0.85 * (width - 1))])
     lead = layer.ndim - 2
     world = np.array([layer.data_to_world((*[0] * lead, *end)) for end in ends])[:, -2:]
-    pixel = np.hypot(*(world[1] - world[0])) / (0.7 * (width - 1))
+    pixel = np.hypot(*(world[1] - world[0])) / np.hypot(*(ends[1] - ends[0]))
     shapes = viewer.add_shapes(
         [world],
         shape_type="line",
@@ -52,34 +43,28 @@ def add_line(viewer, layer, frame_shape: tuple[int, ...]):
 
 
 def slice_layer(layer, picture: SlicePicture, about: dict, units: str = "fit"):
-    """Make the Image layer that shows a slice.
+    """Return an Image layer with axes time and distance that shows a slice of a movie's layer.
 
     Parameters
     ----------
     layer : napari.layers.Image
-        The movie, for its colours.
     picture : SlicePicture
     about : dict
         Metadata.
     units : {"fit", "s", "px"}
-        "s": s and um where the movie is calibrated. "fit": the same, with another unit of time
+        "s": s and um if the movie is calibrated. "fit": the same, with another unit of time
         where s makes a mere stripe. "px": frames and px, whatever the calibration.
-
-    Returns
-    -------
-    napari.layers.Image
-        Axes time and distance; not added.
     """
     from napari.layers import Image
 
-    made = picture.calibration
-    positions = made["positions"]
+    calibration = picture.calibration
+    positions = calibration["positions"]
     step = float(positions[-1] / max(len(positions) - 1, 1))
     names = {"frame": "pixel", "px": "pixel"}
-    interval, time_unit = made["interval"], made["time_unit"]
+    interval, time_unit = calibration["interval"], calibration["time_unit"]
     if units == "fit" and time_unit == "s":
         interval, time_unit = fitting_time(interval, len(picture.view), float(positions[-1]))
-    scale, named = (interval, step), (time_unit, made["length_unit"])
+    scale, named = (interval, step), (time_unit, calibration["length_unit"])
     if units == "px":
         scale, named = (1.0, 1.0), ("pixel", "pixel")
     rgb = picture.view.ndim == 3
@@ -102,15 +87,9 @@ def slice_layer(layer, picture: SlicePicture, about: dict, units: str = "fit"):
 
 
 def fitting_time(interval: float, n_frames: int, length: float) -> tuple[float, str]:
-    """Return time between frames and its unit: s, or another where s makes a mere stripe.
+    """Return the time between frames and its unit: s, or another where s makes a mere stripe.
 
-    Parameters
-    ----------
-    interval : float
-        Between frames, s.
-    n_frames : int
-    length : float
-        Of the slice, in its unit.
+    `interval` is in s, `length` that of the slice in its unit.
     """
     length = max(length, 1e-300)
 
@@ -124,20 +103,10 @@ def fitting_time(interval: float, n_frames: int, length: float) -> tuple[float, 
 
 
 def open_slices(slices: list[tuple], units: str = "fit"):
-    """Show slices side by side, or one below the other, in a napari window of their own.
+    """Show slices, given as arguments of `slice_layer`, in a napari window of their own.
 
-    Time and place cannot share an axis, as they would in the window of the movie.
-
-    Parameters
-    ----------
-    slices : list of (layer, SlicePicture, metadata)
-    units : {"fit", "s", "px"}
-        As for :func:`slice_layer`.
-
-    Returns
-    -------
-    napari.Viewer
-        The window that was opened last is used again as long as it is open.
+    Time and place cannot share an axis, as they would in the window of the movie. The window is
+    used again as long as it is open.
     """
     import napari
 

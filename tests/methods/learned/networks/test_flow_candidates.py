@@ -5,7 +5,7 @@ import torch
 from napari_motionmag.methods.learned.networks.flow_candidates import (
     CANDIDATES,
     FEATURES,
-    candidates,
+    flow_candidates,
     limited,
 )
 
@@ -24,7 +24,7 @@ def _moved(shift, side=96, seed=0):
 def test_every_scale_finds_a_displacement_and_multiplies_it(distance):
     still, moved = _moved((0.6 * distance, -0.8 * distance))
     gain = 5.0 / distance
-    motions, features = candidates(
+    motions, features = flow_candidates(
         0.5 * (still + moved), moved - still, torch.tensor([gain]), limit=48.0
     )
     assert motions.shape == (1, CANDIDATES, 2, 24, 24)
@@ -37,14 +37,14 @@ def test_every_scale_finds_a_displacement_and_multiplies_it(distance):
 
 def test_coarse_scales_follow_motions_of_pixels():
     still, moved = _moved((0.0, 5.0))
-    motions, _ = candidates(0.5 * (still + moved), moved - still, torch.ones(1), limit=48.0)
+    motions, _ = flow_candidates(0.5 * (still + moved), moved - still, torch.ones(1), limit=48.0)
     x = motions[0, -1, 0, 6:-6, 6:-6].median().item()
     assert x == pytest.approx(5, rel=0.15)
 
 
 def test_no_variation_is_no_motion():
     still, _ = _moved((0, 0))
-    motions, features = candidates(still, torch.zeros_like(still), torch.tensor([1e3]), 48.0)
+    motions, features = flow_candidates(still, torch.zeros_like(still), torch.tensor([1e3]), 48.0)
     assert not motions.any()
     assert torch.isfinite(features).all()
 
@@ -52,7 +52,7 @@ def test_no_variation_is_no_motion():
 def test_noise_is_not_explained_by_motion():
     still, _ = _moved((0, 0))
     noise = 0.05 * torch.randn(still.shape, generator=torch.Generator().manual_seed(0))
-    _, features = candidates(still, noise, torch.ones(1), limit=48.0)
+    _, features = flow_candidates(still, noise, torch.ones(1), limit=48.0)
     explained = features.unflatten(1, (CANDIDATES, FEATURES))[0, 1:3, 2]
     assert explained.mean() < 0.2
 
@@ -60,7 +60,7 @@ def test_noise_is_not_explained_by_motion():
 def test_flat_frames_give_finite_candidates():
     flat = torch.full((1, 1, 32, 32), 0.5)
     noise = 1e-3 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))
-    motions, features = candidates(flat, noise, torch.tensor([1000.0]), limit=48.0)
+    motions, features = flow_candidates(flat, noise, torch.tensor([1000.0]), limit=48.0)
     assert torch.isfinite(motions).all()
     assert torch.isfinite(features).all()
     assert motions.norm(dim=2).max() <= 48.001

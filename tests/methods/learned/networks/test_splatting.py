@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_motionmag.methods.learned.networks.splatting import pull, sample, splat
+from napari_motionmag.methods.learned.networks.splatting import backward_flow, sample, splat
 
 
 def _smooth(side=48):
@@ -38,7 +38,7 @@ def test_gradients_of_splatting_are_right():
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (4.3, -2.6)])
 def test_a_pulled_frame_is_the_displaced_one(shift):
     frame = _smooth()
-    source, coverage = pull(_field(*shift), torch.zeros(1, 1, 48, 48))
+    source, coverage = backward_flow(_field(*shift), torch.zeros(1, 1, 48, 48))
     inner = (..., slice(10, -10), slice(10, -10))
     assert torch.allclose(source[inner], -_field(*shift)[inner], atol=0.01)
     assert torch.allclose(coverage[inner], torch.ones(1, 1, 28, 28), atol=1e-4)
@@ -51,7 +51,7 @@ def test_a_pulled_frame_is_the_displaced_one(shift):
 
 def test_no_motion_leaves_the_frame_as_it_is():
     frame = torch.rand(1, 3, 40, 1000)
-    source, _ = pull(torch.zeros(1, 2, 40, 1000), torch.rand(1, 1, 40, 1000))
+    source, _ = backward_flow(torch.zeros(1, 2, 40, 1000), torch.rand(1, 1, 40, 1000))
     assert (sample(frame, source) - frame).abs().max() < 1e-3
 
 
@@ -59,7 +59,7 @@ def test_what_is_in_front_covers_what_is_behind():
     motion, importance = torch.zeros(1, 2, 32, 32), torch.full((1, 1, 32, 32), -3.0)
     motion[:, 0, 8:24, 4:12] = 10
     importance[:, :, 8:24, 4:12] = 3
-    source, coverage = pull(motion, importance)
+    source, coverage = backward_flow(motion, importance)
     assert torch.allclose(source[0, 0, 10:22, 15:21], torch.tensor(-10.0), atol=0.1)
     assert torch.allclose(coverage[0, 0, 10:22, 15:21], torch.tensor(2.0))
     assert not coverage[0, 0, 10:22, 5:11].any()  # what comes to light
@@ -68,7 +68,7 @@ def test_what_is_in_front_covers_what_is_behind():
 def test_holes_take_the_displacement_of_their_surroundings():
     motion = torch.zeros(1, 2, 64, 64)
     motion[:, 0, :, 32:] = 6
-    source, coverage = pull(motion, torch.zeros(1, 1, 64, 64))
+    source, coverage = backward_flow(motion, torch.zeros(1, 1, 64, 64))
     assert not coverage[0, 0, :, 33:37].any()
     assert (source[0, 0, :, 33:37] <= 0.01).all()
     assert (source[0, 0, :, 33:37] >= -6.01).all()
@@ -82,7 +82,7 @@ def test_a_lone_pixel_takes_the_displacement_around_it():
     lone[0, :, 10, 5] = 40.0
     importance = torch.zeros(1, 1, 32, 32)
     importance[0, 0, 10, 5] = 3.0
-    source, _ = pull(motion, importance)
-    speckled, _ = pull(lone, importance)
+    source, _ = backward_flow(motion, importance)
+    speckled, _ = backward_flow(lone, importance)
     torch.testing.assert_close(speckled[..., :14], source[..., :14], atol=1e-5, rtol=0)
     assert (source[0, 0, :, 26:] + 9).abs().max() < 1e-5

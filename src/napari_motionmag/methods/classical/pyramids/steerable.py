@@ -119,7 +119,7 @@ class SteerablePyramid:
     ``hi_k = cos(pi/2 clip(log2(r/r_k), -w, 0)/w)`` and ``lo_k = sqrt(1 - hi_k**2)``. Level k
     passes ``hi_k`` times the product of all ``lo_j`` with j < k; the residuals are ``hi_0`` and
     the product of all ``lo_j``. The sum of squares then telescopes to one for any width, also
-    where transitions of neighbours overlap (w > 1/p). The angular window of n = k + 1
+    where transitions of neighbors overlap (w > 1/p). The angular window of n = k + 1
     orientations is ``sqrt(2**(2k) k!**2 / (n (2k)!)) 2 cos(theta - theta_b)**k`` on the half
     plane around theta_b = pi b/n, and zero on the other half.
 
@@ -211,19 +211,7 @@ class SteerablePyramid:
         return self._radial(0, radius)[0], self._low(self.levels, radius)
 
     def filters(self, level: int) -> torch.Tensor:
-        """Amplitude responses of the subbands of one level.
-
-        Parameters
-        ----------
-        level : int
-            0 is the finest.
-
-        Returns
-        -------
-        torch.Tensor
-            (orientations, y, x), FFT order, real: ``sqrt(c) cos**k`` times the radial window on
-            half of the plane, zero on the other. Analysis uses twice this, synthesis this.
-        """
+        """Responses of one level, (orientations, y, x), FFT order, zero on half the plane."""
         if self._filters[level] is None:
             with self._build_lock:
                 if self._filters[level] is None:
@@ -248,13 +236,7 @@ class SteerablePyramid:
         return out
 
     def squared_response(self) -> torch.Tensor:
-        """Sum of the squared responses of all subbands and residuals.
-
-        Returns
-        -------
-        torch.Tensor
-            (Y, X), FFT order, float64: one everywhere, to the rounding of `dtype`.
-        """
+        """Sum of the squared responses of all subbands and residuals."""
         high, low = self._residual_windows(half=False)
         total = high.square() + low.square()
         for level in range(self.levels):
@@ -285,55 +267,19 @@ class SteerablePyramid:
         return torch.fft.irfft2(spectrum, s=self.shape)
 
     def crop(self, spectrum: torch.Tensor, level: int) -> torch.Tensor:
-        """The frequencies of one level, scaled so that coefficients keep their amplitude.
-
-        Parameters
-        ----------
-        spectrum : torch.Tensor
-            (..., Y, X // 2 + 1) half spectrum of the whole image.
-        level : int
-            0 is the finest.
-
-        Returns
-        -------
-        torch.Tensor
-            (..., y, x) with (y, x) the size of the subbands of the level.
-        """
+        """Frequencies (..., y, x) of a level, scaled so that coefficients keep their amplitude."""
         size, reach = self._geometry(level)
         return take_part(spectrum, size, reach).mul_(2 * math.prod(size) / math.prod(self.shape))
 
     def uncrop(self, plane: torch.Tensor, level: int, spectrum: torch.Tensor) -> None:
-        """Add the frequencies of one level to a half spectrum, in place.
-
-        Parameters
-        ----------
-        plane : torch.Tensor
-            (..., y, x) what `synthesise` returns, or its sum over orientations.
-        level : int
-            0 is the finest.
-        spectrum : torch.Tensor
-            (..., Y, X // 2 + 1) half spectrum to add to.
-        """
+        """Add the frequencies of one level, as from `synthesise`, to a half spectrum, in place."""
         size, reach = self._geometry(level)
         add_part(spectrum, plane, reach, math.prod(self.shape) / math.prod(size))
 
     # ---------------------------------------------------------------- subbands
 
     def analyse(self, cropped: torch.Tensor, level: int, orientation: int) -> torch.Tensor:
-        """Complex coefficients of one subband from the result of `crop`.
-
-        Parameters
-        ----------
-        cropped : torch.Tensor
-            (..., y, x) from ``crop(spectrum, level)``.
-        level, orientation : int
-            Which subband.
-
-        Returns
-        -------
-        torch.Tensor
-            (..., y, x) complex; the phase grows in the direction of the subband's angle.
-        """
+        """Coefficients of a subband from `crop`; the phase grows in the direction of its angle."""
         return torch.fft.ifft2(cropped * self.filters(level)[orientation])
 
     def synthesise(self, coefficients: torch.Tensor, level: int, orientation: int) -> torch.Tensor:
@@ -341,18 +287,7 @@ class SteerablePyramid:
         return torch.fft.fft2(coefficients).mul_(self.filters(level)[orientation])
 
     def coefficients(self, spectrum: torch.Tensor) -> Iterator[tuple[Band, torch.Tensor]]:
-        """Go through the subbands, finest first, holding one at a time.
-
-        Parameters
-        ----------
-        spectrum : torch.Tensor
-            (..., Y, X // 2 + 1) from `spectrum`.
-
-        Yields
-        ------
-        Band, torch.Tensor
-            The subband and its (..., y, x) coefficients.
-        """
+        """Go through the subbands, finest first, holding one at a time."""
         cropped, level = None, -1
         for band in self.bands:
             if band.level != level:
@@ -361,18 +296,7 @@ class SteerablePyramid:
             yield band, self.analyse(cropped, level, band.orientation)
 
     def residuals(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Half spectrum of both residuals after analysis and synthesis.
-
-        Parameters
-        ----------
-        spectrum : torch.Tensor
-            (..., Y, X // 2 + 1) from `spectrum`.
-
-        Returns
-        -------
-        torch.Tensor
-            (..., Y, X // 2 + 1): what is left of the image when all subbands are taken away.
-        """
+        """Half spectrum of both residuals after analysis and synthesis."""
         high, low = self._residual_windows(half=True)
         return spectrum * (high.square() + low.square()).to(self.dtype)
 
@@ -393,20 +317,7 @@ class SteerablePyramid:
         coefficients: dict[Band, torch.Tensor] | Iterator[tuple[Band, torch.Tensor]],
         residuals: torch.Tensor,
     ) -> torch.Tensor:
-        """Collapse subbands and residuals to an image.
-
-        Parameters
-        ----------
-        coefficients : dict or iterable of (Band, torch.Tensor)
-            Subbands in any order, each (..., y, x); those left out count as zero.
-        residuals : torch.Tensor
-            (..., Y, X // 2 + 1) from `residuals`; not changed.
-
-        Returns
-        -------
-        torch.Tensor
-            (..., Y, X) real.
-        """
+        """Collapse subbands and residuals to an image."""
         spectrum = residuals.clone()
         items = coefficients.items() if isinstance(coefficients, dict) else coefficients
         for band, values in items:

@@ -16,17 +16,17 @@ def available() -> bool:
     The first call in an installation takes some seconds: numba compiles for this processor, and
     keeps the result in its cache.
     """
-    return missing() is None
+    return why_unavailable() is None
 
 
-def missing() -> str | None:
+def why_unavailable() -> str | None:
     """Why there are no kernels; None where there are."""
     with _LOCK:  # others wait for the one that compiles
-        return _missing()
+        return _why_unavailable()
 
 
 @cache
-def _missing() -> str | None:
+def _why_unavailable() -> str | None:
     if os.environ.get(SWITCH) == "0":
         return f"{SWITCH}=0"
     try:
@@ -40,7 +40,7 @@ def _missing() -> str | None:
         )
 
         kernels = winograd, gradients, upsampling, splatting
-        wrong = [kernel.__name__.rpartition(".")[2] for kernel in kernels if not kernel.right()]
+        wrong = [kernel.__name__.rpartition(".")[2] for kernel in kernels if not kernel.self_test()]
         why = f"wrong results of {', '.join(wrong)}" if wrong else None
     except Exception as error:  # compilers fail in many ways; all is well without them
         why = f"{type(error).__name__}: {error}"

@@ -154,7 +154,7 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
     return out
 
 
-def right() -> bool:
+def self_test() -> bool:
     """Whether the kernel does what is expected of it."""
     ramp = torch.from_numpy(np.tile(np.arange(8, dtype=np.float32), (1, 1, 8, 1)))
     slope = sum(weight * k for k, weight in enumerate(SLOPE)) * sum(SMOOTH)

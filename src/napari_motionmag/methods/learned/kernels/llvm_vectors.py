@@ -25,8 +25,8 @@ Address = types.int64
 
 def _registers() -> tuple[int, int]:
     """Numbers of float32 in a vector register, and registers, of what numba compiles for."""
-    asked = config.CPU_FEATURES  # of NUMBA_CPU_FEATURES
-    features = get_host_cpu_features() if asked is None else asked
+    requested = config.CPU_FEATURES  # of NUMBA_CPU_FEATURES
+    features = get_host_cpu_features() if requested is None else requested
     has = {name[1:] for name in features.split(",") if name.startswith("+")}
     if "avx512f" in has:
         return 16, 32
@@ -116,7 +116,7 @@ def lanes(numbers: list[int]) -> ir.Constant:
 
 
 def at(builder, address, *steps):
-    """An address so many times so many bytes further on, for each of `steps`."""
+    """An address advanced by count times bytes for each of `steps`."""
     for number, distance in steps:
         address = builder.add(address, builder.mul(distance, I64(number)))
     return address

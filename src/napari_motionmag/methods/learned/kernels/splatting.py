@@ -160,7 +160,7 @@ def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]
     return source, coverage
 
 
-def right() -> bool:
+def self_test() -> bool:
     """Whether the kernels do what is expected of them."""
     motion = torch.from_numpy(np.zeros((1, 2, 4, 4), np.float32))
     motion[:, 0] = 0.25

@@ -77,7 +77,7 @@ def upsampled(x: Tensor, weights: Tensor) -> Tensor:
     x : Tensor
         float32 (N, 3, H, W).
     weights : Tensor
-        float32 (N, 144, H, W), logits of nine neighbours for each of 16 places.
+        float32 (N, 144, H, W), logits of nine neighbors for each of 16 places.
     """
     count, channels, height, width = x.shape
     checked("x", x, (count, _CHANNELS, height, width))
@@ -94,10 +94,10 @@ def upsampled(x: Tensor, weights: Tensor) -> Tensor:
     return out
 
 
-def right() -> bool:
+def self_test() -> bool:
     """Whether the kernel does what is expected of it."""
     x, weights = np.zeros((1, 3, 2, 2), np.float32), np.zeros((1, 144, 2, 2), np.float32)
     x[..., 1] = 1
-    weights[:, :16] = math.log(4)  # the neighbour above and to the left has a third of all
+    weights[:, :16] = math.log(4)  # the neighbor above and to the left has a third of all
     found = upsampled(torch.from_numpy(x), torch.from_numpy(weights)).numpy()
     return np.allclose(found, [1 / 4] * 4 + [1 / 2] * 4, atol=1e-6)

@@ -185,7 +185,7 @@ _multiply_4, _multiply_3, _multiply_2, _multiply_1 = map(_panel_product, (4, 3, 
 _ROWS_4, _ROWS_3, _ROWS_2, _ROWS_1 = (_ROWS.get(width, 1) for width in (4, 3, 2, 1))
 
 
-# Distances within scratch memory: 64 bytes more than needed, lest all places share a cache set.
+# Distances within scratch memory: 64 bytes more than needed, so that places use all cache sets.
 @njit(inline="always")
 def _distance(pixel):
     return _TILES * pixel + 64
@@ -412,7 +412,7 @@ def suits(weight: Tensor) -> bool:
     return kernel and weight.shape[1] % LANES == 0 and weight.device.type == "cpu"
 
 
-def right() -> bool:
+def self_test() -> bool:
     """Whether the kernels do what PyTorch does."""
     generator = np.random.default_rng(0)
 

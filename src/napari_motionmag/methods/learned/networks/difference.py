@@ -16,15 +16,15 @@ from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.flow_candidates import (
     CANDIDATES,
     FEATURES,
-    candidates,
+    flow_candidates,
     limited,
 )
-from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, at_once
+from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
-from napari_motionmag.methods.learned.networks.splatting import pull, sample
+from napari_motionmag.methods.learned.networks.splatting import backward_flow, sample
 
 LUMA = (0.299, 0.587, 0.114)
-_COLOUR = 0.01  # of white; nearby colour that lets half of the drawn colour through
+_COLOUR = 0.01  # of white; nearby color that lets half of the drawn color through
 SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at quarter resolution
 
 
@@ -49,7 +49,7 @@ class DifferenceConfig:
         Largest nearby abs((m - 1) D) at which what is drawn is let through by half; black 0,
         white 1. Keeps a still scene exactly still at any factor.
     channels : int
-        3 for colour frames, 1 for grey ones (see :meth:`DifferenceNet.to_grey`).
+        3 for color frames, 1 for gray ones (see :meth:`DifferenceNet.to_grey`).
     """
 
     half: int = 32
@@ -71,7 +71,7 @@ class DifferenceConfig:
 
 
 class ResidualBlock(nn.Module):
-    """Conv 3x3, ReLU, conv 3x3 and a skip; no normalisation."""
+    """Conv 3x3, ReLU, conv 3x3 and a skip; no normalization."""
 
     def __init__(self, width: int, hidden: int | None = None, *, scale: float = 1.0):
         super().__init__()
@@ -125,7 +125,7 @@ class MotionNet(nn.Module):
         inputs : Tensor
             (N, C + 2, H, W): planes of the frame, compressed variations.
         motions, features : Tensor
-            From :func:`~napari_motionmag.methods.learned.networks.flow_candidates.candidates`.
+            From :func:`~napari_motionmag.methods.learned.networks.flow_candidates.flow_candidates`.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class MotionNet(nn.Module):
 
 
 def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
-    """Weighted mean of each pixel and its eight neighbours at a distance."""
+    """Weighted mean of each pixel and its eight neighbors at a distance."""
     height, width = x.shape[-2:]
     around = F.pad(x, (distance,) * 4, mode="replicate")
     out = torch.zeros_like(x)
@@ -176,7 +176,7 @@ def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
 
 def _upsampled(x: Tensor, weights: Tensor) -> Tensor:
     """Four times as large; each pixel a convex mean of nine around it (RAFT, ECCV 2020)."""
-    if at_once(x) and kernels.available():
+    if inference_kernels_apply(x) and kernels.available():
         from napari_motionmag.methods.learned.kernels import upsampling
 
         return upsampling.upsampled(x, weights)
@@ -212,7 +212,7 @@ class DrawingNet(nn.Module):
 
     @torch.no_grad()
     def _start(self) -> None:
-        """He initialisation: PyTorch's own lets the signal fade away on its way to the tail."""
+        """He initialization: PyTorch's own lets the signal fade away on its way to the tail."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
@@ -256,7 +256,7 @@ class DifferenceNet(nn.Module):
 
     Notes
     -----
-    About 26 kMAC a pixel, 24 of grey frames (51 GMAC a frame of 1920 x 1080). Height and width
+    About 26 kMAC a pixel, 24 of gray frames (51 GMAC a frame of 1920 x 1080). Height and width
     must be multiples of :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the
     whole frame.
     """
@@ -290,7 +290,7 @@ class DifferenceNet(nn.Module):
         variation = variation.float()
         with torch.autocast(frame.device.type, enabled=False):
             halfway = planes[:, :1] - 0.5 * variation
-            motions, features = candidates(halfway, variation, gain, self.config.limit)
+            motions, features = flow_candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
 
     def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, draw: bool = True) -> Tensor:
@@ -332,7 +332,7 @@ class DifferenceNet(nn.Module):
         """Planes of a frame, the same moved, from where, and how many pixels arrived there."""
         with torch.autocast(frame.device.type, enabled=False):
             planes = to_planes(frame.float())
-            source, coverage = pull(motion, importance)
+            source, coverage = backward_flow(motion, importance)
             still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
             moved = torch.where(still, planes, sample(planes, source))
         return planes, moved, source, coverage
@@ -348,7 +348,7 @@ class DifferenceNet(nn.Module):
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
         change = gain.view(-1, 1, 1, 1) * variation
         drawn = drawn * _near(change, self.config.gate)
-        if moved.shape[1] > 1:  # grey frames stay grey
+        if moved.shape[1] > 1:  # gray frames stay gray
             colour = _near(moved[:, 1:], _COLOUR)
             drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * colour], 1)
         frame = frame.float()
@@ -392,7 +392,7 @@ def _near(x: Tensor, half: float) -> Tensor:
 
 
 def to_planes(frame: Tensor) -> Tensor:
-    """Luma and two colour differences, B - Y and R - Y; grey frames are luma alone."""
+    """Luma and two color differences, B - Y and R - Y; gray frames are luma alone."""
     if frame.shape[1] == 1:
         return frame
     y = luma(frame)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.derivative_filters import SLOPE, SMOOTH
-from napari_motionmag.methods.learned.networks.inference_conv import at_once
+from napari_motionmag.methods.learned.networks.inference_conv import inference_kernels_apply
 
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 # Added to the structure tensor: a share of its trace, and the rounding of 16 bits.
@@ -44,7 +44,7 @@ def _added(parts: list[Tensor], weights) -> Tensor:
 
 def _products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
     """(N, 6, H / window, W / window): means of gx gx, gx gy, gy gy, gx D, gy D, D D."""
-    if at_once(luma) and kernels.available():
+    if inference_kernels_apply(luma) and kernels.available():
         from napari_motionmag.methods.learned.kernels import gradients
 
         return gradients.products(luma, variation, window)
@@ -71,7 +71,7 @@ def _solve(sums: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([wx, wy], 1), torch.stack([explained, spread, strength], 1)
 
 
-def candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float):
+def flow_candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float):
     """Displacements that explain a variation, from windows of about 4 to 64 px.
 
     Parameters

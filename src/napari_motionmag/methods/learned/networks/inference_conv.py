@@ -71,7 +71,7 @@ class Conv2d(nn.Conv2d):
         return super().forward(x).add_(other)
 
     def _at_once(self, x: Tensor) -> bool:
-        return at_once(x) and self.padding_mode == "zeros"
+        return inference_kernels_apply(x) and self.padding_mode == "zeros"
 
     def _kernel(self):
         """The kernel, for weights that nobody trains; None where it cannot be had."""
@@ -119,8 +119,11 @@ def convolved(
     )
 
 
-def at_once(x: Tensor) -> bool:
-    """Whether what knows no derivatives, no autocast and no compiler will do for `x`."""
+def inference_kernels_apply(x: Tensor) -> bool:
+    """Whether inference-only kernels may be used for `x`.
+
+    They are for float32 on the CPU, in inference mode, without autocast or torch.compile.
+    """
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_motionmag.methods.learned import kernels
-from napari_motionmag.methods.learned.networks.inference_conv import at_once
+from napari_motionmag.methods.learned.networks.inference_conv import inference_kernels_apply
 
 _HOLES = (3, 9)  # windows, in blocks of 4 px, from which holes are filled
 _LONE = 2.0  # px from the median around, beyond which a displacement is not believed
@@ -61,7 +61,7 @@ def splat(values: Tensor, motion: Tensor) -> Tensor:
     return out[..., 1:-2, 1:-2]
 
 
-def pull(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
+def backward_flow(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
     """From where each pixel of the moved frame takes its value.
 
     Parameters
@@ -81,7 +81,7 @@ def pull(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
         (N, 1, H, W), how many pixels arrive: about 1, 0 in holes, 2 where layers cover others.
     """
     weight = importance.exp()
-    if at_once(motion) and kernels.available():
+    if inference_kernels_apply(motion) and kernels.available():
         from napari_motionmag.methods.learned.kernels import splatting
 
         sums, blocks = splatting.splat(motion, weight)
