@@ -206,11 +206,19 @@ PICTURES: dict[str, Callable] = {
         "beating_cell", 9, ["original", "learned", "phase", "riesz", "linear", "lagrangian"]
     ),
     "noise_floor": lambda: dock(
-        "noise_floor:NoiseFloorWidget", "beating_cell", 14, lambda it: it.measure(), magnified=True
+        "measure.noise_floor:NoiseFloorWidget",
+        "beating_cell",
+        14,
+        lambda it: it.measure(),
+        magnified=True,
     ),
-    "motion_map": lambda: dock("motion_map:MotionMapWidget", "pulsing_epithelium", 0, _map_motion),
-    "kernels": lambda: dock("kernels:KernelsWidget", "beating_cell", 14, _show_kernels),
-    "activations": lambda: dock("activations:ActivationsWidget", "vesicles", 10, _show_activations),
+    "motion_map": lambda: dock(
+        "measure.motion_map:MotionMapWidget", "pulsing_epithelium", 0, _map_motion
+    ),
+    "kernels": lambda: dock("networks.kernels:KernelsWidget", "beating_cell", 14, _show_kernels),
+    "activations": lambda: dock(
+        "networks.activations:ActivationsWidget", "vesicles", 10, _show_activations
+    ),
     "slice_view": lambda: measuring("slice"),
     "motion_spectrum": lambda: measuring("spectrum"),
     "displacement": lambda: measuring("trace"),
