@@ -123,7 +123,8 @@ def without_local_mean(delta: Tensor, window: int) -> Tensor:
     """What is left of (N, C, H, W) without its mean over windows, twice over; 0 for all of it."""
     if not window:
         return delta
-    mean = delta
+    # six times as fast as planes of channels, on CPUs
+    delta = mean = delta.contiguous(memory_format=torch.channels_last)
     for _ in range(2):
         for sides in ((window, 1), (1, window)):
             pad = tuple(side // 2 for side in sides)
