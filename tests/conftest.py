@@ -5,9 +5,10 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _few_threads():
+@pytest.fixture(autouse=True)
+def _one_thread():
     # Tests use small frames: threads cost more than they bring, and other processes run beside.
+    # Anew for each test: numba's OpenMP pool, which napari's labels start, sets it, too.
     torch.set_num_threads(1)
 
 
