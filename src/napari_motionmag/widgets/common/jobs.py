@@ -134,6 +134,7 @@ class Job:
         self._work, self._done, self._stepped, self._warned = work, done, stepped, warned
         self._cancelled = threading.Event()
         self._step = (0, 1)
+        self._finished = False
         self._updating = False  # napari handles events while a bar moves: one update at a time
         self._post = throttled(lambda: _on_main_thread(self._update), UPDATE_SECONDS)
         self._bar = None if quiet else progress_bar(total=PERCENT, desc=title, gui=True)
@@ -174,20 +175,21 @@ class Job:
         _on_main_thread(lambda: self._warned and self._warned(place, text))
 
     def _update(self) -> None:
-        if self._updating or not self._thread.is_alive():
+        if self._updating or self._finished:
             return
         self._updating = True
         try:
             done, total = self._step
             if self._stepped is not None:
                 self._stepped(done, total)
-            if self._bar is not None:
+            if self._bar is not None and not self._finished:
                 self._bar.update(PERCENT * done // max(total, 1) - self._bar.n)
         finally:
             self._updating = False
 
     def _finish(self, error, cancelled: bool) -> None:
         atexit.unregister(self._wait)
+        self._finished = True
         if self._bar is not None:
             with suppress(RuntimeError, KeyError):  # its window may be gone already
                 self._bar.close()
