@@ -16,10 +16,9 @@ import numpy as np
 
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method
-from napari_motionmag.methods.registry import make_method
+from napari_motionmag.methods.base import Method, WarnOnce
+from napari_motionmag.methods.options import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
-from napari_motionmag.methods.warn_once import WarnOnce
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.layer_traits import is_image_layer
 from napari_motionmag.movie.movie import Movie

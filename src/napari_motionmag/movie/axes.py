@@ -136,17 +136,6 @@ def checked_units(units, axes: str) -> tuple[str, ...] | None:
     return tuple(short_name(unit) for unit in units)
 
 
-def positive(argument: str, value) -> float:
-    """Return a number above 0, or raise ValueError that names the argument."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{argument} must be a finite number above 0, got {value!r}")
-    return number
-
-
 def fps_from_scale(scale, units, axes: str) -> float | None:
     """Return frames per second where the scale of T is in a unit of time."""
     if scale is None or units is None:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.movie.axes import (
     checked_array,
     checked_axes,
@@ -26,7 +27,6 @@ from napari_motionmag.movie.axes import (
     checked_units,
     fps_from_scale,
     guess_axes,
-    positive,
 )
 from napari_motionmag.movie.chunk_reader import read
 from napari_motionmag.movie.intensity import estimate_range
@@ -115,7 +115,7 @@ class Movie:
         calibrated = axes.replace("S", "")
         scale = checked_scale(scale, calibrated)
         units = checked_units(units, calibrated)
-        fps = fps_from_scale(scale, units, calibrated) if fps is None else positive("fps", fps)
+        fps = fps_from_scale(scale, units, calibrated) if fps is None else above_zero("fps", fps)
         set_ = object.__setattr__
         set_(self, "data", data)
         set_(self, "axes", axes)

@@ -16,8 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_motionmag.compute import memory
-from napari_motionmag.compute.device import choose_device, device_lock
+from napari_motionmag.compute.device import (
+    choose_device,
+    device_lock,
+    free_memory,
+    is_out_of_memory,
+    release_memory,
+)
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
 from napari_motionmag.methods.learned.precision import (
@@ -215,7 +220,7 @@ class Engine:
 
     def _room(self) -> int:
         """Pixels that fit into the memory that is free."""
-        fit = int(SHARE * memory.free_memory(self.device) / self._bytes_per_pixel)
+        fit = int(SHARE * free_memory(self.device) / self._bytes_per_pixel)
         return fit if self._most_pixels is None else min(fit, self._most_pixels)
 
     def tiles(self, height: int, width: int) -> list[Tile]:
@@ -273,7 +278,7 @@ class Engine:
         try:
             drawn = work(self, tile, first, last)
         except (RuntimeError, MemoryError) as error:
-            if not memory.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         else:
@@ -282,7 +287,7 @@ class Engine:
                 self._most_pixels = max(self._most_pixels, (last - first) * tile.pixels)
             return
         # outside of the handler, whose traceback holds on to tensors
-        memory.release(self.device)
+        release_memory(self.device)
         self._most_pixels = 0
         self._cuts.clear()
         smaller = tile.quarters(*shape, self.halo, self.stride)

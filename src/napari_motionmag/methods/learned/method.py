@@ -7,11 +7,10 @@ from functools import partial
 import numpy as np
 
 from napari_motionmag.compute.cache import budget, nbytes
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.options import LearnedOptions
+from napari_motionmag.methods.options import LearnedOptions, check_options
 from napari_motionmag.movie.color import luma
 from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
