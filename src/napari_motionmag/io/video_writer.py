@@ -13,7 +13,7 @@ from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.video_index import COMMENT, import_av
-from napari_motionmag.movie.axes import checked_range
+from napari_motionmag.movie.intensity import checked_range
 from napari_motionmag.movie.movie import Movie
 
 FASTEST = 120.0  # frames per second; players drop frames beyond

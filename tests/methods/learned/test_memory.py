@@ -11,8 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from napari_motionmag.methods.learned import kernels, weights
-from napari_motionmag.methods.learned.engine import SHARE, Engine
-from napari_motionmag.methods.learned.tiles import Padding, tiles
+from napari_motionmag.methods.learned.engine import SHARE, Engine, Padding, tiles
 
 ERRORS = {
     "device": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
