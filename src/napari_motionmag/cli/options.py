@@ -7,12 +7,12 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_motionmag.methods.option_fields import parse_texts
 from napari_motionmag.methods.options import (
     OPTIONS,
     STABILISE,
     Option,
     parse_options,
+    parse_texts,
 )
 
 if TYPE_CHECKING:
