@@ -194,11 +194,9 @@ class _Run:
         budget: int,
     ):
         self.reader = PlaneReader(frames, method.chroma)
-        shape = self.reader.read(times[0]).shape
-        planes = 3 if len(shape) == 3 and method.chroma == "magnify" else 1
-        if min(shape[:2]) < method.smallest_frame:
-            raise ValueError(f"frames must be at least 8 x 8 px for {method.name}, got {shape}")
-        self.parts = method.decomposition(method, shape[:2], planes, gain, device)
+        size = self.reader.size(times[0], method)
+        planes = 3 if len(self.reader.shape) == 3 and method.chroma == "magnify" else 1
+        self.parts = method.decomposition(method, size, planes, gain, device)
         self.gain = gain
         self.times = times
         self.outputs = set(times)

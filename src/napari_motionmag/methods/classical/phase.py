@@ -21,14 +21,7 @@ __all__ = ["PhaseMagnifier"]
 class _SteerablePhases(Decomposition):
     """Phases of the steerable subbands of frames of one size."""
 
-    def __init__(
-        self,
-        method: PhaseMagnifier,
-        shape: tuple[int, int],
-        planes: int,
-        gain: float,
-        device: torch.device,
-    ):
+    def __init__(self, method, shape, planes, gain, device):
         self._border = Border(shape, method.padding, device, method.dtype)
         self._pyramid = get_pyramid(
             self._border.padded,
@@ -90,15 +83,7 @@ class _SteerablePhases(Decomposition):
         )
         return {"spectrum": spectrum, "level": None, "plane": None}
 
-    def change(
-        self,
-        total: dict,
-        rows: slice,
-        band: Band,
-        coefficients: torch.Tensor,
-        delta: torch.Tensor,
-        gain: float,
-    ) -> None:
+    def change(self, total, rows, band, coefficients, delta, gain):
         real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
         amplitude = torch.hypot(real, imag)
         angle = gain * weighted_mean(delta[:, 0], amplitude, self._sigma)

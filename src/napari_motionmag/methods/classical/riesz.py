@@ -27,14 +27,7 @@ _PYRAMIDS = Cache()
 class _RieszPhases(Decomposition):
     """Quaternionic phases of the levels of frames of one size."""
 
-    def __init__(
-        self,
-        method: RieszMagnifier,
-        shape: tuple[int, int],
-        planes: int,
-        gain: float,
-        device: torch.device,
-    ):
+    def __init__(self, method, shape, planes, gain, device):
         self._pyramid = _PYRAMIDS.get(
             (tuple(shape), method.transform, str(device), method.dtype),
             lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
@@ -78,15 +71,7 @@ class _RieszPhases(Decomposition):
             for shape in p.shapes
         ]
 
-    def change(
-        self,
-        total: list[torch.Tensor],
-        rows: slice,
-        band: int,
-        coefficients: torch.Tensor,
-        delta: torch.Tensor,
-        gain: float,
-    ) -> None:
+    def change(self, total, rows, band, coefficients, delta, gain):
         real, x, y = coefficients.unbind(-3)
         amplitude = torch.sqrt(coefficients.square().sum(-3))
         across = torch.hypot(x, y)
