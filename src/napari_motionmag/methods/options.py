@@ -278,7 +278,7 @@ def method_options(method: str) -> tuple[Option, ...]:
     ValueError
         If there is no such method.
     """
-    if method not in OPTIONS:
+    if method not in list(OPTIONS):
         raise ValueError(f"method must be one of {list(OPTIONS)}, got {method!r}")
     return OPTIONS[method]
 

@@ -51,7 +51,7 @@ def make_method(name: str, model, device, precision, tile, options: dict) -> Met
     TypeError, ValueError
         If there is no such method, or it does not take an argument.
     """
-    if name not in METHODS:
+    if name not in list(METHODS):
         raise ValueError(f"method must be one of {list(METHODS)}, got {name!r}")
     return METHODS[name](model, device, precision, tile, options)
 
