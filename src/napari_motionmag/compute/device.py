@@ -56,7 +56,7 @@ def choose_device(device: str | torch.device | None, *, mps: bool = True) -> tor
         return torch.device("mps" if mps and torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"device must be 'cpu', 'cuda', 'cuda:N' or 'mps', got {device!r}"
         ) from error

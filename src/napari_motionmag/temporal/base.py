@@ -3,7 +3,7 @@
 import math
 import operator
 from abc import ABC, abstractmethod
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from numbers import Real
 from typing import ClassVar
 
@@ -191,17 +191,20 @@ class TemporalOperator(ABC):
         Raises
         ------
         ValueError
-            Unknown operator, or arguments that this operator does not have.
+            Unknown operator, or arguments that this operator does not have, or lacks.
         """
         arguments = dict(recipe)
         name = arguments.pop("operator", None)
-        cls = TemporalOperator._registry.get(name)
+        cls = TemporalOperator._registry.get(name) if isinstance(name, str) else None
         if cls is None:
             known = ", ".join(sorted(TemporalOperator._registry))
             raise ValueError(f"recipe['operator'] must be one of {known}; got {name!r}")
         known = [field.name for field in fields(cls)]
         if unknown := sorted(set(arguments) - set(known)):
             raise ValueError(f"recipe of {name!r} has unknown entries {unknown}; allowed: {known}")
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
+        if missing := [entry for entry in needed if entry not in arguments]:
+            raise ValueError(f"recipe of {name!r} has no entries {missing}")
         return cls._from_recipe(arguments)
 
     # ---- for operators ------------------------------------------------------------------------
