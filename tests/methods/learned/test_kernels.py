@@ -457,10 +457,19 @@ def test_registers_of_other_processors_without_a_folder_for_the_cache():
         "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx,+bmi,+bmi2",
     }
     names = "test_convolution or side_by_side or products or upsampling or pull"
-    command = [sys.executable, "-c", ELSEWHERE, "-q", "-p", "no:cacheprovider", __file__]
-    done = subprocess.run(
-        [*command, "-k", names], capture_output=True, text=True, env={**os.environ, **features}
-    )
+    command = [
+        sys.executable,
+        "-c",
+        ELSEWHERE,
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        names,
+        __file__,
+    ]
+    environment = {**os.environ, **features}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
