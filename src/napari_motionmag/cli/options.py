@@ -10,8 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_motionmag.methods.option_fields import parse_texts
-from napari_motionmag.methods.options import OPTIONS, STABILISE, Option, parse_options
+from napari_motionmag.methods.options import (
+    OPTIONS,
+    STABILISE,
+    Option,
+    parse_options,
+    parse_texts,
+)
 
 if TYPE_CHECKING:
     from napari_motionmag.magnification.presets import Preset

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_motionmag.temporal._checks import check_fps, check_number
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import TemporalOperator, check_fps, check_number
 from napari_motionmag.temporal.differences import Dynamic, Static
 
 MODES = ("static", "dynamic", "temporal")

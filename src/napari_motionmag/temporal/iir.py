@@ -13,7 +13,6 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_int
 from napari_motionmag.temporal._sos import (
     both_ways_reach,
     both_ways_row,
@@ -21,7 +20,7 @@ from napari_motionmag.temporal._sos import (
     pad_length,
     slowest_pole,
 )
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import TemporalOperator, check_int
 
 
 class _Recursive(TemporalOperator):

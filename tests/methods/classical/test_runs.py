@@ -8,9 +8,9 @@ from scipy.ndimage import gaussian_filter, shift
 
 from napari_motionmag.compute.cache import set_budget
 from napari_motionmag.magnification.magnification import plan
+from napari_motionmag.methods.base import WarnOnce
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
 from napari_motionmag.methods.classical.riesz import RieszMagnifier
-from napari_motionmag.methods.warn_once import WarnOnce
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import FIR, Acceleration, Butterworth, Dynamic, Static

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
-from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
     LaplacianPyramid,
@@ -20,9 +20,7 @@ from napari_motionmag.methods.classical.pyramids.laplacian import (
     reduce,
     reduced_size,
 )
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.options import LinearOptions
-from napari_motionmag.methods.warn_once import warn_once
+from napari_motionmag.methods.options import LinearOptions, check_options
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator

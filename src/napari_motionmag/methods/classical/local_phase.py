@@ -12,12 +12,11 @@ import numpy as np
 import torch
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
-from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.classical.phase_increments import Accumulator, Plan, split
 from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.planes import PlaneReader
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.warn_once import warn_once
+from napari_motionmag.methods.options import check_options
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_motionmag.methods.warn_once import warn_once
+from napari_motionmag.methods.base import warn_once
 from napari_motionmag.movie.color import add_planes, to_planes
 
 __all__ = ["PlaneReader"]
