@@ -110,7 +110,7 @@ class Preset:
 
 
 def get(name: str) -> Preset:
-    """Return a preset by its name; ValueError if there is none of that name."""
+    """Return a preset by its name; ValueError for an unknown name."""
     if not isinstance(name, str) or name not in _PRESETS:
         raise ValueError(f"preset must be one of {', '.join(NAMES)}; got {name!r}")
     return _PRESETS[name]

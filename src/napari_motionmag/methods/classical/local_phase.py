@@ -220,7 +220,7 @@ class _Run:
         """How many frames to draw together: half as many as one needs, or what memory allows."""
         window = max(len(operator.needs(t, n_frames)) for t in (n_frames // 2, n_frames - 1))
         room = self.max_frames - window
-        if room < 1:  # frames go through in chunks, and what is selected stays
+        if room < 1:  # frames are processed in chunks; the sums of all subbands stay
             room = self.max_deltas
         return min(window // 2, room, self.max_times)
 
