@@ -47,7 +47,6 @@ class Acceleration(CenteredKernel):
     name: ClassVar[str] = "acceleration"
     label: ClassVar[str] = "Acceleration (ignores drift)"
     summary: ClassVar[str] = "what deviates from steady motion, tuned to the center of the band"
-    is_filter: ClassVar[bool] = True
 
     frequency: float
     fps: float | None = None
