@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 
 from napari_motionmag.compute.optional import optional
+from napari_motionmag.io.frame_times import usual_rate
 
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
-SAME = 0.1  # intervals between frames that differ by less, relatively, are the same interval
 # tags in which phones and high-speed cameras say how many frames per second they took
 CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "capture_fps")
 
@@ -135,7 +134,7 @@ def read_index(path, container) -> VideoIndex:
     if stamped and len(stamps) > 1 and stream.time_base:
         ticks = np.array(sorted(stamps), np.float64)
         times = (ticks - ticks[0]) * float(stream.time_base)
-        fps = _rate(path, times, _tick(container, stream), stream.average_rate)
+        fps = usual_rate(path, times, _tick(container, stream), stream.average_rate)
     if not comment.startswith(COMMENT):  # which knows its rate
         capture = _capture_rate(container, stream)
         if capture is not None and fps is not None and abs(capture / fps - 1) > 0.01:
@@ -244,48 +243,6 @@ def _tick(container, stream) -> float:
         if abs(ticks - round(ticks)) < 1e-3 < ticks:
             return 0.0
     return float(stream.time_base)
-
-
-def _rate(path, times: np.ndarray, tick: float, average: Fraction | None) -> float:
-    """Return the rate of most intervals between frames, and warn when others differ."""
-    intervals = np.diff(times)
-    ordered = np.sort(intervals)
-    # the interval that has the most others near it; a container rounds times to its ticks
-    slack = SAME * ordered + tick * 1.01
-    near = np.searchsorted(ordered, ordered + slack, "right") - np.searchsorted(
-        ordered, ordered - slack, "left"
-    )
-    most = ordered[near == near.max()]
-    usual = most[len(most) // 2]
-    regular = np.abs(intervals - usual) <= SAME * usual + tick * 1.01
-    interval = float(intervals[regular].mean())
-    rate = 1 / interval
-    if regular.all():
-        # within what rounding to ticks leaves open, the rate that the file names
-        open_ = (tick + 1e-3 * interval) / times[-1]
-        return float(average) if average and abs(float(average) / rate - 1) <= open_ else rate
-    at = np.flatnonzero(~regular)
-    odd = intervals[at]
-    spread = f"{odd.min():.4g} s"
-    if odd.max() > odd.min() * (1 + SAME):
-        spread += f" to {odd.max():.4g} s"
-    first = ", ".join(str(int(t) + 1) for t in at[:3]) + (" ..." if len(at) > 3 else "")
-    named = _named_rate(rate, tick, int(regular.sum()), interval)
-    warnings.warn(
-        f"{path}: frames come unevenly: {regular.mean():.0%} of the intervals are "
-        f"{interval:.4g} s, a rate of {named:g} frames per second; the others are {spread} "
-        f"(before frame {first}). Frequencies hold where frames come evenly",
-        stacklevel=3,
-    )
-    return named
-
-
-def _named_rate(rate: float, tick: float, count: int, interval: float) -> float:
-    """Return the round rate that is meant, within what rounding to ticks leaves open."""
-    for named in (round(rate), round(rate * 1.001) / 1.001):
-        if named and abs(named / rate - 1) <= tick / (interval * count) + 1e-4 / count:
-            return float(named)
-    return rate
 
 
 def _capture_rate(container, stream) -> float | None:
