@@ -32,6 +32,7 @@ from napari_motionmag.methods.learned import weights
 for needed in ("av", "nd2", "pylibCZIrw"):
     pytest.importorskip(needed)
 from czi_file import write_czi  # noqa: E402
+from damage import damaged  # noqa: E402
 from nd2_file import write_nd2  # noqa: E402
 
 pytest.importorskip("zarr")
@@ -77,23 +78,6 @@ WRITERS = {
     "film.czi": czi,
     "film.nd2": nd2,
 }
-
-
-def damaged(content: bytes, rng: random.Random) -> bytes:
-    """Flip bits, cut off the end, or overwrite a run of bytes."""
-    content = bytearray(content)
-    kind = rng.choice(["flip", "flip", "head", "cut", "zero", "fill"])
-    if kind == "cut":
-        return bytes(content[: rng.randrange(len(content))])
-    if kind in ("flip", "head"):
-        end = min(len(content), 600) if kind == "head" else len(content)
-        for _ in range(rng.choice([1, 1, 2, 8])):
-            content[rng.randrange(end)] ^= 1 << rng.randrange(8)
-        return bytes(content)
-    start = rng.randrange(len(content))
-    stop = min(len(content), start + rng.choice([1, 4, 40]))
-    content[start:stop] = bytes([0 if kind == "zero" else 255]) * (stop - start)
-    return bytes(content)
 
 
 def read_all(path):

@@ -5,6 +5,7 @@ Packets are read, frames are not decoded.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,9 @@ class VideoIndex:
         Time stamp of each frame, ascending; empty like `numbers`.
     starts : tuple of int
         Numbers of the frames at which decoding can begin, ascending.
+    closed : frozenset of int
+        Time stamps of the frames at which decoding begins anew: none after them refers to one
+        before. Empty where all frames are such.
     places : dict of int to int
         Byte of the packet of each time stamp, by which a jump is checked.
     fps : float or None
@@ -51,6 +55,7 @@ class VideoIndex:
     numbers: dict[int, int]
     stamps: tuple[int, ...]
     starts: tuple[int, ...]
+    closed: frozenset[int]
     places: dict[int | None, int]
     fps: float | None
     times: np.ndarray | None
@@ -59,7 +64,7 @@ class VideoIndex:
 
     def counted(self) -> VideoIndex:
         """Return the same index for frames that have to be counted."""
-        return replace(self, numbers={}, stamps=(), starts=())
+        return replace(self, numbers={}, stamps=(), starts=(), closed=frozenset())
 
     @property
     def stamped(self) -> bool:
@@ -128,6 +133,8 @@ def read_index(path, container) -> VideoIndex:
         stamped = False  # AVI has no time stamps; those made up for reordered frames are wrong
     numbers = {stamp: number for number, stamp in enumerate(sorted(stamps))} if stamped else {}
     starts = sorted(numbers[stamp] for stamp, is_key in found if is_key) if stamped else []
+    # other containers and codecs mark frames, too, that only after some others are whole
+    exact = "mp4" in container.format.name and stream.codec_context.name in ("h264", "hevc")
     comment = container.metadata.get("comment", "")
     fps = float(stream.average_rate) if stream.average_rate else None
     times = None
@@ -151,12 +158,23 @@ def read_index(path, container) -> VideoIndex:
         numbers=numbers,
         stamps=tuple(sorted(stamps)) if stamped else (),
         starts=tuple(starts),
+        closed=_closed(found) if exact and 0 < len(starts) < len(found) else frozenset(),
         places=places[stream.index],
         fps=fps,
         times=times,
         aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
         comment=comment,
     )
+
+
+def _closed(found: list[tuple[int, bool]]) -> frozenset[int]:
+    """Return the time stamps of the key frames after which no earlier frame comes."""
+    closed, first = set(), math.inf
+    for stamp, is_key in reversed(found):
+        if is_key and stamp < first:
+            closed.add(stamp)
+        first = min(first, stamp)
+    return frozenset(closed)
 
 
 def _is_hidden(packet) -> bool:
