@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.io.formats import format_of
 from napari_motionmag.io.metadata import naming_damage
-from napari_motionmag.movie.axes import guess_axes, positive
+from napari_motionmag.movie.axes import guess_axes
 from napari_motionmag.movie.movie import Movie
 
 
@@ -80,7 +81,7 @@ def open_movie(
             raise ValueError(f"{path}: {error}") from error
     letters = axes.upper().replace("S", "")
     steps = dict(found.steps)
-    fps = found.fps if fps is None else positive("fps", fps)
+    fps = found.fps if fps is None else above_zero("fps", fps)
     if fps is not None:
         steps["T"] = (1 / fps, "s")
     calibration = {}

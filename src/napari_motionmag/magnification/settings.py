@@ -106,13 +106,12 @@ class MagnifySettings:
 
     def arguments(self) -> dict[str, Any]:
         """Return keywords of `magnify`: factor, mode, and what differs from its default."""
-        values = {name: getattr(self, name) for name in NAMES}
-        kept = {
-            name: value
-            for name, value in values.items()
-            if name == "mode" or not _same(value, _DEFAULTS[name])
-        }
-        return {**kept, **self.options}
+        kept = [name for name in NAMES if name == "mode" or self.differs(name)]
+        return {**{name: getattr(self, name) for name in kept}, **self.options}
+
+    def differs(self, *names: str) -> bool:
+        """Whether any of these arguments differs from its default."""
+        return not all(_same(getattr(self, name), _DEFAULTS[name]) for name in names)
 
     def operator(self, fps: float | None) -> TemporalOperator:
         """Return the temporal operator for a movie of `fps` frames per second."""

@@ -8,8 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_fps, check_int
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import TemporalOperator, check_fps, check_int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "difference"
