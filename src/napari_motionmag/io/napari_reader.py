@@ -63,11 +63,13 @@ def read_layers(path: str | os.PathLike, opened: tuple | None = None) -> list[tu
     movie, caught = opened or (open_movie(path), ())
     for warning in caught:
         warnings.warn(str(warning.message), warning.category, stacklevel=2)
+    note = getattr(movie.data, "rate_note", "")
+    note = {"fps_note": note} if note else {}
     arguments = {
         "name": movie.name,
         "rgb": movie.is_rgb,
         "axis_labels": tuple(movie.axes.replace("S", "").lower()),
-        "metadata": {"fps": movie.fps, "path": str(path)},
+        "metadata": {"fps": movie.fps, "path": str(path), **note},
         # given, so that napari does not read many frames to find them
         "contrast_limits": _contrast_limits(movie, is_video=format_of(path).name == "video"),
     }

@@ -45,6 +45,8 @@ class VideoFrames(Planes):
         Frames per second that the file says.
     times : ndarray of float64, shape (T,), or None
         Seconds from the first frame to each, as the file says.
+    rate_note : str
+        A hint where `fps` may not be the rate of the camera.
     pixel_size : (float, float)
         Height and width of a pixel, the height 1 unless pixels are wide and turned.
     comment : str
@@ -71,6 +73,7 @@ class VideoFrames(Planes):
             raise ValueError(f"{path}: not a readable video: {error}") from error
         self.comment = self._index.comment
         self.fps, self.times = self._index.fps, self._index.times
+        self.rate_note = self._index.rate_note
         self.own = self._read_comment()
         self._choose_pixels(first)
         pixels = self._pixels(first)

@@ -15,6 +15,7 @@ from napari_motionmag.compute.optional import optional
 from napari_motionmag.io.frame_times import usual_rate
 
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
+PLAYBACK = (24, 25, 30, 50, 60)  # rates of players, and these / 1.001: perhaps not of the camera
 # tags in which phones and high-speed cameras say how many frames per second they took
 CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "capture_fps")
 
@@ -48,6 +49,8 @@ class VideoIndex:
         Width of a pixel divided by its height.
     comment : str
         Comment in the file.
+    rate_note : str
+        What to know of `fps`, in a sentence; empty where the file says how it was taken.
     """
 
     stream: int
@@ -61,6 +64,7 @@ class VideoIndex:
     times: np.ndarray | None
     aspect: float
     comment: str
+    rate_note: str
 
     def counted(self) -> VideoIndex:
         """Return the same index for frames that have to be counted."""
@@ -142,8 +146,11 @@ def read_index(path, container) -> VideoIndex:
         ticks = np.array(sorted(stamps), np.float64)
         times = (ticks - ticks[0]) * float(stream.time_base)
         fps = usual_rate(path, times, _tick(container, stream), stream.average_rate)
+    rate_note = ""
     if not comment.startswith(COMMENT):  # which knows its rate
         capture = _capture_rate(container, stream)
+        if capture is None and container.format.name != "cine":
+            rate_note = _rate_note(fps)
         if capture is not None and fps is not None and abs(capture / fps - 1) > 0.01:
             warnings.warn(
                 f"{path}: was taken at {capture:g} frames per second, as its metadata say, and is "
@@ -164,6 +171,7 @@ def read_index(path, container) -> VideoIndex:
         times=times,
         aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
         comment=comment,
+        rate_note=rate_note,
     )
 
 
@@ -278,3 +286,13 @@ def _capture_rate(container, stream) -> float | None:
         if 0 < rate < 1e9:
             return rate
     return None
+
+
+def _rate_note(fps: float | None) -> str:
+    """Return a hint where a rate is one that videos are shown at."""
+    known = (rate / slower for rate in PLAYBACK for slower in (1, 1.001))
+    if fps is None or not any(math.isclose(fps, rate, rel_tol=1e-4) for rate in known):
+        return ""
+    return (
+        f"{fps:.4g} fps may be only the playback speed; give the rate of the camera if it differs"
+    )
