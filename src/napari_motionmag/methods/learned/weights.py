@@ -3,11 +3,12 @@
 import hashlib
 import json
 import math
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "difference"
@@ -132,10 +133,10 @@ def resolve(model: str | Path) -> Path:
     if model == "default":
         model = DEFAULT
     shipped = FOLDER / f"{model}.safetensors"
-    if isinstance(model, str) and "/" not in model and shipped.is_file():
+    if isinstance(model, str) and "/" not in model and os.path.isfile(shipped):
         return shipped
     path = Path(model)
-    if path.suffix == ".safetensors" and path.is_file():
+    if path.suffix == ".safetensors" and os.path.isfile(path):
         return path
     names = ["default", *sorted(p.stem for p in FOLDER.glob("*.safetensors"))]
     raise ValueError(
@@ -192,10 +193,14 @@ def load(model: str | Path = "default"):
             raise ValueError(f"model: weights in {str(path)!r} must be float32, got {others}")
         if card["tensors_sha256"] != _tensors_sha256(tensors):
             raise ValueError(f"model: weights in {str(path)!r} are damaged: their hash is wrong")
-        network = build(card["model"], card["config"])
+        try:
+            network = build(card["model"], card["config"])
+        except ValueError as error:
+            raise ValueError(f"model: weights in {str(path)!r} do not fit: {error}") from None
         network.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"model: weights in {str(path)!r} do not fit: {error}") from None
+        text = " ".join(str(error).split())
+        raise ValueError(f"model: weights in {str(path)!r} do not fit: {text}") from None
     return network.eval(), card
 
 
