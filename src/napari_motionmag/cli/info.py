@@ -45,7 +45,7 @@ def run(arguments) -> None:
 
 
 def gather() -> dict:
-    """Collect versions, the device that would be used, and the weights that ship.
+    """Collect versions, the device that would be used, and the weights, ours and the user's.
 
     Returns
     -------
@@ -98,11 +98,8 @@ def _device() -> dict:
 def _weights() -> list[dict]:
     from napari_motionmag.methods.learned import weights
 
-    names = ("name", "sha256", "description", "card")
-    return [
-        {**{name: getattr(one, name) for name in names}, "path": str(one.path)}
-        for one in weights.available()
-    ]
+    found = [*weights.available(), *weights.of_the_user()]
+    return [{**vars(one), "path": str(one.path)} for one in found]
 
 
 def as_text(facts: dict) -> str:

@@ -1,4 +1,4 @@
-"""The command line: ``napari-motionmag demo | magnify | presets | evaluate | train | info``.
+"""The command line: ``napari-motionmag COMMAND``, one file here a command.
 
 Only what a command needs is imported, when it runs: ``--help`` appears at once.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_motionmag.cli import demo, info, magnify, presets
+from napari_motionmag.cli import demo, info, magnify, presets, weights
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
 
@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     presets.add_command(commands, common)
     commands.add_parser("evaluate", help="measure the methods by the protocols of the paper")
     commands.add_parser("train", help="train a network on synthetic scenes")
+    weights.add_command(commands, common)
     info.add_command(commands, common)
     return parser
 
