@@ -6,6 +6,7 @@ import pytest
 from napari_motionmag.evaluation import main, protocols, run
 from napari_motionmag.evaluation.scenes import Pair, add_noise
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
+from napari_motionmag.methods.learned.method import LearnedMagnifier
 
 NAMES = [p.name for p in protocols.PROTOCOLS]
 
@@ -77,6 +78,12 @@ def test_the_lamp_tells_motion_and_light_that_are_not_there():
     assert motion == pytest.approx(0.5, rel=0.15)
     mean = Pair.make(0, grey=True).at(0.0)[..., 0][12:-12, 12:-12].mean()
     assert light == pytest.approx(255 * 0.07 * mean, rel=0.1)
+
+
+@pytest.mark.parametrize(("moved", "given"), [(0.1, 0.02), (0.1, 0.05), (0.5, 0.1), (2.0, 0.1)])
+def test_the_default_network_moves_a_picture_as_far_as_asked(moved, given):
+    method = LearnedMagnifier(device="cpu")
+    assert 0.95 < protocols.gain(method, moved / given, given, 100) < 1.05
 
 
 def test_gain_of_the_phase_based_method_is_near_one():

@@ -16,13 +16,14 @@ from napari_motionmag.methods.classical.riesz import RieszMagnifier
 from napari_motionmag.methods.learned.method import LearnedMagnifier
 from napari_motionmag.methods.options import (
     METHOD_CLASSES,
+    METHODS,
     OPTIONS,
     STABILISE,
     checked,
+    label_of,
     method_options,
     parse_options,
 )
-from napari_motionmag.methods.registry import METHODS, label_of
 from napari_motionmag.methods.stabilisation.stabilised import Stabilised
 from napari_motionmag.methods.stabilisation.transforms import MODELS
 

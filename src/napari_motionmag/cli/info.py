@@ -71,7 +71,7 @@ def gather() -> dict:
 
 
 def _device() -> dict:
-    from napari_motionmag.compute.load_torch import load_torch
+    from napari_motionmag.compute.device import load_torch
 
     load_torch()
     import torch

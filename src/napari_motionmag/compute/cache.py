@@ -12,7 +12,7 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 
-from napari_motionmag.compute.memory import total_memory
+from napari_motionmag.compute.device import total_memory
 
 SHARE = 0.15  # of the memory that this process may use, unless `set_budget` says otherwise
 

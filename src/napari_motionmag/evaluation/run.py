@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.evaluation import protocols
-from napari_motionmag.methods.registry import METHODS
+from napari_motionmag.methods.options import METHODS
 
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
 GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
-from napari_motionmag.io.array_like import ArrayLike, whole_index
+from napari_motionmag.io.array_like import Planes
 from napari_motionmag.io.video_index import COMMENT, VideoIndex, import_av, read_index
 
 CACHE_BYTES = 1 << 26  # of decoded frames, so that going back a little need not decode again
 DECODERS = 3  # open at a time: playing, reading ahead and a view elsewhere need one each
 
 
-class VideoFrames(ArrayLike):
+class VideoFrames(Planes):
     """The frames of a video as an array that decodes those that are read.
 
     The pixels of a frame are those that decoding from the first frame on gives, whatever is read
@@ -51,6 +51,8 @@ class VideoFrames(ArrayLike):
     own : dict
         What `save_movie` wrote into the comment: fps and steps, and whether the movie was grey.
     """
+
+    _live = ("_decoders", "_cache", "_waiting", "_reported", "_lost", "_changed")
 
     def __init__(self, path: Path):
         self.path = path
@@ -135,25 +137,6 @@ class VideoFrames(ArrayLike):
         self._reported: set[int] = set()
         self._lost: dict[int, str] = {}
         self._changed = threading.Condition()
-
-    def __getstate__(self):
-        hidden = ("_decoders", "_cache", "_waiting", "_reported", "_lost", "_changed")
-        return {key: value for key, value in self.__dict__.items() if key not in hidden}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._reset()
-
-    def __dask_tokenize__(self):
-        status = self.path.stat()
-        return (str(self.path.resolve()), status.st_size, status.st_mtime_ns)
-
-    def __getitem__(self, index) -> np.ndarray:
-        index = whole_index(index, self.ndim)
-        numbers = np.arange(self.shape[0])[index[0]]
-        rest = index[1:]
-        frames = [self.read(int(t))[rest] for t in np.atleast_1d(numbers)]
-        return frames[0] if numbers.ndim == 0 else np.stack(frames)
 
     def read(self, t: int) -> np.ndarray:
         """Decode frame `t`.

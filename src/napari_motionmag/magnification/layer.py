@@ -128,11 +128,11 @@ def magnified_metadata(source, recipe: Mapping) -> dict:
 
 def weights_hash(recipe: Mapping) -> str | None:
     """Return the SHA-256 of the weights that a recipe names; None where it names none."""
-    if recipe["method"] != "learned":
+    if recipe.get("method", "learned") != "learned":
         return None
     from napari_motionmag.methods.learned import weights
 
-    return weights.sha256(weights.resolve(recipe["model"]))
+    return weights.sha256(weights.resolve(recipe.get("model", "default")))
 
 
 def magnified_name(source: str, recipe: Mapping) -> str:

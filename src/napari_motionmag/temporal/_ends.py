@@ -18,22 +18,9 @@ _SLOWEST = 0.05  # of the lower edge, where the weight of drift stops growing
 
 
 def end_rows(low: float, high: float, fps: float, kernel: np.ndarray, n: int) -> np.ndarray:
-    """Weights of the first frames for each output that a kernel does not fit around.
+    """Weights (outputs, min(taps, n)) of the first outputs; mirrored, those of the last ones.
 
-    Parameters
-    ----------
-    low, high, fps : float
-        Band in Hz, and frames per second.
-    kernel : ndarray, shape (taps,)
-        Symmetric weights, which the other outputs have; taps is odd.
-    n : int
-        Number of frames of the movie.
-
-    Returns
-    -------
-    ndarray, shape (outputs, min(taps, n))
-        Row t is for output t, over frames 0, 1, ...: half a kernel of outputs, or all n of them
-        where the movie is shorter than the kernel. At the other end they are mirrored.
+    There are ``taps // 2`` such outputs, or all n where the movie is shorter than the kernel.
     """
     from scipy.linalg import cho_factor, cho_solve, toeplitz
 

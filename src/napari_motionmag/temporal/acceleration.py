@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from napari_motionmag.temporal._checks import check_band, check_fps, check_number, check_nyquist
+from napari_motionmag.temporal.base import check_band, check_fps, check_number, check_nyquist
 from napari_motionmag.temporal.fir import CenteredKernel, scaled_kernel
 
 

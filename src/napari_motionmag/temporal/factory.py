@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_motionmag.temporal._checks import check_fps, check_number
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import TemporalOperator, check_fps, check_number
 from napari_motionmag.temporal.differences import Dynamic, Static
 
 MODES = ("static", "dynamic", "temporal")
@@ -16,11 +15,10 @@ MODES = ("static", "dynamic", "temporal")
 
 def filters() -> dict[str, type[TemporalOperator]]:
     """Return the operators that the argument ``filter`` may name, by name."""
-    return {name: cls for name, cls in TemporalOperator._registry.items() if cls.is_filter}
-
-
-FILTERS = tuple(filters())
-"""Names allowed for the argument ``filter`` of mode "temporal"."""
+    found = [cls for cls in TemporalOperator._registry.values() if cls.is_filter]
+    # those that pass a band come before those that are tuned to one frequency
+    found.sort(key=lambda cls: "high" not in cls.__dataclass_fields__)
+    return {cls.name: cls for cls in found}
 
 
 def make_operator(

@@ -15,11 +15,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.polynomial.chebyshev import chebval
 
-from napari_motionmag.temporal._checks import (
+from napari_motionmag.temporal._ends import end_rows
+from napari_motionmag.temporal.base import (
+    TemporalOperator,
     check_int,
 )
-from napari_motionmag.temporal._ends import end_rows
-from napari_motionmag.temporal.base import TemporalOperator
 
 # Above this many taps convolution by FFT is faster than adding up shifted frames.
 _DIRECT_TAPS = 48

@@ -8,9 +8,8 @@ from napari_motionmag import Movie, magnify, samples
 from napari_motionmag.compute.device import choose_device
 from napari_motionmag.methods.learned import engine as engine_module
 from napari_motionmag.methods.learned import precision, weights
-from napari_motionmag.methods.learned.engine import Engine
+from napari_motionmag.methods.learned.engine import Engine, Padding, tiles
 from napari_motionmag.methods.learned.method import LearnedMagnifier
-from napari_motionmag.methods.learned.tiles import Padding, tiles
 from napari_motionmag.temporal import FIR, Dynamic, Static
 
 RNG = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Kernels of our own give what PyTorch gives."""
 
+import math
 import os
 import pickle
 import platform
@@ -179,7 +180,12 @@ def test_frames_after_the_end_of_the_main_thread():
 
 
 def test_what_does_not_fit_is_refused():
-    from napari_motionmag.methods.learned.kernels import gradients, splatting, upsampling
+    from napari_motionmag.methods.learned.kernels import (
+        gradients,
+        sampling,
+        splatting,
+        upsampling,
+    )
     from napari_motionmag.methods.learned.kernels.winograd import Winograd
 
     kernel, x = Winograd(noise(lanes(1), lanes(2), 3, 3)), noise(1, lanes(2), 8, 8)
@@ -210,6 +216,19 @@ def test_what_does_not_fit_is_refused():
         splatting.splat(noise(1, 2, 6, 6), noise(1, 1, 6, 6))
     with pytest.raises(ValueError, match="weight must be float32"):
         splatting.splat(noise(1, 2, 8, 8), noise(1, 1, 8, 4))
+    with pytest.raises(ValueError, match="source must be float32"):
+        sampling.sampled(noise(1, 1, 12, 12), noise(1, 2, 8, 12))
+
+
+def test_from_nowhere_comes_no_number():
+    from napari_motionmag.methods.learned.kernels import sampling
+
+    source = torch.zeros(1, 2, 8, 8)
+    source[0, 1, 3, 4] = math.nan
+    source[0, 0, 5, 6] = math.inf
+    found = sampling.sampled(noise(1, 2, 12, 12), source)
+    assert found.isnan().sum() == 2
+    assert found[0, :, 3, 4].isnan().all()
 
 
 def test_nothing_to_do():

@@ -13,7 +13,8 @@ import tifffile
 from napari_motionmag.io.array_like import Reordered
 from napari_motionmag.io.formats.base import FileMovie, Format, WriteOptions, axes_of
 from napari_motionmag.io.frame_stream import FrameStream
-from napari_motionmag.io.ome_xml import OmeClaims, calibration_of, positive_number
+from napari_motionmag.io.metadata import calibration_of, positive_number
+from napari_motionmag.io.ome_xml import OmeClaims
 from napari_motionmag.io.tiff_pages import TiffPages, check_page, quiet_tifffile
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters, seconds, short_name

@@ -12,24 +12,15 @@ __all__ = ["FlowEstimator"]
 
 @dataclass(frozen=True)
 class FlowEstimator:
-    """Flow from one frame to others: a library's, refined.
+    """Flow from one frame to others, by scikit-image, refined by steps of Gauss-Newton.
 
-    Parameters
-    ----------
-    algorithm : {"ilk", "tvl1"}
-        Of scikit-image: iterative Lucas-Kanade, or total variation with an L1 data term.
-    radius : int
-        px, of the neighborhood that is taken to move together.
-    blur : float
-        Standard deviation of the Gaussian over the frames, px, against noise.
-    refinements : int
-        Steps of Gauss-Newton after the library's. Theirs take bilinear interpolation and central
-        differences for the truth, which makes 17 % too much of small motion in fine texture.
+    Without these, bilinear interpolation and central differences make small motion in fine texture
+    17 % too large.
     """
 
-    algorithm: str = "ilk"
-    radius: int = 5
-    blur: float = 1.0
+    algorithm: str = "ilk"  # iterative Lucas-Kanade, or "tvl1": total variation, L1 data term
+    radius: int = 5  # px, of the neighborhood that moves together
+    blur: float = 1.0  # px, standard deviation of the Gaussian over the frames
     refinements: int = 3
 
     def prepare(self, image: np.ndarray) -> np.ndarray:

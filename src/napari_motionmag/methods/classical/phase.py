@@ -18,6 +18,116 @@ from napari_motionmag.methods.options import PhaseOptions
 __all__ = ["PhaseMagnifier"]
 
 
+class _SteerablePhases(Decomposition):
+    """Phases of the steerable subbands of frames of one size."""
+
+    def __init__(self, method, shape, planes, gain, device):
+        self._border = Border(shape, method.padding, device, method.dtype)
+        self._pyramid = get_pyramid(
+            self._border.padded,
+            method.pyramid,
+            height=int(math.log2(min(shape))) - 2,
+            device=device,
+            dtype=method.dtype,
+        )
+        self._planes = planes
+        self._sigma = method.sigma
+        self._envelope = method.envelope
+        bound = PYRAMIDS[method.pyramid].bound
+        self.limit = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
+        self.bands = self._pyramid.bands
+        item = torch.finfo(method.dtype).bits // 8
+        pixels = math.prod(self._border.padded)
+        self.frame_bytes = pixels * item + 1
+        self.band_bytes = 12 * pixels * item
+        values = 2 if self._envelope else 1
+        self.delta_bytes = values * item * sum(math.prod(band.shape) for band in self.bands)
+        self._cropped: tuple[list[torch.Tensor], int, torch.Tensor] | None = None
+
+    def transform(self, planes: torch.Tensor) -> torch.Tensor:
+        planes = planes.to(self._pyramid.device, self._pyramid.dtype)
+        return self._pyramid.spectrum(self._border.pad(planes))
+
+    def coefficients(self, kept: list[torch.Tensor], band: Band) -> torch.Tensor:
+        # the orientations of a level start from the same part of the spectrum
+        found = self._cropped
+        if (
+            found is None
+            or found[1] != band.level
+            or len(found[0]) != len(kept)
+            or any(a is not b for a, b in zip(found[0], kept, strict=True))
+        ):
+            stack = torch.stack([self._pyramid.crop(k, band.level) for k in kept])
+            self._cropped = found = (kept, band.level, stack)
+        return self._pyramid.analyse(found[2], band.level, band.orientation)
+
+    def values(self, coefficients: torch.Tensor) -> torch.Tensor:
+        # parts in memory of their own: atan2 is several times faster on them
+        real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
+        phase = torch.atan2(imag, real)
+        if not self._envelope:
+            return phase[:, None]
+        return torch.stack([phase, torch.hypot(real, imag)], 1)
+
+    def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
+        step = later - earlier
+        phase = step[:, 0]
+        # nearest branch: within half a turn either way
+        phase -= 2 * math.pi * torch.round(phase / (2 * math.pi))
+        return step
+
+    def start(self, count: int) -> dict:
+        shape = (count, self._planes, *self._pyramid.shape[:1], self._pyramid.shape[1] // 2 + 1)
+        spectrum = torch.zeros(
+            shape, dtype=self._pyramid.complex_dtype, device=self._pyramid.device
+        )
+        return {"spectrum": spectrum, "level": None, "plane": None}
+
+    def change(self, total, rows, band, coefficients, delta, gain):
+        real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
+        amplitude = torch.hypot(real, imag)
+        angle = gain * weighted_mean(delta[:, 0], amplitude, self._sigma)
+        self.limit.add(
+            band.wavelength,
+            angle,
+            amplitude,
+            lambda: _mean_frequency(coefficients, band, self._pyramid.shape),
+        )
+        # exp(i angle) - 1, without cancellation for small angles
+        sine = torch.sin(angle / 2)
+        turn, shrink = 2 * sine * torch.cos(angle / 2), -2 * sine.square()
+        if self._envelope:
+            floor = torch.finfo(amplitude.dtype).tiny
+            ratio = (gain * delta[:, 1] / amplitude.clamp_min(floor)).clamp_min(-1)
+            turn, shrink = turn * (1 + ratio), shrink * (1 + ratio) + ratio
+        moved = torch.complex(real * shrink - imag * turn, imag * shrink + real * turn)
+        part = self._pyramid.synthesise(moved, band.level, band.orientation)
+        if total["level"] != band.level:
+            self._fold(total)
+            shape = (len(total["spectrum"]), self._planes, *band.shape)
+            total["level"], total["plane"] = band.level, part.new_zeros(shape)
+        total["plane"][rows] += part
+
+    def _fold(self, total: dict) -> None:
+        if total["plane"] is not None:
+            self._pyramid.uncrop(total["plane"], total["level"], total["spectrum"])
+
+    def collapse(self, total: dict) -> torch.Tensor:
+        self._fold(total)
+        self._cropped = None
+        return self._border.crop(self._pyramid.image(total["spectrum"]))
+
+
+def _mean_frequency(coefficients: torch.Tensor, band: Band, full: Sequence[int]) -> float:
+    """Mean spatial frequency in a subband, radians per px of the frame, along its direction."""
+    across = (coefficients[..., :, 1:] * coefficients[..., :, :-1].conj()).sum()
+    down = (coefficients[..., 1:, :] * coefficients[..., :-1, :].conj()).sum()
+    # a subband is sampled more coarsely than the frame
+    x = torch.angle(across).item() * band.shape[1] / full[1]
+    y = torch.angle(down).item() * band.shape[0] / full[0]
+    return math.hypot(x, y)
+
+
 @dataclass(frozen=True)
 class PhaseMagnifier(PhaseOptions, LocalPhaseMethod):
     """Magnify motion through the phase of complex steerable subbands.
@@ -72,138 +182,4 @@ class PhaseMagnifier(PhaseOptions, LocalPhaseMethod):
 
     device: str | torch.device | None = None
     dtype: str | torch.dtype = "float32"
-
-    def _decomposition(
-        self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
-    ) -> Decomposition:
-        return _SteerablePhases(self, shape, planes, gain, device)
-
-
-class _SteerablePhases(Decomposition):
-    """Phases of the steerable subbands of frames of one size."""
-
-    def __init__(
-        self,
-        method: PhaseMagnifier,
-        shape: tuple[int, int],
-        planes: int,
-        gain: float,
-        device: torch.device,
-    ):
-        if min(shape) < 8:
-            raise ValueError(f"frames must be at least 8 x 8 px for phase, got {shape}")
-        self._border = Border(shape, method.padding, device, method.dtype)
-        self._pyramid = get_pyramid(
-            self._border.padded,
-            method.pyramid,
-            height=int(math.log2(min(shape))) - 2,
-            device=device,
-            dtype=method.dtype,
-        )
-        self._planes = planes
-        self._sigma = method.sigma
-        self._envelope = method.envelope
-        bound = PYRAMIDS[method.pyramid].bound
-        self._check = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
-        n = self._pyramid.design.orientations
-        bands = self._pyramid.bands
-        self.groups = [bands[k : k + n] for k in range(0, len(bands), n)]
-        item = torch.finfo(method.dtype).bits // 8
-        pixels = math.prod(self._border.padded)
-        self.frame_bytes = pixels * item + 1
-        self.band_bytes = 12 * pixels * item
-        self._cropped: tuple[list[torch.Tensor], int, torch.Tensor] | None = None
-
-    def transform(self, planes: torch.Tensor) -> torch.Tensor:
-        planes = planes.to(self._pyramid.device, self._pyramid.dtype)
-        return self._pyramid.spectrum(self._border.pad(planes))
-
-    def coefficients(self, kept: list[torch.Tensor], band: Band) -> torch.Tensor:
-        # the orientations of a level start from the same part of the spectrum
-        found = self._cropped
-        if (
-            found is None
-            or found[1] != band.level
-            or len(found[0]) != len(kept)
-            or any(a is not b for a, b in zip(found[0], kept, strict=True))
-        ):
-            stack = torch.stack([self._pyramid.crop(k, band.level) for k in kept])
-            self._cropped = found = (kept, band.level, stack)
-        return self._pyramid.analyse(found[2], band.level, band.orientation)
-
-    def values(self, coefficients: torch.Tensor) -> torch.Tensor:
-        # parts in memory of their own: atan2 is several times faster on them
-        real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
-        phase = torch.atan2(imag, real)
-        if not self._envelope:
-            return phase[:, None]
-        return torch.stack([phase, torch.hypot(real, imag)], 1)
-
-    def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
-        step = later - earlier
-        phase = step[:, 0]
-        # nearest branch: within half a turn either way
-        phase -= 2 * math.pi * torch.round(phase / (2 * math.pi))
-        return step
-
-    def start(self, count: int) -> dict:
-        shape = (count, self._planes, *self._pyramid.shape[:1], self._pyramid.shape[1] // 2 + 1)
-        spectrum = torch.zeros(
-            shape, dtype=self._pyramid.complex_dtype, device=self._pyramid.device
-        )
-        return {"spectrum": spectrum, "level": None, "plane": None}
-
-    def change(
-        self,
-        total: dict,
-        rows: slice,
-        band: Band,
-        coefficients: torch.Tensor,
-        delta: torch.Tensor,
-        gain: float,
-    ) -> None:
-        real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
-        amplitude = torch.hypot(real, imag)
-        angle = gain * weighted_mean(delta[:, 0], amplitude, self._sigma)
-        self._check.add(
-            band.wavelength,
-            angle,
-            amplitude,
-            lambda: _mean_frequency(coefficients, band, self._pyramid.shape),
-        )
-        # exp(i angle) - 1, without cancellation for small angles
-        sine = torch.sin(angle / 2)
-        turn, shrink = 2 * sine * torch.cos(angle / 2), -2 * sine.square()
-        if self._envelope:
-            floor = torch.finfo(amplitude.dtype).tiny
-            ratio = (gain * delta[:, 1] / amplitude.clamp_min(floor)).clamp_min(-1)
-            turn, shrink = turn * (1 + ratio), shrink * (1 + ratio) + ratio
-        moved = torch.complex(real * shrink - imag * turn, imag * shrink + real * turn)
-        part = self._pyramid.synthesise(moved, band.level, band.orientation)
-        if total["level"] != band.level:
-            self._fold(total)
-            shape = (len(total["spectrum"]), self._planes, *band.shape)
-            total["level"], total["plane"] = band.level, part.new_zeros(shape)
-        total["plane"][rows] += part
-
-    def _fold(self, total: dict) -> None:
-        if total["plane"] is not None:
-            self._pyramid.uncrop(total["plane"], total["level"], total["spectrum"])
-
-    def collapse(self, total: dict) -> torch.Tensor:
-        self._fold(total)
-        self._cropped = None
-        return self._border.crop(self._pyramid.image(total["spectrum"]))
-
-    def report(self) -> str | None:
-        return self._check.report()
-
-
-def _mean_frequency(coefficients: torch.Tensor, band: Band, full: Sequence[int]) -> float:
-    """Mean spatial frequency in a subband, radians per px of the frame, along its direction."""
-    across = (coefficients[..., :, 1:] * coefficients[..., :, :-1].conj()).sum()
-    down = (coefficients[..., 1:, :] * coefficients[..., :-1, :].conj()).sum()
-    # a subband is sampled more coarsely than the frame
-    x = torch.angle(across).item() * band.shape[1] / full[1]
-    y = torch.angle(down).item() * band.shape[0] / full[0]
-    return math.hypot(x, y)
+    decomposition = _SteerablePhases

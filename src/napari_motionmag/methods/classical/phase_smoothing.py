@@ -28,11 +28,7 @@ def _gaussian(
 def blur(
     maps: list[torch.Tensor], sigma: float, size: tuple[int, int] | None = None
 ) -> list[torch.Tensor]:
-    """Smooth real maps (..., Y, X) with a Gaussian.
-
-    Transforms of the size of the maps wrap around the edges; with 3 sigma more there are zeros
-    beyond them.
-    """
+    """Smooth real maps (..., Y, X) with a Gaussian, which wraps around the edges of `size`."""
     shape = maps[0].shape[-2:]
     size = tuple(size or shape)
     crop = (..., slice(shape[0]), slice(shape[1]))

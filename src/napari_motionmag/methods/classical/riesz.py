@@ -24,6 +24,108 @@ _DAMPING = 0.01
 _PYRAMIDS = Cache()
 
 
+class _RieszPhases(Decomposition):
+    """Quaternionic phases of the levels of frames of one size."""
+
+    def __init__(self, method, shape, planes, gain, device):
+        self._pyramid = _PYRAMIDS.get(
+            (tuple(shape), method.transform, str(device), method.dtype),
+            lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
+        )
+        self._planes = planes
+        self._sigma = method.sigma
+        self.limit = PhaseLimit("Riesz pyramid", 0.25, gain)
+        self.bands = range(len(self._pyramid.shapes))
+        item = torch.finfo(method.dtype).bits // 8
+        pixels = math.prod(shape)
+        self.frame_bytes = 3 * pixels * item // 2
+        self.band_bytes = 20 * pixels * item
+        self.delta_bytes = 2 * item * sum(map(math.prod, self._pyramid.shapes))
+
+    def transform(self, planes: torch.Tensor) -> list[torch.Tensor]:
+        planes = planes.to(self._pyramid.device, self._pyramid.dtype)
+        return self._pyramid.spectra(planes)[0]
+
+    def coefficients(self, kept: list[list[torch.Tensor]], band: int) -> torch.Tensor:
+        return self._pyramid.quaternions(torch.stack([levels[band] for levels in kept]), band)
+
+    def values(self, coefficients: torch.Tensor) -> torch.Tensor:
+        return coefficients
+
+    def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
+        a, ax, ay = earlier.unbind(-3)
+        b, bx, by = later.unbind(-3)
+        # later times the conjugate of earlier; its third imaginary part is left out, as it is
+        # zero when the orientation stays
+        real = a * b + ax * bx + ay * by
+        x = a * bx - ax * b
+        y = a * by - ay * b
+        size = torch.hypot(x, y)
+        scale = torch.atan2(size, real) / size.clamp_min(torch.finfo(size.dtype).tiny)
+        return torch.stack([x * scale, y * scale], -3)
+
+    def start(self, count: int) -> list[torch.Tensor]:
+        p = self._pyramid
+        return [
+            torch.zeros((count, self._planes, *shape), dtype=p.dtype, device=p.device)
+            for shape in p.shapes
+        ]
+
+    def change(self, total, rows, band, coefficients, delta, gain):
+        real, x, y = coefficients.unbind(-3)
+        amplitude = torch.sqrt(coefficients.square().sum(-3))
+        across = torch.hypot(x, y)
+        safe = across.clamp_min(torch.finfo(across.dtype).tiny)
+        x, y = x / safe, y / safe
+        if self._sigma:
+            turn_x, turn_y = self._smooth(delta, x, y, amplitude)
+            angle = gain * (turn_x * x + turn_y * y)
+        else:
+            # the vector knows its direction where the Riesz transforms pass through zero
+            turn_x, turn_y = delta.unbind(-3)
+            angle = gain * torch.hypot(turn_x, turn_y)
+            angle = torch.copysign(angle, gain * (turn_x * x + turn_y * y))
+        self.limit.add(2.0 ** (band + 2), angle, amplitude, lambda: _mean_frequency(real, band))
+        # real part of exp(angle n) (real + across n), minus real
+        total[band][rows] = -2 * torch.sin(angle / 2).square() * real - torch.sin(angle) * across
+
+    def _smooth(
+        self, delta: torch.Tensor, x: torch.Tensor, y: torch.Tensor, amplitude: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The one phase vector that explains the turns of all orientations around each pixel.
+
+        Each pixel knows the component along its own orientation (x, y) only. The mean of such
+        vectors falls short: by half, where all orientations are present. So solve, weighted by
+        amplitude, for the vector whose components fit best.
+        """
+        turn_x, turn_y = delta.unbind(-3)
+        size = tuple(fast_size(n + math.ceil(3 * self._sigma)) for n in x.shape[-2:])
+        maps = [turn_x, turn_y, x.square() - y.square(), 2 * x * y]
+        maps = [m * amplitude for m in maps] + [amplitude]
+        turn_x, turn_y, even, odd, mass = blur(maps, self._sigma, size)
+        mass = floored(mass, amplitude)
+        even, odd = even / mass, odd / mass  # shares: products of the masses could underflow
+        # the damping decides where only one orientation is present, and is undone along it
+        xx = (1 + even) / 2 + _DAMPING
+        yy = (1 - even) / 2 + _DAMPING
+        xy = odd / 2
+        scale = (1 + _DAMPING) / ((xx * yy - xy.square()) * mass)
+        return (yy * turn_x - xy * turn_y) * scale, (xx * turn_y - xy * turn_x) * scale
+
+    def collapse(self, total: list[torch.Tensor]) -> torch.Tensor:
+        return self._pyramid.collapse(total)
+
+
+def _mean_frequency(real: torch.Tensor, level: int) -> float:
+    """Root mean square spatial frequency of a level, radians per px of the frame."""
+    power = real.square().mean().item()
+    squares = 0.0
+    for axis in (-1, -2):
+        step = torch.diff(real, dim=axis).square().mean().item()
+        squares += (2 * math.asin(min(1.0, math.sqrt(step / power) / 2))) ** 2
+    return math.sqrt(squares) / 2**level
+
+
 @dataclass(frozen=True)
 class RieszMagnifier(RieszOptions, LocalPhaseMethod):
     """Magnify motion through the quaternionic phase of a Riesz pyramid.
@@ -75,129 +177,4 @@ class RieszMagnifier(RieszOptions, LocalPhaseMethod):
 
     device: str | torch.device | None = None
     dtype: str | torch.dtype = "float32"
-
-    def _decomposition(
-        self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
-    ) -> Decomposition:
-        return _RieszPhases(self, shape, planes, gain, device)
-
-
-class _RieszPhases(Decomposition):
-    """Quaternionic phases of the levels of frames of one size."""
-
-    def __init__(
-        self,
-        method: RieszMagnifier,
-        shape: tuple[int, int],
-        planes: int,
-        gain: float,
-        device: torch.device,
-    ):
-        if min(shape) < 8:
-            raise ValueError(f"frames must be at least 8 x 8 px for riesz, got {shape}")
-        self._pyramid = _PYRAMIDS.get(
-            (tuple(shape), method.transform, str(device), method.dtype),
-            lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
-        )
-        self._planes = planes
-        self._sigma = method.sigma
-        self._check = PhaseLimit("Riesz pyramid", 0.25, gain)
-        self.groups = [(level,) for level in range(len(self._pyramid.shapes))]
-        item = torch.finfo(method.dtype).bits // 8
-        pixels = math.prod(shape)
-        self.frame_bytes = 3 * pixels * item // 2
-        self.band_bytes = 20 * pixels * item
-
-    def transform(self, planes: torch.Tensor) -> list[torch.Tensor]:
-        planes = planes.to(self._pyramid.device, self._pyramid.dtype)
-        return self._pyramid.spectra(planes)[0]
-
-    def coefficients(self, kept: list[list[torch.Tensor]], band: int) -> torch.Tensor:
-        return self._pyramid.quaternions(torch.stack([levels[band] for levels in kept]), band)
-
-    def values(self, coefficients: torch.Tensor) -> torch.Tensor:
-        return coefficients
-
-    def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
-        a, ax, ay = earlier.unbind(-3)
-        b, bx, by = later.unbind(-3)
-        # later times the conjugate of earlier; its third imaginary part is left out, as it is
-        # zero when the orientation stays
-        real = a * b + ax * bx + ay * by
-        x = a * bx - ax * b
-        y = a * by - ay * b
-        size = torch.hypot(x, y)
-        scale = torch.atan2(size, real) / size.clamp_min(torch.finfo(size.dtype).tiny)
-        return torch.stack([x * scale, y * scale], -3)
-
-    def start(self, count: int) -> list[torch.Tensor]:
-        p = self._pyramid
-        return [
-            torch.zeros((count, self._planes, *shape), dtype=p.dtype, device=p.device)
-            for shape in p.shapes
-        ]
-
-    def change(
-        self,
-        total: list[torch.Tensor],
-        rows: slice,
-        band: int,
-        coefficients: torch.Tensor,
-        delta: torch.Tensor,
-        gain: float,
-    ) -> None:
-        real, x, y = coefficients.unbind(-3)
-        amplitude = torch.sqrt(coefficients.square().sum(-3))
-        across = torch.hypot(x, y)
-        safe = across.clamp_min(torch.finfo(across.dtype).tiny)
-        x, y = x / safe, y / safe
-        if self._sigma:
-            turn_x, turn_y = self._smooth(delta, x, y, amplitude)
-            angle = gain * (turn_x * x + turn_y * y)
-        else:
-            # the vector knows its direction where the Riesz transforms pass through zero
-            turn_x, turn_y = delta.unbind(-3)
-            angle = gain * torch.hypot(turn_x, turn_y)
-            angle = torch.copysign(angle, gain * (turn_x * x + turn_y * y))
-        self._check.add(2.0 ** (band + 2), angle, amplitude, lambda: _mean_frequency(real, band))
-        # real part of exp(angle n) (real + across n), minus real
-        total[band][rows] = -2 * torch.sin(angle / 2).square() * real - torch.sin(angle) * across
-
-    def _smooth(
-        self, delta: torch.Tensor, x: torch.Tensor, y: torch.Tensor, amplitude: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The one phase vector that explains the turns of all orientations around each pixel.
-
-        Each pixel knows the component along its own orientation (x, y) only. The mean of such
-        vectors falls short: by half, where all orientations are present. So solve, weighted by
-        amplitude, for the vector whose components fit best.
-        """
-        turn_x, turn_y = delta.unbind(-3)
-        size = tuple(fast_size(n + math.ceil(3 * self._sigma)) for n in x.shape[-2:])
-        maps = [turn_x, turn_y, x.square() - y.square(), 2 * x * y]
-        maps = [m * amplitude for m in maps] + [amplitude]
-        turn_x, turn_y, even, odd, mass = blur(maps, self._sigma, size)
-        mass = floored(mass, amplitude)
-        even, odd = even / mass, odd / mass  # shares: products of the masses could underflow
-        # the damping decides where only one orientation is present, and is undone along it
-        xx = (1 + even) / 2 + _DAMPING
-        yy = (1 - even) / 2 + _DAMPING
-        xy = odd / 2
-        scale = (1 + _DAMPING) / ((xx * yy - xy.square()) * mass)
-        return (yy * turn_x - xy * turn_y) * scale, (xx * turn_y - xy * turn_x) * scale
-
-    def collapse(self, total: list[torch.Tensor]) -> torch.Tensor:
-        return self._pyramid.collapse(total)
-
-    def report(self) -> str | None:
-        return self._check.report()
-
-
-def _mean_frequency(real: torch.Tensor, level: int) -> float:
-    """Root mean square spatial frequency of a level, radians per px of the frame."""
-    power = real.square().mean().item()
-    squares = 0.0
-    for axis in (-1, -2):
-        step = torch.diff(real, dim=axis).square().mean().item()
-        squares += (2 * math.asin(min(1.0, math.sqrt(step / power) / 2))) ** 2
-    return math.sqrt(squares) / 2**level
+    decomposition = _RieszPhases

@@ -7,11 +7,10 @@ from functools import partial
 import numpy as np
 
 from napari_motionmag.compute.cache import budget, nbytes
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.options import LearnedOptions
+from napari_motionmag.methods.options import LearnedOptions, check_options
 from napari_motionmag.movie.color import luma
 from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
@@ -59,8 +58,8 @@ class LearnedMagnifier(LearnedOptions, Method):
         if (self.device, self.precision, self.tile) != (None, None, None):
             load_torch()
             from napari_motionmag.compute.device import choose_device
+            from napari_motionmag.methods.learned.engine import checked_tile
             from napari_motionmag.methods.learned.precision import checked_precision
-            from napari_motionmag.methods.learned.tiles import checked_tile
 
             checked_precision(self.precision, choose_device(self.device))
             checked_tile(self.tile)
@@ -95,10 +94,10 @@ class LearnedMagnifier(LearnedOptions, Method):
 def _variation(
     frames, kind: Hashable, operator, times, get: Callable, size: int, kept: int | None = None
 ) -> list:
-    """T of a signal at some times; kept up with from call to call where frames have a cache.
+    """Apply the operator to a signal at some times; frames with a cache keep its state there.
 
-    `size`: bytes of the signal of a frame; `kept`: bytes that the cache keeps of a frame, when it
-    is not the frame itself.
+    `size`: bytes of the signal of a frame; `kept`: bytes cached per frame, unless that is the
+    frame itself.
     """
     n = len(frames)
     cache = getattr(frames, "cache", None)
@@ -106,7 +105,7 @@ def _variation(
         return StreamingOperator(operator, n)(times, get)
     key = ("variation", kind, operator, frames.series)
     variation = cache.get(key, lambda: StreamingOperator(operator, n))
-    # where a window does not fit, outputs are made together of one reading of the frames
+    # where a window does not fit, several outputs share one reading of the frames
     fits = frames.fits(len(truncated_row(operator, times[0], n)[0]), kept)
     together = 1 if fits else max(1, min(RUN_BYTES, budget() // 2) // (2 * size))
     varied = variation(times, get, together)
@@ -118,7 +117,8 @@ def _draw_by_difference(runner, frames, current, operator, factor: float, draw: 
     """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
 
     def signal(t: int) -> np.ndarray:
-        return luma(current[t] if t in current else frames[t])
+        frame = current[t] if t in current else frames[t]
+        return frame if frame.ndim == 2 else luma(frame)
 
     times = list(current)
     height, width = current[times[0]].shape[:2]

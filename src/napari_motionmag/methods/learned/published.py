@@ -4,13 +4,14 @@ The authors' is a TensorFlow checkpoint; ports to PyTorch have state dicts. Each
 graph of its own, and its parameters tell which: their names the program, their shapes the rest.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 from napari_motionmag.methods.learned import tensorflow_checkpoint
 
 TORCH_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin")
@@ -169,7 +170,7 @@ GRAPHS = (
 def files(path: Path) -> list[Path]:
     """Return the files that hold a checkpoint, the one that stands for it first; [] for others."""
     path = Path(path)
-    if path.suffix in TORCH_SUFFIXES and path.is_file():
+    if path.suffix in TORCH_SUFFIXES and os.path.isfile(path):
         return [path]
     index = tensorflow_checkpoint.index_file(path)
     return [] if index is None else [index, *tensorflow_checkpoint.shards(index)]

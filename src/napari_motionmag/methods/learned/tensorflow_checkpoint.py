@@ -6,6 +6,7 @@ numbers, ``PREFIX.data-00000-of-00001``. Nothing in them is executed.
 """
 
 import math
+import os
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ class _Entry(NamedTuple):
 def index_file(path: Path) -> Path | None:
     """Return the index of a checkpoint, given one of its files or its prefix; None for others."""
     index = Path(_SUFFIX.sub("", str(path)) + ".index")
-    return index if index.is_file() else None
+    return index if os.path.isfile(index) else None
 
 
 def shards(index: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 from napari_motionmag.methods.learned import published
 
 FOLDER = Path(__file__).parent / "weights"
@@ -163,7 +163,7 @@ def resolve(model: str | Path) -> Path:
     if isinstance(model, str) and model in names:
         return names[model]
     path = Path(model)
-    if path.suffix == ".safetensors" and path.is_file():
+    if path.suffix == ".safetensors" and os.path.isfile(path):
         return path
     if files := published.files(path):
         return files[0]
@@ -234,10 +234,10 @@ def load(model: str | Path = "default"):
 
 def _filled(card: dict, tensors: dict, path: Path):
     """The network of a card with its weights."""
-    network = build(card["model"], card["config"])
     try:
+        network = build(card["model"], card["config"])
         network.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         message = " ".join(str(error).split())
         raise ValueError(
             f"model: weights in {str(path)!r} do not fit: "

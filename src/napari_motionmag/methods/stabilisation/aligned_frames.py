@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache, budget
+from napari_motionmag.methods.base import warn_once
 from napari_motionmag.methods.classical.image_warp import sample
 from napari_motionmag.methods.stabilisation.masks import feathered, smooth_step
 from napari_motionmag.methods.stabilisation.registration import Template
 from napari_motionmag.methods.stabilisation.settings import AlignmentSettings
 from napari_motionmag.methods.stabilisation.transforms import apply, mean_transform
-from napari_motionmag.methods.warn_once import warn_once
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.frame_source import SHARE
 

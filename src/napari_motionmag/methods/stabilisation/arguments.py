@@ -28,8 +28,8 @@ def stabilised(method, stabilise, mask, movie, source=None) -> tuple[Any, dict[s
         The part that is followed and magnified; see `mask_of`.
     movie : Movie
         The source.
-    source : napari.layers.Image, optional
-        The layer of the source.
+    source : object, optional
+        What the movie was made of: its place counts when it is a layer.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def stabilised(method, stabilise, mask, movie, source=None) -> tuple[Any, dict[s
     name = None
     if mask is not None:
         name = _name(mask)
-        mask, frame = mask_of(mask, movie.axes, movie.shape, source)
+        mask, frame = mask_of(mask, movie.axes, movie.shape, source if is_layer(source) else None)
         if frame is not None:
             options = _in_frame(options, frame, movie.n_frames)
     made = Stabilised(method, mask=mask, **options)

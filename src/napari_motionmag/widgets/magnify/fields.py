@@ -14,7 +14,7 @@ from magicgui.widgets import (
 )
 
 from napari_motionmag.magnification.settings import MagnifySettings
-from napari_motionmag.methods.registry import METHODS, label_of
+from napari_motionmag.methods.options import METHODS, label_of
 from napari_motionmag.widgets.common.motion_fields import (
     MotionFields,
     fill_motion,

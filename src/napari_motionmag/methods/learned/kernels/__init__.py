@@ -34,12 +34,13 @@ def _why_unavailable() -> str | None:
             return "numba is not installed"
         from napari_motionmag.methods.learned.kernels import (
             gradients,
+            sampling,
             splatting,
             upsampling,
             winograd,
         )
 
-        kernels = winograd, gradients, upsampling, splatting
+        kernels = winograd, gradients, upsampling, splatting, sampling
         wrong = [kernel.__name__.rpartition(".")[2] for kernel in kernels if not kernel.self_test()]
         why = f"wrong results of {', '.join(wrong)}" if wrong else None
     except Exception as error:  # compilers fail in many ways; all is well without them

@@ -21,7 +21,7 @@ from napari_motionmag.methods.learned.networks.flow_candidates import (
 )
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
-from napari_motionmag.methods.learned.networks.splatting import backward_flow, sample
+from napari_motionmag.methods.learned.networks.splatting import backward_flow, bilinear, sample
 
 LUMA = (0.299, 0.587, 0.114)
 _COLOUR = 0.01  # of white; nearby color that lets half of the drawn color through
@@ -263,8 +263,8 @@ class DifferenceNet(nn.Module):
 
     stride = 8
     # 56 px for the light, 62 for the candidates, 132 for the choice among them, 48 for the largest
-    # displacement, 26 for holes and interpolation, 84 for the drawing.
-    halo = 408
+    # displacement, 36 for holes and interpolation, 84 for the drawing.
+    halo = 418
 
     def __init__(self, config: DifferenceConfig | None = None):
         super().__init__()
@@ -343,7 +343,7 @@ class DifferenceNet(nn.Module):
         motion, importance, context = self.displacement(frame, variation, gain)
         planes, moved, source, coverage = self._moved(frame, motion, importance)
         with torch.autocast(frame.device.type, enabled=False):
-            context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
+            context = bilinear(context.float(), F.avg_pool2d(source, 2) * 0.5)
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
         change = gain.view(-1, 1, 1, 1) * variation
