@@ -115,7 +115,7 @@ def _noise_real(level, seed):
     )
 
 
-def _temporal(level, seed) -> Case:
+def temporal_case(level, seed) -> Case:
     """3 Hz motion of the objects on 0.5 Hz drift of 1 px and noise; band 2-4 Hz at 30 fps.
 
     Scored at a crest of the motion, in the middle of the movie.
@@ -206,7 +206,7 @@ PROTOCOLS = (
         "motion [px] x factor",
         ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
         ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
-        _temporal,
+        temporal_case,
     ),
 )
 

@@ -1,12 +1,7 @@
-"""Evaluate methods side by side: a table, a JSON file and a figure."""
+"""Score methods side by side, as a table and a figure."""
 
-import argparse
 import json
-import sys
-import time
 import warnings
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
@@ -51,13 +46,17 @@ def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None)
         None where the floor is 1.
         ``gain``, ``still``, ``colour``, ``redraw``, ``lamp``: by method.
     """
+    known = [protocol.name for protocol in protocols.PROTOCOLS] + ["gain"]
+    if unknown := sorted(set(only or ()) - set(known)):
+        raise ValueError(f"only must be of {', '.join(known)}, got {', '.join(unknown)}")
     methods = {name: make_method(name, device) for name in names}
     with warnings.catch_warnings():  # that levels are beyond a method's bounds is the point
         warnings.simplefilter("ignore", UserWarning)
-        return _scores(methods, seeds, quick, only, report)
+        return scores(methods, seeds, quick, only, report)
 
 
-def _scores(methods: dict, seeds: int, quick: bool, only, report) -> dict:
+def scores(methods: dict, seeds: int, quick: bool, only=None, report=None) -> dict:
+    """Scores of methods by their names; see :func:`evaluate`."""
     result: dict = {"methods": list(methods), "seeds": seeds, "protocols": {}}
     for protocol in protocols.PROTOCOLS:
         if only and protocol.name not in only:
@@ -105,6 +104,12 @@ def _level(protocol, level, methods, seeds) -> dict:
         row["ssim"][name] = [float(values.mean()), float(values.std())]
         row["closed"][name] = [float(closed.mean()), float(closed.std())] if gap else None
     return row
+
+
+def gap_closed(case: protocols.Case, drawn: np.ndarray) -> float:
+    """Share of the gap that a frame closes."""
+    floor = protocols.similarity(case.frames[case.time], case.truth)
+    return (protocols.similarity(drawn, case.truth) - floor) / (1 - floor)
 
 
 def _gains(methods, seeds) -> dict:
@@ -193,16 +198,14 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
-def figure(result: dict, path: Path) -> None:
-    """Draw the curves as in the paper's Figs. 8 and A.5: SSIM against level, with spread."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def curves(result: dict):
+    """A figure like the paper's Figs. 8 and A.5: SSIM against level, with spread."""
     from matplotlib.figure import Figure
 
     shown = [p for p in protocols.PROTOCOLS if p.name in result["protocols"]]
     columns = min(4, len(shown))
     rows = -(-len(shown) // columns)
     canvas = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
-    FigureCanvasAgg(canvas)
     for k, protocol in enumerate(shown):
         axes = canvas.add_subplot(rows, columns, k + 1)
         data = result["protocols"][protocol.name]
@@ -221,60 +224,4 @@ def figure(result: dict, path: Path) -> None:
         axes.grid(alpha=0.3)
     handles, labels = canvas.axes[0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=10)
-    canvas.savefig(path, dpi=110)
-
-
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog="napari-motionmag evaluate",
-        description="Score methods by the paper's protocols, on pictures never trained on.",
-    )
-    p.add_argument(
-        "--methods",
-        nargs="+",
-        metavar="METHOD[:MODEL]",
-        help="as 'learned:oh2018', 'learned:my.safetensors', 'phase'; default: all of them",
-    )
-    p.add_argument("--full", action="store_true", help="all levels and more scenes")
-    p.add_argument("--only", nargs="+", choices=[p.name for p in protocols.PROTOCOLS] + ["gain"])
-    p.add_argument("--seeds", type=int, help="scenes a level: 2 when quick, 10 in full")
-    p.add_argument("--device")
-    p.add_argument(
-        "--beside",
-        type=Path,
-        metavar="JSON",
-        help="evaluation.json of other methods on the same scenes, shown with these",
-    )
-    p.add_argument("--out", type=Path, help="folder for evaluation.json and evaluation.png")
-    return p
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run ``napari-motionmag evaluate``."""
-    args = parser().parse_args(argv)
-    names = args.methods or [
-        "learned:difference",
-        "learned:oh2018",
-        *(name for name in ("phase",) if name in METHODS),
-    ]
-    if args.out and not find_spec("matplotlib"):
-        raise ImportError("the figure needs matplotlib: pip install 'napari-motionmag[plots]'")
-    before = None if args.beside is None else json.loads(args.beside.read_text())
-    started = time.monotonic()
-    result = evaluate(
-        names,
-        seeds=args.seeds or (10 if args.full else 2),
-        quick=not args.full,
-        device=args.device,
-        only=args.only,
-        report=lambda line: print(line, file=sys.stderr, flush=True),
-    )
-    if before is not None:
-        result = merged(before, result)
-    print(table(result))
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-    if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "evaluation.json").write_text(json.dumps(result, indent=1))
-        figure(result, args.out / "evaluation.png")
-    return 0
+    return canvas
