@@ -72,7 +72,7 @@ def _paper(arguments) -> None:
 
 
 def _scores(arguments) -> None:
-    from napari_motionmag.evaluation.run import curves, evaluate, merged, table
+    from napari_motionmag.evaluation.run import curves, evaluate, merged, psnr_table, table
 
     before = None if arguments.beside is None else json.loads(arguments.beside.read_text())
     started = time.monotonic()
@@ -86,7 +86,7 @@ def _scores(arguments) -> None:
     )
     if before is not None:
         result = merged(before, result)
-    print(table(result))
+    print(table(result), psnr_table(result), sep="\n\n")
     _tell(f"{time.monotonic() - started:.0f} s")
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
