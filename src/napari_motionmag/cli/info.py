@@ -31,7 +31,7 @@ def run(arguments) -> None:
 
 
 def gather() -> dict:
-    """Collect versions, the device that would be used, and the weights that ship, as plain values.
+    """Collect versions, the device that would be used, and the weights, ours and the user's.
 
     A package that is not installed has version None; ``kernels`` of the device is None, or why
     those of numba are not used on the CPU.
@@ -78,11 +78,8 @@ def _device() -> dict:
 def _weights() -> list[dict]:
     from napari_motionmag.methods.learned import weights
 
-    names = ("name", "sha256", "description", "card")
-    return [
-        {**{name: getattr(one, name) for name in names}, "path": str(one.path)}
-        for one in weights.available()
-    ]
+    found = [*weights.available(), *weights.of_the_user()]
+    return [{**vars(one), "path": str(one.path)} for one in found]
 
 
 def as_text(facts: dict) -> str:

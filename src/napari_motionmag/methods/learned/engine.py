@@ -27,7 +27,7 @@ from napari_motionmag.compute.device import (
     release_memory,
 )
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
+from napari_motionmag.methods.learned.networks.oh2018_folded import for_inference
 from napari_motionmag.methods.learned.precision import (
     FACTOR,
     TOLERANCE,
@@ -116,7 +116,7 @@ class Engine:
         if key not in self._runners:
             network = self.network(channels)
             if self.kind == "oh2018":
-                network = FoldedOh2018(network, dtype)
+                network = for_inference(network, dtype)
                 if self._compile:
                     network.encoder = torch.compile(network.encoder)
                     network.decoder = torch.compile(network.decoder)

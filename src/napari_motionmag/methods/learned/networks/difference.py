@@ -73,11 +73,11 @@ class DifferenceConfig:
 class ResidualBlock(nn.Module):
     """Conv 3x3, ReLU, conv 3x3 and a skip; no normalization."""
 
-    def __init__(self, width: int, hidden: int | None = None, *, scale: float = 1.0):
+    def __init__(self, width: int, hidden: int | None = None, *, scale: float = 1.0, **options):
         super().__init__()
         hidden = hidden or width
-        self.first = Conv2d(width, hidden, 3, padding=1, after="relu")
-        self.second = Conv2d(hidden, width, 3, padding=1)
+        self.first = Conv2d(width, hidden, 3, padding=1, after="relu", **options)
+        self.second = Conv2d(hidden, width, 3, padding=1, **options)
         with torch.no_grad():
             self.second.weight.mul_(scale)
 
