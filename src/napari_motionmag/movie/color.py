@@ -18,12 +18,12 @@ YIQ_TO_RGB = np.linalg.inv(RGB_TO_YIQ)
 
 
 def luma(frame: np.ndarray) -> np.ndarray:
-    """Luma, (Y, X), of a gray or RGB frame, (Y, X) or (Y, X, 3)."""
+    """Return the luma, (Y, X), of a gray or RGB frame, (Y, X) or (Y, X, 3)."""
     return frame if frame.ndim == 2 else frame @ RGB_TO_YIQ[0].astype(frame.dtype)
 
 
 def to_planes(frame: np.ndarray, chroma: str) -> np.ndarray:
-    """The planes of a frame whose motion is changed.
+    """Return the planes of a frame whose motion is changed.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Arrays that name their axes and know their coordinates: xarray and tensorstore.
+"""Arrays that name their axes and have coordinates: xarray and tensorstore.
 
-They are known by their traits; neither package is imported.
+They are recognized by their attributes; neither package is imported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ EVEN = 1e-3  # steps that differ by less, relatively, from one another are the s
 
 
 class Labelled:
-    """An array of another library, as one that NumPy's indexing reads.
+    """Array of another library behind NumPy's indexing.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def labelled_arguments(data) -> dict | None:
 
 
 def without_labels(data, axes, scale, units, name) -> tuple:
-    """Return the arguments of `Movie` for any array: those of labelled ones where not given."""
+    """Return arguments of `Movie`, filled in from an array that names its axes."""
     own = labelled_arguments(data)
     if own is None:
         return data, axes, scale, units, name

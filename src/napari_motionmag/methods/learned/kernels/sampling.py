@@ -13,7 +13,7 @@ _BORDER = 2  # px of coefficients around the picture
 
 @njit(inline="always")
 def _weights(part):
-    """Of four neighbors, for a place `part` behind the second one."""
+    """Return the weights of four neighbors, for a place `part` behind the second one."""
     rest = np.float32(1) - part
     outer, inner = np.float32(1 / 6), np.float32(2 / 3)
     half = np.float32(0.5)
@@ -54,7 +54,7 @@ def _sample(coefficients, source, out, first, last):
 
 
 def sampled(coefficients: Tensor, source: Tensor) -> Tensor:
-    """Values at displaced positions, which stay within the picture.
+    """Sample pictures at displaced positions, limited to the picture.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def sampled(coefficients: Tensor, source: Tensor) -> Tensor:
 
 
 def self_test() -> bool:
-    """Whether the kernel does what is expected of it."""
+    """Whether the kernel gives the closed form for a ramp."""
     ramp = torch.from_numpy(np.tile(np.arange(-2, 6, dtype=np.float32), (1, 1, 8, 1)))
     source = torch.from_numpy(np.full((1, 2, 4, 4), 0.25, np.float32))
     found = sampled(ramp, source).numpy()
