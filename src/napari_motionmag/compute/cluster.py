@@ -80,22 +80,9 @@ def slots(client) -> int:
 
 
 def completed(client, tasks: Sequence) -> Iterator:
-    """Run tasks on a cluster and yield each result as it arrives, in any order.
+    """Run dask.delayed tasks on a cluster and yield each small result as it arrives, in any order.
 
-    Parameters
-    ----------
-    client : distributed.Client
-    tasks : sequence of dask.delayed.Delayed
-        Parts of one graph. Results should be small.
-
-    Yields
-    ------
-    object
-
-    Raises
-    ------
-    Exception
-        What a task raised. The remaining ones are cancelled then, as when the iteration is left.
+    When a task raises, or the iteration is left, the remaining ones are cancelled.
     """
     distributed = optional("distributed", "distributed", "clusters")
     futures = client.compute(list(tasks))

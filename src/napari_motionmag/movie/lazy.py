@@ -75,23 +75,9 @@ class _Source:
 def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
     """Return a dask array whose blocks are the frames of `source`, read when computed.
 
-    Unlike ``dask.array.from_array`` it takes a few milliseconds to compute one frame of a
+    `source` has ``shape`` and indexing by slices; dask arrays are rechunked. `name` is unique to
+    the data. Unlike ``dask.array.from_array`` it takes a few milliseconds to compute one frame of a
     hundred thousand, not a hundred.
-
-    Parameters
-    ----------
-    source : array
-        Anything with ``shape`` and indexing by slices; dask arrays are rechunked.
-    axes : str
-        One letter per axis; blocks are whole along Y, X and S and of length 1 along the rest.
-    dtype : numpy.dtype
-        Type of the elements.
-    name : str
-        Name of the array in graphs, unique to the data.
-
-    Returns
-    -------
-    dask.array.Array
     """
     import dask.array as da
     from dask.delayed import delayed
@@ -129,14 +115,7 @@ def _read_block(hidden: _Source, axes: str, block_id: tuple[int, ...] | None = N
 def read(data, index: Sequence[int | slice], cache: Cache) -> np.ndarray:
     """Return ``numpy.asarray(data[index])``, fast for one frame after another.
 
-    Parameters
-    ----------
-    data : array
-        NumPy, dask, zarr or any other with shape and dtype.
-    index : sequence of int or slice
-        For each axis; slices have step 1.
-    cache : Cache
-        Of this array; chunks are kept in it.
+    `index`: an int or a slice of step 1 for each axis. Chunks are kept in `cache`, that of `data`.
     """
     index = tuple(index)
     if isinstance(data, np.ndarray):

@@ -11,28 +11,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class MappedFile:
-    """Position of an array's elements in a file.
+    """Position of an array's elements in a file."""
 
-    Attributes
-    ----------
-    path : str
-        The file, absolute.
-    size : int
-        Its bytes; a file of another size is refused.
-    offset : int
-        Byte of the first element.
-    shape : tuple of int
-    dtype : numpy.dtype
-    strides : tuple of int
-        In bytes.
-    """
-
-    path: str
-    size: int
-    offset: int
+    path: str  # absolute
+    size: int  # bytes of the file; a file of another size is refused
+    offset: int  # byte of the first element
     shape: tuple[int, ...]
     dtype: np.dtype
-    strides: tuple[int, ...]
+    strides: tuple[int, ...]  # bytes
 
     @classmethod
     def of(cls, array: np.ndarray) -> MappedFile | None:

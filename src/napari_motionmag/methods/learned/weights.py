@@ -275,8 +275,8 @@ def _sha256(paths: tuple[Path, ...], modified: tuple[int, ...]) -> str:
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal; of all files of a checkpoint in turn."""
     path = Path(path)
-    paths = (path,) if path.suffix == ".safetensors" else tuple(published.files(path))
-    return _sha256(paths, tuple(file.stat().st_mtime_ns for file in paths))
+    paths = [path] if path.suffix == ".safetensors" else published.files(path) or [path]
+    return _sha256(tuple(paths), tuple(file.stat().st_mtime_ns for file in paths))
 
 
 def available() -> list[Weights]:

@@ -123,19 +123,9 @@ def _products(luma, variation, out, near, between, sums, window, first, last):
 
 
 def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
-    """Average gx gx, gx gy, gy gy, gx D, gy D, D D over windows.
+    """Average gx gx, gx gy, gy gy, gx D, gy D, D D over windows: (N, 6, H / window, W / window).
 
-    Parameters
-    ----------
-    luma, variation : Tensor
-        float32 (N, 1, H, W), H and W multiples of `window`.
-    window : int
-        Side of a window in px.
-
-    Returns
-    -------
-    Tensor
-        (N, 6, H / window, W / window).
+    `luma`, `variation`: float32 (N, 1, H, W), H and W multiples of `window`.
     """
     count, _, height, width = luma.shape
     checked("luma", luma, (count, 1, height, width))

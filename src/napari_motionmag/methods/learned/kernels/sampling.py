@@ -54,19 +54,10 @@ def _sample(coefficients, source, out, first, last):
 
 
 def sampled(coefficients: Tensor, source: Tensor) -> Tensor:
-    """Sample pictures at displaced positions, limited to the picture.
+    """Sample pictures at displaced positions, limited to the picture: (N, C, H, W).
 
-    Parameters
-    ----------
-    coefficients : Tensor
-        float32 (N, C, H + 4, W + 4), of cubic splines, two rows and columns beyond each border.
-    source : Tensor
-        float32 (N, 2, H, W), displacement x and y in px.
-
-    Returns
-    -------
-    Tensor
-        (N, C, H, W).
+    `coefficients`: float32 (N, C, H + 4, W + 4), of cubic splines, two rows and columns beyond each
+    border. `source`: float32 (N, 2, H, W), displacement x and y in px.
     """
     count, channels, height, width = coefficients.shape
     height, width = height - 2 * _BORDER, width - 2 * _BORDER

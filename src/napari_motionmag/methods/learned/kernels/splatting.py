@@ -91,20 +91,10 @@ def _settle(sums, around, little, source, coverage, first, last):
 def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Sum up, where pixels arrive, where they come from.
 
-    Parameters
-    ----------
-    motion : Tensor
-        float32 (N, 2, H, W), displacement x and y in px; H and W are multiples of 4.
-    weight : Tensor
-        float32 (N, 1, H, W).
-
-    Returns
-    -------
-    sums : Tensor
-        (N, H + 3, W + 3, 4): -x weight, -y weight, weight and 1 of all that arrive, with bilinear
-        shares; one row and column before the frame and two behind it.
-    blocks : Tensor
-        (N, 3, H / 4, W / 4), means of the first three over 4 x 4 px.
+    `motion`: float32 (N, 2, H, W), displacement x and y in px; H and W are multiples of 4.
+    `weight`: float32 (N, 1, H, W). Returns sums (N, H + 3, W + 3, 4) of -x weight, -y weight,
+    weight and 1, with bilinear shares; one row and column before the frame and two behind it. And
+    means of the first three over 4 x 4 px, (N, 3, H / 4, W / 4).
     """
     count, _, height, width = motion.shape
     checked("motion", motion, (count, 2, height, width))
@@ -135,16 +125,9 @@ def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]:
-    """Return mean displacements, of the surroundings where little arrived, and the coverage.
+    """Return mean displacements, (N, 2, H, W), and the coverage, (N, 1, H, W), of `splat`'s sums.
 
-    Parameters
-    ----------
-    sums : Tensor
-        From :func:`splat`.
-    around : Tensor
-        float32 (N, 2, H / 4, W / 4).
-    little : float
-        The weight of the surroundings.
+    Where little arrived, `around`, float32 (N, 2, H / 4, W / 4), counts with the weight `little`.
     """
     count, height, width = sums.shape[0], sums.shape[1] - 3, sums.shape[2] - 3
     checked("around", around, (count, 2, height // 4, width // 4))

@@ -69,14 +69,9 @@ def _upsample(shares, values, to, height, width, first, last):
 
 
 def upsampled(x: Tensor, weights: Tensor) -> Tensor:
-    """Upsample by 4: each pixel is a convex mean of the nine around it.
+    """Upsample float32 (N, 3, H, W) by 4: each pixel is a convex mean of the nine around it.
 
-    Parameters
-    ----------
-    x : Tensor
-        float32 (N, 3, H, W).
-    weights : Tensor
-        float32 (N, 144, H, W), logits of nine neighbors for each of 16 places.
+    `weights`: float32 (N, 144, H, W), logits of nine neighbors for each of 16 places.
     """
     count, channels, height, width = x.shape
     checked("x", x, (count, _CHANNELS, height, width))

@@ -340,26 +340,11 @@ class Winograd:
         slope: float = 1.0,
         into: Tensor | None = None,
     ) -> Tensor:
-        """Convolve.
+        """Convolve float32 (N, I, H, W) to (N, O, H, W), channels last, on the CPU.
 
-        Parameters
-        ----------
-        x : Tensor
-            float32 (N, I, H, W) on the CPU.
-        other : Tensor, optional
-            (N, O, H, W), added.
-        beside : Tensor, optional
-            The last of the I channels, if not in `x`; a multiple of ``LANES``, as those in `x`.
-        slope : float
-            Factor of negative values: 0 is a rectifier, 1 changes nothing.
-        into : Tensor, optional
-            What is returned: (N, O, H, W), channels last, O a multiple of ``LANES``; may be
-            `other`, but not `x`.
-
-        Returns
-        -------
-        Tensor
-            (N, O, H, W), channels last.
+        `other`, (N, O, H, W), is added. `beside`: the last of the I channels, if not in `x`; both
+        are multiples of ``LANES``. `slope`: factor of negative values; 0 is a rectifier, 1 changes
+        nothing. `into`: what is returned, O a multiple of ``LANES``; may be `other`, but not `x`.
         """
         given = [x] if beside is None else [x, beside]
         count, _, height, width = x.shape
