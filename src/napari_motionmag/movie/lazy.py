@@ -211,6 +211,7 @@ def _blocks(data, keys: list[tuple], cache: Cache, several: bool) -> dict | None
 def _tasks(data, keys: list[tuple]) -> dict | None:
     """Return the tasks that keys need; None for graphs without layers."""
     from dask.blockwise import Blockwise
+    from dask.core import keys_in_tasks
 
     layers = getattr(data.dask, "layers", None)
     if layers is None:
@@ -233,9 +234,8 @@ def _tasks(data, keys: list[tuple]) -> dict | None:
                 wanted.update(*dependencies.values())
             else:
                 part = {key: layer[key] for key in own}
-            near = {name, *data.dask.dependencies.get(name, ())}
-            for task in part.values():
-                wanted |= _needs(task, layers, near)
+            near = _Keys(layers, {name, *data.dask.dependencies.get(name, ())})
+            wanted |= keys_in_tasks(near, part.values())
             graph |= part
         wanted -= graph.keys()
     return graph
@@ -250,27 +250,12 @@ def _layer_of(key, layers, near=None) -> str | None:
     return next((name for name in names if key in layers[name]), None)
 
 
-def _needs(task, layers, near: set[str]) -> set:
-    """Return the keys that a task depends on."""
-    found = getattr(task, "dependencies", None)
-    if found is not None and not callable(found):
-        return set(found)
-    # tuples, as older dasks and user graphs have them: whatever in them is a key stands for it
-    keys, parts = set(), [task]
-    while parts:
-        part = parts.pop()
-        if isinstance(part, (str, tuple)) and _hashable(part) and _layer_of(part, layers, near):
-            keys.add(part)
-        elif isinstance(part, (tuple, list)):
-            parts.extend(part)
-        elif isinstance(part, dict):
-            parts.extend(part.values())
-    return keys
+class _Keys:
+    """The keys of some layers, without a list of them."""
 
+    def __init__(self, layers, names: set[str]):
+        self._layers, self._names = layers, names
 
-def _hashable(part) -> bool:
-    try:
-        hash(part)
-    except TypeError:
-        return False
-    return True
+    def __contains__(self, key) -> bool:
+        is_key = isinstance(key, (str, tuple))  # numbers would be looked up in vain
+        return is_key and _layer_of(key, self._layers, self._names) is not None
