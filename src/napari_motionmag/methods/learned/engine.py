@@ -265,19 +265,11 @@ class Engine:
         work: Callable[[Engine, Tile, int, int], np.ndarray],
         out: np.ndarray,
     ) -> None:
-        """Draw frames in pieces that fit into memory.
+        """Draw frames in pieces that fit into memory, into `out`, (count, Y, X[, C]).
 
-        Parameters
-        ----------
-        count : int
-            Number of frames.
-        shape : (int, int)
-            Of a padded frame, in px.
-        work : callable
-            ``work(engine, tile, first, last)`` draws frames ``first..last-1`` on a tile: an array
-            (N, Y, X) or (N, Y, X, C) as large as the tile that the network sees.
-        out : ndarray
-            (count, Y, X) or (count, Y, X, C), written to.
+        `shape`: of a padded frame, in px. ``work(engine, tile, first, last)`` draws frames
+        ``first..last-1`` on a tile: (N, Y, X) or (N, Y, X, C), as large as the tile that the
+        network sees.
         """
         for tile in self.tiles(*shape):
             first = 0

@@ -78,7 +78,7 @@ class LearnedMagnifier(LearnedOptions, Method):
 
     @property
     def context(self) -> int:
-        """Pixels around a region of a frame that take part in what is drawn there."""
+        """Pixels around a region that influence what is drawn there."""
         return self._engine().halo
 
     def _magnify(self, frames, operator, times: list[int], factor: float) -> np.ndarray:
