@@ -180,7 +180,7 @@ def _chosen(layer: str, maps: np.ndarray, units) -> np.ndarray:
 
 
 def _run(runner, movie: Movie, at, operator: TemporalOperator, t: int, factors):
-    """Maps by layer, magnified frames, and the padding, of a network at work on one frame."""
+    """Run a network on one frame; return maps by layer, magnified frames and the padding."""
 
     def read(index: int) -> np.ndarray:
         return movie.to_unit(movie.read(index, at))

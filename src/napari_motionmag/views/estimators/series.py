@@ -115,7 +115,7 @@ class Series:
         yield start, self.read(start, self.n_frames)
 
     def edges(self) -> list[int]:
-        """Borders between runs of frames that are best read together: chunks, cut if too large."""
+        """Return borders between frames to read together: those of chunks, cut if too large."""
         n = self.n_frames
         chunks = getattr(self.movie.data, "chunks", None)
         if not chunks:
@@ -129,7 +129,7 @@ class Series:
 
     @property
     def most(self) -> int:
-        """Frames that are read together at most."""
+        """Largest number of frames to read together."""
         samples = self.movie.shape[-1] if self.movie.is_rgb else 1
         size = self.shape[0] * self.shape[1] * samples * self.movie.dtype.itemsize
         most = max(1, BLOCK_BYTES // max(size, 1))

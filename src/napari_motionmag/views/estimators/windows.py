@@ -57,7 +57,7 @@ class Windows:
 
 
 def _linear(centers: np.ndarray, size: int) -> np.ndarray:
-    """Weights of values at the centers for every pixel."""
+    """Return weights of values at the centers for every pixel."""
     pixel = np.arange(size, dtype=float)
     return np.stack([np.interp(pixel, centers, unit) for unit in np.eye(len(centers))], axis=1)
 
@@ -108,7 +108,7 @@ class WindowedDisplacement:
         return np.moveaxis(np.array(parts), (0, 1), (-2, -1))
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """Displacement (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
+        """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
         smooth = self._sampler.value(frame, (0, 0), self.kernel)
         moved = self._step(smooth)
         if np.abs(moved).max(initial=0) < _WARP:
@@ -146,7 +146,7 @@ class WindowedDisplacement:
 
 
 def _inverted(hessian: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse within the directions that are determined, and how many there are."""
+    """Return the inverse within the determined directions, and their number."""
     values, vectors = np.linalg.eigh(hessian)
     along = np.einsum("yxik,yxij,yxjk->yxk", vectors, score, vectors)
     good = values > _WEAKEST * values[..., -1:]

@@ -24,7 +24,7 @@ _TO_RGB = np.array(
 
 
 def phase_colors(count: int = 129) -> np.ndarray:
-    """Colors once around the circle, all equally light: no phase looks stronger than another.
+    """Return colors once around the circle, equally light, so that no phase looks stronger.
 
     Parameters
     ----------
