@@ -360,6 +360,6 @@ def suggest_band(
 def _density(course: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return frequencies, one-sided power density and amplitude of a Hann-windowed periodogram."""
     frequencies, density = periodogram(course, fps, "hann", detrend="linear")
-    power = periodogram(course, fps, "hann", detrend="linear", scaling="spectrum")[1]
+    power = density * 1.5 * fps / len(course)  # 1.5 bins: noise bandwidth of the Hann window
     at_edge = (frequencies == 0) | (2 * np.arange(len(frequencies)) == len(course))
     return frequencies, density, np.sqrt(np.where(at_edge, power, 2 * power))
