@@ -143,8 +143,7 @@ def unit_activations(
     runner = engine(model, device)
     allowed = LAYERS[runner.kind]
     layers = allowed if layers is None else tuple(layers)
-    unknown = [layer for layer in layers if layer not in allowed]
-    if unknown or not layers:
+    if not layers or not set(layers) <= set(allowed):
         raise ValueError(
             f"layers of the network {runner.kind!r} must be among {', '.join(allowed)}; "
             f"got {layers}"
