@@ -134,7 +134,7 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         steps = dict(zip(calibrated, zip(movie.scale, movie.units, strict=True), strict=True))
     for letter in "ZYX":
         step, unit = steps.get(letter, (1, "pixel"))
-        if meters(unit) is not None:
+        if meters(unit) is not None or (unit == "pixel" and step != 1):  # wide pixels of a video
             metadata[f"PhysicalSize{letter}"] = abs(step)
             metadata[f"PhysicalSize{letter}Unit"] = unit.replace("um", "\N{MICRO SIGN}m")
     if movie.fps is not None:

@@ -143,7 +143,7 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> FileMov
     names = [entry["name"] if isinstance(entry, Mapping) else entry for entry in entries]
     letters = "".join(map(letter_of, names))
     calibration = calibration_of(
-        path, lambda: _calibration(path, letters, entries, level, multiscale)
+        path, lambda: _calibration(path, letters, entries, level, multiscale, bool(own))
     )
     data = ZarrFrames(path, array)
     if own.get("samples") and "C" in letters:
@@ -158,7 +158,7 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> FileMov
 
 
 def _calibration(
-    path: Path, letters: str, entries: list, level: Mapping, multiscale: Mapping
+    path: Path, letters: str, entries: list, level: Mapping, multiscale: Mapping, own: bool
 ) -> dict:
     """Return fps and steps of an OME-Zarr image; what is no number is left out with a warning."""
     factors = np.ones(len(letters))
@@ -171,14 +171,15 @@ def _calibration(
     steps, fps = {}, None
     for letter, entry, factor in zip(letters, entries, factors, strict=True):
         unit = short_name(entry.get("unit", "pixel")) if isinstance(entry, Mapping) else "pixel"
-        if seconds(unit) is None and meters(unit) is None:
+        wide = unit == "pixel" and own and factor != 1  # of a video, as it was written here
+        if seconds(unit) is None and meters(unit) is None and not wide:
             continue
         step = positive_number(path, f"scale of {letter}", float(factor))
         if step is None:
             continue
         if letter == "T" and seconds(unit) is not None:
             fps = 1 / (step * seconds(unit))
-        elif meters(unit) is not None:
+        elif meters(unit) is not None or (wide and letter in "ZYX"):
             steps[letter] = (step, unit)
     return {"fps": fps, "steps": steps}
 
