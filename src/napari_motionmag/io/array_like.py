@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -62,6 +63,17 @@ class Planes(ArrayLike):
             empty = np.broadcast_to(np.empty((), self.dtype), self.shape[self.leading :])[inner]
             return np.empty(numbers.shape + empty.shape, self.dtype)
         return np.stack(planes).reshape(numbers.shape + planes[0].shape)
+
+    def keep_frames(self, count: int, time: int = 0, because: str = "") -> None:
+        """Keep the first frames, which are whole, with a warning; not where less than 2 are."""
+        if not 2 <= count < self.shape[time]:
+            return  # reading says what is missing
+        warnings.warn(
+            f"{self.path}: promises {self.shape[time]} frames and has {count} whole ones"
+            f"{because}; these are read",
+            stacklevel=6,
+        )
+        self.shape = (*self.shape[:time], count, *self.shape[time + 1 :])
 
     def _reset(self) -> None:
         """Set the attributes that are not pickled, as they are before the first reading."""

@@ -112,14 +112,7 @@ class TiffPages(Planes):
         self._missing = because
         if self._offset is not None and (count < 2 or time > 0):
             raise ValueError(f"{self.path}: ends before its pixels do; it is cut off")
-        if count < 2:
-            return  # nothing to show without them: reading says which page it is
-        warnings.warn(
-            f"{self.path}: promises {self.shape[along]} frames and has {count} whole ones"
-            f"{because}; these are read",
-            stacklevel=5,
-        )
-        self.shape = (*self.shape[:along], count, *self.shape[along + 1 :])
+        self.keep_frames(count, along, because)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
