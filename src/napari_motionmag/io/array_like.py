@@ -32,14 +32,8 @@ class ArrayLike:
 class Planes(ArrayLike):
     """An array in a file that is read plane by plane.
 
-    A subclass sets `path`, `shape` and `dtype`, and defines `read`.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    leading : int
-        How many axes come before those of a plane.
+    A subclass sets `path`, `shape`, `dtype` and how many axes lead those of a plane, and defines
+    `read`.
     """
 
     path: Path
@@ -91,15 +85,7 @@ class Planes(ArrayLike):
 
 
 class Reordered(ArrayLike):
-    """An array-like with its axes in another order.
-
-    Parameters
-    ----------
-    array : array
-        Anything with ``shape``, ``dtype`` and indexing by integers and slices.
-    order : sequence of int
-        For each axis of the result, the axis of `array`.
-    """
+    """An array-like with its axes in another order: for each axis, which of `array` it is."""
 
     def __init__(self, array, order: Sequence[int]):
         self.array = array

@@ -38,19 +38,8 @@ def quiet_tifffile() -> Iterator[None]:
 class TiffPages(Planes):
     """The first image series of a TIFF file as an array that reads single pages.
 
-    Parameters
-    ----------
-    path : Path
-        File to read; stays open after the first read.
-    **how
-        Arguments of `tifffile.TiffFile` beside the path.
-
-    Attributes
-    ----------
-    axes : str
-        Letters of the axes, as tifffile names them.
-    fps : object
-        What a file of tifffile calls its fps, or None.
+    `how` are arguments of `tifffile.TiffFile`; `axes` are letters as tifffile names them, and `fps`
+    is what a file of tifffile calls so. The file stays open after the first read.
     """
 
     _live = ("_lock", "_file", "_series", "_map")

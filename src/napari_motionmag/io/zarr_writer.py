@@ -44,24 +44,11 @@ def check_zarr(movie: Movie | None, options: WriteOptions) -> None:
 
 
 def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
-    """Write an OME-Zarr 0.5 image, one frame a chunk.
+    """Write an OME-Zarr 0.5 image in the order TCZYX, one frame a chunk.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make; with a journal, one that an interrupted writing left is continued.
-    stream : FrameStream
-        Movie to write. The axes are put in the order T, C, Z, Y, X that OME-Zarr asks for. When
-        it has a client, the workers of its cluster compute and write; they must see `path`.
-    options : WriteOptions
-        Its recipe is kept with the image, and must be the same to resume.
-
-    Raises
-    ------
-    ValueError
-        When the journal is of another movie or other settings.
-    OSError
-        When the folder goes away while it is written.
+    With a journal, what an interrupted writing of the same movie and recipe left is continued, and
+    ValueError is raised when it is of another. With a client the workers of its cluster compute
+    and write; they must see `path`.
     """
     recipe, journal = options.recipe, options.journal
     movie = stream.movie
@@ -97,15 +84,7 @@ def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
 
 
 def holds(path: Path, movie: Movie, recipe: Mapping | None = None) -> bool:
-    """Whether an image has the shape, type and metadata that `write_zarr` would give a movie.
-
-    Parameters
-    ----------
-    path : Path
-        A zarr store.
-    movie, recipe
-        As for `write_zarr`.
-    """
+    """Whether an image has the shape, type and metadata that `write_zarr` would give a movie."""
     group = import_zarr().open(path, mode="r")
     axes, shape = _as_stored(movie)
     stored = group.get("0") if hasattr(group, "get") else None

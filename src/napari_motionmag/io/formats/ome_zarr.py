@@ -26,14 +26,7 @@ from napari_motionmag.movie.units import meters, seconds, short_name
 
 
 class ZarrFrames(ArrayLike):
-    """A zarr array that says which of its chunks are not there.
-
-    Parameters
-    ----------
-    path : Path
-        Store, for messages.
-    array : zarr.Array
-    """
+    """A zarr array that says which of its chunks are not there."""
 
     def __init__(self, path: Path, array):
         self.path = path
@@ -80,17 +73,7 @@ def _text(where) -> str:
 
 
 def read_zarr(path: Path) -> FileMovie:
-    """Open a zarr array, the finest level of an OME-Zarr image, or the array of an xarray group.
-
-    Parameters
-    ----------
-    path : Path
-        Store, or an array or image within.
-
-    Returns
-    -------
-    FileMovie
-    """
+    """Open a zarr array, the finest level of an OME-Zarr image, or the array of an xarray group."""
     zarr = import_zarr()
     try:
         node = zarr.open(path, mode="r")
