@@ -74,7 +74,8 @@ def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         _create(path, attributes, axes, shape, chunks, movie.dtype)
         if journal is not None:
             journal.begin(settings)
-    done = written or set()
+    # whatever the journal says, a frame is there only with its chunk
+    done = {index for index in written or () if _chunk(path, axes, order, index).is_file()}
     with nullcontext() if journal is None else journal:
         write = _written_here if stream.client is None else _written_by_workers
         for index in write(path, stream, axes, order, done):
@@ -112,6 +113,12 @@ def _create(path: Path, attributes: dict, axes: str, shape, chunks, dtype: np.dt
         dtype=dtype.newbyteorder("="),
         dimension_names=[letter.lower() for letter in axes],
     )
+
+
+def _chunk(path: Path, axes: str, order: str, index: tuple[int, ...]) -> Path:
+    """Return the file of the chunk that holds a frame."""
+    where = dict(zip(order, index, strict=False))
+    return Path(path, "0", "c", *(str(where.get(letter, 0)) for letter in axes))
 
 
 def _sweep(path: Path, total: int) -> None:
