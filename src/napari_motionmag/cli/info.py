@@ -10,23 +10,9 @@ from napari_motionmag.compute.versions import version_of
 from napari_motionmag.methods.options import METHOD_CLASSES
 
 PACKAGES = (
-    "napari",
-    "npe2",
-    "magicgui",
-    "torch",
-    "numpy",
-    "scipy",
-    "dask",
-    "tifffile",
-    "safetensors",
-    "zarr",
-    "av",
-    "matplotlib",
-    "scikit-image",
-    "imagecodecs",
-    "numba",
-    "PyQt6",
-)
+    "napari", "npe2", "magicgui", "torch", "numpy", "scipy", "dask", "tifffile", "safetensors",
+    "zarr", "av", "matplotlib", "scikit-image", "imagecodecs", "numba", "PyQt6",
+)  # fmt: skip
 
 
 def add_command(commands, common) -> None:
@@ -47,14 +33,8 @@ def run(arguments) -> None:
 def gather() -> dict:
     """Collect versions, the device that would be used, and the weights, ours and the user's.
 
-    Returns
-    -------
-    dict
-        Plain values: ``version``, ``python``, ``platform``, ``packages`` (name to version, None
-        where it is not installed), ``device`` (``name``, ``description``, ``memory_bytes``,
-        ``precision``, ``threads``, ``kernels``: None, or why those of numba are not used on the
-        CPU), ``methods`` and ``filters`` (name to label) and ``weights`` (a list of ``name``,
-        ``path``, ``sha256``, ``description`` and ``card``).
+    A package that is not installed has version None; ``kernels`` of the device is None, or why
+    those of numba are not used on the CPU.
     """
     from napari_motionmag.temporal import filters
 

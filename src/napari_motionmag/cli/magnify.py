@@ -174,6 +174,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
     line = ProgressLine("magnified")
     report(f"{source}: {movie.summary()} -> {target}")
+    note = getattr(movie.data, "rate_note", "")
+    if note and settings.fps is None:
+        report(f"{source}: {note} (--fps)")
     try:
         with connected(arguments.scheduler, arguments.workers) as client:
             save_movie(

@@ -205,7 +205,9 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         if part is not None and settings.stabilise is not None:
             raise ValueError("region and preview work without stabilise, which aligns whole frames")
     if settings.differs("stabilise", "mask"):
-        method, alignment = stabilised(method, settings.stabilise, settings.mask, movie, source)
+        method, alignment = stabilised(
+            method, settings.stabilise, settings.mask, movie, operator, source
+        )
     given_range = movie.given_range
     movie = movie if part is None else part.as_movie()
     smallest = getattr(method, "smallest_frame", 2)
@@ -286,11 +288,13 @@ def magnify(
         Side of the tiles in px that large frames are cut into; results do not depend on it.
     intensity_range : (float, float), optional
         Intensities of black and white. Estimated from few frames, when first needed, if None.
-    stabilise : {"translation", "rigid", "affine"} or dict, optional
+    stabilise : {"translation", "rigid", "affine", "dense"} or dict, optional
         Align all frames to a reference first, magnify what motion is left, and put the large
-        motion back as it was. With any method. A dict gives ``model``, one of these, and further
-        options of `napari_motionmag.methods.stabilisation.stabilised.Stabilised`: ``reference``,
-        ``align_to``, ``smooth``, ``feather``. Needs scikit-image.
+        motion back as it was. With any method. "dense" follows the drift of every part, slower
+        than `band`, so that the gain is right on top of drift of several pixels. A dict gives
+        ``model``, one of these, and further options of
+        `napari_motionmag.methods.stabilisation.stabilised.Stabilised`: ``reference``, ``align_to``,
+        ``smooth``, ``feather``. All but "dense" need scikit-image.
     region : (int, int, int, int), optional
         Only this part of the frames is magnified: first row, last row + 1, first column, last
         column + 1. The learned method draws there what it would in the whole frame; the others

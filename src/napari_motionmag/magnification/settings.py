@@ -121,12 +121,7 @@ class MagnifySettings:
     def to_recipe(self, operator: TemporalOperator, **resolved) -> dict[str, Any]:
         """Return plain values from which `from_recipe` makes the settings again.
 
-        Parameters
-        ----------
-        operator : TemporalOperator
-            What `operator` returned for the movie.
-        **resolved
-            Values of arguments as the movie has them, in place of those that were given.
+        `operator` is bound to the movie; `resolved` are values of arguments as the movie has them.
         """
         return {
             **{name: getattr(self, name) for name in NAMES if name not in MOTION},

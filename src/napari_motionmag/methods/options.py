@@ -190,8 +190,16 @@ class LearnedOptions(MethodOptions):
 
     draw: bool = option(
         True,
-        "Network difference: draw what comes to light and take noise away. Without it, pixels "
-        "are only moved: noise and the finest texture stay.",
+        "Network difference: draw what comes to light behind what moves. Without it, pixels are "
+        "only moved.",
+    )
+    denoise: float | None = option(
+        None,
+        "Network difference: how much of the noise to take away. 0 keeps it, and the finest "
+        "texture.",
+        low=0,
+        high=1,
+        none="more in noisier movies; 0 without draw",
     )
 
 
@@ -328,22 +336,25 @@ class AlignmentOptions:
 
     model: str = option(
         "translation",
-        "Large motion that is kept as it is: shifts; and rotations; and stretch and shear.",
-        choices=("translation", "rigid", "affine"),
+        "Large motion that is kept as it is: shifts; and rotations; and stretch and shear; or "
+        "the drift of every part, slower than the band.",
+        choices=("translation", "rigid", "affine", "dense"),
     )
     reference: int = option(
-        0, "Frame that the others are aligned to; negative ones count from the end."
+        0,
+        "Frame that the others are aligned to; negative ones count from the end. Not for 'dense'.",
     )
     align_to: str = option(
         "reference",
-        "Align all frames once, or anew for each output frame, so that what the reference does "
-        "not show is magnified too.",
+        "Align all frames once (for 'dense', once for a few neighboring output frames), or anew "
+        "for each output frame, so that what the reference does not show is magnified too.",
         label="Align to",
         choices=("reference", "current"),
     )
     smooth: float = option(
         0.0,
-        "Only what is slower than this is large motion; faster shaking of the whole is magnified.",
+        "Only what is slower than this is large motion; faster shaking of the whole is magnified. "
+        "0: any motion; for 'dense', what is slower than the band.",
         label="Slower than",
         low=0,
         unit="frames",

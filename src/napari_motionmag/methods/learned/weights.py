@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from napari_motionmag.compute.atomic import written_whole
 from napari_motionmag.compute.device import load_torch
 from napari_motionmag.methods.learned import published
 
@@ -92,7 +93,7 @@ def _check_config(config) -> None:
 
 
 def save(path: Path, network, card: dict) -> None:
-    """Write a network's weights with its card; beside first, then renamed.
+    """Write a network's weights with its card; the file appears whole or not at all.
 
     Parameters
     ----------
@@ -105,8 +106,6 @@ def save(path: Path, network, card: dict) -> None:
     """
     from safetensors.torch import save_file
 
-    path = Path(path)
-    beside = path.with_suffix(".part")
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     card = {
         "format": _FORMAT,
@@ -114,9 +113,9 @@ def save(path: Path, network, card: dict) -> None:
         "config": network.config.to_dict(),
         "tensors_sha256": _tensors_sha256(tensors),
     }
-    save_file(tensors, beside, metadata={"card": json.dumps(card)})
-    beside.chmod(0o644)  # safetensors makes files that nobody else can read
-    beside.replace(path)
+    with written_whole(Path(path)) as partial:
+        save_file(tensors, partial, metadata={"card": json.dumps(card)})
+        partial.chmod(0o644)  # safetensors makes files that nobody else can read
 
 
 def _tensors_sha256(tensors: dict) -> str:

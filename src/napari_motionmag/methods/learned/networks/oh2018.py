@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_motionmag.methods.learned.networks.difference import ResidualBlock
+from napari_motionmag.methods.learned.networks.difference import ResidualBlock, luma
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Oh2018Config:
     local_mean : int
         Odd side of the window, in pixels of shape (2 px), whose mean is taken from Delta, twice
         over; 0 leaves Delta as it is. Light changes shape over whole areas, motion at edges.
+    luma_motion : bool
+        Take Delta from the luma of the frames, texture and the base from their color: what codecs
+        do to chroma, which they keep at a quarter of the pixels, is not magnified.
     padding : {"zeros", "reflect"}
         What lies beyond the border of a layer's input.
     strided_padding : {"both", "after"}
@@ -57,6 +60,7 @@ class Oh2018Config:
     decoder_blocks: int = 9
     channels: int = 3
     local_mean: int = 0
+    luma_motion: bool = False
     # variants of published checkpoints
     padding: str = "zeros"
     strided_padding: str = "both"
@@ -240,6 +244,10 @@ class Oh2018Net(nn.Module):
         """Delta = T(M) as it is magnified: less its local mean."""
         return without_local_mean(delta, self.config.local_mean)
 
+    def moving(self, frame: Tensor) -> Tensor:
+        """What Delta is taken from: the frame, or its luma in all channels."""
+        return luma(frame).expand_as(frame) if self.config.luma_motion else frame
+
     def forward(self, reference: Tensor, frame: Tensor, factor: Tensor | float) -> Tensor:
         """Magnify the motion from `reference` to `frame`.
 
@@ -255,10 +263,11 @@ class Oh2018Net(nn.Module):
         Tensor
             (N, C, H, W), the magnified frame.
         """
-        _, shape_a = self.encoder(reference)
-        texture, shape_b = self.encoder(frame)
+        _, shape_a = self.encoder(self.moving(reference))
+        texture, base = self.encoder(frame)
+        shape_b = self.encoder(self.moving(frame))[1] if self.config.luma_motion else base
         delta = self.variation(shape_b - shape_a)
-        return self.decoder(texture, self.manipulator(shape_b - delta, delta, factor))
+        return self.decoder(texture, self.manipulator(base - delta, delta, factor))
 
     def to_grey(self) -> "Oh2018Net":
         """A network for one channel with the same result as three equal channels.
