@@ -5,6 +5,7 @@ steady state), so the first output is zero and no start-up transient is magnifie
 """
 
 import math
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,10 +18,12 @@ from napari_motionmag.temporal._sos import (
     both_ways_reach,
     both_ways_row,
     impulse,
+    memory,
     pad_length,
     slowest_pole,
 )
 from napari_motionmag.temporal.base import TemporalOperator, check_int
+from napari_motionmag.temporal.fir import kernel_reach
 
 
 class _Recursive(TemporalOperator):
@@ -49,6 +52,10 @@ class _Recursive(TemporalOperator):
         above = sos[:, 0] + delay * (sos[:, 1] + delay * sos[:, 2])
         below = sos[:, 3] + delay * (sos[:, 4] + delay * sos[:, 5])
         return np.prod(above / below, axis=-1)
+
+    def _reach(self, share):
+        length = memory(self, share)
+        return sys.maxsize if length is None else length - 1, 0
 
     def _filter(self, frames, first, start, stop, n):
         return _apply.scan_array(frames, sos=self.sos, axis=0)[0]
@@ -147,6 +154,14 @@ class Butterworth(_Recursive):
             )
 
     # ---- zero phase ----
+
+    def _reach(self, share):
+        if not self.zero_phase:
+            return super()._reach(share)
+        reach = both_ways_reach(self)
+        if reach is None:
+            return sys.maxsize, sys.maxsize
+        return (kernel_reach(both_ways_row(self, reach, 2 * reach + 1), share),) * 2
 
     def _row(self, t, n):
         if not self.zero_phase:
