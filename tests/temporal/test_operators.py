@@ -350,15 +350,51 @@ def test_the_kernel_of_a_fir_filter_grows_with_frame_rate_and_narrowness():
 # ---- recursive filters --------------------------------------------------------------------------
 
 
+BEFORE = 4000  # frames
+
+
+def continued_backwards(x, op):
+    """A movie before which everything moved on the line that fits the first period of the band."""
+    period = math.ceil(FPS / math.sqrt(op.low * op.high))
+    level, slope = np.polynomial.polynomial.polyfit(np.arange(period), x[:period], 1)
+    before = np.multiply.outer(np.arange(-BEFORE, 0), slope) + level
+    return np.concatenate([before, x])
+
+
 @pytest.mark.parametrize("order", [1, 2, 5])
-def test_butterworth_is_scipys_started_in_the_steady_state(order):
+def test_butterworth_is_scipys_started_on_the_line_of_the_first_period(order):
     x = np.random.default_rng(0).normal(size=(300, 4)) + 7
+    op = Butterworth(1, 3, FPS, order=order)
     sos = signal.butter(order, [1, 3], "bandpass", fs=FPS, output="sos")
-    zi = signal.sosfilt_zi(sos)[:, :, np.newaxis] * x[0]
-    expected, _ = signal.sosfilt(sos, x, axis=0, zi=zi)
-    out = Butterworth(1, 3, FPS, order=order).apply(x)
-    np.testing.assert_allclose(out, expected, atol=1e-10)
-    np.testing.assert_array_equal(out[0], 0)
+    always = continued_backwards(x, op)
+    expected = signal.sosfilt(sos, always - always[0], axis=0)[BEFORE:]
+    np.testing.assert_allclose(op.apply(x), expected, atol=1e-9)
+    np.testing.assert_allclose(matrix(op, 300) @ x, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("op", [Butterworth(2, 4, FPS), Butterworth(2, 4, FPS, 4)], ids=ids)
+def test_an_even_drift_is_no_motion_from_the_first_frame_on(op):
+    """From rest, 2 % of a second's drift came through."""
+    drift = 5 + np.arange(64) / FPS
+    assert np.abs(op.apply(drift)).max() < 1e-10
+    assert np.abs(matrix(op, 64) @ drift).max() < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("op", "most"),
+    [
+        (Butterworth(2, 4, FPS), 0.05),  # 0.067 from rest
+        (Butterworth(2, 4, FPS, order=1), 0.14),  # 0.165, and 0.132 later
+        (DifferenceOfIIR(2, 4, FPS), 0.121),  # 0.117 later
+    ],
+    ids=lambda value: ids(value) if hasattr(value, "describe") else "",
+)
+def test_recursive_filters_let_little_more_drift_in_at_the_start(op, most):
+    rows = matrix(op, 64)
+    leak = np.abs(rows @ np.exp(1j * np.pi * np.arange(64) / FPS))
+    assert leak.max() < most
+    louder = np.linalg.norm(rows, axis=1) / np.linalg.norm(rows[-1])
+    assert louder.max() < 1.1  # noise
 
 
 @pytest.mark.parametrize("order", [1, 3])
@@ -394,14 +430,15 @@ def test_butterworth_edges_are_in_hz_and_the_order_is_the_order(order):
 
 def test_difference_of_iir_is_two_first_order_low_passes_subtracted():
     x = np.random.default_rng(0).normal(size=200) + 3
-    slow = fast = x[0]
+    op = DifferenceOfIIR(0.7, 4, FPS)
+    always = continued_backwards(x, op)
+    slow = fast = always[0]
     expected = []
-    for value in x:
+    for value in always:
         slow += (1 - np.exp(-2 * np.pi * 0.7 / FPS)) * (value - slow)
         fast += (1 - np.exp(-2 * np.pi * 4.0 / FPS)) * (value - fast)
         expected.append(fast - slow)
-    op = DifferenceOfIIR(0.7, 4, FPS)
-    np.testing.assert_allclose(op.apply(x), expected, atol=1e-12)
+    np.testing.assert_allclose(op.apply(x), expected[BEFORE:], atol=1e-9)
 
 
 @pytest.mark.parametrize("fps", [200, 1000, 20000])
