@@ -529,9 +529,7 @@ def test_info_needs_no_napari():
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 
 
-@pytest.mark.parametrize(
-    ("command", "module"), [("train", "training.train"), ("evaluate", "evaluation")]
-)
+@pytest.mark.parametrize(("command", "module"), [("train", "training.train")])
 def test_commands_with_parsers_of_their_own(capsys, monkeypatch, command, module):
     seen = []
     monkeypatch.setattr(f"napari_motionmag.{module}.main", lambda argv: seen.append(argv) or 3)

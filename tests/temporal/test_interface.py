@@ -328,22 +328,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import BandPass
 
 
 @dataclass(frozen=True)
-class Toy(TemporalOperator):
+class Toy(BandPass):
     name: ClassVar[str] = "toy"
     label: ClassVar[str] = "Toy (half the frame before)"
     summary: ClassVar[str] = "for a test"
-    is_filter: ClassVar[bool] = True
-
-    low: float
-    high: float
-    fps: float | None = None
-
-    def __post_init__(self):
-        self._check_band()
 
     def _row(self, t, n):
         return np.array([max(t - 1, 0), t]), np.array([-0.5, 0.5])

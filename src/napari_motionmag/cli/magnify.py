@@ -76,7 +76,7 @@ def add_command(commands, common) -> None:
     )
     add = parser.add_argument_group("how").add_argument
     add("--method", help=options.one_of(METHOD_CLASSES))
-    add("--model", help="learned: difference, oh2018 or a .safetensors file")
+    add("--model", help="learned: difference, oh2018, or a file of weights, published ones too")
     add("--device", help="cpu, cuda, cuda:N or mps (default: the best available)")
     add("--precision", help="float32, float16 or bfloat16; float64 with classical methods")
     add("--tile", type=int, metavar="N", help="side of the tiles in pixels")
@@ -174,6 +174,9 @@ def run(arguments: argparse.Namespace) -> None:
     )
     line = ProgressLine("magnified")
     report(f"{source}: {movie.summary()} -> {target}")
+    note = getattr(movie.data, "rate_note", "")
+    if note and settings.fps is None:
+        report(f"{source}: {note} (--fps)")
     try:
         with connected(arguments.scheduler, arguments.workers) as client:
             save_movie(

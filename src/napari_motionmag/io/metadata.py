@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def naming_damage(path: Path, problem: str) -> Iterator[None]:
-    """Turn what a library raises for damaged bytes into a ValueError of one line.
+    """Turn what a library raises for damaged bytes into an error of one line with the path.
 
     Parameters
     ----------
@@ -22,8 +22,12 @@ def naming_damage(path: Path, problem: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, ImportError, Warning):
+    except (ImportError, Warning):
         raise
+    except MemoryError as error:
+        raise MemoryError(
+            f"{path}: {problem}: it needs more memory than there is, or is damaged"
+        ) from error
     except Exception as error:  # libraries raise whatever damaged bytes lead them to
         text = " ".join(str(error).split())
         named = isinstance(error, ValueError) and text.startswith(str(path))

@@ -49,6 +49,8 @@ class TiffPages(Planes):
     ----------
     axes : str
         Letters of the axes, as tifffile names them.
+    fps : object
+        What a file of tifffile calls its fps, or None.
     """
 
     _live = ("_lock", "_file", "_series", "_map")
@@ -68,6 +70,8 @@ class TiffPages(Planes):
             page = series.keyframe
             check_page(path, page, file.filehandle.size)
             self.axes = series.axes
+            metadata = file.shaped_metadata if file.is_shaped else None
+            self.fps = metadata[0].get("fps") if metadata else None
             self.shape = tuple(series.shape)
             self.dtype = np.dtype(series.dtype)
             self.leading = self.ndim - len(page.shape)

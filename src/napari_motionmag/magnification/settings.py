@@ -121,12 +121,7 @@ class MagnifySettings:
     def to_recipe(self, operator: TemporalOperator, **resolved) -> dict[str, Any]:
         """Return plain values from which `from_recipe` makes the settings again.
 
-        Parameters
-        ----------
-        operator : TemporalOperator
-            What `operator` returned for the movie.
-        **resolved
-            Values of arguments as the movie has them, in place of those that were given.
+        `operator` is bound to the movie; `resolved` are values of arguments as the movie has them.
         """
         return {
             **{name: getattr(self, name) for name in NAMES if name not in MOTION},
@@ -169,4 +164,7 @@ def _same(value, default) -> bool:
 
 def _model_name(model) -> str:
     """Return the model as text that means the same in another folder."""
-    return os.path.abspath(model) if str(model).endswith(".safetensors") else str(model)
+    text = str(model)
+    name = os.path.basename(text) == text and not os.path.splitext(text)[1]
+    # a TensorFlow checkpoint may be named by a prefix that looks like a name
+    return text if name and not os.path.exists(f"{text}.index") else os.path.abspath(text)

@@ -190,8 +190,16 @@ class LearnedOptions(MethodOptions):
 
     draw: bool = option(
         True,
-        "Network difference: draw what comes to light and take noise away. Without it, pixels "
-        "are only moved: noise and the finest texture stay.",
+        "Network difference: draw what comes to light behind what moves. Without it, pixels are "
+        "only moved.",
+    )
+    denoise: float | None = option(
+        None,
+        "Network difference: how much of the noise to take away. 0 keeps it, and the finest "
+        "texture.",
+        low=0,
+        high=1,
+        none="more in noisier movies; 0 without draw",
     )
 
 

@@ -1,17 +1,16 @@
 """Band-pass weights for the frames near an end of a movie, where a symmetric kernel does not fit.
 
 Reflecting the movie turns slow drift around at its ends, and what turns around lies in the band.
-Instead each output is given weights of its own over the frames that there are: the constrained
-least squares fit of the filter's response. Exactly nothing is passed of what stands still or
-drifts at a constant rate, the gain at the center of the band is exactly 1 without delay, and drift
-below the band counts most in what is left over (Oppenheim and Schafer, Discrete-Time Signal
-Processing, on least squares design).
+Instead each output has its own weights over the existing frames: the constrained least squares fit
+of the filter's response. What stands still or drifts at a constant rate gives exactly zero, the
+gain at the center of the band is exactly 1 without delay, and drift below the band counts most in
+the remaining error (Oppenheim and Schafer, Discrete-Time Signal Processing, least squares design).
 """
 
 import numpy as np
 
 # Weights of the squared error of the response: below the band, in the transitions beside it, in the
-# band and above. Errors below the band count the more the slower the drift is.
+# band and above. Below the band they grow with the period of the drift.
 _BELOW, _BESIDE, _IN_BAND, _ABOVE = 300.0, 0.03, 1.0, 1.0
 _NOISE = 0.1
 _SLOWEST = 0.05  # of the lower edge, where the weight of drift stops growing

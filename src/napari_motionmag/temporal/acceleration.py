@@ -16,10 +16,10 @@ from napari_motionmag.temporal.fir import CenteredKernel, scaled_kernel
 class Acceleration(CenteredKernel):
     """Deviation from linear motion: a Laplacian of Gaussian in time.
 
-    Still scenes and motion of constant velocity give exactly nothing, so small vibration of large
-    moving things is selected. The first and the last `interval` outputs, which the kernel does not
-    fit around, have weights of their own over twice as many frames; where these are more than 1024,
-    the movie is reflected at its ends, which turns the motion around.
+    Still scenes and motion of constant velocity give exactly nothing, so that small vibrations of
+    large moving objects are selected. The first and the last `interval` outputs, which the kernel
+    does not fit around, have weights of their own over twice as many frames; where these are more
+    than 1024, the movie is reflected at its ends, which turns the motion around.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Acceleration(CenteredKernel):
 
     Sign and scale are such that a sinusoid of `frequency` has gain exactly +1: the second
     derivative is turned over and a factor m means what it means for the other operators. It is no
-    band-pass: where fps leaves room the gain goes on rising, to between 1.4 and 2.6 at about twice
+    band-pass: where fps leaves room the gain keeps rising, to between 1.4 and 2.6 at about twice
     `frequency`, and above four times it swings down to as low as -0.4.
 
     References
@@ -49,7 +49,6 @@ class Acceleration(CenteredKernel):
     name: ClassVar[str] = "acceleration"
     label: ClassVar[str] = "Acceleration (ignores drift)"
     summary: ClassVar[str] = "what deviates from steady motion, tuned to the center of the band"
-    is_filter: ClassVar[bool] = True
 
     frequency: float
     fps: float | None = None

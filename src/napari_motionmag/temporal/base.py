@@ -3,7 +3,7 @@
 import math
 import operator
 from abc import ABC, abstractmethod
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from numbers import Real
 from typing import ClassVar
 
@@ -25,11 +25,10 @@ class TemporalOperator(ABC):
     in_hz: ClassVar[bool] = True
     """Whether the operator is defined in Hz, and so needs `fps` before it can be used."""
 
-    is_filter: ClassVar[bool] = False
-    """Whether it is a choice of the argument ``filter``; then `from_band` makes it."""
-
     label: ClassVar[str] = ""
-    """Name in forms; what stands in brackets is left out where space is short."""
+    """Name in forms, of operators that the argument ``filter`` may name and `from_band` makes.
+
+    What stands in brackets is left out where space is short."""
 
     summary: ClassVar[str] = ""
     """Explanation in forms, part of a sentence."""
@@ -56,12 +55,12 @@ class TemporalOperator(ABC):
     @property
     def band(self) -> tuple[float, float] | None:
         """The band in Hz; None for operators that have none."""
-        return (self.low, self.high) if hasattr(self, "low") else None
+        return None
 
     @property
     def selection(self) -> str:
         """A few words for the names of layers, as ``"1-2 Hz"``."""
-        return self.name if self.band is None else "{:g}-{:g} Hz".format(*self.band)
+        return self.name
 
     def bind(self, fps: float) -> "TemporalOperator":
         """Return a copy for movies of `fps` frames per second; an earlier `fps` is replaced.
@@ -234,7 +233,7 @@ class TemporalOperator(ABC):
     # ---- for operators ------------------------------------------------------------------------
 
     def _set(self, **values) -> None:
-        """Set fields of the frozen instance, while it is made."""
+        """Set fields of the frozen instance, from `__post_init__`."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -242,12 +241,6 @@ class TemporalOperator(ABC):
         """Check the frame rate, if there is one."""
         if self.fps is not None:
             self._set(fps=check_fps(self.fps))
-
-    def _check_band(self) -> None:
-        """Check frame rate and band."""
-        self._check_fps()
-        low, high = check_band(self.low, self.high, self.fps)
-        self._set(low=low, high=high)
 
     # ---- what an operator defines -------------------------------------------------------------
 
@@ -295,6 +288,36 @@ class TemporalOperator(ABC):
                 f"fps is missing: {self.describe()} is defined in Hz; "
                 "give fps=... or use .bind(fps) first"
             )
+
+
+@dataclass(frozen=True)
+class BandPass(TemporalOperator):
+    """Base of operators that select a band of frequencies.
+
+    Parameters
+    ----------
+    low, high : float
+        The band in Hz, ``0 < low < high <= fps / 2``.
+    fps : float, optional
+        Frames per second; may be given later with :meth:`bind`.
+    """
+
+    low: float
+    high: float
+    fps: float | None = None
+
+    def __post_init__(self):
+        self._check_fps()
+        low, high = check_band(self.low, self.high, self.fps)
+        self._set(low=low, high=high)
+
+    @property
+    def band(self):
+        return self.low, self.high
+
+    @property
+    def selection(self):
+        return f"{self.low:g}-{self.high:g} Hz"
 
 
 # ---- checks of arguments ----

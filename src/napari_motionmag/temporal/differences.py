@@ -26,8 +26,8 @@ class Static(TemporalOperator):
     Raises
     ------
     TypeError, ValueError
-        `reference` is none of the above or empty. When used: it lies outside the movie; the ends
-        of a slice are not clipped to the movie either.
+        `reference` is something else or empty; or, when used, lies outside the movie. The ends of a
+        slice are not clipped to the movie either.
     """
 
     name: ClassVar[str] = "static"
@@ -180,7 +180,7 @@ def _check_reference(reference) -> int | slice | tuple[int, ...]:
 
 
 def _index(value) -> int:
-    if isinstance(value, (bool, np.bool_)):  # a mask is no list of frames
+    if isinstance(value, (bool, np.bool_)):  # a mask is not a list of frames
         raise TypeError
     return operator.index(value)
 

@@ -25,7 +25,7 @@ from napari_motionmag.temporal._sos import (
     start_state,
     start_weights,
 )
-from napari_motionmag.temporal.base import TemporalOperator, check_int
+from napari_motionmag.temporal.base import BandPass, TemporalOperator, check_int
 from napari_motionmag.temporal.fir import kernel_reach
 
 
@@ -90,7 +90,7 @@ class _Recursive(TemporalOperator):
 
 
 @dataclass(frozen=True)
-class Butterworth(_Recursive):
+class Butterworth(BandPass, _Recursive):
     """Butterworth band-pass filter, flat within the band.
 
     Parameters
@@ -129,16 +129,12 @@ class Butterworth(_Recursive):
     name: ClassVar[str] = "butterworth"
     label: ClassVar[str] = "Butterworth (causal)"
     summary: ClassVar[str] = "uses the past only; of order 2"
-    is_filter: ClassVar[bool] = True
 
-    low: float
-    high: float
-    fps: float | None = None
     order: int = 2
     zero_phase: bool = False
 
     def __post_init__(self):
-        self._check_band()
+        super().__post_init__()
         self._set(order=check_int("order", self.order, 1, 10))
         if not isinstance(self.zero_phase, (bool, np.bool_)):
             raise TypeError(f"zero_phase must be True or False; got {self.zero_phase!r}")
@@ -209,7 +205,7 @@ class Butterworth(_Recursive):
 
 
 @dataclass(frozen=True)
-class DifferenceOfIIR(_Recursive):
+class DifferenceOfIIR(BandPass, _Recursive):
     """Difference of two first-order low-pass filters, ``y += r (s(t) - y)``.
 
     Parameters
@@ -238,14 +234,9 @@ class DifferenceOfIIR(_Recursive):
     name: ClassVar[str] = "iir"
     label: ClassVar[str] = "Difference of IIR (causal, gentle)"
     summary: ClassVar[str] = "uses the past only; gentle: selects part of the motion"
-    is_filter: ClassVar[bool] = True
-
-    low: float
-    high: float
-    fps: float | None = None
 
     def __post_init__(self):
-        self._check_band()
+        super().__post_init__()
         if self.fps is not None and not slowest_pole(self) < 1:
             raise ValueError(
                 f"band ({self.low:g}, {self.high:g}) Hz is too slow for fps={self.fps:g}: the "

@@ -92,16 +92,16 @@ def oh2018_losses(
     """
     count = len(batch.b)
     perturb = _color_perturbation(batch.b, generator)
-    frames = [batch.a, batch.b]
+    later = batch.b.index_put((batch.filtered,), batch.later[batch.filtered])
+    frames = [batch.b, network.moving(batch.a), network.moving(later)]
     if regularize:
-        frames += [perturb(batch.b), perturb(batch.target)]
-    regular = len(frames) * count
-    frames.append(batch.later[batch.filtered])
+        perturbed = perturb(batch.b)
+        frames += [batch.a, perturbed, perturb(batch.target)]
     frames = torch.cat(frames).contiguous(memory_format=torch.channels_last)
     texture, shape = network.encoder(frames)
-    v_a, v_b, *v_prime = texture[:regular].split(count)
-    m_a, m_b = shape[: 2 * count].split(count)
-    delta = network.variation((m_b.index_put((batch.filtered,), shape[regular:]) - m_a).float())
+    v_b, _, _, *v_others = texture.split(count)
+    m_b, from_a, from_b, *m_others = shape.split(count)
+    delta = network.variation((from_b - from_a).float())
     factor = batch.factor.view(-1, 1, 1, 1)
     drawn = network.decoder(v_b, network.manipulator(m_b - delta, delta, factor))
     relative, image = _image_losses(drawn, batch, FLOORS["oh2018"])
@@ -109,10 +109,13 @@ def oh2018_losses(
     total = relative + STRUCTURE * structure
     terms = {"image": image, "relative": relative, "structure": structure}
     if regularize:
+        v_a, v_perturbed, v_target = v_others
+        m_a, m_perturbed, _ = m_others
+        shapes = [x.float() for x in (m_a, m_b, m_perturbed)]
         regularizers = {
             "texture": _texture_loss(v_a.float(), v_b.float(), batch),
-            "texture_perturbed": F.l1_loss(v_prime[0].float(), v_prime[1].float()),
-            "shape_perturbed": _shape_loss(frames[:regular], shape[:regular].float()),
+            "texture_perturbed": F.l1_loss(v_perturbed.float(), v_target.float()),
+            "shape_perturbed": _shape_loss([batch.a, batch.b, perturbed], shapes),
         }
         total = total + sum(REGULARIZERS[name] * value for name, value in regularizers.items())
         terms |= regularizers
@@ -124,10 +127,10 @@ def _texture_loss(v_a: Tensor, v_b: Tensor, batch: Batch) -> Tensor:
     return ((v_a - v_b).abs().mean((1, 2, 3)) * ~batch.lit).mean()
 
 
-def _shape_loss(frames: Tensor, shape: Tensor) -> Tensor:
+def _shape_loss(frames: list[Tensor], shapes: list[Tensor]) -> Tensor:
     """Return the response of shape to color over that to motion, each per change of the frames."""
-    a, b, b_prime, _ = frames.chunk(4)
-    m_a, m_b, m_b_prime, _ = shape.chunk(4)
+    a, b, b_prime = frames
+    m_a, m_b, m_b_prime = shapes
 
     def size(change):
         return change.abs().mean((1, 2, 3))

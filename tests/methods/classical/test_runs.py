@@ -1,5 +1,6 @@
 """Phase and Riesz along a run of frames: drawn in blocks, with the pixels of frames drawn alone."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -168,3 +169,21 @@ def test_what_was_drawn_is_forgotten_on_refresh(frames):
         magnification.draw([9])[0], plan(frames, 6, **motion, intensity_range=(0, 1)).draw([9])[0]
     )
     assert np.abs(first[1] - magnification.draw([9])[0]).max() > 0.01
+
+
+@pytest.mark.parametrize("method", METHODS, ids=by_name)
+def test_another_factor_transforms_only_the_frame_itself(method, frames, transformed):
+    operator, played = FIR(2, 5, 30), source(frames)
+    method.magnify(played, operator, [20], 6)
+    for factor in (3, -2):
+        transformed.clear()
+        drawn = method.magnify(played, operator, [20], factor)
+        assert len(transformed) == 1
+        expected = method.magnify(list(frames), operator, [20], factor)
+        np.testing.assert_allclose(drawn, expected, atol=1e-6)
+    transformed.clear()
+    smoother = dataclasses.replace(method, sigma=5.0)
+    drawn = smoother.magnify(played, operator, [20], 3)
+    assert len(transformed) == 1
+    expected = smoother.magnify(list(frames), operator, [20], 3)
+    np.testing.assert_allclose(drawn, expected, atol=1e-6)

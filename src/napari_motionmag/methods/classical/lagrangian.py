@@ -46,7 +46,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         Standard deviation, px, of the Gaussian over the frames before the flow is measured.
     sigma : float
         Standard deviation, px, of the Gaussian that smooths the displacement, weighted by the
-        texture that vouches for it.
+        texture that it was measured on.
     order : int
         Of the spline that interpolates the frame, 1 to 5.
 
@@ -63,7 +63,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
     take one, a band-pass some tens. Motion to and fro between two frames that the operator needs
     may be of any size that the flow algorithm can follow, some tens of pixels.
 
-    The frame is drawn as a rubber sheet: at the edge of a thing that moves, the background is
+    The frame is drawn as a rubber sheet: at the edge of a moving object, the background is
     dragged along within about `radius`. Where the sheet folds, what moves more lies in front;
     where it tears, the background is mirrored into the gap.
 

@@ -31,7 +31,7 @@ _WINDOW = 15  # px, side of the neighborhood that moves together
 _SMALLEST = 2 * _WINDOW  # px, shorter side of the coarsest level looked at
 _SIGNIFICANT = 4.0  # times what noise lets itself be explained
 _CLEAR_SHARE = 0.05  # of the variation explained: below, displacements are not to be trusted
-_RIDGE = 0.02  # of the gradient energy: a bare edge tells nothing of motion along it
+_RIDGE = 0.02  # of the gradient energy: a bare edge does not show motion along it
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class LinearMagnifier(LinearOptions, Method):
         the bound ``(1 + |alpha|) delta < lambda / 8``, so that no wavelength gets more than it
         can carry. 0 gives all of them the full alpha.
     attenuation : {"scaled", "cut"}
-        Motion: what wavelengths below `lambda_c` get: as much as the bound allows for the
-        displacement that `lambda_c` stands for, or nothing.
+        Motion: what wavelengths below `lambda_c` get: what the bound allows for the displacement
+        that corresponds to `lambda_c`, or nothing.
     levels : int, optional
         Motion: number of bands; as many as the frame has when None.
     residual : bool
@@ -79,8 +79,8 @@ class LinearMagnifier(LinearOptions, Method):
     Notes
     -----
     A band stands for the wavelength at which its response peaks, 5 px for the finest and twice
-    as much from level to level. Below `lambda_c` it gets, as in [1]_,
-    ``alpha' = (1 + alpha) lambda / lambda_c - 1``, but not less than 0: there public code goes on
+    that from level to level. Below `lambda_c` it gets, as in [1]_,
+    ``alpha' = (1 + alpha) lambda / lambda_c - 1``, but not less than 0: there public code continues
     and turns the motion of the finest bands around. For negative factors |alpha| takes the place
     of alpha. For factors from 0 to 1, where the result lies between frames of the movie, there
     is no bound and nothing is attenuated.
@@ -92,7 +92,7 @@ class LinearMagnifier(LinearOptions, Method):
        the bound is Eq. 14.
     """
 
-    smallest_frame = 8  # px; a pyramid of one level needs as much
+    smallest_frame = 8  # px; a pyramid of one level needs these
 
     device: str | torch.device | None = None
     dtype: str | torch.dtype = "float32"
@@ -245,7 +245,7 @@ def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
     Solves ``variation = -displacement . gradient`` for the displacement in each neighborhood
     (the gradient is that of the frame half-way back), at the finest resolution that explains
     the variation about as well as any. The result is the root of the mean of the squared
-    displacements, each weighted by the variation that it explains, so that a small thing that
+    displacements, each weighted by the variation that it explains, so that a small object that
     moves counts and a large one at rest does not.
 
 
@@ -266,7 +266,7 @@ def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
         middle, variation, scale = reduce(middle), reduce(variation), 2 * scale
     best = max(explained for explained, _ in found)
     value = next(value for explained, value in found if explained >= 0.9 * best)
-    # where next to nothing looks like motion it is noise, whatever displacement it would need
+    # where almost nothing looks like motion it is noise, whatever displacement would explain it
     return value * min(best / _CLEAR_SHARE, 1.0)
 
 

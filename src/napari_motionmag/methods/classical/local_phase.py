@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -104,13 +105,14 @@ class LocalPhaseMethod(Method):
     def _magnify(self, frames, operator, times, factor):
         """Draw frames; those of a run in blocks, for each of which frames are transformed once.
 
-        A frame belongs to a run when the frame before or after it has been drawn.
+        A frame belongs to a run when the frame before or after it has been drawn. Of a frame drawn
+        alone, what the operator selects is kept for the next factor.
         """
         cache = getattr(frames, "cache", None)
         size = 1 if cache is None else self._block_length(frames, operator, times[0])
 
-        def draw(times):
-            return self._with_less_memory(frames, operator, list(times), factor - 1)
+        def draw(times, deltas=None):
+            return self._with_less_memory(frames, operator, list(times), factor - 1, deltas)
 
         if size == 1:
             drawn, warning = draw(times)
@@ -134,7 +136,10 @@ class LocalPhaseMethod(Method):
                 drawn, warning = cache.get((*key, "block", number), partial(draw, block))
                 found[t] = drawn[t - block.start], warning
         elif missing:
-            drawn, warning = draw(missing)
+            alone = ("selected", frames.series, replace(self, sigma=0.0), operator, *missing)
+            deltas = dict(cache.peek(alone) or ())
+            drawn, warning = draw(missing, deltas if len(missing) == 1 else None)
+            cache.put(alone, tuple(deltas.items()), drops)
             for t, frame in zip(missing, drawn, strict=True):
                 found[t] = frame, warning
                 cache.put((*key, "frame", t), found[t], drops)
@@ -159,13 +164,15 @@ class LocalPhaseMethod(Method):
         return frames.cache.get(("block length", frames.series, self, operator), work_out)
 
     def _with_less_memory(
-        self, frames, operator: TemporalOperator, times: list[int], gain: float
+        self, frames, operator, times, gain, deltas=None
     ) -> tuple[np.ndarray, str | None]:
         """Compute; when a GPU is out of memory, again in smaller chunks, at last on the CPU."""
         device, budget = self.device, self.max_bytes
         while True:
             try:
-                return _Run(self, frames, operator, times, gain, device, budget).result()
+                run = _Run(self, frames, operator, times, gain, device, budget)
+                run.deltas = deltas if device.type == "cpu" else None
+                return run.result()
             except torch.cuda.OutOfMemoryError:
                 if device.type == "cpu":
                     raise
@@ -207,12 +214,13 @@ class _Run:
         self.block = max(1, min(budget, enough) // (self.parts.band_bytes * planes))
         self.plans = split(operator, times, len(frames), self.max_frames, self.max_times)
         self.kept: dict[int, Any] = {}
+        self.deltas: dict[Hashable, torch.Tensor] | None = None  # known, or to be filled
 
     def longest_block(self, operator: TemporalOperator, n_frames: int) -> int:
         """How many frames to draw together: half as many as one needs, or what memory allows."""
         window = max(len(operator.needs(t, n_frames)) for t in (n_frames // 2, n_frames - 1))
         room = self.max_frames - window
-        if room < 1:  # frames go through in chunks, and what is selected stays
+        if room < 1:  # frames are processed in chunks; the sums of all subbands stay
             room = self.max_deltas
         return min(window // 2, room, self.max_times)
 
@@ -234,6 +242,9 @@ class _Run:
 
     def _run(self, plan: Plan, coming: set[int]) -> np.ndarray:
         """Change of the planes of the output frames of a plan, (T, C, Y, X)."""
+        known = dict(self.deltas or ())
+        if known:
+            plan = replace(plan, frames=plan.times)
         *earlier, last = plan.chunks(self.max_frames)
         states: dict[Hashable, Accumulator] = {}
         for chunk in earlier:
@@ -249,9 +260,13 @@ class _Run:
         for band in self.parts.bands:
             state = states.pop(band, None) or Accumulator(plan, self.parts.difference)
             with self.lock:
-                block = self._accumulate(state, last, band)
-                if state.delta is not None:
-                    self._change(total, plan, band, state.delta, block)
+                block = ([], None) if band in known else self._accumulate(state, last, band)
+                delta = known.get(band, state.delta)
+                if delta is None:
+                    continue
+                self._change(total, plan, band, delta, block)
+                if self.deltas is not None:
+                    self.deltas[band] = delta
         with self.lock:
             return self.parts.collapse(total).cpu().numpy()
 

@@ -32,7 +32,7 @@ class FlowEstimator:
         """Flow (2, Y, X) in px: ``there(x + flow(x))`` looks like ``here(x)``, both prepared."""
         from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
-        # both algorithms have thresholds that mean something on images of contrast 1 only
+        # both algorithms have thresholds for images of contrast 1
         level, contrast = float(here.mean()), float(here.std())
         # rounding is no texture
         if contrast <= 1e-6 * abs(level) or np.array_equal(here, there):
@@ -65,7 +65,7 @@ class FlowEstimator:
                 spline, grid + flow, order=5, mode="mirror", prefilter=False
             )
             error = here - found
-            # A jump in the picture is something hidden or uncovered: it must not tear at the flow.
+            # A jump in the picture is something occluded or uncovered: it must not bend the flow.
             error = error + dy * flow[0] + dx * flow[1]
             ey = self._around(dy * error) + ridge * self._around(flow[0])
             ex = self._around(dx * error) + ridge * self._around(flow[1])

@@ -161,8 +161,8 @@ class PhaseMagnifier(PhaseOptions, LocalPhaseMethod):
     dtype : {"float32", "float64"} or torch.dtype
         Precision of the computation.
     max_bytes : int
-        Memory for spectra of frames, and again for subbands. A row of the operator that needs
-        more frames than that is gone through in chunks.
+        Memory for spectra of frames, and again for subbands. Where an output
+        frame needs more frames than that, they are processed in chunks.
 
     Raises
     ------

@@ -43,10 +43,10 @@ def _steps(operator, t: int, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
     path = np.union1d(indices, [t])
     full = np.zeros(len(path))
     full[np.searchsorted(path, indices)] = weights
-    # A constant offset of the phase means nothing: take phases relative to the current frame.
+    # A constant offset of the phase has no meaning: take phases relative to the current frame.
     full[np.searchsorted(path, t)] -= full.sum()
     tails = np.cumsum(full[::-1])[::-1][1:]
-    # what is left by rounding outside of the operator's reach is no reason to read a frame
+    # rounding errors outside of the operator's window are no reason to read a frame
     tails = np.where(np.abs(tails) > 1e-14 * max(np.abs(full).max(), 1e-300), tails, 0.0)
     return path, tails
 
@@ -79,8 +79,8 @@ def split(
 ) -> list[Plan]:
     """Plans for consecutive parts of `times`, each small enough to hold its frames in memory.
 
-    An operator whose single row is longer than `max_frames` gets one plan: going through a long
-    past once, in chunks, is cheaper than going through it again for every part.
+    An operator with rows longer than `max_frames` gets one plan: reading a long past once, in
+    chunks, is cheaper than reading it again for every part.
     """
     whole = make_plan(operator, times, n_frames)
     if len(whole.frames) <= max_frames and len(times) <= max_times:

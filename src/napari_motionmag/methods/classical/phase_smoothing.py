@@ -1,4 +1,4 @@
-"""Smoothing of phases, weighted by the amplitude that vouches for them."""
+"""Smoothing of phases, weighted by amplitude."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def weighted_mean(
 
 def floored(mass: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Smoothed weights, kept above what is only rounding of the largest of them."""
-    # a quotient by less would be made of rounding errors
+    # a quotient by less would consist of rounding errors
     return torch.maximum(mass, 1e-6 * weight.amax((-2, -1), keepdim=True) + _TINY)

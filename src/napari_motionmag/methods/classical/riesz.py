@@ -154,8 +154,8 @@ class RieszMagnifier(RieszOptions, LocalPhaseMethod):
     dtype : {"float32", "float64"} or torch.dtype
         Precision of the computation.
     max_bytes : int
-        Memory for pyramids of frames, and again for levels. A row of the operator that needs
-        more frames than that is gone through in chunks.
+        Memory for pyramids of frames, and again for levels. Where an output
+        frame needs more frames than that, they are processed in chunks.
 
     Raises
     ------

@@ -27,7 +27,7 @@ from napari_motionmag.compute.device import (
     release_memory,
 )
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
+from napari_motionmag.methods.learned.networks.oh2018_folded import for_inference
 from napari_motionmag.methods.learned.precision import (
     FACTOR,
     TOLERANCE,
@@ -116,7 +116,7 @@ class Engine:
         if key not in self._runners:
             network = self.network(channels)
             if self.kind == "oh2018":
-                network = FoldedOh2018(network, dtype)
+                network = for_inference(network, dtype)
                 if self._compile:
                     network.encoder = torch.compile(network.encoder)
                     network.decoder = torch.compile(network.decoder)
@@ -168,10 +168,15 @@ class Engine:
         return self.runner(channels).decoder(texture, shape).float()
 
     def _difference(
-        self, frame: Tensor, variation: Tensor, gain: float, draw: bool = True
+        self,
+        frame: Tensor,
+        variation: Tensor,
+        gain: float,
+        draw: bool = True,
+        denoise: float = 1.0,
     ) -> Tensor:
         network = self.runner(frame.shape[1])
-        return network(frame, variation, frame.new_full((len(frame),), gain), draw)
+        return network(frame, variation, frame.new_full((len(frame),), gain), draw, denoise)
 
     # ---- the device ----
 
@@ -333,6 +338,7 @@ class Engine:
         variations: Sequence[np.ndarray],
         gain: float,
         draw: bool = True,
+        denoise: float = 1.0,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
         if self.kind != "difference":
@@ -348,7 +354,7 @@ class Engine:
             with engine.streaming():
                 given = cut(padded), cut(changes)
                 with engine.working():
-                    drawn = engine._difference(*given, gain, draw)
+                    drawn = engine._difference(*given, gain, draw, denoise)
                     engine.finish()
                 return engine.download(drawn)
 

@@ -16,6 +16,7 @@ from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
+from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.widgets.common.dock import Dock
 from napari_motionmag.widgets.common.jobs import LatestOnly
 from napari_motionmag.widgets.common.layer_movie import (
@@ -201,7 +202,9 @@ class MagnifyWidget(Dock):
             self._messages.say(str(error))
             return None
         rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
-        self._messages.say(f"{movie.n_frames} frames ({movie.axes}), {rate}")
+        note = self.layer.value.metadata.get("fps_note", "")
+        hint = f". {note}" if note and typed_rate(self.layer.value) is None else ""
+        self._messages.say(f"{movie.n_frames} frames ({movie.axes}), {rate}{hint}")
         return movie
 
     def _movie(self):

@@ -35,6 +35,7 @@ MODELS = [
     ("Oh et al. 2018", "oh2018"),
     ("From a file…", OWN_FILE),
 ]
+WEIGHTS_FILES = "Weights (*.safetensors *.index *.pth *.pt *.tar *.ckpt *.bin)"
 
 
 def device_choices(names: list[str]) -> list[tuple[str, str]]:
@@ -175,8 +176,9 @@ class Fields(MotionFields):
             name="model_file",
             label="Weights file",  # the widest label, and not often seen
             mode="r",
-            filter="*.safetensors",
-            tooltip="A .safetensors file with weights of either network.",
+            filter=WEIGHTS_FILES,
+            tooltip="A .safetensors file with weights of either network, or a published "
+            "checkpoint of Oh et al.: a file of TensorFlow's, or a state dict of PyTorch.",
         )
         self.device = ComboBox(
             name="device",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from magicgui.widgets import ComboBox, FileEdit
 
-from napari_motionmag.widgets.magnify.fields import MODELS, OWN_FILE
+from napari_motionmag.widgets.magnify.fields import MODELS, OWN_FILE, WEIGHTS_FILES
 
 
 class NetworkChoice:
@@ -30,8 +30,9 @@ class NetworkChoice:
             name="model_file",
             label="Weights file",
             mode="r",
-            filter="*.safetensors",
-            tooltip="A .safetensors file with weights of either network.",
+            filter=WEIGHTS_FILES,
+            tooltip="A .safetensors file with weights of either network, or a published "
+            "checkpoint of Oh et al.: a file of TensorFlow's, or a state dict of PyTorch.",
         )
 
     @property

@@ -12,7 +12,7 @@ frequency domain to its support before the inverse transform, so coarse subbands
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 
@@ -150,7 +150,7 @@ class SteerablePyramid:
             low = low * self._radial(j, radius)[1]
         return low
 
-    def _residual_windows(self, *, half: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    def residual_windows(self, *, half: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """High-pass and low-pass residual windows, (Y, X) or (Y, X // 2 + 1), float64."""
         y, x = frequencies(self.shape, self.shape, self.device)
         radius = torch.hypot(y, x[:, : self.shape[1] // 2 + 1] if half else x)
@@ -180,20 +180,6 @@ class SteerablePyramid:
             along = cosine * math.cos(angle) + sine * math.sin(angle)
             out[b] = radial * (scale * along.clamp_min(0) ** k)
         return out
-
-    def squared_response(self) -> torch.Tensor:
-        """Sum of the squared responses of all subbands and residuals."""
-        high, low = self._residual_windows(half=False)
-        total = high.square() + low.square()
-        for level in range(self.levels):
-            size, reach = self._geometry(level)
-            # the real part of a one-sided subband has half of its power on either side
-            power = 2 * self.filters(level).double().square().sum(0)
-            power = (power + torch.roll(power.flip((0, 1)), (1, 1), (0, 1))) / 2
-            ry, rx = (torch.arange(-f, f + 1, device=self.device) for f in reach)
-            here = (ry[:, None] % size[0], rx % size[1])
-            total[ry[:, None] % self.shape[0], rx % self.shape[1]] += power[here]
-        return total
 
     def nbytes(self) -> int:
         """Bytes of all filters once they are made."""
@@ -243,30 +229,15 @@ class SteerablePyramid:
 
     def residuals(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Half spectrum of both residuals after analysis and synthesis."""
-        high, low = self._residual_windows(half=True)
+        high, low = self.residual_windows(half=True)
         return spectrum * (high.square() + low.square()).to(self.dtype)
 
-    def highpass(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """High-pass residual image, (..., Y, X)."""
-        return self.image(spectrum * self._residual_windows(half=True)[0].to(self.dtype))
-
-    def lowpass(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Low-pass residual image at full resolution, (..., Y, X)."""
-        return self.image(spectrum * self._residual_windows(half=True)[1].to(self.dtype))
-
-    def decompose(self, image: torch.Tensor) -> dict[Band, torch.Tensor]:
-        """All subbands of an image at once, for inspection; see `coefficients` to save memory."""
-        return dict(self.coefficients(self.spectrum(image)))
-
     def reconstruct(
-        self,
-        coefficients: dict[Band, torch.Tensor] | Iterator[tuple[Band, torch.Tensor]],
-        residuals: torch.Tensor,
+        self, coefficients: Iterable[tuple[Band, torch.Tensor]], residuals: torch.Tensor
     ) -> torch.Tensor:
-        """Collapse subbands and residuals to an image."""
+        """Collapse subbands, as from `coefficients`, and residuals to an image."""
         spectrum = residuals.clone()
-        items = coefficients.items() if isinstance(coefficients, dict) else coefficients
-        for band, values in items:
+        for band, values in coefficients:
             plane = self.synthesise(values, band.level, band.orientation)
             self.uncrop(plane, band.level, spectrum)
         return self.image(spectrum)

@@ -5,9 +5,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from napari_motionmag.methods.learned.kernels.checks import checked
+from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels.llvm_vectors import kernel
-from napari_motionmag.methods.learned.kernels.threads import shared
 
 _BORDER = 2  # px of coefficients around the picture
 
@@ -36,7 +35,8 @@ def _sample(coefficients, source, out, first, last):
     for y in range(first, last):
         for x in range(width):
             if not (source[0, y, x] == source[0, y, x] and source[1, y, x] == source[1, y, x]):
-                out[:, y, x] = np.nan  # from nowhere
+                for channel in range(out.shape[0]):
+                    out[channel, y, x] = np.nan  # from nowhere
                 continue
             at_x = min(max(np.float32(x) + source[0, y, x], np.float32(0)), np.float32(width - 1))
             at_y = min(max(np.float32(y) + source[1, y, x], np.float32(0)), np.float32(height - 1))
@@ -78,7 +78,7 @@ def sampled(coefficients: Tensor, source: Tensor) -> Tensor:
     def work(picture, first, last):
         _sample(*(array[picture] for array in arrays), first, last)
 
-    shared(work, count, height)
+    share_rows(work, count, height)
     return out
 
 
