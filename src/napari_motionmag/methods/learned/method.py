@@ -150,6 +150,7 @@ def noise_level(a: np.ndarray, b: np.ndarray) -> float:
 
 def _usual_denoising(frames) -> float:
     """How much of the noise of a movie to take away: judged by two frames in its middle."""
+    frames = getattr(frames, "unaligned", frames)  # to align frames takes from their noise
     middle = len(frames) // 2
     if not middle:
         return 0.0
