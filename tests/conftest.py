@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None)  # machines under load take their time
+settings.load_profile("default")
 
 
 @pytest.fixture(autouse=True)

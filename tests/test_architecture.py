@@ -31,6 +31,7 @@ ARROWS = {
         "magnification",
         "movie",
         "training",
+        "views",
     },
     "widgets": {
         "compute",

@@ -62,7 +62,7 @@ def test_importing_changes_nothing_of_the_process():
         "import os\n"
         "before = dict(os.environ)\n"
         "import napari_motionmag\n"
-        "from napari_motionmag.compute.load_torch import load_torch\n"
+        "from napari_motionmag.compute.device import load_torch\n"
         "load_torch()\n"
         "print(dict(os.environ) != before)\n"
     )

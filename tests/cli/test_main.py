@@ -529,9 +529,7 @@ def test_info_needs_no_napari():
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 
 
-@pytest.mark.parametrize(
-    ("command", "module"), [("train", "training.train"), ("evaluate", "evaluation")]
-)
+@pytest.mark.parametrize(("command", "module"), [("train", "training.train")])
 def test_commands_with_parsers_of_their_own(capsys, monkeypatch, command, module):
     seen = []
     monkeypatch.setattr(f"napari_motionmag.{module}.main", lambda argv: seen.append(argv) or 3)
@@ -628,3 +626,32 @@ def test_resumed_frames_do_not_count_for_the_rate(monkeypatch):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+# ---- where to add what --------------------------------------------------------------------------
+
+
+def test_a_file_of_the_folder_is_a_command(capsys, monkeypatch, tmp_path):
+    (tmp_path / "greet.py").write_text(
+        "def add_command(commands, common):\n"
+        "    parser = commands.add_parser('greet', parents=[common], help='say hello')\n"
+        "    parser.add_argument('name')\n"
+        "    parser.set_defaults(run=lambda arguments: print('hello', arguments.name))\n"
+    )
+    monkeypatch.setattr(cli.cli, "__path__", [*cli.cli.__path__, str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "napari_motionmag.cli.greet", None)  # forgotten afterwards
+    del sys.modules["napari_motionmag.cli.greet"]
+    assert "greet" in run(capsys, "--help")[1]
+    assert run(capsys, "greet", "you")[:2] == (0, "hello you\n")
+
+
+def test_help_names_the_same_filters_before_operators_are_imported(capsys):
+    code = (
+        "import sys; from napari_motionmag.cli import options\n"
+        "before = options.filter_names(); assert 'numpy' not in sys.modules\n"
+        "import napari_motionmag.temporal; assert options.filter_names() == before\n"
+        "print(*before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "fir"
+    assert {"butterworth", "iir", "acceleration"} < set(done.stdout.split())

@@ -1,11 +1,14 @@
 import json
+import sys
 
 import numpy as np
 import pytest
 
-from napari_motionmag.evaluation import main, protocols, run
+from napari_motionmag.cli.main import main
+from napari_motionmag.evaluation import protocols, run
 from napari_motionmag.evaluation.scenes import Pair, add_noise
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
+from napari_motionmag.methods.learned.method import LearnedMagnifier
 
 NAMES = [p.name for p in protocols.PROTOCOLS]
 
@@ -79,6 +82,12 @@ def test_the_lamp_tells_motion_and_light_that_are_not_there():
     assert light == pytest.approx(255 * 0.07 * mean, rel=0.1)
 
 
+@pytest.mark.parametrize(("moved", "given"), [(0.1, 0.02), (0.1, 0.05), (0.5, 0.1), (2.0, 0.1)])
+def test_the_default_network_moves_a_picture_as_far_as_asked(moved, given):
+    method = LearnedMagnifier(device="cpu")
+    assert 0.95 < protocols.gain(method, moved / given, given, 100) < 1.05
+
+
 def test_gain_of_the_phase_based_method_is_near_one():
     assert 0.8 < protocols.gain(PhaseMagnifier(), 5.0, 0.1, 0) < 1.1
 
@@ -101,7 +110,7 @@ def test_command_writes_table_json_and_figure(tmp_path, capsys, with_identity):
     from PIL import Image
 
     arguments = ["--methods", "identity", "--seeds", "1", "--only", "subpixel", "temporal"]
-    assert main([*arguments, "--out", str(tmp_path / "scores")]) == 0
+    assert main(["evaluate", *arguments, "--out", str(tmp_path / "scores")]) == 0
     assert "subpixel" in capsys.readouterr().out
     stored = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
     assert [row["level"] for row in stored["protocols"]["subpixel"]] == [0.01, 0.1, 1.0]
@@ -117,11 +126,11 @@ def test_levels_beyond_a_method_are_no_reason_to_warn(recwarn):
 
 def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity):
     argv = ["--only", "noise_large", "gain", "--seeds", "1", "--out", str(tmp_path / "a")]
-    assert run.main([*argv, "--methods", "linear"]) == 0
+    assert main(["evaluate", *argv, "--methods", "linear"]) == 0
     earlier = tmp_path / "a" / "evaluation.json"
     alone = json.loads(earlier.read_text())
     argv[-1] = str(tmp_path / "b")
-    assert run.main([*argv, "--methods", "identity", "--beside", str(earlier)]) == 0
+    assert main(["evaluate", *argv, "--methods", "identity", "--beside", str(earlier)]) == 0
     both = json.loads((tmp_path / "b" / "evaluation.json").read_text())
     assert both["methods"] == ["linear", "identity"]
     for old, row in zip(
@@ -133,8 +142,8 @@ def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity):
     assert set(both["gain"]) == {"linear", "identity"}
     assert "linear" in capsys.readouterr().out
     argv[4] = "2"
-    with pytest.raises(ValueError, match="same protocols, levels and seeds"):
-        run.main([*argv, "--methods", "identity", "--beside", str(earlier)])
+    assert main(["evaluate", *argv, "--methods", "identity", "--beside", str(earlier)]) == 2
+    assert "same protocols, levels and seeds" in capsys.readouterr().err
 
 
 def test_where_the_input_is_the_truth_no_gap_is_closed():
@@ -146,13 +155,16 @@ def test_where_the_input_is_the_truth_no_gap_is_closed():
     assert run._level(factor, 2.0, method, 1)["closed"]["identity"] == [0, 0]
 
 
-def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"napari-motionmag\[plots\]"):
-        run.main(["--only", "gain", "--methods", "phase", "--out", str(tmp_path / "scores")])
+def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    argv = ["evaluate", "--only", "gain", "--methods", "phase", "--out", str(tmp_path / "scores")]
+    assert main(argv) == 2
+    assert "napari-motionmag[plots]" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match=r"methods must be of .*got 'magic'"):
         run.make_method("magic")
+    with pytest.raises(ValueError, match=r"only must be of subpixel, .*got magic"):
+        run.evaluate(["phase"], only=["magic"])

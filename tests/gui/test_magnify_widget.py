@@ -310,6 +310,19 @@ def test_clearing_the_rate_goes_back_to_the_layer(widget):
     assert widget.fps.value == pytest.approx(10)
 
 
+def test_a_rate_that_may_be_only_that_of_playing_is_said_until_one_is_typed(viewer, widget, movie):
+    note = "25 fps may be only the playback speed"
+    film = viewer.add_image(movie.data, scale=(0.04, 1, 1), units=("s", "pixel", "pixel"))
+    film.metadata = {"fps_note": note}
+    widget.layer.value = film
+    assert note in widget.status.value
+    widget.fps.value = 250
+    widget.layer.value = movie
+    widget.layer.value = film
+    assert "250 fps" in widget.status.value
+    assert note not in widget.status.value
+
+
 def test_the_rate_that_was_typed_counts(widget):
     widget.mode.value = "temporal"
     widget.fps.value = 250

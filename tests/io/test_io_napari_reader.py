@@ -50,3 +50,39 @@ def test_napari_opens_it_through_the_plugin(tmp_path):
     ((data, arguments, _),) = read(str(path))
     assert arguments["axis_labels"] == ("t", "y", "x")
     assert data.shape == FRAMES.shape
+
+
+def test_a_plain_tiff_with_time_is_offered(tmp_path):
+    import tifffile
+
+    def imagej(name, axes):
+        tifffile.imwrite(tmp_path / name, FRAMES, imagej=True, metadata={"axes": axes})
+
+    imagej("time.tif", "TYX")
+    tifffile.imwrite(tmp_path / "pages.TIFF", FRAMES, metadata=None, photometric="minisblack")
+    for name in ("time.tif", "pages.TIFF"):
+        ((data, arguments, _),) = get_reader(str(tmp_path / name))(str(tmp_path / name))
+        assert arguments["axis_labels"] == ("t", "y", "x")
+        assert data.shape == FRAMES.shape
+    imagej("slices.tif", "ZYX")
+    imagej("channels.tif", "CYX")
+    tifffile.imwrite(tmp_path / "picture.tif", FRAMES[0])
+    for name in ("slices.tif", "channels.tif", "picture.tif"):
+        assert get_reader(str(tmp_path / name)) is None
+
+
+def test_asking_for_a_reader_raises_and_warns_of_nothing(tmp_path, recwarn):
+    (tmp_path / "folder.tif").mkdir()
+    (tmp_path / "empty.czi").write_bytes(b"")
+    names = ("folder.tif", "no\0thing.tif", "empty.czi", "x" * 400 + ".tif", "none/of.zarr")
+    for name in names:
+        assert get_reader(f"{tmp_path}/{name}") is None
+    path = tmp_path / "two.tif"
+    tifffile = pytest.importorskip("tifffile")
+    with tifffile.TiffWriter(path) as file:
+        file.write(FRAMES, metadata={"axes": "TYX"})
+        file.write(FRAMES[:, :5], metadata={"axes": "TYX"})
+    read = get_reader(str(path))
+    assert not recwarn
+    with pytest.warns(UserWarning, match=r"two\.tif holds 2 images; the first is read"):
+        read(str(path))

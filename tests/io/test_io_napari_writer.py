@@ -68,12 +68,18 @@ def test_pictures_are_left_to_napari(tmp_path):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "picture.tif"), FRAMES[0])
 
 
-def test_napari_finds_the_writer(tmp_path):
+def test_napari_finds_the_writer_beside_its_own(tmp_path):
     import npe2
 
     manager = npe2.PluginManager()
-    manager.register(npe2.PluginManifest.from_distribution("napari-motionmag"))
-    for name in ("film.ome.tif", "film.zarr", "film.mp4", "film.npy"):
+    for name in ("napari", "napari-motionmag"):  # in the order in which napari has them
+        manager.register(npe2.PluginManifest.from_distribution(name))
+    for name in ("film.ome.tif", "film.ome.TIF", "film.zarr", "film.mp4", "film.npy"):
         writer, path = manager.get_writer(str(tmp_path / name), ["image"])
-        assert writer.command == "napari-motionmag.write_movie"
+        assert writer.command == "napari-motionmag.write_movie", name
         assert path == str(tmp_path / name)
+    for name in ("film.tif", "film.tiff"):  # napari's own, unless the type is chosen
+        writer, _ = manager.get_writer(str(tmp_path / name), ["image"])
+        assert writer.command != "napari-motionmag.write_movie", name
+        writer, _ = manager.get_writer(str(tmp_path / name), ["image"], "napari-motionmag")
+        assert writer.command == "napari-motionmag.write_movie", name

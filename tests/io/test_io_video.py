@@ -270,3 +270,39 @@ def test_napari_reads_videos_by_their_extension(tmp_path):
     movie = Movie.from_any(layer)
     assert (movie.axes, movie.fps) == ("TYX", pytest.approx(24))
     assert movie.units == ("s", "um", "um")
+
+
+@pytest.mark.parametrize(
+    ("rate", "tags", "hinted"),
+    [
+        (25, {}, True),
+        (30, {}, True),
+        (100, {}, False),
+        (30, {"com.android.capture.fps": "240"}, False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*was taken at 240")
+def test_a_rate_of_players_may_not_be_that_of_the_camera(tmp_path, capsys, rate, tags, hinted):
+    from napari_motionmag.cli.main import main
+
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata.update(tags)
+        stream = container.add_stream("ffv1", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 24, 20, "gray"
+        for frame in np.random.default_rng(0).integers(0, 255, (6, 20, 24)).astype("u1"):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "gray")))
+        container.mux(stream.encode(None))
+    note = f"{rate} fps may be only the playback speed; give the rate of the camera if it differs"
+    ((_, arguments, _),) = get_reader(str(path))(str(path))
+    assert arguments["metadata"].get("fps_note") == (note if hinted else None)
+    argv = ["magnify", str(path), str(tmp_path / "out.tif"), "--factor", "1", "--method", "linear"]
+    assert main(argv) == 0
+    assert (f"{path}: {note} (--fps)" in capsys.readouterr().err) == hinted
+    assert main([*argv, "--overwrite", "--fps", "500"]) == 0
+    assert note not in capsys.readouterr().err
+
+
+def test_the_rate_of_a_video_of_ours_is_known(tmp_path):
+    save_movie(tmp_path / "film.mp4", np.zeros((4, 16, 16), "u1"), fps=25)
+    assert open_movie(tmp_path / "film.mp4").data.rate_note == ""

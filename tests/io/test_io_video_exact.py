@@ -1,5 +1,7 @@
 """The frames of a video are those of a linear decode, and what is amiss with them is said."""
 
+import random
+import re
 import threading
 import warnings
 from dataclasses import replace
@@ -7,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from damage import damaged
 
 from napari_motionmag.io import open_movie
 from napari_motionmag.io.video_frames import VideoFrames
@@ -472,3 +475,48 @@ def test_reading_ahead_does_not_hold_up_a_jump(tmp_path):
     waiting.join(20)
     assert len(jumped) == 2
     assert len(frames._decoders) == 2
+
+
+def told_and_read(path, order):
+    """Read all frames in an order; return them, and the numbers that warnings name."""
+    frames, read = VideoFrames(path), {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for t in order(len(frames)):
+            try:
+                read[t] = frames.read(int(t)).tobytes()
+            except ValueError:
+                read[t] = None
+    names = (re.search(r"frame (\d+) is damaged", str(entry.message)) for entry in caught)
+    return read, {int(name[1]) for name in names if name} | {t for t in read if read[t] is None}
+
+
+@pytest.mark.parametrize("name", ["b_frames.mp4", "full_color.mp4", "hevc.mp4"])
+@pytest.mark.filterwarnings("ignore")
+def test_what_damage_does_to_frames_depends_on_no_order_without_a_word(tmp_path, name):
+    path = tmp_path / name
+    write(path, moving(), **KINDS[name])
+    whole, rng = path.read_bytes(), random.Random(name)
+    compared = 0
+    for number in range(26):
+        path.write_bytes(damaged(whole, rng))
+        try:
+            forward, said = told_and_read(path, range)
+            backward, also_said = told_and_read(path, lambda n: range(n)[::-1])
+        except ValueError:  # refused
+            continue
+        differ = {t for t in forward if forward[t] != backward.get(t)}
+        assert differ <= said | also_said, f"{name}, damage {number}"
+        compared += 1
+    assert compared > 10
+
+
+def test_a_frame_that_decodes_otherwise_the_second_time_is_said(tmp_path):
+    path = tmp_path / "film.mkv"
+    write(path, moving())
+    frames = VideoFrames(path)
+    frames.read(12)
+    frames._traces[11] += 1
+    frames._cache.clear()
+    with pytest.warns(UserWarning, match="frame 11 is damaged"):
+        frames.read(11)

@@ -15,7 +15,9 @@ FRAMES = np.random.default_rng(0).integers(0, 200, (6, 8, 9)).astype("u2")
 
 
 def test_every_format_is_in_every_list():
-    assert [entry.name for entry in all_formats()] == ["tiff", "zarr", "npy", "video", "pictures"]
+    assert [entry.name for entry in all_formats()] == [
+        *("tiff", "zarr", "npy", "video", "pictures", "czi", "nd2"),
+    ]
     assert set(writable()) <= set(readable())
     for ending in readable():
         assert format_of(f"film{ending}").extensions.count(ending) == 1

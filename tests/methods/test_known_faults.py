@@ -7,7 +7,7 @@ import pytest
 from motion import fourier_shift, measured_shift, smooth_texture
 
 from napari_motionmag import magnify, temporal
-from napari_motionmag.methods.registry import METHODS
+from napari_motionmag.methods.options import METHODS
 
 FPS, N, FACTOR = 30.0, 33, 5.0
 TIMES = np.arange(N) / FPS
@@ -105,7 +105,7 @@ def test_phases_wrap_to_the_nearest_branch():
     from napari_motionmag.methods.classical.phase import PhaseMagnifier
 
     method = PhaseMagnifier(device="cpu")
-    parts = method._decomposition((32, 32), 1, 1.0, torch.device("cpu"))
+    parts = method.decomposition(method, (32, 32), 1, 1.0, torch.device("cpu"))
     earlier = torch.tensor([3.0, -3.0, 0.5, -0.5]).view(4, 1, 1, 1)
     later = torch.tensor([-3.0, 3.0, 0.9, 2.6]).view(4, 1, 1, 1)
     turn = 2 * np.pi

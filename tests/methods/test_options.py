@@ -16,13 +16,14 @@ from napari_motionmag.methods.classical.riesz import RieszMagnifier
 from napari_motionmag.methods.learned.method import LearnedMagnifier
 from napari_motionmag.methods.options import (
     METHOD_CLASSES,
+    METHODS,
     OPTIONS,
     STABILISE,
     checked,
+    label_of,
     method_options,
     parse_options,
 )
-from napari_motionmag.methods.registry import METHODS, label_of
 from napari_motionmag.methods.stabilisation.stabilised import Stabilised
 from napari_motionmag.methods.stabilisation.transforms import MODELS
 
@@ -69,7 +70,7 @@ def test_every_method_is_in_the_table_with_all_its_arguments_and_their_defaults(
 def test_choices_are_all_there_are():
     pyramid = next(option for option in OPTIONS["phase"] if option.name == "pyramid")
     assert set(pyramid.choices) == set(PYRAMIDS)
-    assert STABILISE[0].choices == tuple(MODELS)
+    assert STABILISE[0].choices == (*MODELS, "dense")
 
 
 def id_of(value):

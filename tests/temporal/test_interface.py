@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import pickle
+import subprocess
+import sys
 
 import dask.array as da
 import numpy as np
@@ -316,3 +318,63 @@ def test_a_band_that_is_not_used_is_said():
     for mode in MODES[:2]:
         with pytest.warns(UserWarning, match="band=.* is not used with mode"):
             make_operator(mode, band=(1, 3), fps=30)
+
+
+# ---- a new operator is a class and a test -------------------------------------------------------
+
+TOY = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from napari_motionmag.temporal.base import BandPass
+
+
+@dataclass(frozen=True)
+class Toy(BandPass):
+    name: ClassVar[str] = "toy"
+    label: ClassVar[str] = "Toy (half the frame before)"
+    summary: ClassVar[str] = "for a test"
+
+    def _row(self, t, n):
+        return np.array([max(t - 1, 0), t]), np.array([-0.5, 0.5])
+
+    def _response(self, frequencies):
+        return (1 - np.exp(-2j * np.pi * frequencies / self.fps)) / 2
+
+    def _describe(self):
+        return "toy"
+
+    def _filter(self, frames, first, start, stop, n):
+        past = np.maximum(np.arange(start, stop) - 1, 0)
+        return (frames[start - first : stop - first] - frames[past - first]) / 2
+"""
+
+
+def test_a_file_of_the_folder_is_an_operator(tmp_path):
+    (tmp_path / "toy.py").write_text(TOY)
+    code = (
+        "import pkgutil, sys; import numpy as np\n"
+        f"here = {str(tmp_path)!r}\n"
+        "find = pkgutil.iter_modules\n"
+        "def with_toy(path):\n"
+        "    if path[0].endswith('temporal'):\n"
+        "        path.append(here)\n"
+        "    return find(path)\n"
+        "pkgutil.iter_modules = with_toy\n"
+        "from napari_motionmag import temporal, magnify\n"
+        "toy = temporal.make_operator('temporal', band=(1, 2), fps=30, filter='toy')\n"
+        "assert type(toy) is temporal.Toy and 'toy' in temporal.FILTERS\n"
+        "assert temporal.TemporalOperator.from_dict(toy.to_dict()) == toy\n"
+        "assert temporal.arguments_of(toy)['filter'] == 'toy'\n"
+        "movie = np.random.default_rng(0).random((4, 16, 16), np.float32)\n"
+        "motion = {'mode': 'temporal', 'band': (1, 2), 'fps': 30, 'filter': 'toy'}\n"
+        "out = magnify(movie, 3, method='linear', **motion)\n"
+        "assert out[1].compute().shape == (16, 16)\n"
+        "from napari_motionmag.cli import main\n"
+        "main.main(['magnify', '--help'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "toy" in done.stdout.partition("--filter")[2].partition("the movie")[0]

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from napari_motionmag.training.muon import Muon, is_hidden_kernel, orthogonalised
+from napari_motionmag.training.muon import Muon, is_hidden_kernel, orthogonalized
 
 
 @pytest.mark.parametrize("shape", [(8, 72), (72, 8), (16, 16)])
 def test_directions_move_equally_far(shape):
     torch.manual_seed(0)
     matrix = torch.randn(shape) @ torch.diag(torch.logspace(0, -1, shape[1]))
-    made = orthogonalised(matrix)
+    made = orthogonalized(matrix)
     values = torch.linalg.svdvals(made)
     assert values.min() > 0.6
     assert values.max() < 1.3

@@ -139,7 +139,7 @@ def test_pool_takes_a_folder(tmp_path):
     pool = PicturePool(tmp_path, procedural_count=2)
     assert len(pool.pictures) == 3
     assert len(pool.cutouts) == 4
-    assert pool.has_colour.tolist() == [False, False, False, True]
+    assert pool.has_color.tolist() == [False, False, False, True]
 
 
 def test_missing_folder_is_refused(tmp_path):

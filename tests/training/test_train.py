@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 
+from napari_motionmag.compute.device import choose_device
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
@@ -17,7 +18,6 @@ from napari_motionmag.training.train import (
     Trainer,
     fastest_threads,
     main,
-    pick_device,
     run,
 )
 
@@ -93,8 +93,8 @@ def test_training_learns_a_batch(tmp_path, monkeypatch, model):
     trainer = Trainer(tmp_path, settings)
     batch = trainer.batch(3)
     monkeypatch.setattr(trainer, "batch", lambda number: batch)
-    course = [trainer.train_step()["relative"] for _ in range(60)]
-    assert max(course[-5:]) < 0.92 * course[0]
+    course = [trainer.train_step()["relative"] for _ in range(30)]
+    assert max(course[-5:]) < 0.85 * course[0]
 
 
 def test_the_fastest_number_of_threads_is_taken():
@@ -131,7 +131,7 @@ def test_oh2018_loss_has_the_papers_four_terms_and_structure():
     total, terms = losses.oh2018_losses(network, batch, generator)
     regularisers = {"texture", "texture_perturbed", "shape_perturbed"}
     assert set(terms) == {"image", "relative", "structure"} | regularisers
-    rest = sum(weight * terms[name] for name, weight in losses.REGULARISERS.items())
+    rest = sum(weight * terms[name] for name, weight in losses.REGULARIZERS.items())
     rest += 0.5 * terms["structure"]
     assert torch.isclose(total, terms["relative"] + rest)
     assert all(value > 0 for value in terms.values())
@@ -160,9 +160,9 @@ def test_relative_loss_counts_small_motion_like_large():
         assert 0.9 < relative < 1
 
 
-def test_colour_perturbation_keeps_grey_grey():
+def test_color_perturbation_keeps_grey_grey():
     frames = torch.rand(2, 1, 8, 8).expand(-1, 3, -1, -1)
-    perturb = losses._colour_perturbation(frames, torch.Generator().manual_seed(0))
+    perturb = losses._color_perturbation(frames, torch.Generator().manual_seed(0))
     out = perturb(frames)
     assert torch.equal(out, out[:, :1].expand_as(out))
     assert not torch.allclose(out, frames)
@@ -185,16 +185,17 @@ def test_length_must_be_given(tmp_path):
 
 
 def test_auto_device_exists():
-    torch.zeros(1, device=pick_device("auto"))
+    torch.zeros(1, device=choose_device("auto"))
 
 
 def test_killed_at_any_moment_it_resumes(tmp_path):
     """kill -9 while it writes checkpoint after checkpoint; the one that is found is whole."""
-    command = [
-        sys.executable, "-m", "napari_motionmag.training.train", str(tmp_path), "--steps", "40",
+    arguments = [
+        str(tmp_path), "--steps", "12",
         "--size", "32", "--batch", "1", "--threads", "1", "--save-every", "0",
         "--config", json.dumps(SMALL), "--precision", "float32", "--pictures", "4",
     ]  # fmt: skip
+    command = [sys.executable, "-m", "napari_motionmag.training.train", *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 100
     while not (tmp_path / "checkpoint.pt").exists() and time.monotonic() < deadline:
@@ -204,6 +205,6 @@ def test_killed_at_any_moment_it_resumes(tmp_path):
     process.wait()
     killed_at = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"]
     assert killed_at >= 1
-    subprocess.run(command, check=True, stderr=subprocess.PIPE, timeout=120)
+    main(arguments)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    assert state["step"] == 40
+    assert state["step"] == 12

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from napari_motionmag import Movie, samples
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.spectrum import motion_spectrum
 
 REGION = (14, 42, 14, 42)
 
@@ -148,6 +149,18 @@ def test_bleaching_is_no_motion_when_brightness_is_allowed_for():
     with pytest.warns(UserWarning, match=r"brightness=True"):
         plain = displacement_trace(movie, region, 0, axes="TYX", reach=3)
     assert np.abs(plain.dx).max() > 0.1
+
+
+def test_a_lamp_that_flickers_is_no_motion_or_warned_of(texture):
+    flicker = 1 + 0.02 * np.sin(2 * np.pi * 0.21 * np.arange(64))[:, None, None]
+    for seed in range(4):
+        scene = texture(seed)
+        noise = np.random.default_rng(seed + 50).normal(size=(64, *scene.shape))
+        movie = scene.at() * flicker + noise
+        with pytest.warns(UserWarning, match=r"varies by 1\.\d % of its contrast.*brightness=True"):
+            displacement_trace(movie, REGION, axes="TYX", fps=100, reach=2)
+        trace = displacement_trace(movie, REGION, axes="TYX", fps=100, reach=2, brightness=True)
+        assert motion_spectrum(trace).peaks() == []
 
 
 def test_an_edge_tells_motion_across_only():

@@ -5,7 +5,7 @@ import pytest
 from motion import fourier_shift, smooth_texture
 
 from napari_motionmag import Movie
-from napari_motionmag.views.estimators.motion_line import line_across_motion
+from napari_motionmag.views.estimators.lines import line_across_motion
 
 
 @pytest.fixture

@@ -97,6 +97,61 @@ def test_noise_moves_as_much_as_the_floor_says(texture):
     assert (floor.weights == 0).all()
 
 
+CHANGES = {
+    "nothing": lambda scene, noise, turn: np.rint(scene + 0 * noise).astype(np.uint8),
+    "noise": lambda scene, noise, turn: scene + noise,
+    "noise, stronger in every second frame": lambda scene, noise, turn: (
+        scene + noise * (1 + 0.8 * np.cos(np.pi * turn))
+    ),
+    "noise and a lamp that flickers": lambda scene, noise, turn: (
+        scene * (1 + 0.02 * np.cos(2 * np.pi * 0.21 * turn)) + noise
+    ),
+    "noise and a lamp that alternates": lambda scene, noise, turn: (
+        scene * (1 + 0.02 * np.cos(np.pi * turn)) + 50 + noise
+    ),
+}
+
+
+@pytest.mark.parametrize("operator", ["temporal", "dynamic"])
+@pytest.mark.parametrize("kind", CHANGES)
+def test_what_does_not_move_does_not_exceed_the_noise(texture, kind, operator):
+    """1,024 windows, of which chance puts one above the level; more than five once in 1,700."""
+    turn = np.arange(48)[:, np.newaxis, np.newaxis]
+    band = (15, 25) if operator == "temporal" else None
+    found = 0
+    for seed in range(4):
+        scene = texture(seed, shape=(128, 128)).at()
+        noise = np.random.default_rng(seed + 50).normal(size=(48, 128, 128)) * 2
+        movie = CHANGES[kind](scene, noise, turn)
+        still = motion_map(movie, operator, band=band, fps=100, axes="TYX", window=8, step=8)
+        assert still.stands_out.size == 256
+        found += int(still.stands_out.sum())
+    assert found <= (0 if kind == "nothing" else 5)
+
+
+def test_motion_under_a_flickering_lamp_is_that_under_a_steady_one(texture):
+    scene = texture(5, shape=(96, 96))
+    turn = np.arange(60)
+    shifts = np.outer(0.05 * np.sin(2 * np.pi * 0.2 * turn), [0.6, 0.8])
+    lamp = 1 + 0.03 * np.cos(2 * np.pi * 0.2 * turn + 1)[:, np.newaxis, np.newaxis]
+    clean = scene.movie(shifts)
+    noise = np.random.default_rng(0).normal(size=clean.shape)
+    steady, lit = (
+        motion_map(movie + noise, "temporal", band=(15, 25), fps=100, axes="TYX", window=24)
+        for movie in (clean, clean * lamp)
+    )
+    np.testing.assert_allclose(lit.amplitude, 0.05, rtol=0.12)
+    np.testing.assert_allclose(lit.amplitude, steady.amplitude, rtol=0.1)
+
+
+def test_a_map_of_motion_near_half_the_frame_rate_warns(texture):
+    course = 0.1 * np.cos(2 * np.pi * 0.47 * np.arange(60))
+    movie = texture(1).movie(np.stack([0 * course, course], 1))
+    movie += np.random.default_rng(0).normal(size=movie.shape)
+    with pytest.warns(UserWarning, match=r"motion at 4\d(\.\d+)? Hz is near half the frame rate"):
+        motion_map(movie, "dynamic", fps=100, axes="TYX", window=24)
+
+
 def test_motion_in_the_band_exceeds_the_floor_and_other_motion_does_not(texture):
     left, right = texture(5, shape=(64, 128)), texture(6, shape=(64, 128))
     t = np.arange(160) / 100
@@ -156,9 +211,9 @@ def test_map_of_motion_at_the_edges_of_the_band(texture):
     t = np.arange(40)
     noise = np.random.default_rng(0).normal(size=(40, *scene.shape))
     alternating = np.stack([0 * t, 0.05 * (-1.0) ** t], 1)
-    found = motion_map(
-        scene.movie(alternating) + noise, reference=slice(None), fps=20, axes="TYX", window=28
-    )
+    movie = scene.movie(alternating) + noise
+    with pytest.warns(UserWarning, match="near half the frame rate, 10 Hz"):
+        found = motion_map(movie, reference=slice(None), fps=20, axes="TYX", window=28)
     assert (found.frequency, found.edge) == (10, "nyquist")
     np.testing.assert_allclose(found.amplitude, 0.05, rtol=0.15)
     assert np.isnan(found.phase).all()

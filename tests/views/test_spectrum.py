@@ -1,6 +1,8 @@
 """Oscillations: fits against their bounds, spectra, bands, and what noise alone gives."""
 
+import dataclasses
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from napari_motionmag import temporal, views
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.oscillation import fit_oscillation, fit_sinusoid
 from napari_motionmag.views.responses import response_table
-from napari_motionmag.views.spectrum import motion_spectrum, suggest_band
+from napari_motionmag.views.spectrum import motion_spectrum, spectrum_of, suggest_band
 from napari_motionmag.views.trace import DisplacementTrace
 
 FPS = 100.0
@@ -155,7 +157,8 @@ def test_an_alternating_motion_is_at_the_edge_and_has_no_made_up_amplitude(n):
         assert fit.frequency <= FPS / 2 <= fit.frequency + 1.97 * fit.sigma_frequency
         assert 0.5 * FPS - fit.frequency < FPS / n
         assert 0.035 < fit.amplitude < 0.1
-        (peak,) = motion_spectrum(trace(course, 0.002), direction=0.0).peaks()
+        with pytest.warns(UserWarning, match="half the frame rate"):
+            (peak,) = motion_spectrum(trace(course, 0.002), direction=0.0).peaks()
         assert peak.edge == "nyquist"
         assert peak.amplitude == pytest.approx(0.04, rel=0.15)
         assert peak.sigma_amplitude == np.inf
@@ -200,16 +203,49 @@ NOISE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("n", [64, 301])
+@pytest.mark.filterwarnings("ignore:.*half the frame rate:UserWarning")
+@pytest.mark.parametrize(("n", "draws", "most"), [(64, 1000, 19), (301, 300, 8)])
 @pytest.mark.parametrize("kind", NOISE)
-def test_noise_alone_shows_no_peak(n, kind):
+def test_noise_alone_shows_no_peak(n, draws, most, kind):
     random = np.random.default_rng(n)
     found = 0
-    for _ in range(300):
+    for _ in range(draws):
         course = NOISE[kind](random.normal(size=(n, 2)) * 0.01)
         known = 0.01 if kind == "white" else 1e-6
         found += bool(motion_spectrum(trace(course, known)).peaks())
-    assert found <= 8  # 1 in 100 is asked for: more than 8 of 300 by chance once in 250 times
+    assert found <= most  # 1 in 100 is the stated level: more by chance once in 250 times
+
+
+@pytest.mark.parametrize("kind", ["white", "brownian", "autoregressive"])
+def test_noise_alone_seems_aliased_once_in_a_thousand_times(kind):
+    random = np.random.default_rng(11)
+    found = 0
+    for _ in range(1000):
+        course = NOISE[kind](random.normal(size=(64, 2)) * 0.01)
+        found += spectrum_of(trace(course, 0.01)).aliasing() is not None
+    assert found <= 6
+
+
+def test_motion_near_half_the_frame_rate_is_warned_of():
+    random = np.random.default_rng(12)
+    phasors = np.array([0, 0.05])
+    for frequency, message in (
+        (46.0, r"motion at 46\.\d+ Hz is near half the frame rate, 50 Hz: motion at 5\d\.\d+ Hz"),
+        (49.8, "half the frame rate, 50 Hz"),
+    ):
+        moved = trace(oscillation(random, 128, frequency, phasors, 0.005), 0.005)
+        with pytest.warns(UserWarning, match=message):
+            spectrum = motion_spectrum(moved, direction=0.0)
+        assert "half the frame rate" in spectrum.aliasing()
+    alternating = NOISE["alternating"](random.normal(size=(128, 2)) * 0.01)
+    with pytest.warns(UserWarning, match=r"rises towards half the frame rate, 50 Hz .*times"):
+        motion_spectrum(trace(alternating, 0.001))
+    frames = dataclasses.replace(moved, times=np.arange(128.0), time_unit="frame", fps=1.0)
+    with pytest.warns(UserWarning, match=r"0\.5 cycles/frame"):
+        motion_spectrum(frames, direction=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        motion_spectrum(trace(oscillation(random, 128, 40.0, phasors, 0.005), 0.005))
 
 
 def test_a_still_region_shows_no_peak():

@@ -43,8 +43,8 @@ def _run(arguments: argparse.Namespace) -> None:
         from napari_motionmag import samples
 
         print("\n".join(samples.NAMES))
-        return
-    run(arguments.sample, out_dir=arguments.out_dir, gui=arguments.gui)
+    else:
+        run(arguments.sample, out_dir=arguments.out_dir, gui=arguments.gui)
 
 
 def run(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 MARGIN, TEXT = 12, 16  # px in the picture: around its parts, and height of the letters
 LARGEST_SIDE = 512  # px: smaller frames are enlarged towards this
 NEAREST = 0  # as PIL.Image.Resampling.NEAREST
@@ -41,6 +39,7 @@ def compose(magnification, magnified, info: dict):
 
 def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]], int]:
     """Return a row or column (its ends) across the motion that is seen best, and when it peaks."""
+    import numpy as np
     from scipy.ndimage import gaussian_filter
 
     frame = movie.read(0, (0,) * len(movie.other_axes)).astype(np.float32)
@@ -58,7 +57,8 @@ def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]]
     return ([(0, x), (height - 1, x)] if axis == 0 else [(y, 0), (y, width - 1)]), t
 
 
-def _picture(values: np.ndarray, info: dict, enlarge: int = 1):
+def _picture(values, info: dict, enlarge: int = 1):
+    import numpy as np
     from PIL import Image
 
     black, white = info["contrast_limits"]

@@ -10,23 +10,9 @@ from napari_motionmag.compute.versions import version_of
 from napari_motionmag.methods.options import METHOD_CLASSES
 
 PACKAGES = (
-    "napari",
-    "npe2",
-    "magicgui",
-    "torch",
-    "numpy",
-    "scipy",
-    "dask",
-    "tifffile",
-    "safetensors",
-    "zarr",
-    "av",
-    "matplotlib",
-    "scikit-image",
-    "imagecodecs",
-    "numba",
-    "PyQt6",
-)
+    "napari", "npe2", "magicgui", "torch", "numpy", "scipy", "dask", "tifffile", "safetensors",
+    "zarr", "av", "matplotlib", "scikit-image", "imagecodecs", "numba", "PyQt6",
+)  # fmt: skip
 
 
 def add_command(commands, common) -> None:
@@ -45,16 +31,10 @@ def run(arguments) -> None:
 
 
 def gather() -> dict:
-    """Collect versions, the device that would be used, and the weights that ship.
+    """Collect versions, the device that would be used, and the weights, ours and the user's.
 
-    Returns
-    -------
-    dict
-        Plain values: ``version``, ``python``, ``platform``, ``packages`` (name to version, None
-        where it is not installed), ``device`` (``name``, ``description``, ``memory_bytes``,
-        ``precision``, ``threads``, ``kernels``: None, or why those of numba are not used on the
-        CPU), ``methods`` and ``filters`` (name to label) and ``weights`` (a list of ``name``,
-        ``path``, ``sha256``, ``description`` and ``card``).
+    A package that is not installed has version None; ``kernels`` of the device is None, or why
+    those of numba are not used on the CPU.
     """
     from napari_motionmag.temporal import filters
 
@@ -71,7 +51,7 @@ def gather() -> dict:
 
 
 def _device() -> dict:
-    from napari_motionmag.compute.load_torch import load_torch
+    from napari_motionmag.compute.device import load_torch
 
     load_torch()
     import torch
@@ -98,11 +78,8 @@ def _device() -> dict:
 def _weights() -> list[dict]:
     from napari_motionmag.methods.learned import weights
 
-    names = ("name", "sha256", "description", "card")
-    return [
-        {**{name: getattr(one, name) for name in names}, "path": str(one.path)}
-        for one in weights.available()
-    ]
+    found = [*weights.available(), *weights.of_the_user()]
+    return [{**vars(one), "path": str(one.path)} for one in found]
 
 
 def as_text(facts: dict) -> str:

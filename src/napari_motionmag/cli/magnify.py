@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from napari_motionmag.cli import options, presets
+from napari_motionmag.cli import options
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
-from napari_motionmag.methods.options import METHOD_CLASSES
+from napari_motionmag.methods.options import METHOD_CLASSES, STABILISE
 
 
 def add_command(commands, common) -> None:
@@ -36,7 +36,11 @@ def add_command(commands, common) -> None:
         help="total gain of the motion: 1 leaves it, 0 removes it, negative mirrors it; required "
         "without a preset",
     )
-    presets.add_option(parser)
+    add(
+        "--preset",
+        metavar="NAME",
+        help="settings for a kind of movie; other options win ('presets' lists them)",
+    )
     add = parser.add_argument_group("which motion").add_argument
     add("--mode", help="static (default), dynamic or temporal")
     add(
@@ -46,7 +50,7 @@ def add_command(commands, common) -> None:
         help="static: the frame at rest, or frames to average; the first is 0",
     )
     add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
-    add("--filter", help="temporal: fir (default), butterworth, iir or acceleration")
+    add("--filter", help=f"temporal: {options.one_of(options.filter_names())}")
     add = parser.add_argument_group("the movie, where the file does not say").add_argument
     add("--fps", type=float, help="frames per second at which the movie was taken")
     add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
@@ -70,16 +74,35 @@ def add_command(commands, common) -> None:
         metavar="N",
         help="magnify at a coarser resolution: average N x N pixels to one",
     )
-    method = parser.add_argument_group("how")
-    add = method.add_argument
-    first, *others = METHOD_CLASSES
-    add("--method", help=f"{first} (default), {', '.join(others[:-1])} or {others[-1]}")
-    add("--model", help="learned: difference, oh2018 or a .safetensors file")
+    add = parser.add_argument_group("how").add_argument
+    add("--method", help=options.one_of(METHOD_CLASSES))
+    add("--model", help="learned: difference, oh2018, or a file of weights, published ones too")
     add("--device", help="cpu, cuda, cuda:N or mps (default: the best available)")
     add("--precision", help="float32, float16 or bfloat16; float64 with classical methods")
     add("--tile", type=int, metavar="N", help="side of the tiles in pixels")
-    options.add_option(method)
-    options.add_stabilise(parser)
+    many_options = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
+    add(
+        "--option",
+        **many_options,
+        help="an option of the method, from the list below; may be repeated",
+    )
+    add = parser.add_argument_group("large motion").add_argument
+    add(
+        "--stabilise",
+        choices=STABILISE[0].choices,
+        help="align the frames first, magnify the motion left, and put the large motion back",
+    )
+    add(
+        "--stabilise-mask",
+        type=Path,
+        metavar="FILE",
+        help=".tif or .npy, (Y, X) or (T, Y, X): the part to follow and magnify",
+    )
+    add(
+        "--stabilise-option",
+        **many_options,
+        help="an option of the alignment, from the list below; may be repeated",
+    )
     add = parser.add_argument_group("output").add_argument
     add("--overwrite", action="store_true", help="replace OUT if it exists")
     add("--resume", action="store_true", help=".zarr: continue an interrupted run")
@@ -124,23 +147,19 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_motionmag.io.formats import format_of
     from napari_motionmag.io.journal import fingerprint
     from napari_motionmag.magnification.magnification import plan
+    from napari_motionmag.magnification.settings import OF_THE_MOVIE
+
+    def report(text: str) -> None:
+        if not arguments.quiet:
+            print(f"{PROGRAM}: {text}", file=sys.stderr)
 
     source, target = arguments.input, arguments.output
     if source.exists() and target.exists() and source.samefile(target):
         raise ValueError(f"OUT is the same as IN: {target}")
     settings, preset = options.settings(arguments)
-    writing = {
-        "overwrite": arguments.overwrite,
-        "resume": arguments.resume,
-        "playback_fps": arguments.playback_fps,
-    }
+    writing = {n: getattr(arguments, n) for n in ("overwrite", "resume", "playback_fps")}
     check_output(target, source=source, **writing)
-    movie = open_movie(
-        source,
-        axes=settings.axes,
-        fps=settings.fps,
-        intensity_range=settings.intensity_range,
-    )
+    movie = open_movie(source, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
     problem = preset.problem(movie.fps) if preset and settings.band == preset.band else None
     if problem:
         raise ValueError(f"{problem}: --fps")
@@ -154,8 +173,10 @@ def run(arguments: argparse.Namespace) -> None:
         name=target.name.removesuffix(target.suffix),
     )
     line = ProgressLine("magnified")
-    if not arguments.quiet:
-        print(f"{PROGRAM}: {source}: {movie.summary()} -> {target}", file=sys.stderr)
+    report(f"{source}: {movie.summary()} -> {target}")
+    note = getattr(movie.data, "rate_note", "")
+    if note and settings.fps is None:
+        report(f"{source}: {note} (--fps)")
     try:
         with connected(arguments.scheduler, arguments.workers) as client:
             save_movie(
@@ -170,14 +191,11 @@ def run(arguments: argparse.Namespace) -> None:
     finally:
         if not arguments.quiet:
             line.clear()
-    if not arguments.quiet:
-        outcome = (
-            f"wrote {target}: {line.done} frames in {duration(line.elapsed)}, "
-            f"{line.rate:.3g} frames/s"
-            if line.done
-            else f"{target} was whole already"
-        )
-        print(f"{PROGRAM}: {outcome}", file=sys.stderr)
+    if line.done:
+        speed = f"{line.done} frames in {duration(line.elapsed)}, {line.rate:.3g} frames/s"
+        report(f"wrote {target}: {speed}")
+    else:
+        report(f"{target} was whole already")
 
 
 def _recipe(arguments: argparse.Namespace, recipe: dict) -> dict:

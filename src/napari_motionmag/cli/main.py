@@ -1,4 +1,4 @@
-"""The command line: ``napari-motionmag demo | magnify | presets | evaluate | train | info``.
+"""The command line: ``napari-motionmag COMMAND``; a file here with `add_command` is a command.
 
 Only what a command needs is imported, when it runs: ``--help`` appears at once.
 """
@@ -12,16 +12,19 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 
-from napari_motionmag.cli import demo, info, magnify, presets
+from napari_motionmag import cli
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
 
 BAD_INPUT, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
-# what the user can put right, besides what our own checks refuse
+# what users can correct, besides what our own checks refuse
 _INPUT_ERRORS = (
     ImportError,
     FileNotFoundError,
@@ -30,12 +33,12 @@ _INPUT_ERRORS = (
     NotADirectoryError,
     PermissionError,
 )
-_FAILURES = (OSError, RuntimeError, MemoryError)  # of the machine; all others are mistakes of ours
+_FAILURES = (OSError, RuntimeError, MemoryError)  # of the machine; all others are bugs
 _SOURCE = Path(__file__).parents[1]
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong in one line."""
+    """Reports errors in one line."""
 
     def error(self, message: str):
         self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see --help)\n")
@@ -62,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             return _report("interrupted", INTERRUPTED, debug)
         except BrokenPipeError:
-            # the reader of our output went away, as head does: nothing is wrong
+            # the reader of our output is gone, as with head: nothing is wrong
             sys.stderr.close()
             return 0
         except Exception as error:
@@ -74,11 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether a check of this package raised the error, and not a mistake in the program.
-
-    A check is a ``raise`` statement of ours. A mistake, such as a call with a wrong argument, is
-    raised by an expression, or by somebody else's code.
-    """
+    """Whether a ``raise`` statement of this package raised the error: a check, and not a bug."""
     if not isinstance(error, ValueError | TypeError):
         return False
     trace = error.__traceback__
@@ -98,27 +97,23 @@ def _report(message: str, code: int, trace: bool) -> int:
 
 def _command(argv: list[str]) -> tuple[Callable[[], int | None], bool]:
     """Return what to run, and whether tracebacks are wanted."""
-    passed_on = {"train": _train, "evaluate": _evaluate}
-    if argv and argv[0] in passed_on:  # these have parsers of their own
+    commands = _commands()
+    command = commands.get(argv[0]) if argv else None
+    if hasattr(command, "main"):  # it has a parser of its own
         rest = [argument for argument in argv[1:] if argument != "--debug"]
-        return lambda: passed_on[argv[0]](rest), "--debug" in argv
-    arguments = _parser().parse_args(argv)
+        return lambda: command.main(rest), "--debug" in argv
+    arguments = _parser(commands.values()).parse_args(argv)
     return lambda: arguments.run(arguments), arguments.debug
 
 
-def _train(argv: list[str]) -> int | None:
-    from napari_motionmag.training import train
-
-    return train.main(argv)
-
-
-def _evaluate(argv: list[str]) -> int | None:
-    from napari_motionmag import evaluation
-
-    return evaluation.main(argv)
+def _commands() -> dict[str, ModuleType]:
+    """Return the files of this folder that are commands, by name."""
+    names = [file.name for file in iter_modules(cli.__path__) if file.name != "main"]
+    modules = {name: import_module(f"{cli.__name__}.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "add_command")}
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(modules: Iterable[ModuleType]) -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser = _Parser(
@@ -130,12 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=_Parser
     )
-    demo.add_command(commands, common)
-    magnify.add_command(commands, common)
-    presets.add_command(commands, common)
-    commands.add_parser("evaluate", help="measure the methods by the protocols of the paper")
-    commands.add_parser("train", help="train a network on synthetic scenes")
-    info.add_command(commands, common)
+    for module in modules:
+        module.add_command(commands, common)
     return parser
 
 

@@ -1,18 +1,21 @@
-"""From the options of ``magnify`` on the command line to settings."""
+"""From the arguments of ``napari-motionmag magnify`` to settings, and what its help lists."""
 
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_motionmag.methods.option_fields import parse_texts
 from napari_motionmag.methods.options import (
     OPTIONS,
     STABILISE,
     Option,
     parse_options,
+    parse_texts,
 )
 
 if TYPE_CHECKING:
@@ -29,40 +32,6 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         if "\n" not in text:
             return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
         return super()._fill_text(text, width, indent)
-
-
-def add_option(group) -> None:
-    """Add ``--option`` to a group of arguments."""
-    group.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the method, from the list below; may be repeated",
-    )
-
-
-def add_stabilise(parser: argparse.ArgumentParser) -> None:
-    """Add a group for stabilisation."""
-    group = parser.add_argument_group("large motion")
-    group.add_argument(
-        "--stabilise",
-        choices=STABILISE[0].choices,
-        help="align the frames first, magnify the motion left, and put the large motion back",
-    )
-    group.add_argument(
-        "--stabilise-mask",
-        type=Path,
-        metavar="FILE",
-        help=".tif or .npy, (Y, X) or (T, Y, X): the part to follow and magnify",
-    )
-    group.add_argument(
-        "--stabilise-option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the alignment, from the list below; may be repeated",
-    )
 
 
 def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | None]:
@@ -101,6 +70,27 @@ def _alignment(arguments: argparse.Namespace) -> dict[str, Any]:
         which = "--stabilise-option" if options else "--stabilise-mask"
         raise ValueError(f"{which} needs --stabilise {'|'.join(STABILISE[0].choices)}")
     return {}
+
+
+def filter_names() -> list[str]:
+    """Return the names of the filters, the default first.
+
+    Importing the operators would load NumPy: before that, their files are read.
+    """
+    if (temporal := sys.modules.get("napari_motionmag.temporal")) is not None:
+        names = list(temporal.filters())
+    else:
+        files = sorted((Path(__file__).parents[1] / "temporal").glob("*.py"))
+        classes = [text for file in files for text in file.read_text().split("\nclass ")[1:]]
+        filters = [text for text in classes if re.search(r'^    label\b.*= ".', text, re.M)]
+        names = [re.search(r'^    name\b.*= "(.*)"', text, re.M)[1] for text in filters]
+    return sorted(names, key=lambda name: (name != "fir", name))
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Write names for a help text, the default first: ``"fir (default), butterworth or iir"``."""
+    first, *others = names
+    return f"{first} (default), {', '.join(others[:-1])} or {others[-1]}"
 
 
 def listing() -> str:

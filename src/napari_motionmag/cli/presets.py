@@ -1,17 +1,8 @@
-"""Presets on the command line: ``--preset NAME`` and ``napari-motionmag presets``."""
+"""``napari-motionmag presets``: the presets of ``magnify``, and what one sets and why."""
 
 from __future__ import annotations
 
 from napari_motionmag.magnification import presets
-
-
-def add_option(parser) -> None:
-    """Add ``--preset`` to a parser."""
-    parser.add_argument(
-        "--preset",
-        metavar="NAME",
-        help="settings for a kind of movie; other options win ('presets' lists them)",
-    )
 
 
 def add_command(commands, common) -> None:
@@ -30,12 +21,8 @@ def listing(name: str | None = None) -> str:
         return f"{preset.title} ({preset.group})\n{preset.explanation}"
     all_ = [presets.get(name) for name in presets.NAMES]
     widths = [max(len(getattr(p, key)) for p in all_) for key in ("name", "summary")]
-    lines = []
-    for group in dict.fromkeys(p.group for p in all_):
-        lines += ["", group] if lines else [group]
-        lines += [
-            f"  {p.name:{widths[0]}}  {p.summary:{widths[1]}}  {p.title}"
-            for p in all_
-            if p.group == group
-        ]
-    return "\n".join(lines)
+    tables = {}
+    for p in all_:
+        row = f"  {p.name:{widths[0]}}  {p.summary:{widths[1]}}  {p.title}"
+        tables.setdefault(p.group, [p.group]).append(row)
+    return "\n\n".join("\n".join(table) for table in tables.values())

@@ -1,4 +1,4 @@
-"""A line on a terminal that says how far a long computation got."""
+"""A line on a terminal that shows how far a long computation is."""
 
 from __future__ import annotations
 
@@ -10,28 +10,20 @@ INTERVAL = 0.1  # seconds between two updates of the line
 
 
 class ProgressLine:
-    """Shows frames done, rate and time left; on anything but a terminal, nothing while it runs.
-
-    Parameters
-    ----------
-    what : str
-        What is done, at the start of the line.
-    stream : file, optional
-        Where to write; standard error when None.
-    """
+    """Shows frames done, rate and time left; while it runs, on a terminal only."""
 
     def __init__(self, what: str, stream: TextIO | None = None):
-        self.what = what
+        self.what = what  # at the start of the line
         self.stream = sys.stderr if stream is None else stream
         self.live = self.stream.isatty()
         self._begun = self._shown = time.monotonic()
-        self._first: int | None = None
+        self._resumed_at: int | None = None
         self.done = self.total = 0
 
     def __call__(self, done: int, total: int) -> None:
-        """Note that `done` of `total` frames are there, and show it now and then."""
-        if self._first is None:
-            self._first = done - 1  # what was there before, when resuming
+        """Take note that `done` of `total` frames are there, and update the line."""
+        if self._resumed_at is None:
+            self._resumed_at = done - 1
         self.done, self.total = done, total
         now = time.monotonic()
         if self.live and (now - self._shown >= INTERVAL or done == total):
@@ -47,8 +39,7 @@ class ProgressLine:
     @property
     def rate(self) -> float:
         """Frames per second so far."""
-        fresh = self.done - (self._first or 0)
-        return fresh / max(self.elapsed, 1e-9)
+        return (self.done - (self._resumed_at or 0)) / max(self.elapsed, 1e-9)
 
     def line(self) -> str:
         """Return the line as it is now."""
@@ -66,7 +57,7 @@ class ProgressLine:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: 7.2 s, 3:05, 2:10:00."""
+    """Write a time as people do: 7.2 s, 3:05, 2:10:00."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -6,18 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from napari_motionmag.compute.optional import optional
+
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-def import_distributed():
-    """Return the module ``distributed``, or raise ImportError that names the extra."""
-    try:
-        import distributed
-    except ImportError:
-        raise ImportError(
-            "clusters need the package distributed: pip install 'napari-motionmag[distributed]'"
-        ) from None
-    return distributed
 
 
 @contextmanager
@@ -51,7 +42,7 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
     if scheduler is None and workers is None:
         yield None
         return
-    distributed = import_distributed()
+    distributed = optional("distributed", "distributed", "clusters")
     if scheduler is not None:
         try:
             client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
@@ -106,7 +97,7 @@ def completed(client, tasks: Sequence) -> Iterator:
     Exception
         What a task raised. The remaining ones are cancelled then, as when the iteration is left.
     """
-    distributed = import_distributed()
+    distributed = optional("distributed", "distributed", "clusters")
     futures = client.compute(list(tasks))
     try:
         with client.as_current():

@@ -1,45 +1,62 @@
-"""Where methods compute, and one lock for each such place."""
+"""The device that methods compute on: choosing it, taking turns on it, and its memory.
 
+Importing this imports no torch.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from napari_motionmag.compute.device_lock import PriorityLock
-
-_LOCKS: dict[str, PriorityLock] = {}
-_LOCKS_GUARD = threading.Lock()
+if TYPE_CHECKING:
+    import torch
 
 
-def device_lock(device: torch.device) -> PriorityLock:
-    """The one lock of a device."""
-    with _LOCKS_GUARD:
-        return _LOCKS.setdefault(str(device), PriorityLock())
+def load_torch() -> None:
+    """Import torch with OpenMP threads that sleep while idle, unless it is imported already.
+
+    Spinning threads hold each other up as soon as another program wants a core: a frame takes ten
+    times as long. OpenMP reads the policy when it is loaded; the environment is restored then.
+    """
+    if "torch" in sys.modules or "OMP_WAIT_POLICY" in os.environ:
+        return
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    try:
+        import torch  # noqa: F401
+    finally:
+        del os.environ["OMP_WAIT_POLICY"]
 
 
 def choose_device(device: str | torch.device | None, *, mps: bool = True) -> torch.device:
-    """The device to run on.
+    """Return the device to run on.
 
     Parameters
     ----------
     device : str, torch.device or None
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; None takes CUDA or MPS where present.
     mps : bool
-        Whether MPS will do; it lacks float64 and complex Fourier transforms.
+        Whether MPS is suitable; it lacks float64 and complex Fourier transforms.
 
     Raises
     ------
     ValueError
-        If there is no such device here, or it will not do.
+        If the device does not exist, is unavailable, or is not suitable.
     """
+    import torch
+
     if device is None or device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())
-        if mps and torch.backends.mps.is_available():
-            return torch.device("mps")
-        return torch.device("cpu")
+        return torch.device("mps" if mps and torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"device must be 'cpu', 'cuda', 'cuda:N' or 'mps', got {device!r}"
         ) from error
@@ -49,7 +66,7 @@ def choose_device(device: str | torch.device | None, *, mps: bool = True) -> tor
             f"needs; use 'cpu' or 'cuda', got {str(device)!r}"
         )
     if chosen.type == "cuda" and torch.cuda.is_available():
-        # With its number, so that "cuda" and "cuda:0" are one device under one lock.
+        # with its number, so that "cuda" and "cuda:0" are one device under one lock
         index = torch.cuda.current_device() if chosen.index is None else chosen.index
         if index < torch.cuda.device_count():
             return torch.device("cuda", index)
@@ -59,15 +76,158 @@ def choose_device(device: str | torch.device | None, *, mps: bool = True) -> tor
 
 
 def choose_dtype(dtype: str | torch.dtype) -> torch.dtype:
-    """``torch.float32`` or ``torch.float64`` from its name or itself.
+    """Return ``torch.float32`` or ``torch.float64`` by name or as given; else ValueError."""
+    import torch
 
-    Raises
-    ------
-    ValueError
-        If it is another type.
-    """
     known = {"float32": torch.float32, "float64": torch.float64}
     chosen = known.get(dtype, dtype) if isinstance(dtype, str) else dtype
     if chosen not in known.values():
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     return chosen
+
+
+# ---- taking turns ----
+
+INTERACTIVE, NORMAL, PREFETCH = 0, 1, 2  # the smallest number goes first
+_priority: contextvars.ContextVar[int] = contextvars.ContextVar("priority", default=NORMAL)
+_LOCKS: dict[str, PriorityLock] = {}
+_LOCKS_GUARD = threading.Lock()
+
+
+@contextmanager
+def priority(level: int) -> Iterator[None]:
+    """Set the priority of what this thread computes.
+
+    Parameters
+    ----------
+    level : int
+        `INTERACTIVE` for a frame that somebody waits for, `NORMAL`, or `PREFETCH` for one that may
+        be wanted later, which is computed only while nobody else wants the device.
+    """
+    before = _priority.set(level)
+    try:
+        yield
+    finally:
+        _priority.reset(before)
+
+
+class Preempted(Exception):
+    """Raised inside prefetching when somebody else wants the device."""
+
+
+class PriorityLock:
+    """A reentrant lock that goes to the waiting thread of highest `priority`, then to the first.
+
+    Prefetching does not wait for it.
+    """
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._owner: int | None = None
+        self._depth = 0
+        self._waiting: list[tuple[int, int]] = []
+        self._arrivals = 0
+
+    def acquire(self) -> bool:
+        """Wait for the lock and take it; raise `Preempted` when prefetching would have to wait."""
+        me = threading.get_ident()
+        with self._changed:
+            if self._owner != me:
+                if _priority.get() == PREFETCH and (self._owner is not None or self._waiting):
+                    raise Preempted
+                self._arrivals += 1
+                place = (_priority.get(), self._arrivals)
+                self._waiting.append(place)
+                try:
+                    while self._owner is not None or min(self._waiting) != place:
+                        self._changed.wait()
+                finally:
+                    self._waiting.remove(place)
+                self._owner = me
+            self._depth += 1
+        return True
+
+    def release(self) -> None:
+        """Release the lock, in the thread that holds it."""
+        with self._changed:
+            if self._owner != threading.get_ident():
+                raise RuntimeError("the device is not held by this thread")
+            self._depth -= 1
+            if self._depth == 0:
+                self._owner = None
+                self._changed.notify_all()
+
+    def give_way(self) -> None:
+        """Raise `Preempted` when this thread prefetches and another one wants the lock."""
+        if _priority.get() == PREFETCH and self._waiting:
+            raise Preempted
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_) -> None:
+        self.release()
+
+
+def device_lock(device: torch.device) -> PriorityLock:
+    """Return the one lock of a device."""
+    with _LOCKS_GUARD:
+        return _LOCKS.setdefault(str(device), PriorityLock())
+
+
+# ---- memory ----
+
+_CGROUP = Path("/sys/fs/cgroup")
+_PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "cudnn_status_alloc")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error reports that the memory of a device, or of the computer, is used up."""
+    text = str(error).lower()  # torch.OutOfMemoryError is a RuntimeError that says so
+    out = isinstance(error, RuntimeError) and any(phrase in text for phrase in _PHRASES)
+    return out or isinstance(error, MemoryError)
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes of a device are free now."""
+    if device.type == "cuda":
+        import torch
+
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + held
+    if device.type == "mps":
+        import torch
+
+        # the driver may hold more than is recommended
+        return max(0, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    import psutil
+
+    limit, used = _control_group()
+    return min(psutil.virtual_memory().available, max(0, limit - used))
+
+
+def total_memory() -> int:
+    """Return the bytes of memory of the computer, or of the container or cluster job."""
+    import psutil
+
+    return min(psutil.virtual_memory().total, _control_group()[0])
+
+
+def _control_group() -> tuple[int, int]:
+    """Return limit and use of the control group: containers see the whole machine's memory."""
+    try:
+        limit = (_CGROUP / "memory.max").read_text().strip()
+        used = (_CGROUP / "memory.current").read_text().strip()
+    except OSError:
+        return 2**62, 0
+    return (2**62 if limit == "max" else int(limit)), int(used)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give memory that is reserved but unused back to the device."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

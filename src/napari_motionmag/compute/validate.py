@@ -7,15 +7,17 @@ from numbers import Real
 from reprlib import repr as shortened
 
 
-def finite_number(name: str, value, most: float) -> float:
+def finite_number(name: str, value, most: float = math.inf) -> float:
     """Return a number as a float; `most` bounds its size."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    number = as_float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number) or abs(number) > most:
-        raise ValueError(
-            f"{name} must be finite, got {shortened(value)}; from {-most:g} to {most:g} is allowed"
-        )
+        allowed = "" if most == math.inf else f"; from {-most:g} to {most:g} is allowed"
+        raise ValueError(f"{name} must be finite, got {shortened(value)}{allowed}")
     return number
 
 
@@ -32,20 +34,17 @@ def whole_number(name: str, value, least: int) -> int:
     return int(value)
 
 
-def above_zero(name: str, value, unit: str) -> float:
-    """Return a finite number above 0."""
-    number = float(value)
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be a finite number above 0 {unit}; got {value!r}")
-    return number
-
-
-def as_float(value) -> float:
-    """Return a number as a float, infinite where it is too large for one."""
+def above_zero(name: str, value, unit: str = "") -> float:
+    """Return a finite number above 0, in `unit`."""
     try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(
+            f"{name} must be a finite number above 0{unit and ' ' + unit}, got {value!r}"
+        )
+    return number
 
 
 def same_kind(error: Exception, message: str) -> ValueError | TypeError:

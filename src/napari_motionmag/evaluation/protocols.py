@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_motionmag.evaluation.scenes import Pair, add_noise, camera_pan
+from napari_motionmag.evaluation.scenes import Pair, add_noise, camera_pan, turned
 from napari_motionmag.temporal import FIR, Static, TemporalOperator
 
 CROP = 12  # px at the border that are not scored
@@ -115,7 +115,7 @@ def _noise_real(level, seed):
     )
 
 
-def _temporal(level, seed) -> Case:
+def temporal_case(level, seed) -> Case:
     """3 Hz motion of the objects on 0.5 Hz drift of 1 px and noise; band 2-4 Hz at 30 fps.
 
     Scored at a crest of the motion, in the middle of the movie.
@@ -125,7 +125,7 @@ def _temporal(level, seed) -> Case:
     rng = np.random.default_rng(1000 + seed)
     phase = rng.uniform(0, 2 * np.pi)
     operator = FIR(2, 4, fps=FPS)
-    time = min(range(N_FRAMES // 2 - 5, N_FRAMES // 2 + 6), key=lambda t: -_vibration(t, 0.3))
+    time = min(range(N_FRAMES // 2 - 5, N_FRAMES // 2 + 6), key=lambda t: -vibration(t, 0.3))
     indices, _ = operator.row(time, N_FRAMES)
     frames: list = [None] * N_FRAMES
 
@@ -133,13 +133,40 @@ def _temporal(level, seed) -> Case:
         return (np.sin(np.pi * t / FPS + phase), np.cos(np.pi * t / FPS + phase))
 
     for t in sorted({*indices.tolist(), time}):
-        clean = pair.at(amplitude * _vibration(t, 0.3), drift=drift(t))
+        clean = pair.at(amplitude * vibration(t, 0.3), drift=drift(t))
         frames[t] = add_noise(clean, 1.0, rng)
-    out = factor * amplitude * _vibration(time, 0.3)
+    out = factor * amplitude * vibration(time, 0.3)
     return Case(frames, operator, time, factor, pair.at(out, drift=drift(time)))
 
 
-def _vibration(t: int, phase: float) -> float:
+def _rotation(level, seed):
+    """A disc of one photograph turns on another; output 4 degrees."""
+    frames = turned(seed, (0.0, level, 4.0))
+    return Case(frames[:2], Static(0), 1, 4.0 / level, frames[2])
+
+
+def _blur(level, seed):
+    """Out of focus: 0.1 px become 5 px."""
+    from scipy.ndimage import gaussian_filter
+
+    sharp = _pair_case(seed, 0.1, 50.0, background=True)
+    *frames, truth = (gaussian_filter(f, (level, level, 0)) for f in (*sharp.frames, sharp.truth))
+    return Case(frames, sharp.operator, sharp.time, sharp.factor, truth)
+
+
+def _fixed_motion(level, seed):
+    return _pair_case(seed, 0.1, level)
+
+
+def _white_noise(level, seed):
+    """Noise of equal strength everywhere; 1 px becomes 10 px."""
+    case, rng = _pair_case(seed, 1.0, 10.0), np.random.default_rng(1000 + seed)
+    frames = [(f + level * rng.standard_normal(f.shape)).astype(np.float32) for f in case.frames]
+    return Case(frames, case.operator, case.time, case.factor, case.truth)
+
+
+def vibration(t: int, phase: float) -> float:
+    """Course of the motion of the protocol ``temporal``: 3 Hz."""
     return float(np.sin(2 * np.pi * 3 * t / FPS + phase))
 
 
@@ -206,18 +233,58 @@ PROTOCOLS = (
         "motion [px] x factor",
         ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
         ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
-        _temporal,
+        temporal_case,
+    ),
+    Protocol(
+        "rotation",
+        "Rotation, output 4 degrees",
+        "input rotation [degrees]",
+        (0.02, 0.05, 0.2, 1.0),
+        (0.05, 1.0),
+        _rotation,
+    ),
+    Protocol(
+        "blur",
+        "Blur, motion 0.1 px, factor 50",
+        "sigma of the blur [px]",
+        (0.5, 1.0, 2.0, 4.0),
+        (1.0, 4.0),
+        _blur,
+    ),
+    Protocol(
+        "fixed_motion",
+        "Motion 0.1 px",
+        "factor",
+        (5.0, 10.0, 20.0, 50.0, 100.0),
+        (10.0, 100.0),
+        _fixed_motion,
+    ),
+    Protocol(
+        "white_noise",
+        "White noise, motion 1 px, factor 10",
+        "deviation of the noise, of white",
+        (0.01, 0.02, 0.05, 0.1, 0.2),
+        (0.01, 0.1),
+        _white_noise,
     ),
 )
 
 
 def similarity(frame: np.ndarray, truth: np.ndarray) -> float:
-    """SSIM over the frame without its border, colours averaged, intensities clipped to [0, 1]."""
+    """SSIM over the frame without its border, colors averaged, intensities clipped to [0, 1]."""
     from skimage.metrics import structural_similarity
 
-    inner = (slice(CROP, -CROP), slice(CROP, -CROP))
-    a, b = (np.clip(x[inner], 0, 1).astype(np.float64) for x in (frame, truth))
-    return float(structural_similarity(a, b, channel_axis=-1, data_range=1.0))
+    return float(structural_similarity(*_inner(frame, truth), channel_axis=-1, data_range=1.0))
+
+
+def rms_error(frame: np.ndarray, truth: np.ndarray) -> float:
+    """Root mean square of the difference where `similarity` looks, of white."""
+    a, b = _inner(frame, truth)
+    return float(np.sqrt(((a - b) ** 2).mean()))
+
+
+def _inner(*frames: np.ndarray) -> list[np.ndarray]:
+    return [np.clip(f[CROP:-CROP, CROP:-CROP], 0, 1).astype(np.float64) for f in frames]
 
 
 def gain(method, factor: float, delta: float, seed: int) -> float:
@@ -304,13 +371,13 @@ def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[
     for gain in (1 + change, 1 - change):
         lit = (gain * still).astype(np.float32)
         drawn = method.magnify([still, lit], Static(0), [1], factor)[0]
-        moved.append(_window_displacements(lit, drawn))
+        moved.append(np.hypot(*window_displacements(lit, drawn).T))
         brighter.append(abs(float((drawn - lit)[CROP:-CROP, CROP:-CROP].mean())))
     return float(np.mean(moved)), 255 * float(np.mean(brighter))
 
 
-def _window_displacements(before: np.ndarray, after: np.ndarray, side: int = 48) -> np.ndarray:
-    """Displacement in px of each window by least squares, whatever its gain and offset do."""
+def window_displacements(before: np.ndarray, after: np.ndarray, side: int = 48) -> np.ndarray:
+    """Small displacements (N, 2) in px of windows by least squares, whatever the light does."""
     slopes = np.gradient(before)
     found = []
     for y in range(CROP, before.shape[0] - CROP - side + 1, side // 2):
@@ -319,7 +386,7 @@ def _window_displacements(before: np.ndarray, after: np.ndarray, side: int = 48)
             terms = [-slopes[0][window], -slopes[1][window], before[window], np.ones((side, side))]
             columns = np.stack([term.ravel() for term in terms], 1)
             solved = np.linalg.lstsq(columns, (after - before)[window].ravel(), rcond=None)[0]
-            found.append(np.hypot(*solved[:2]))
+            found.append(solved[:2])
     return np.array(found)
 
 

@@ -1,18 +1,15 @@
-"""Evaluate methods side by side: a table, a JSON file and a figure."""
+"""Score methods side by side, as a table and a figure."""
 
-import argparse
 import json
-import sys
-import time
 import warnings
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
 from napari_motionmag.evaluation import protocols
-from napari_motionmag.methods.registry import METHODS
+from napari_motionmag.evaluation.measures import MEASURES
+from napari_motionmag.methods.options import METHODS
 
+SCORES = ("ssim", "closed", "rmse", "psnr")
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
 GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta
 
@@ -46,18 +43,23 @@ def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None)
     Returns
     -------
     dict
-        ``protocols``: by protocol, level and method: mean and standard deviation of SSIM and of
-        the share of the gap closed, (SSIM - floor) / (1 - floor), floor = SSIM(input, truth);
-        None where the floor is 1.
+        ``protocols``: by protocol, level and method: mean and standard deviation of SSIM, of
+        the share of the gap closed, (SSIM - floor) / (1 - floor), floor = SSIM(input, truth)
+        (None where the floor is 1), of the rms error (of white) and of PSNR in dB.
         ``gain``, ``still``, ``colour``, ``redraw``, ``lamp``: by method.
+        ``measures``: by measure and method, means of its numbers by name.
     """
+    known = [*(protocol.name for protocol in protocols.PROTOCOLS), "gain", *MEASURES]
+    if unknown := sorted(set(only or ()) - set(known)):
+        raise ValueError(f"only must be of {', '.join(known)}, got {', '.join(unknown)}")
     methods = {name: make_method(name, device) for name in names}
     with warnings.catch_warnings():  # that levels are beyond a method's bounds is the point
         warnings.simplefilter("ignore", UserWarning)
-        return _scores(methods, seeds, quick, only, report)
+        return scores(methods, seeds, quick, only, report)
 
 
-def _scores(methods: dict, seeds: int, quick: bool, only, report) -> dict:
+def scores(methods: dict, seeds: int, quick: bool, only=None, report=None) -> dict:
+    """Scores of methods by their names; see :func:`evaluate`."""
     result: dict = {"methods": list(methods), "seeds": seeds, "protocols": {}}
     for protocol in protocols.PROTOCOLS:
         if only and protocol.name not in only:
@@ -86,25 +88,47 @@ def _scores(methods: dict, seeds: int, quick: bool, only, report) -> dict:
             k: np.mean([protocols.lamp(m, s) for s in range(seeds)], axis=0).tolist()
             for k, m in methods.items()
         }
+    result["measures"] = {
+        name: {k: _mean([measure(m, s) for s in range(seeds)]) for k, m in methods.items()}
+        for name, measure in MEASURES.items()
+        if only is None or name in only
+    }
     return result
 
 
+def _mean(numbers: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in numbers])) for name in numbers[0]}
+
+
 def _level(protocol, level, methods, seeds) -> dict:
-    floors, scores = [], {name: [] for name in methods}
+    floors, ssim, errors = [], {name: [] for name in methods}, {name: [] for name in methods}
     for case in protocol.cases(level, seeds):
         floors.append(protocols.similarity(case.frames[case.time], case.truth))
         for name, method in methods.items():
             drawn = method.magnify(case.frames, case.operator, [case.time], case.factor)[0]
-            scores[name].append(protocols.similarity(drawn, case.truth))
+            ssim[name].append(protocols.similarity(drawn, case.truth))
+            errors[name].append(protocols.rms_error(drawn, case.truth))
     floor = np.array(floors)
-    row = {"level": level, "floor": float(floor.mean()), "ssim": {}, "closed": {}}
+    row = {"level": level, "floor": float(floor.mean()), **{key: {} for key in SCORES}}
     gap = row["floor"] < NO_GAP  # where the input is the truth there is none
-    for name, values in scores.items():
-        values = np.array(values)
-        closed = (values - floor) / (1 - floor).clip(min=1e-6)
-        row["ssim"][name] = [float(values.mean()), float(values.std())]
-        row["closed"][name] = [float(closed.mean()), float(closed.std())] if gap else None
+    for name in methods:
+        closed = (np.array(ssim[name]) - floor) / (1 - floor).clip(min=1e-6)
+        row["ssim"][name] = _spread(ssim[name])
+        row["closed"][name] = _spread(closed) if gap else None
+        row["rmse"][name] = _spread(errors[name])
+        row["psnr"][name] = _spread(-20 * np.log10(np.maximum(errors[name], 1e-5)))
     return row
+
+
+def _spread(values) -> list[float]:
+    """Mean and standard deviation."""
+    return [float(np.mean(values)), float(np.std(values))]
+
+
+def gap_closed(case: protocols.Case, drawn: np.ndarray) -> float:
+    """Share of the gap that a frame closes."""
+    floor = protocols.similarity(case.frames[case.time], case.truth)
+    return (protocols.similarity(drawn, case.truth) - floor) / (1 - floor)
 
 
 def _gains(methods, seeds) -> dict:
@@ -113,10 +137,7 @@ def _gains(methods, seeds) -> dict:
         out[name] = {}
         for moved, delta in GAINS:
             values = [protocols.gain(method, moved / delta, delta, s) for s in range(seeds)]
-            out[name][f"{moved:g} px from {delta:g}"] = [
-                float(np.mean(values)),
-                float(np.std(values)),
-            ]
+            out[name][f"{moved:g} px from {delta:g}"] = _spread(values)
     return out
 
 
@@ -136,6 +157,7 @@ def merged(before: dict, result: dict) -> dict:
     ----------
     before, result : dict
         From :func:`evaluate`, of the same scenes. Where both have a method, the new scores count.
+        What `before` lacks is of the new methods alone.
 
     Returns
     -------
@@ -148,7 +170,11 @@ def merged(before: dict, result: dict) -> dict:
         When they are of different scenes.
     """
     levels = [
-        {name: [row["level"] for row in rows] for name, rows in one["protocols"].items()}
+        {
+            name: [row["level"] for row in rows]
+            for name, rows in one["protocols"].items()
+            if name in before["protocols"]
+        }
         for one in (before, result)
     ]
     # JSON has lists for tuples
@@ -162,9 +188,13 @@ def merged(before: dict, result: dict) -> dict:
     out = {**result, "methods": methods, "protocols": {}}
     for name, rows in result["protocols"].items():
         out["protocols"][name] = [
-            {**row, **{key: {**old[key], **row[key]} for key in ("ssim", "closed")}}
-            for old, row in zip(before["protocols"][name], rows, strict=True)
+            {**row, **{key: {**old.get(key, {}), **row[key]} for key in SCORES}}
+            for old, row in zip(before["protocols"].get(name, [{}] * len(rows)), rows, strict=True)
         ]
+    out["measures"] = {
+        name: {**before.get("measures", {}).get(name, {}), **found}
+        for name, found in result["measures"].items()
+    }
     for key in ("gain", "still", "colour", "redraw", "lamp"):
         if key in result:
             out[key] = {**before.get(key, {}), **result[key]}
@@ -190,19 +220,34 @@ def table(result: dict) -> str:
             f"lamp 1 % x8    {name}  motion {motion:.3f} px, light {light:.2f}/255   "
             f"still scene redrawn {result['redraw'][name]:.2f}/255"
         )
+    for measure, found in result.get("measures", {}).items():
+        for name, numbers in found.items():
+            values = "  ".join(f"{k}: {v:.2f}" for k, v in numbers.items())
+            lines.append(f"{measure:14s}{name}  {values}")
     return "\n".join(lines)
 
 
-def figure(result: dict, path: Path) -> None:
-    """Draw the curves as in the paper's Figs. 8 and A.5: SSIM against level, with spread."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def psnr_table(result: dict) -> str:
+    """PSNR in dB and rms error in grey levels (1/255) as text."""
+    lines = ["PSNR [dB] / rms error [1/255]"]
+    for name, rows in result["protocols"].items():
+        for row in rows:
+            level = "x".join(f"{v:g}" for v in np.atleast_1d(row["level"]))
+            values = "  ".join(
+                f"{k} {row['psnr'][k][0]:.1f} / {255 * v[0]:.1f}" for k, v in row["rmse"].items()
+            )
+            lines.append(f"{name:14s}{level:>9s}  {values}")
+    return "\n".join(lines)
+
+
+def curves(result: dict):
+    """A figure like the paper's Figs. 8 and A.5: SSIM against level, with spread."""
     from matplotlib.figure import Figure
 
     shown = [p for p in protocols.PROTOCOLS if p.name in result["protocols"]]
     columns = min(4, len(shown))
     rows = -(-len(shown) // columns)
     canvas = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
-    FigureCanvasAgg(canvas)
     for k, protocol in enumerate(shown):
         axes = canvas.add_subplot(rows, columns, k + 1)
         data = result["protocols"][protocol.name]
@@ -210,6 +255,8 @@ def figure(result: dict, path: Path) -> None:
         x = range(len(data)) if categories else [row["level"] for row in data]
         axes.plot(x, [row["floor"] for row in data], "k--", label="input")
         for name in result["methods"]:
+            if name not in data[0]["ssim"]:
+                continue
             mean, spread = np.array([row["ssim"][name] for row in data]).T
             axes.errorbar(x, mean, spread, label=name, capsize=2, marker="o", markersize=3)
         if categories:
@@ -221,60 +268,4 @@ def figure(result: dict, path: Path) -> None:
         axes.grid(alpha=0.3)
     handles, labels = canvas.axes[0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=10)
-    canvas.savefig(path, dpi=110)
-
-
-def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog="napari-motionmag evaluate",
-        description="Score methods by the paper's protocols, on pictures never trained on.",
-    )
-    p.add_argument(
-        "--methods",
-        nargs="+",
-        metavar="METHOD[:MODEL]",
-        help="as 'learned:oh2018', 'learned:my.safetensors', 'phase'; default: all of them",
-    )
-    p.add_argument("--full", action="store_true", help="all levels and more scenes")
-    p.add_argument("--only", nargs="+", choices=[p.name for p in protocols.PROTOCOLS] + ["gain"])
-    p.add_argument("--seeds", type=int, help="scenes a level: 2 when quick, 10 in full")
-    p.add_argument("--device")
-    p.add_argument(
-        "--beside",
-        type=Path,
-        metavar="JSON",
-        help="evaluation.json of other methods on the same scenes, shown with these",
-    )
-    p.add_argument("--out", type=Path, help="folder for evaluation.json and evaluation.png")
-    return p
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run ``napari-motionmag evaluate``."""
-    args = parser().parse_args(argv)
-    names = args.methods or [
-        "learned:difference",
-        "learned:oh2018",
-        *(name for name in ("phase",) if name in METHODS),
-    ]
-    if args.out and not find_spec("matplotlib"):
-        raise ImportError("the figure needs matplotlib: pip install 'napari-motionmag[plots]'")
-    before = None if args.beside is None else json.loads(args.beside.read_text())
-    started = time.monotonic()
-    result = evaluate(
-        names,
-        seeds=args.seeds or (10 if args.full else 2),
-        quick=not args.full,
-        device=args.device,
-        only=args.only,
-        report=lambda line: print(line, file=sys.stderr, flush=True),
-    )
-    if before is not None:
-        result = merged(before, result)
-    print(table(result))
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-    if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "evaluation.json").write_text(json.dumps(result, indent=1))
-        figure(result, args.out / "evaluation.png")
-    return 0
+    return canvas

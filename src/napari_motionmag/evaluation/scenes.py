@@ -3,6 +3,7 @@
 The photographs are those inside scikit-image's wheel; nothing was ever trained on them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ SIZE = 192
 _MARGIN = 40
 _SPRITE = 112
 _OBJECTS = 5
+_DISC = 70.0  # px, radius of the disc that turns
 
 
 def photographs() -> dict[str, np.ndarray]:
@@ -129,6 +131,42 @@ def camera_pan(seed: int, step: int) -> list[np.ndarray]:
         picture[y - k * dy : y - k * dy + SIZE, x - k * dx : x - k * dx + SIZE].astype(np.float32)
         for k in range(3)
     ]
+
+
+def turned(seed: int, degrees: Sequence[float]) -> list[np.ndarray]:
+    """A disc of a photograph, turned about its center, on another photograph.
+
+    Parameters
+    ----------
+    seed : int
+        Which photographs, and from where.
+    degrees : sequence of float
+        Angles of the disc, one a frame.
+
+    Returns
+    -------
+    list of ndarray
+        float32 (192, 192, 3), black 0, white 1.
+    """
+    from scipy.ndimage import affine_transform, gaussian_filter
+
+    rng = np.random.default_rng(seed)
+    pictures = list(photographs().values())
+    ground, disc = (
+        gaussian_filter(_crop(pictures[k], SIZE, rng).numpy(), (0, 1, 1))  # splines are exact then
+        for k in rng.permutation(len(pictures))[:2]
+    )
+    middle = np.full(2, (SIZE - 1) / 2)
+    y, x = np.mgrid[:SIZE, :SIZE] - middle[0]
+    alpha = np.clip(0.5 + _DISC - np.hypot(y, x), 0, 1)
+    frames = []
+    for angle in np.deg2rad(degrees):
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        about = middle - turn @ middle
+        planes = [affine_transform(plane, turn, about, order=5, mode="mirror") for plane in disc]
+        frame = ground + alpha * (np.stack(planes) - ground)
+        frames.append(frame.transpose(1, 2, 0).astype(np.float32))
+    return frames
 
 
 def _crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> torch.Tensor:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,6 +26,56 @@ class ArrayLike:
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         return np.asarray(self[...], dtype)
+
+
+class Planes(ArrayLike):
+    """An array in a file that is read plane by plane.
+
+    A subclass sets `path`, `shape` and `dtype`, and defines `read`.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    leading : int
+        How many axes come before those of a plane.
+    """
+
+    path: Path
+    leading: int = 1
+    _live: ClassVar[tuple[str, ...]] = ()
+    """Attributes that a pickle leaves out; `_reset` makes them anew."""
+
+    def read(self, *where: int) -> np.ndarray:
+        """Read the plane at an index along the leading axes."""
+        raise NotImplementedError
+
+    def __getitem__(self, index) -> np.ndarray:
+        index = whole_index(index, self.ndim)
+        counts, inner = self.shape[: self.leading], index[self.leading :]
+        numbers = np.arange(math.prod(counts)).reshape(counts)[index[: self.leading]]
+        wanted = zip(*np.unravel_index(numbers.ravel(), counts), strict=True)
+        planes = [self.read(*map(int, where))[inner] for where in wanted]
+        if numbers.ndim == 0:
+            return planes[0]
+        if not planes:
+            empty = np.broadcast_to(np.empty((), self.dtype), self.shape[self.leading :])[inner]
+            return np.empty(numbers.shape + empty.shape, self.dtype)
+        return np.stack(planes).reshape(numbers.shape + planes[0].shape)
+
+    def _reset(self) -> None:
+        """Set the attributes that are not pickled, as they are before the first reading."""
+
+    def __getstate__(self):
+        return {key: value for key, value in self.__dict__.items() if key not in self._live}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._reset()
+
+    def __dask_tokenize__(self):
+        status = self.path.stat()
+        return (str(self.path.resolve()), status.st_size, status.st_mtime_ns)
 
 
 class Reordered(ArrayLike):

@@ -42,17 +42,18 @@ class Journal:
             When the journal is damaged, or of other settings or another source.
         """
         try:
-            first, *lines = self.path.read_text().split("\n")
+            content = self.path.read_bytes()
         except FileNotFoundError:
             return None
-        if not lines:  # the first line is torn
-            return None
         try:
+            first, *lines = content.decode().split("\n")
+            if not lines:  # the first line is torn
+                return None
             begun = json.loads(first)
             before, source = begun["settings"], begun["source"]
             # the last line is torn when the process was killed while writing it, else empty
             written = {tuple(map(int, line.split())) for line in lines[:-1]}
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(
                 f"{self.path}: is damaged ({type(error).__name__}: {error}); remove it and "
                 f"{self._output}, or write without resuming"
@@ -61,13 +62,13 @@ class Journal:
         if before != settings:
             raise ValueError(
                 f"the unfinished {self._output} was begun with other settings "
-                f"({_difference(begun['settings'], settings)}); remove it and its .journal, or "
+                f"({_difference(before, settings)}); remove it and its .journal, or "
                 "write without resuming"
             )
         if source != self.source:
             raise ValueError(
                 f"the source changed since the unfinished {self._output} was begun "
-                f"({_difference(begun['source'], self.source)}); remove it and its .journal, or "
+                f"({_difference(source, self.source)}); remove it and its .journal, or "
                 "write without resuming"
             )
         return written

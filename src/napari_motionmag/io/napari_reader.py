@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.formats import all_formats
+from napari_motionmag.io.formats import all_formats, format_of
 from napari_motionmag.io.reader import open_movie
 from napari_motionmag.movie.movie import Movie
 
+_NAPARI_READS = ("tiff", "zarr")  # though without the axes
+
 
 def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:
-    """Return the napari reader for a video, an OME-TIFF or an OME-Zarr movie.
+    """Return the napari reader for a movie file.
 
     Parameters
     ----------
@@ -26,38 +29,49 @@ def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:
     -------
     callable or None
         Takes the path and returns layer data tuples for napari. None for anything else, also
-        for OME files that are no movies: other readers may know them.
+        for TIFF, OME and microscope files that are no movies: other readers may know them.
     """
     if not isinstance(path, str | os.PathLike):
         return None
     name = Path(path).name.lower()
-    if not any(name.endswith(entry.in_napari) for entry in all_formats() if entry.in_napari):
+    found = [entry for entry in all_formats() if name.endswith(entry.in_napari)]
+    if not found:
         return None
-    if _is_video(name):  # nobody else reads them: an error is better than none
+    if found[0].name == "video":  # nobody else reads them well: an error is better than none
         return read_layers
     try:
-        with warnings.catch_warnings():  # reading repeats them
-            warnings.simplefilter("ignore")
-            open_movie(path)
-    except (ValueError, OSError, ImportError, MemoryError):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            movie = open_movie(path)
+    except ImportError:
+        return None if found[0].name in _NAPARI_READS else read_layers
+    except Exception:  # whatever is wrong with the file, napari has other readers to try
         return None
-    return read_layers
+    return partial(read_layers, opened=(movie, caught))
 
 
-def _is_video(name: str) -> bool:
-    return any(entry.name == "video" and name.endswith(entry.extensions) for entry in all_formats())
+def read_layers(path: str | os.PathLike, opened: tuple | None = None) -> list[tuple]:
+    """Return the layer data tuple of a movie file, its frames not read yet.
 
-
-def read_layers(path: str | os.PathLike) -> list[tuple]:
-    """Return the layer data tuple of a movie file, its frames not read yet."""
-    movie = open_movie(path)
+    Parameters
+    ----------
+    path : path
+        The file.
+    opened : (Movie, list of warnings.WarningMessage), optional
+        The movie, if it is open already, and what opening it warned of.
+    """
+    movie, caught = opened or (open_movie(path), ())
+    for warning in caught:
+        warnings.warn(str(warning.message), warning.category, stacklevel=2)
+    note = getattr(movie.data, "rate_note", "")
+    note = {"fps_note": note} if note else {}
     arguments = {
         "name": movie.name,
         "rgb": movie.is_rgb,
         "axis_labels": tuple(movie.axes.replace("S", "").lower()),
-        "metadata": {"fps": movie.fps, "path": str(path)},
+        "metadata": {"fps": movie.fps, "path": str(path), **note},
         # given, so that napari does not read many frames to find them
-        "contrast_limits": _contrast_limits(movie, _is_video(Path(path).name.lower())),
+        "contrast_limits": _contrast_limits(movie, is_video=format_of(path).name == "video"),
     }
     if movie.scale is not None:
         arguments |= {"scale": movie.scale, "units": movie.units}

@@ -10,53 +10,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from napari_motionmag.io.metadata import calibration_of, positive_number
 from napari_motionmag.movie.units import seconds, short_name
 
 _PLAUSIBLE = 10_000  # planes that may be missing without a second thought
-
-
-def positive_number(path: Path, name: str, text) -> float | None:
-    """Return a number above 0 from metadata, or None, with a warning where it is something else.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for the warning.
-    name : str
-        Name of the entry.
-    text : object
-        What it says; None for nothing. Some programs write a comma for the decimal point.
-    """
-    if text is None:
-        return None
-    plain = text.strip() if isinstance(text, str) else text
-    if isinstance(plain, str) and plain.count(",") == 1 and "." not in plain:
-        plain = plain.replace(",", ".")
-    try:
-        number = float(plain)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if math.isfinite(number) and number > 0 and math.isfinite(1 / number):
-        return number
-    warnings.warn(
-        f"{path}: {name}={text!r} is no finite number above 0; it is left out", stacklevel=3
-    )
-    return None
-
-
-def calibration_of(path: Path, read: Callable[[], dict]) -> dict:
-    """Return what `read` returns, or nothing, with a warning, where metadata cannot be read."""
-    try:
-        return read()
-    except (MemoryError, Warning):
-        raise
-    except Exception as error:  # whatever metadata lead to, pixels are not lost for it
-        warnings.warn(
-            f"{path}: its calibration cannot be read ({type(error).__name__}: {error}) and is "
-            "left out",
-            stacklevel=3,
-        )
-        return {}
 
 
 @dataclass(frozen=True)
@@ -66,9 +23,9 @@ class OmeClaims:
     Attributes
     ----------
     how : dict
-        Arguments of `tiff.TiffPages`.
+        Arguments of `TiffPages`.
     calibration : dict
-        fps and steps of `formats.Found`.
+        fps and steps of `FileMovie`.
     """
 
     how: dict = field(default_factory=dict)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from napari_motionmag.io.formats import FileMovie, Format, format_of
-from napari_motionmag.movie.axes import guess_axes, positive
+from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.io.formats import format_of
+from napari_motionmag.io.metadata import naming_damage
+from napari_motionmag.movie.axes import guess_axes
 from napari_motionmag.movie.movie import Movie
 
 
@@ -66,7 +68,9 @@ def open_movie(
         raise FileNotFoundError(f"{path}: there is no such file")
     if is_there and not (path.is_file() or path.is_dir()):
         raise ValueError(f"{path}: is neither a file nor a folder; it cannot be read as a movie")
-    found = _read(format_, path.absolute())  # workers of a cluster may run in another folder
+    whole = path.absolute()  # workers of a cluster may run in another folder
+    with naming_damage(whole, f"not a readable {format_.name} file"):
+        found = format_.read(whole)
     axes = axes or found.axes
     if axes is None:
         if found.hint:
@@ -77,7 +81,7 @@ def open_movie(
             raise ValueError(f"{path}: {error}") from error
     letters = axes.upper().replace("S", "")
     steps = dict(found.steps)
-    fps = found.fps if fps is None else positive("fps", fps)
+    fps = found.fps if fps is None else above_zero("fps", fps)
     if fps is not None:
         steps["T"] = (1 / fps, "s")
     calibration = {}
@@ -95,17 +99,3 @@ def _name(path: Path) -> str:
     for ending in (path.suffix, ".ome"):
         name = name.removesuffix(ending)
     return name or path.name
-
-
-def _read(format_: Format, path: Path) -> FileMovie:
-    try:
-        return format_.read(path)
-    except (OSError, ImportError, MemoryError, Warning):
-        raise
-    except Exception as error:  # readers raise whatever damaged bytes lead them to
-        text = " ".join(str(error).split())
-        if isinstance(error, ValueError) and text.startswith(str(path)):
-            raise
-        raise ValueError(
-            f"{path}: not a readable {format_.name} file: {type(error).__name__}: {text}"
-        ) from error

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_motionmag.io.array_like import ArrayLike, whole_index
+from napari_motionmag.io.array_like import Planes
+from napari_motionmag.io.metadata import naming_damage
 
 # a page that unfolds to more bytes than this, and to more times its size, is not believed
 _LARGE_PAGE, _MOST_COMPRESSION = 2**28, 20_000
@@ -34,7 +35,7 @@ def quiet_tifffile() -> Iterator[None]:
         log.removeFilter(nothing)
 
 
-class TiffPages(ArrayLike):
+class TiffPages(Planes):
     """The first image series of a TIFF file as an array that reads single pages.
 
     Parameters
@@ -48,12 +49,15 @@ class TiffPages(ArrayLike):
     ----------
     axes : str
         Letters of the axes, as tifffile names them.
+    fps : object
+        What a file of tifffile calls its fps, or None.
     """
+
+    _live = ("_lock", "_file", "_series", "_map")
 
     def __init__(self, path: Path, **how):
         self.path = path
         self._how = how
-        self._lock = threading.Lock()
         self._reset()
         with quiet_tifffile(), self._open() as file:
             if not file.series:
@@ -66,11 +70,13 @@ class TiffPages(ArrayLike):
             page = series.keyframe
             check_page(path, page, file.filehandle.size)
             self.axes = series.axes
+            metadata = file.shaped_metadata if file.is_shaped else None
+            self.fps = metadata[0].get("fps") if metadata else None
             self.shape = tuple(series.shape)
             self.dtype = np.dtype(series.dtype)
-            leading = self.ndim - len(page.shape)
-            self._counts = self.shape[:leading]  # of pages, along the axes that are not in one
-            whole = self.shape[leading:] == tuple(page.shape)
+            self.leading = self.ndim - len(page.shape)
+            self._counts = self.shape[: self.leading]  # of pages
+            whole = self.shape[self.leading :] == tuple(page.shape)
             # one uncompressed run of bytes can be mapped, whatever its pages
             self._offset = series.dataoffset
             self._byteorder = file.byteorder
@@ -116,61 +122,40 @@ class TiffPages(ArrayLike):
         self.shape = (*self.shape[:along], count, *self.shape[along + 1 :])
 
     def _reset(self) -> None:
+        self._lock = threading.Lock()
         self._file = self._series = self._map = None
-
-    def __getstate__(self):
-        hidden = ("_lock", "_file", "_series", "_map")
-        return {key: value for key, value in self.__dict__.items() if key not in hidden}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state, _lock=threading.Lock())
-        self._reset()
-
-    def __dask_tokenize__(self):
-        status = self.path.stat()
-        return (str(self.path.resolve()), status.st_size, status.st_mtime_ns)
 
     def _open(self) -> tifffile.TiffFile:
         how = {key: value for key, value in self._how.items() if key != "missing_files"}
         return tifffile.TiffFile(self.path, **how)
 
     def __getitem__(self, index) -> np.ndarray:
-        index = whole_index(index, self.ndim)
         with self._lock:
-            if self._offset is not None:
-                if self._map is None:
-                    stored = self.dtype.newbyteorder(self._byteorder)
-                    self._map = np.memmap(self.path, stored, "r", self._offset, self.shape)
-                return np.array(self._map[index], self.dtype)
-            return self._read_pages(index)
+            if self._offset is None:
+                return super().__getitem__(index)
+            if self._map is None:
+                stored = self.dtype.newbyteorder(self._byteorder)
+                self._map = np.memmap(self.path, stored, "r", self._offset, self.shape)
+            return np.array(self._map[index], self.dtype)
 
-    def _read_pages(self, index: tuple) -> np.ndarray:
+    def read(self, *where: int) -> np.ndarray:
+        """Read a page."""
         if self._file is None:
             self._file = self._open()
             weakref.finalize(self, self._file.close)
             with quiet_tifffile():
                 self._series = self._file.series[0]
-        depth = len(self._counts)
-        numbers = np.arange(int(np.prod(self._counts))).reshape(self._counts)
-        numbers = numbers[tuple(slice(size) for size in self.shape[:depth])]
-        wanted = numbers[index[:depth]]
-        pages = [self._page(int(number))[index[depth:]] for number in wanted.ravel()]
-        return np.stack(pages).reshape(wanted.shape + pages[0].shape)
-
-    def _page(self, number: int) -> np.ndarray:
+        number = int(np.ravel_multi_index(where, self._counts)) if where else 0
         page = self._series.pages[number]
         if page is None:
             raise ValueError(f"{self.path}: page {number} is missing{self._missing}")
         handle = page.parent.filehandle
         closed = handle.closed  # all but the first file of a set
         try:
-            if closed:
-                handle.open()
-            return np.asarray(page.asarray(), self.dtype)
-        except MemoryError:
-            raise
-        except Exception as error:  # decoders raise whatever damaged bytes lead them to
-            raise ValueError(f"{self.path}: page {number} cannot be read: {error}") from error
+            with naming_damage(self.path, f"page {number} cannot be read"):
+                if closed:
+                    handle.open()
+                return np.asarray(page.asarray(), self.dtype)
         finally:
             if closed:
                 handle.close()

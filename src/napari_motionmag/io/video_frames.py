@@ -6,6 +6,7 @@ import json
 import math
 import threading
 import warnings
+import zlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -15,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
-from napari_motionmag.io.array_like import ArrayLike, whole_index
+from napari_motionmag.io.array_like import Planes
 from napari_motionmag.io.video_index import COMMENT, VideoIndex, import_av, read_index
 
 CACHE_BYTES = 1 << 26  # of decoded frames, so that going back a little need not decode again
 DECODERS = 3  # open at a time: playing, reading ahead and a view elsewhere need one each
 
 
-class VideoFrames(ArrayLike):
+class VideoFrames(Planes):
     """The frames of a video as an array that decodes those that are read.
 
     The pixels of a frame are those that decoding from the first frame on gives, whatever is read
@@ -44,6 +45,8 @@ class VideoFrames(ArrayLike):
         Frames per second that the file says.
     times : ndarray of float64, shape (T,), or None
         Seconds from the first frame to each, as the file says.
+    rate_note : str
+        A hint where `fps` may not be the rate of the camera.
     pixel_size : (float, float)
         Height and width of a pixel, the height 1 unless pixels are wide and turned.
     comment : str
@@ -51,6 +54,8 @@ class VideoFrames(ArrayLike):
     own : dict
         What `save_movie` wrote into the comment: fps and steps, and whether the movie was grey.
     """
+
+    _live = ("_decoders", "_cache", "_waiting", "_reported", "_lost", "_traces", "_changed")
 
     def __init__(self, path: Path):
         self.path = path
@@ -68,6 +73,7 @@ class VideoFrames(ArrayLike):
             raise ValueError(f"{path}: not a readable video: {error}") from error
         self.comment = self._index.comment
         self.fps, self.times = self._index.fps, self._index.times
+        self.rate_note = self._index.rate_note
         self.own = self._read_comment()
         self._choose_pixels(first)
         pixels = self._pixels(first)
@@ -134,26 +140,8 @@ class VideoFrames(ArrayLike):
         self._waiting: Counter[int] = Counter()
         self._reported: set[int] = set()
         self._lost: dict[int, str] = {}
+        self._traces: dict[int, int] = {}
         self._changed = threading.Condition()
-
-    def __getstate__(self):
-        hidden = ("_decoders", "_cache", "_waiting", "_reported", "_lost", "_changed")
-        return {key: value for key, value in self.__dict__.items() if key not in hidden}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._reset()
-
-    def __dask_tokenize__(self):
-        status = self.path.stat()
-        return (str(self.path.resolve()), status.st_size, status.st_mtime_ns)
-
-    def __getitem__(self, index) -> np.ndarray:
-        index = whole_index(index, self.ndim)
-        numbers = np.arange(self.shape[0])[index[0]]
-        rest = index[1:]
-        frames = [self.read(int(t))[rest] for t in np.atleast_1d(numbers)]
-        return frames[0] if numbers.ndim == 0 else np.stack(frames)
 
     def read(self, t: int) -> np.ndarray:
         """Decode frame `t`.
@@ -254,9 +242,11 @@ class VideoFrames(ArrayLike):
         wanted = None
         for number, frame, damaged in decoder.frames:
             if t - kept < number <= t or (self._waiting[number] and keep_others):
-                if damaged:
-                    self._report(number)
                 pixels = self._pixels(frame)
+                trace = zlib.crc32(pixels[::16].tobytes())
+                # damage that a decoder does not notice shows where it decodes a frame otherwise
+                if damaged or self._traces.setdefault(number, trace) != trace:
+                    self._report(number)
                 if pixels.shape != self.shape[1:]:
                     raise ValueError(
                         f"{self.path}: frame {number} is {pixels.shape}, those before it are "
@@ -358,19 +348,30 @@ class _Decoder:
         self.frames = self._numbered(decoded if first is None else chain([first], decoded))
 
     def _decoded(self) -> Iterator:
-        """Yield frames from where the container stands."""
+        """Yield frames from where the container stands.
+
+        At the start of each closed group of pictures the decoder is emptied, as a jump does, so
+        that what damage leaves in it goes no further.
+        """
         stream = self._container.streams[self.index.stream]
-        error_type = import_av().error.InvalidDataError
+        fresh = True
         for packet in self._container.demux(stream):
             if self.begun and packet.size and self._astray(packet):
                 return
-            try:
-                frames = packet.decode()
-            except error_type:
-                if not self.index.stamped:  # frames are counted, and one is lost
-                    raise
-                continue
-            yield from frames
+            if packet.is_keyframe and packet.pts in self.index.closed and not fresh:
+                yield from self._frames_of(stream.codec_context, None)
+                stream.codec_context.flush_buffers()
+            fresh = False
+            yield from self._frames_of(stream.codec_context, packet)
+
+    def _frames_of(self, context, packet) -> list:
+        """Decode a packet, or what is left with None; nothing where it is damaged."""
+        try:
+            return context.decode(packet)
+        except import_av().error.InvalidDataError:
+            if not self.index.stamped:  # frames are counted, and one is lost
+                raise
+            return []
 
     def _astray(self, packet) -> bool:
         """Whether a packet is another than the one whose time stamp it has: a wrong index."""

@@ -5,16 +5,17 @@ Packets are read, frames are not decoded.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 
 from napari_motionmag.compute.optional import optional
+from napari_motionmag.io.frame_times import usual_rate
 
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
-SAME = 0.1  # intervals between frames that differ by less, relatively, are the same interval
+PLAYBACK = (24, 25, 30, 50, 60)  # rates of players, and these / 1.001: perhaps not of the camera
 # tags in which phones and high-speed cameras say how many frames per second they took
 CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "capture_fps")
 
@@ -35,6 +36,9 @@ class VideoIndex:
         Time stamp of each frame, ascending; empty like `numbers`.
     starts : tuple of int
         Numbers of the frames at which decoding can begin, ascending.
+    closed : frozenset of int
+        Time stamps of the frames at which decoding begins anew: none after them refers to one
+        before. Empty where all frames are such.
     places : dict of int to int
         Byte of the packet of each time stamp, by which a jump is checked.
     fps : float or None
@@ -45,6 +49,8 @@ class VideoIndex:
         Width of a pixel divided by its height.
     comment : str
         Comment in the file.
+    rate_note : str
+        What to know of `fps`, in a sentence; empty where the file says how it was taken.
     """
 
     stream: int
@@ -52,15 +58,17 @@ class VideoIndex:
     numbers: dict[int, int]
     stamps: tuple[int, ...]
     starts: tuple[int, ...]
+    closed: frozenset[int]
     places: dict[int | None, int]
     fps: float | None
     times: np.ndarray | None
     aspect: float
     comment: str
+    rate_note: str
 
     def counted(self) -> VideoIndex:
         """Return the same index for frames that have to be counted."""
-        return replace(self, numbers={}, stamps=(), starts=())
+        return replace(self, numbers={}, stamps=(), starts=(), closed=frozenset())
 
     @property
     def stamped(self) -> bool:
@@ -129,15 +137,20 @@ def read_index(path, container) -> VideoIndex:
         stamped = False  # AVI has no time stamps; those made up for reordered frames are wrong
     numbers = {stamp: number for number, stamp in enumerate(sorted(stamps))} if stamped else {}
     starts = sorted(numbers[stamp] for stamp, is_key in found if is_key) if stamped else []
+    # other containers and codecs mark frames, too, that only after some others are whole
+    exact = "mp4" in container.format.name and stream.codec_context.name in ("h264", "hevc")
     comment = container.metadata.get("comment", "")
     fps = float(stream.average_rate) if stream.average_rate else None
     times = None
     if stamped and len(stamps) > 1 and stream.time_base:
         ticks = np.array(sorted(stamps), np.float64)
         times = (ticks - ticks[0]) * float(stream.time_base)
-        fps = _rate(path, times, _tick(container, stream), stream.average_rate)
+        fps = usual_rate(path, times, _tick(container, stream), stream.average_rate)
+    rate_note = ""
     if not comment.startswith(COMMENT):  # which knows its rate
         capture = _capture_rate(container, stream)
+        if capture is None and container.format.name != "cine":
+            rate_note = _rate_note(fps)
         if capture is not None and fps is not None and abs(capture / fps - 1) > 0.01:
             warnings.warn(
                 f"{path}: was taken at {capture:g} frames per second, as its metadata say, and is "
@@ -152,12 +165,24 @@ def read_index(path, container) -> VideoIndex:
         numbers=numbers,
         stamps=tuple(sorted(stamps)) if stamped else (),
         starts=tuple(starts),
+        closed=_closed(found) if exact and 0 < len(starts) < len(found) else frozenset(),
         places=places[stream.index],
         fps=fps,
         times=times,
         aspect=float(stream.sample_aspect_ratio or 1) or 1.0,
         comment=comment,
+        rate_note=rate_note,
     )
+
+
+def _closed(found: list[tuple[int, bool]]) -> frozenset[int]:
+    """Return the time stamps of the key frames after which no earlier frame comes."""
+    closed, first = set(), math.inf
+    for stamp, is_key in reversed(found):
+        if is_key and stamp < first:
+            closed.add(stamp)
+        first = min(first, stamp)
+    return frozenset(closed)
 
 
 def _is_hidden(packet) -> bool:
@@ -246,48 +271,6 @@ def _tick(container, stream) -> float:
     return float(stream.time_base)
 
 
-def _rate(path, times: np.ndarray, tick: float, average: Fraction | None) -> float:
-    """Return the rate of most intervals between frames, and warn when others differ."""
-    intervals = np.diff(times)
-    ordered = np.sort(intervals)
-    # the interval that has the most others near it; a container rounds times to its ticks
-    slack = SAME * ordered + tick * 1.01
-    near = np.searchsorted(ordered, ordered + slack, "right") - np.searchsorted(
-        ordered, ordered - slack, "left"
-    )
-    most = ordered[near == near.max()]
-    usual = most[len(most) // 2]
-    regular = np.abs(intervals - usual) <= SAME * usual + tick * 1.01
-    interval = float(intervals[regular].mean())
-    rate = 1 / interval
-    if regular.all():
-        # within what rounding to ticks leaves open, the rate that the file names
-        open_ = (tick + 1e-3 * interval) / times[-1]
-        return float(average) if average and abs(float(average) / rate - 1) <= open_ else rate
-    at = np.flatnonzero(~regular)
-    odd = intervals[at]
-    spread = f"{odd.min():.4g} s"
-    if odd.max() > odd.min() * (1 + SAME):
-        spread += f" to {odd.max():.4g} s"
-    first = ", ".join(str(int(t) + 1) for t in at[:3]) + (" ..." if len(at) > 3 else "")
-    named = _named_rate(rate, tick, int(regular.sum()), interval)
-    warnings.warn(
-        f"{path}: frames come unevenly: {regular.mean():.0%} of the intervals are "
-        f"{interval:.4g} s, a rate of {named:g} frames per second; the others are {spread} "
-        f"(before frame {first}). Frequencies hold where frames come evenly",
-        stacklevel=3,
-    )
-    return named
-
-
-def _named_rate(rate: float, tick: float, count: int, interval: float) -> float:
-    """Return the round rate that is meant, within what rounding to ticks leaves open."""
-    for named in (round(rate), round(rate * 1.001) / 1.001):
-        if named and abs(named / rate - 1) <= tick / (interval * count) + 1e-4 / count:
-            return float(named)
-    return rate
-
-
 def _capture_rate(container, stream) -> float | None:
     """Return the rate at which the frames were taken, where a tag of the camera says so."""
     tags = {
@@ -303,3 +286,13 @@ def _capture_rate(container, stream) -> float | None:
         if 0 < rate < 1e9:
             return rate
     return None
+
+
+def _rate_note(fps: float | None) -> str:
+    """Return a hint where a rate is one that videos are shown at."""
+    known = (rate / slower for rate in PLAYBACK for slower in (1, 1.001))
+    if fps is None or not any(math.isclose(fps, rate, rel_tol=1e-4) for rate in known):
+        return ""
+    return (
+        f"{fps:.4g} fps may be only the playback speed; give the rate of the camera if it differs"
+    )

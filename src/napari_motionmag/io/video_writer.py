@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.video_index import COMMENT, import_av
-from napari_motionmag.movie.axes import checked_range, positive
+from napari_motionmag.movie.intensity import checked_range
 from napari_motionmag.movie.movie import Movie
 
 FASTEST = 120.0  # frames per second; players drop frames beyond
@@ -24,7 +25,7 @@ def check_video(movie: Movie | None, options: WriteOptions) -> None:
     import_av()
     playback_fps = options.playback_fps
     if playback_fps is not None:
-        positive("playback_fps", playback_fps)
+        above_zero("playback_fps", playback_fps)
     if movie is None:
         return
     if movie.other_axes:

@@ -34,21 +34,9 @@ _LOOK = (
 
 
 def magnified_layer(layer, magnification, *, visible: bool = True):
-    """Make the layer that shows a magnification of another layer.
+    """Make the lazy layer of a magnification, with the calibration and the look of its source.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The source.
-    magnification : napari_motionmag.magnification.magnification.Magnification
-        A magnification of its data.
-    visible : bool
-        Whether it is shown. napari draws a first frame when it makes a visible layer.
-
-    Returns
-    -------
-    napari.layers.Image
-        Lazy, not added to a viewer, with the calibration and the look of the source.
+    It is not added to a viewer. napari draws a first frame when it makes a `visible` layer.
     """
     from napari.layers import Image
 
@@ -100,21 +88,7 @@ def source_of(magnified):
 
 
 def magnified_metadata(source, recipe: Mapping) -> dict:
-    """Return the metadata of a magnified layer: enough to make it again.
-
-    Parameters
-    ----------
-    source : napari.layers.Image
-    recipe : mapping
-        As `napari_motionmag.magnification.magnification.Magnification.recipe`.
-
-    Returns
-    -------
-    dict
-        ``{"napari_motionmag": info}``; `info` holds plain values: ``recipe``, ``source`` (the
-        name of the layer), ``origin`` (its file or sample, if any), ``version`` and ``versions``
-        (of this package and of what computes), and ``weights_sha256`` (None without a network).
-    """
+    """Return the metadata of a magnified layer, plain values: enough to make it again."""
     info = {
         "recipe": dict(recipe),
         "source": source.name,
@@ -128,11 +102,11 @@ def magnified_metadata(source, recipe: Mapping) -> dict:
 
 def weights_hash(recipe: Mapping) -> str | None:
     """Return the SHA-256 of the weights that a recipe names; None where it names none."""
-    if recipe["method"] != "learned":
+    if recipe.get("method", "learned") != "learned":
         return None
     from napari_motionmag.methods.learned import weights
 
-    return weights.sha256(weights.resolve(recipe["model"]))
+    return weights.sha256(weights.resolve(recipe.get("model", "default")))
 
 
 def magnified_name(source: str, recipe: Mapping) -> str:

@@ -16,12 +16,10 @@ import numpy as np
 
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method
-from napari_motionmag.methods.registry import make_method
+from napari_motionmag.methods.base import Method, WarnOnce
+from napari_motionmag.methods.options import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
-from napari_motionmag.methods.warn_once import WarnOnce
 from napari_motionmag.movie.frame_source import FrameSource
-from napari_motionmag.movie.layer_traits import is_image_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import TemporalOperator
@@ -189,7 +187,7 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         settings = MagnifySettings.from_arguments(**factor, **arguments)
     elif arguments:
         raise TypeError(f"plan() takes settings or arguments, got both: {sorted(arguments)}")
-    source = movie if is_image_layer(movie) else None
+    source = movie
     movie = Movie.from_any(movie, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
     operator = settings.operator(movie.fps)
     operator.row(0, movie.n_frames)  # refuses what does not fit the movie
@@ -201,10 +199,15 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         settings.tile,
         dict(settings.options),
     )
-    part = Region.make(movie, settings.region, settings.preview)
-    if part is not None and settings.stabilise is not None:
-        raise ValueError("region and preview work without stabilise, which aligns whole frames")
-    method, alignment = stabilised(method, settings.stabilise, settings.mask, movie, source)
+    part, alignment = None, {}
+    if settings.differs("region", "preview"):
+        part = Region.make(movie, settings.region, settings.preview)
+        if part is not None and settings.stabilise is not None:
+            raise ValueError("region and preview work without stabilise, which aligns whole frames")
+    if settings.differs("stabilise", "mask"):
+        method, alignment = stabilised(
+            method, settings.stabilise, settings.mask, movie, operator, source
+        )
     given_range = movie.given_range
     movie = movie if part is None else part.as_movie()
     smallest = getattr(method, "smallest_frame", 2)
@@ -285,11 +288,13 @@ def magnify(
         Side of the tiles in px that large frames are cut into; results do not depend on it.
     intensity_range : (float, float), optional
         Intensities of black and white. Estimated from few frames, when first needed, if None.
-    stabilise : {"translation", "rigid", "affine"} or dict, optional
+    stabilise : {"translation", "rigid", "affine", "dense"} or dict, optional
         Align all frames to a reference first, magnify what motion is left, and put the large
-        motion back as it was. With any method. A dict gives ``model``, one of these, and further
-        options of `napari_motionmag.methods.stabilisation.stabilised.Stabilised`: ``reference``,
-        ``align_to``, ``smooth``, ``feather``. Needs scikit-image.
+        motion back as it was. With any method. "dense" follows the drift of every part, slower
+        than `band`, so that the gain is right on top of drift of several pixels. A dict gives
+        ``model``, one of these, and further options of
+        `napari_motionmag.methods.stabilisation.stabilised.Stabilised`: ``reference``, ``align_to``,
+        ``smooth``, ``feather``. All but "dense" need scikit-image.
     region : (int, int, int, int), optional
         Only this part of the frames is magnified: first row, last row + 1, first column, last
         column + 1. The learned method draws there what it would in the whole frame; the others

@@ -110,20 +110,22 @@ class Preset:
 
 
 def get(name: str) -> Preset:
-    """Return a preset by its name; ValueError if there is none of that name."""
+    """Return a preset by its name; ValueError for an unknown name."""
     if not isinstance(name, str) or name not in _PRESETS:
         raise ValueError(f"preset must be one of {', '.join(NAMES)}; got {name!r}")
     return _PRESETS[name]
 
 
-def _table_a1() -> Iterator[Preset]:
-    """Yield the sequences of Table A.1."""
+def _presets() -> Iterator[Preset]:
+    """Yield the sequences of Table A.1, and the motions of microscopy."""
     for name, title, alpha, band, fps, filter, why in _TEMPORAL:
         reason = f"Factor 1 + alpha, alpha = {alpha} in Table A.1"
         yield Preset(name, title, PAPER, 1 + alpha, reason, "temporal", why, band, filter, fps)
     for name, title, mode, alpha, why in _FRAMES:
         reason = f"Factor alpha = {alpha} of Table A.1"
         yield Preset(name, title, PAPER, alpha, reason, mode, why)
+    for name, title, factor, band, reason, why in _MICROSCOPY:
+        yield Preset(name, title, MICROSCOPY, factor, reason, "temporal", why, band, "fir")
 
 
 # The corners of "baby" are the published coefficients 0.04 and 0.4 at 30 fps in Hz:
@@ -155,92 +157,44 @@ _FRAMES = (
     ("drum_static", "Drum, static mode", "static", 10, _REST),
     ("guitar_static", "Guitar, static mode", "static", 10, _REST),
 )
+# name, title, factor, band in Hz, reasons for the factor and for the band
+_WALL = "A wall that moves by 1 % of a 30 px wide vessel, 0.3 px, moves by 3 px"
 _MICROSCOPY = (
     # Cells beat by themselves or are paced at about 0.5-2 Hz. A twitch lasts a few tenths of a
     # second, so that its shape is in the harmonics up to some 6 Hz: kept, so that the beat does
     # not become a sine. Drift of stage and focus is below 0.3 Hz.
-    Preset(
-        "cardiomyocyte",
-        "Beating heart muscle cells",
-        MICROSCOPY,
-        10,
-        "Weak contractions of 0.1-0.5 px become 1-5 px",
-        "temporal",
-        "Beats at 0.5-2 Hz with the harmonics that make up a twitch; drift is left out",
-        (0.3, 6.0),
-        "fir",
-    ),
+    ("cardiomyocyte", "Beating heart muscle cells", 10, (0.3, 6.0),
+     "Weak contractions of 0.1-0.5 px become 1-5 px",
+     "Beats at 0.5-2 Hz with the harmonics that make up a twitch; drift is left out"),
     # Airway cilia beat at some 7-20 Hz, ependymal ones of the rat at 28 Hz at 30 degrees and 36 Hz
     # at 37 degrees (O'Callaghan et al., Cilia 1:8, 2012). Counting beats takes 150 fps (Scopulovic
     # et al., Physiol. Rep. 10:e15349, 2022). The second harmonic of the airway's is within.
-    Preset(
-        "cilia",
-        "Cilia",
-        MICROSCOPY,
-        6,
-        "Strokes of stiff or short cilia, 0.3-1 px, become 2-6 px; free ones need no factor",
-        "temporal",
-        "Beat of cilia, 7-40 Hz, airway to ependyma; take it at 150 fps or more",
-        (7.0, 40.0),
-        "fir",
-    ),
+    ("cilia", "Cilia", 6, (7.0, 40.0),
+     "Strokes of stiff or short cilia, 0.3-1 px, become 2-6 px; free ones need no factor",
+     "Beat of cilia, 7-40 Hz, airway to ependyma; take it at 150 fps or more"),
     # Heart at rest 50-100 per minute, 0.8-1.7 Hz; the upstroke of the pulse is in the second and
     # third harmonic. Breathing, 0.2-0.4 Hz, moves the tissue more than the pulse does the vessel.
-    Preset(
-        "vessel_pulse",
-        "Vessel pulse, human",
-        MICROSCOPY,
-        10,
-        "A wall that moves by 1 % of a 30 px wide vessel, 0.3 px, moves by 3 px",
-        "temporal",
-        "Pulse at 0.8-1.7 Hz with its harmonics; breathing (0.2-0.4 Hz) is left out",
-        (0.7, 5.0),
-        "fir",
-    ),
+    ("vessel_pulse", "Vessel pulse, human", 10, (0.7, 5.0),
+     _WALL,
+     "Pulse at 0.8-1.7 Hz with its harmonics; breathing (0.2-0.4 Hz) is left out"),
     # 78 beats a minute at 18 degrees to 162 at 28 degrees in adults (Lee et al., PLoS ONE
     # 11:e0145163, 2016); larvae up to some 200.
-    Preset(
-        "vessel_pulse_zebrafish",
-        "Vessel pulse, zebrafish",
-        MICROSCOPY,
-        10,
-        "A wall that moves by 1 % of a 30 px wide vessel, 0.3 px, moves by 3 px",
-        "temporal",
-        "Pulse at 1.3-3.3 Hz (18-28 °C, adult and larva) with its second harmonic",
-        (1.2, 7.0),
-        "fir",
-    ),
+    ("vessel_pulse_zebrafish", "Vessel pulse, zebrafish", 10, (1.2, 7.0),
+     _WALL,
+     "Pulse at 1.3-3.3 Hz (18-28 °C, adult and larva) with its second harmonic"),
     # 350-650 beats a minute under anesthesia; breathing at 1-3 Hz is below the band.
-    Preset(
-        "vessel_pulse_mouse",
-        "Vessel pulse, mouse",
-        MICROSCOPY,
-        10,
-        "A wall that moves by 1 % of a 30 px wide vessel, 0.3 px, moves by 3 px",
-        "temporal",
-        "Pulse at 6-11 Hz under anesthesia with its second harmonic; breathing is left out",
-        (5.0, 22.0),
-        "fir",
-    ),
+    ("vessel_pulse_mouse", "Vessel pulse, mouse", 10, (5.0, 22.0),
+     _WALL,
+     "Pulse at 6-11 Hz under anesthesia with its second harmonic; breathing is left out"),
     # Flicker has no frequency of its own: its power falls with frequency (as f^-1.3 to f^-1.45 at
     # a point; Brochard and Lennon, J. Phys. 36:1035, 1975), and what is active in it is below
     # 10 Hz (Betz et al., PNAS 106:15320, 2009). Above, noise outweighs it; below 0.3 Hz the cell
     # drifts and turns.
-    Preset(
-        "membrane_fluctuation",
-        "Membrane fluctuation",
-        MICROSCOPY,
-        10,
-        "Some 30 nm rms, 0.3 px of 100 nm, become 3 px",
-        "temporal",
-        "Flicker of red cells and vesicles: strongest, and active, below 10 Hz; drift is left out",
-        (0.3, 10.0),
-        "fir",
-    ),
-)
-_PRESETS: Mapping[str, Preset] = MappingProxyType(
-    {preset.name: preset for preset in (*_table_a1(), *_MICROSCOPY)}
-)
+    ("membrane_fluctuation", "Membrane fluctuation", 10, (0.3, 10.0),
+     "Some 30 nm rms, 0.3 px of 100 nm, become 3 px",
+     "Flicker of red cells and vesicles: strongest, and active, below 10 Hz; drift is left out"),
+)  # fmt: skip
+_PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in _presets()})
 
 NAMES: tuple[str, ...] = tuple(_PRESETS)
 """Names of the presets."""

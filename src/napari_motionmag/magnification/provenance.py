@@ -18,32 +18,18 @@ _ERRORS = (ValueError, TypeError, OSError, ImportError, IndexError)
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a movie came from: `path` or `sample`, or neither.
+    """Where a movie came from: `path` or `sample`, or neither."""
 
-    Attributes
-    ----------
-    path : str
-        The file, absolute.
-    movie : Movie, optional
-        What `napari_motionmag.io.open_movie` makes of the file by itself.
-    sample : str
-        Name of the sample.
-    overrides : mapping
-        Arguments of `napari_motionmag.samples.load`.
-    expression, reason : str
-        Without file and sample: the array, as Python in napari's console, and an explanation.
-    """
-
-    path: str = ""
-    movie: Movie | None = None
-    sample: str = ""
-    overrides: Mapping = field(default_factory=dict)
-    expression: str = ""
-    reason: str = ""
+    path: str = ""  # absolute
+    movie: Movie | None = None  # what `napari_motionmag.io.open_movie` makes of the file
+    sample: str = ""  # name, and
+    overrides: Mapping = field(default_factory=dict)  # arguments of `samples.load`
+    expression: str = ""  # otherwise the array, as Python in napari's console, and
+    reason: str = ""  # an explanation
 
 
 def provenance_record(layer) -> dict:
-    """Return where a layer says that it came from, as plain values; see `provenance_of_record`."""
+    """Return the file or sample that a layer names, as plain values."""
     source, metadata = getattr(layer, "source", None), layer.metadata
     record = {"layer": layer.name, "multiscale": bool(layer.multiscale)}
     path = getattr(source, "path", None) or metadata.get("path")
@@ -58,12 +44,12 @@ def provenance_record(layer) -> dict:
 
 
 def provenance_of(layer, movie: Movie) -> Provenance:
-    """Find out where the movie of a layer came from; a few frames are compared."""
+    """Find the file or sample of the movie of a layer; a few frames are compared."""
     return provenance_of_record(provenance_record(layer), movie)
 
 
 def provenance_of_record(record: Mapping, movie: Movie, *, frames: bool = True) -> Provenance:
-    """Find out what a record stands for, by shape and type and, with `frames`, a few frames."""
+    """Find what a record names, and check it by shape, type and, with `frames`, a few frames."""
     if "sample" in record and _is_sample(record, movie, frames):
         return Provenance(sample=record["sample"], overrides=dict(record["overrides"]))
     why = "has no file"

@@ -107,8 +107,9 @@ def repeated(made, on, **changes) -> dict[str, Any]:
     """Return the arguments that `repeat` gives to `magnify_layer`, after checking that they fit."""
     recipe = recipe_of(made)
     values = arguments(recipe)
-    for name in set(OF_THE_MOVIE) - set(recipe.get("given", ())):
-        values.pop(name, None)
+    for name in OF_THE_MOVIE:
+        if name not in recipe.get("given", ()):
+            values.pop(name, None)
     if isinstance(values["mode"], TemporalOperator):
         values["mode"] = replace(values["mode"], fps=None)  # bound anew
     values |= changes

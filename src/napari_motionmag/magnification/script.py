@@ -13,6 +13,8 @@ Arguments may be plain values, NumPy arrays and numbers, temporal operators, nap
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from keyword import iskeyword
@@ -20,14 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_motionmag.compute import versions
+from napari_motionmag.compute.versions import PACKAGE, version_of
 from napari_motionmag.magnification.layer import source_of
 from napari_motionmag.magnification.provenance import (
     Provenance,
     provenance_of,
     provenance_of_record,
 )
-from napari_motionmag.magnification.python_source import fitted, plain
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.methods.stabilisation.mask_files import is_kept, unpack
@@ -35,6 +36,7 @@ from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
 
+LONGEST_LINE = 88
 LARGEST_ARRAY = 5000  # numbers
 _PACKAGE = "napari_motionmag"
 LAZY = "Lazy: magnified[t].compute() draws frame t, magnified.compute() all of them."
@@ -42,23 +44,9 @@ _RESERVED = ("np", "viewer")  # not for variables
 
 
 class Call:
-    """A call of a public function, or of a method of what another call returned.
+    """A call of a public function of a module, or of a method of a movie or another call's result.
 
-    Parameters
-    ----------
-    of : str, Call or FromLayer
-        The module to import the function from, or the call or movie that has the method.
-    function : str
-        Name of the function or method.
-    *args, **kwargs
-        Its arguments; see the module.
-
-    Attributes
-    ----------
-    result : str
-        Name of the variable for the result; a number is added where the name is in use.
-    comment : str
-        Written above the call.
+    Its arguments are as the module says.
     """
 
     def __init__(self, of: str | Call | FromLayer, function: str, /, *args, **kwargs):
@@ -67,7 +55,10 @@ class Call:
         self.result, self.comment = "result", ""
 
     def named(self, result: str, comment: str = "") -> Call:
-        """Set `result` and `comment`; return the call itself."""
+        """Set the variable for the result and the comment above the call; return the call.
+
+        A number is added where the name is in use.
+        """
         self.result, self.comment = result, comment
         return self
 
@@ -86,11 +77,7 @@ class Part:
 class FromLayer:
     """The movie of a napari Image layer, as an argument of a call.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    movie : Movie, optional
-        The movie made of the layer, where axes, fps or intensity range differ from the layer's.
+    `movie` is given where its axes, frame rate or intensity range differ from the layer's.
     """
 
     def __init__(self, layer, movie: Movie | None = None):
@@ -98,7 +85,7 @@ class FromLayer:
         self.movie = Movie.from_any(layer) if movie is None else movie
 
     def provenance(self) -> Provenance:
-        """Find out where it came from."""
+        """Find the file or sample that it came from."""
         return provenance_of(self.layer, self.movie)
 
 
@@ -111,19 +98,9 @@ class _Gone(FromLayer):
 
 
 def magnification(movie: FromLayer, recipe: Mapping) -> Call:
-    """Return the call of `magnify` that a recipe stands for.
+    """Return the call of `magnify` for a recipe; the movie has the recipe's axes, rate and range.
 
-    Parameters
-    ----------
-    movie : FromLayer
-        Its axes, frame rate and intensity range are those of the recipe.
-    recipe : mapping
-        As `napari_motionmag.magnification.recipe.recipe_of` returns it.
-
-    Raises
-    ------
-    ValueError
-        When the mask was too large to be kept in the recipe.
+    Raises ValueError when the mask was too large to be kept in the recipe.
     """
     arguments = MagnifySettings.from_recipe(recipe).arguments()
     factor = arguments.pop("factor")
@@ -135,13 +112,7 @@ def magnification(movie: FromLayer, recipe: Mapping) -> Call:
 
 
 def magnification_of(layer) -> Call:
-    """Return the call of `magnify` that made a layer.
-
-    Raises
-    ------
-    ValueError
-        When the layer was not magnified.
-    """
+    """Return the call of `magnify` that made a layer; ValueError when it was not magnified."""
     recipe = recipe_of(layer)
     traits = {name: recipe.get(name) for name in OF_THE_MOVIE}
     source = source_of(layer)
@@ -151,21 +122,10 @@ def magnification_of(layer) -> Call:
 
 
 def source(*calls: Call, title: str = "") -> str:
-    """Write a script.
+    """Write a script of calls, each once and after the calls among its arguments.
 
-    Parameters
-    ----------
-    *calls : Call
-        The calls, in order. Calls among their arguments are written before them; the same object
-        is written once.
-    title : str
-        One line.
-
-    Returns
-    -------
-    str
-        Python source. It needs neither Qt nor napari, unless a movie is neither a file nor a
-        sample: then it takes the layer from ``viewer`` in napari's console, and says so.
+    It needs neither Qt nor napari, unless a movie is neither a file nor a sample: then it takes the
+    layer from ``viewer`` in napari's console, and says so.
 
     Raises
     ------
@@ -181,13 +141,7 @@ def source(*calls: Call, title: str = "") -> str:
 
 
 def literal(value) -> str:
-    """Write a plain value as Python: numbers, text, slices, and lists, tuples and dicts of them.
-
-    Raises
-    ------
-    TypeError
-        When the value is something else.
-    """
+    """Write a plain value as Python; TypeError when it is something else."""
     return _Writer(()).value(value)
 
 
@@ -201,7 +155,7 @@ class _Writer:
         self._taken = functions | set(_RESERVED)
 
     def text(self, title: str) -> str:
-        credit = f"Made with {versions.PACKAGE} {versions.version_of()}."
+        credit = f"Made with {PACKAGE} {version_of()}."
         title = title.replace("\\", "\\\\").replace('"', "'")  # it stands between quotes
         head = [f'"""{title or credit}' + (f"\n\n{credit}\n" if title else "") + '"""', ""]
         if self._numpy:
@@ -222,7 +176,7 @@ class _Writer:
         arguments = self._arguments(call.args, call.kwargs)
         name = self._free(call.result)
         self._lines += [f"# {line}" for line in call.comment.splitlines()]
-        self._lines.append(fitted(f"{name} = {function}", arguments))
+        self._write(f"{name} = {function}", arguments)
         self._done.append((call, name))
         return name
 
@@ -239,7 +193,32 @@ class _Writer:
             return self._array(value)
         if is_dataclass(value) and not isinstance(value, type):
             return self._dataclass(value)
-        return plain(value, self.value)
+        return self._plain(value)
+
+    def _plain(self, value) -> str:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or isinstance(value, bool | int):
+            return repr(value)
+        if isinstance(value, float):
+            return repr(value) if math.isfinite(value) else f'float("{value}")'
+        if isinstance(value, str | os.PathLike):
+            text = repr(os.fspath(value))
+            return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
+        if isinstance(value, slice):
+            ends = [value.start, value.stop, value.step]
+            return f"slice({self._list(ends if value.step is not None else ends[:2])})"
+        if isinstance(value, Mapping):
+            items = (f"{self.value(key)}: {self.value(item)}" for key, item in value.items())
+            return f"{{{', '.join(items)}}}"
+        if isinstance(value, list):
+            return f"[{self._list(value)}]"
+        if isinstance(value, tuple):
+            return f"({self._list(value)}{',' if len(value) == 1 else ''})"
+        raise TypeError(f"a {type(value).__name__} cannot be written into a script: {value!r}")
+
+    def _list(self, values: Sequence) -> str:
+        return ", ".join(map(self.value, values))
 
     def _array(self, value: np.ndarray) -> str:
         if value.size > LARGEST_ARRAY:
@@ -248,15 +227,14 @@ class _Writer:
                 f"{LARGEST_ARRAY} are allowed"
             )
         self._numpy = True
-        dtype = f'dtype="{value.dtype}"'
         if not value.size:
-            return f"np.empty({self.value(value.shape)}, {dtype})"
-        plain = value.dtype in (np.float64, np.int64, np.bool_)
+            return f'np.empty({self.value(value.shape)}, "{value.dtype}")'
+        of_lists = value.dtype in (np.float64, np.int64, np.bool_)  # what NumPy makes of lists
         written = self.value(value.tolist())
-        return f"np.array({written})" if plain else f"np.array({written}, {dtype})"
+        return f"np.array({written})" if of_lists else f'np.array({written}, "{value.dtype}")'
 
     def _dataclass(self, value) -> str:
-        """Write one of the program's own, its defaults left out."""
+        """Write one of this package's, its defaults left out."""
         kind = type(value)
         if kind.__module__.split(".")[0] != _PACKAGE:
             raise TypeError(f"a {kind.__name__} cannot be written into a script: {value!r}")
@@ -329,11 +307,18 @@ class _Writer:
         traits = {"axes": movie.axes, "fps": movie.fps, "intensity_range": movie.given_range}
         traits |= {"scale": movie.scale, "units": movie.units}
         given = [f"{key}={self.value(v)}" for key, v in traits.items() if v is not None]
-        self._lines.append(fitted(f"{name} = Movie", [data, *given]))
+        self._write(f"{name} = Movie", [data, *given])
         return name
 
     def _assign(self, target: str, function: str, *args, **kwargs) -> None:
-        self._lines.append(fitted(f"{target} = {function}", self._arguments(args, kwargs)))
+        self._write(f"{target} = {function}", self._arguments(args, kwargs))
+
+    def _write(self, start: str, arguments: Sequence[str]) -> None:
+        """Add a call in one line or, where that is too long, with a line for each argument."""
+        line = f"{start}({', '.join(arguments)})"
+        if len(line) > LONGEST_LINE and len(arguments) > 1:
+            line = "\n".join([f"{start}(", *(f"    {argument}," for argument in arguments), ")"])
+        self._lines.append(line)
 
     def _arguments(self, args: Sequence, kwargs: Mapping) -> list[str]:
         for name in kwargs:  # recipes come from files: a name must not be code

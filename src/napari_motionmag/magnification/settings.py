@@ -73,10 +73,11 @@ class MagnifySettings:
         Raises
         ------
         ValueError
-            If it has options that the method does not have: recipes come from files.
+            If it has options that the method does not have, or is damaged: recipes come from files.
         """
+        _check_recipe(recipe)
         arguments = {name: recipe[name] for name in NAMES if name in recipe}
-        for name in ("intensity_range", "region", "band"):  # JSON has lists only
+        for name in _PAIRS:  # JSON has lists only
             if arguments.get(name) is not None:
                 arguments[name] = tuple(arguments[name])
         if "operator" in recipe:
@@ -105,13 +106,12 @@ class MagnifySettings:
 
     def arguments(self) -> dict[str, Any]:
         """Return keywords of `magnify`: factor, mode, and what differs from its default."""
-        values = {name: getattr(self, name) for name in NAMES}
-        kept = {
-            name: value
-            for name, value in values.items()
-            if name == "mode" or not _same(value, _DEFAULTS[name])
-        }
-        return {**kept, **self.options}
+        kept = [name for name in NAMES if name == "mode" or self.differs(name)]
+        return {**{name: getattr(self, name) for name in kept}, **self.options}
+
+    def differs(self, *names: str) -> bool:
+        """Whether any of these arguments differs from its default."""
+        return not all(_same(getattr(self, name), _DEFAULTS[name]) for name in names)
 
     def operator(self, fps: float | None) -> TemporalOperator:
         """Return the temporal operator for a movie of `fps` frames per second."""
@@ -121,12 +121,7 @@ class MagnifySettings:
     def to_recipe(self, operator: TemporalOperator, **resolved) -> dict[str, Any]:
         """Return plain values from which `from_recipe` makes the settings again.
 
-        Parameters
-        ----------
-        operator : TemporalOperator
-            What `operator` returned for the movie.
-        **resolved
-            Values of arguments as the movie has them, in place of those that were given.
+        `operator` is bound to the movie; `resolved` are values of arguments as the movie has them.
         """
         return {
             **{name: getattr(self, name) for name in NAMES if name not in MOTION},
@@ -137,6 +132,24 @@ class MagnifySettings:
             "options": dict(self.options),
             **resolved,
         }
+
+
+_MAPPINGS, _PAIRS = ("operator", "options"), ("intensity_range", "region", "band")
+
+
+def _check_recipe(recipe: Mapping) -> None:
+    """Refuse a recipe whose entries are of other kinds than `to_recipe` writes."""
+    kinds = {
+        **dict.fromkeys(_MAPPINGS, (Mapping, "entries by name")),
+        **dict.fromkeys(_PAIRS, (list | tuple | None, "a list")),
+        "given": (list | tuple, "a list"),
+        **dict.fromkeys(("method", "model", "filter"), (str, "text")),
+    }
+    for name, (kind, wanted) in kinds.items():
+        if name in recipe and not isinstance(recipe[name], kind):
+            raise ValueError(
+                f"the recipe is damaged: {name} must be {wanted}, got {recipe[name]!r}"
+            )
 
 
 _DEFAULTS = {field.name: field.default for field in fields(MagnifySettings)}
@@ -151,4 +164,7 @@ def _same(value, default) -> bool:
 
 def _model_name(model) -> str:
     """Return the model as text that means the same in another folder."""
-    return os.path.abspath(model) if str(model).endswith(".safetensors") else str(model)
+    text = str(model)
+    name = os.path.basename(text) == text and not os.path.splitext(text)[1]
+    # a TensorFlow checkpoint may be named by a prefix that looks like a name
+    return text if name and not os.path.exists(f"{text}.index") else os.path.abspath(text)

@@ -1,19 +1,19 @@
-"""What all methods have in common, whatever they compute."""
+"""What all methods share: the interface, checks of its arguments, and warnings issued once."""
 
 from __future__ import annotations
 
-import math
+import threading
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from numbers import Real
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_motionmag.compute.validate import finite_number
+
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
-
-__all__ = ["Method", "checked_factor", "checked_times"]
 
 
 class Method(ABC):
@@ -72,7 +72,7 @@ class Method(ABC):
             are not finite, or if a GPU runs out of memory and the work goes on with less.
         """
         times = checked_times(times, len(frames))
-        factor = checked_factor(factor)
+        factor = finite_number("factor", factor)
         order = sorted(set(times))
         if factor == 1:
             drawn = np.stack([np.asarray(frames[t], dtype=np.float32) for t in order])
@@ -92,7 +92,7 @@ class Method(ABC):
 
 
 def checked_times(times: Iterable[int], n_frames: int) -> list[int]:
-    """Output frames as ints; ValueError unless there are some and all lie in the movie."""
+    """Return output frames as ints; ValueError unless there are some and all lie in the movie."""
     times = [int(t) for t in times]
     if not times:
         raise ValueError("times must name at least one frame, got none")
@@ -103,10 +103,32 @@ def checked_times(times: Iterable[int], n_frames: int) -> list[int]:
     return times
 
 
-def checked_factor(factor: float) -> float:
-    """The factor as a finite float."""
-    if isinstance(factor, bool) or not isinstance(factor, Real):
-        raise TypeError(f"factor must be a number, got {factor!r}")
-    if not math.isfinite(factor):
-        raise ValueError(f"factor must be a finite number, got {factor!r}")
-    return float(factor)
+class WarnOnce:
+    """Remembers which warnings were issued, so that each is issued once.
+
+    Thread-safe; pickled copies start empty.
+    """
+
+    def __init__(self):
+        self._issued: set[Hashable] = set()
+        self._lock = threading.Lock()
+
+    def first(self, kind: Hashable) -> bool:
+        """Whether this is the first request for a warning of this kind."""
+        with self._lock:
+            known = kind in self._issued
+            self._issued.add(kind)
+        return not known
+
+    def __reduce__(self):
+        return WarnOnce, ()
+
+
+def warn_once(frames, kind: Hashable, message: str, stacklevel: int = 2) -> None:
+    """Warn, once per kind if `frames` has a `WarnOnce` as attribute ``warned``, else always."""
+    warned = getattr(frames, "warned", None)
+    if warned is not None:
+        if not warned.first(kind):
+            return
+        message += " (said once, for the first such frame)"
+    warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)

@@ -1,4 +1,4 @@
-"""Letters, names and checks of axes, scale, units, frame rate and intensity range.
+"""Letters, names and checks of axes, scale, units and frame rate.
 
 Axes are guessed only where the shape leaves one reading.
 """
@@ -6,10 +6,10 @@ Axes are guessed only where the shape leaves one reading.
 from __future__ import annotations
 
 import math
-from reprlib import repr as shortened
 
 import numpy as np
 
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.movie.units import seconds, short_name
 
 LETTERS = "TZCYXS"
@@ -31,6 +31,19 @@ def letter_of(name: str) -> str:
     name = str(name).strip()
     letter = AXIS_NAMES.get(name.lower(), name.upper())
     return letter if len(letter) == 1 else "Q"
+
+
+def checked_layout(data, axes: str | None) -> tuple[str, tuple[int, ...], np.dtype]:
+    """Return axes, shape and dtype of an array that can be a movie of two frames or more."""
+    shape, dtype = checked_array(data)
+    axes = guess_axes(shape, dtype) if axes is None else checked_axes(axes, shape)
+    n_frames = shape[axes.index("T")]
+    if n_frames < 2:
+        raise ValueError(
+            f"data must have at least 2 frames along T to show motion; with axes={axes!r} "
+            f"its shape {shape} has {n_frames}"
+        )
+    return axes, shape, dtype
 
 
 def checked_array(data) -> tuple[tuple[int, ...], np.dtype]:
@@ -113,58 +126,23 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
     )
 
 
-def checked_scale(scale, axes: str) -> tuple[float, ...] | None:
-    """Return one number for each letter of `axes`."""
-    if scale is None:
-        return None
-    scale = tuple(float(value) for value in scale)
-    if len(scale) != len(axes) or not all(math.isfinite(x) and x != 0 for x in scale):
-        raise ValueError(
-            f"scale must be one finite number other than 0 for each of the axes {axes!r}; "
-            f"got {scale}"
-        )
-    return scale
-
-
-def checked_units(units, axes: str) -> tuple[str, ...] | None:
-    """Return one canonical name for each letter of `axes`."""
-    if units is None:
-        return None
-    units = (units,) * len(axes) if isinstance(units, str) else tuple(units)
-    if len(units) != len(axes):
-        raise ValueError(f"units must be one for each of the axes {axes!r}; got {units}")
-    return tuple(short_name(unit) for unit in units)
-
-
-def positive(argument: str, value) -> float:
-    """Return a number above 0, or raise ValueError that names the argument."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{argument} must be a finite number above 0, got {value!r}")
-    return number
-
-
-def fps_from_scale(scale, units, axes: str) -> float | None:
-    """Return frames per second where the scale of T is in a unit of time."""
-    if scale is None or units is None:
-        return None
-    unit = seconds(units[axes.index("T")])
-    return None if unit is None else 1.0 / abs(scale[axes.index("T")] * unit)
-
-
-def checked_range(intensity_range) -> tuple[float, float]:
-    """Return (black, white) as two floats, or raise ValueError."""
-    try:
-        black, white = (float(value) for value in intensity_range)
-    except (TypeError, ValueError, OverflowError):
-        black = white = math.nan
-    # frames on the unit scale are float32: the range must not take them to infinity
-    if not (1e-30 <= white - black <= 1e38):
-        raise ValueError(
-            "intensity_range must be two finite numbers (black, white) with white > black, "
-            f"1e-30 to 1e38 apart; got {shortened(intensity_range)}"
-        )
-    return black, white
+def checked_calibration(axes: str, fps, scale, units) -> tuple:
+    """Return frames per second, and scale and units for each letter of `axes`; each or None."""
+    if scale is not None:
+        scale = tuple(float(value) for value in scale)
+        if len(scale) != len(axes) or not all(math.isfinite(x) and x != 0 for x in scale):
+            raise ValueError(
+                f"scale must be one finite number other than 0 for each of the axes {axes!r}; "
+                f"got {scale}"
+            )
+    if units is not None:
+        units = (units,) * len(axes) if isinstance(units, str) else tuple(units)
+        if len(units) != len(axes):
+            raise ValueError(f"units must be one for each of the axes {axes!r}; got {units}")
+        units = tuple(short_name(unit) for unit in units)
+    if fps is not None:
+        fps = above_zero("fps", fps)
+    elif scale is not None and units is not None:
+        unit = seconds(units[axes.index("T")])
+        fps = None if unit is None else 1.0 / abs(scale[axes.index("T")] * unit)
+    return fps, scale, units

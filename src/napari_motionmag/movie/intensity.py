@@ -1,4 +1,4 @@
-"""The intensities that stand for black and white, estimated from a few frames of a movie.
+"""The intensities that stand for black and white, and frames on the scale between them.
 
 Methods work on a scale where black is 0 and white is 1. The map is linear and is undone exactly,
 so the range changes no intensity; it only sets where the data lie on the scale that the networks
@@ -7,13 +7,17 @@ were trained on.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterable
+from reprlib import repr as shortened
 
 import numpy as np
 
 LOWEST, HIGHEST = 0.1, 99.9  # percentiles
 MARGIN = 0.05  # of the range found, added on either side
 MAX_PIXELS = 1 << 18  # a frame is thinned to about this many pixels before percentiles are taken
+EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximately
 
 
 def estimate_range(frames: Iterable[np.ndarray], dtype: np.dtype) -> tuple[float, float]:
@@ -87,3 +91,70 @@ def _integer_range(low: float, high: float, limits: np.iinfo) -> tuple[float, fl
     black = max(np.floor(low - margin), float(limits.min))
     white = min(np.ceil(high + margin), float(limits.max))
     return float(black), float(white)
+
+
+def to_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -> np.ndarray:
+    """Map black to 0 and white to 1, without clipping: a new float32 array."""
+    black, white = range_
+    unit = frame.astype(_working_dtype(dtype))
+    unit -= black
+    unit /= white - black
+    return unit.astype(np.float32, copy=False)
+
+
+def from_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -> np.ndarray:
+    """Map 0 to black and 1 to white, in `dtype`; integers are rounded and clipped."""
+    black, white = range_
+    values = frame.astype(_working_dtype(dtype))
+    values *= white - black
+    values += black
+    if dtype.kind in "iu":
+        np.rint(values, out=values)
+        limits = np.iinfo(dtype)
+        low, high = (values.dtype.type(limit) for limit in (limits.min, limits.max))
+        if int(high) > limits.max:  # 2**63 - 1 is no float64; the next one would overflow
+            high = np.nextafter(high, low)
+        np.clip(values, low, high, out=values)
+    return values.astype(dtype, copy=False)
+
+
+def _working_dtype(dtype: np.dtype) -> type:
+    # single precision holds 8- and 16-bit integers with room to spare
+    return np.float32 if dtype.itemsize <= 2 else np.float64
+
+
+def checked_range(intensity_range) -> tuple[float, float]:
+    """Return (black, white) as two floats, or raise ValueError."""
+    try:
+        black, white = (float(value) for value in intensity_range)
+    except (TypeError, ValueError, OverflowError):
+        black = white = math.nan
+    # frames on the unit scale are float32: the range must not take them to infinity
+    if not (1e-30 <= white - black <= 1e38):
+        raise ValueError(
+            "intensity_range must be two finite numbers (black, white) with white > black, "
+            f"1e-30 to 1e38 apart; got {shortened(intensity_range)}"
+        )
+    return black, white
+
+
+def refuse_non_finite(frame: np.ndarray, what: str) -> None:
+    """Raise ValueError when pixels are NaN or infinite."""
+    if frame.dtype.kind == "f":
+        count = frame.size - int(np.count_nonzero(np.isfinite(frame)))
+        if count:
+            raise ValueError(
+                f"{what} has {count} {'pixel that is' if count == 1 else 'pixels that are'} NaN or "
+                "infinite; put numbers in their place first, as with numpy.nan_to_num"
+            )
+
+
+def warn_if_inexact(dtype: np.dtype, range_: tuple[float, float]) -> None:
+    """Warn when integers of this range are not exact in single precision."""
+    span = range_[1] - range_[0]
+    if dtype.kind in "iu" and dtype.itemsize > 2 and span > EXACT_SPAN:
+        warnings.warn(
+            f"intensities of this {dtype} movie span {span:g}; computed in single precision, "
+            f"they come back to within {math.ceil(span / EXACT_SPAN)}",
+            stacklevel=3,
+        )

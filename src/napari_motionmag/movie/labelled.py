@@ -69,6 +69,17 @@ def labelled_arguments(data) -> dict | None:
     return None
 
 
+def without_labels(data, axes, scale, units, name) -> tuple:
+    """Return the arguments of `Movie` for any array: those of labelled ones where not given."""
+    own = labelled_arguments(data)
+    if own is None:
+        return data, axes, scale, units, name
+    if axes is None or axes.upper() == own.get("axes"):
+        axes = own.get("axes", axes)
+        scale, units = scale or own.get("scale"), units or own.get("units")
+    return own["data"], axes, scale, units, own.get("name") if name is None else name
+
+
 def _xarray_arguments(data) -> dict:
     inner = data.variable._data  # of `data.data` those that are not in memory would be read whole
     if not isinstance(inner, np.ndarray):

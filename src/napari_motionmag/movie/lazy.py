@@ -1,13 +1,26 @@
-"""Dask arrays of one frame per block over arrays that are read lazily."""
+"""Arrays that are read lazily, dask and zarr among them: reading and making them frame by frame.
+
+``array[t].compute()`` of dask visits every chunk: 20 ms for ten thousand of a derived array, and a
+temporal filter reads dozens of frames. Here only the tasks of the frame's own chunks are looked
+up, and a chunk that holds several frames is kept for the next of them.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
 import weakref
+from collections.abc import Sequence
 
 import numpy as np
 
+from napari_motionmag.compute.cache import Cache
+
+MOST_KEPT_BYTES = 512 * 2**20  # twice the chunks that a frame lies in; larger ones are not kept
 _SOURCES: weakref.WeakValueDictionary[str, _Source] = weakref.WeakValueDictionary()
+_CACHES: dict[tuple[int, str], Cache] = {}
+_CACHES_GUARD = threading.Lock()
 
 
 def is_dask(data) -> bool:
@@ -37,6 +50,21 @@ def paths_behind(data) -> list[str]:
     return [str(path)] if isinstance(path, str | os.PathLike) and os.path.exists(path) else []
 
 
+def cache_of(data) -> Cache:
+    """Return the one cache of a dask array, until items are assigned to it.
+
+    Other arrays may be written to: each movie made of them has a cache of its own.
+    """
+    if not is_dask(data):
+        return Cache()
+    key = id(data), data.name
+    with _CACHES_GUARD:
+        if key not in _CACHES:
+            _CACHES[key] = Cache()
+            weakref.finalize(data, _CACHES.pop, key, None).atexit = False
+        return _CACHES[key]
+
+
 class _Source:
     """Opaque wrapper that keeps dask from inspecting the array."""
 
@@ -53,7 +81,7 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
     Parameters
     ----------
     source : array
-        Anything with ``shape`` and indexing by slices.
+        Anything with ``shape`` and indexing by slices; dask arrays are rechunked.
     axes : str
         One letter per axis; blocks are whole along Y, X and S and of length 1 along the rest.
     dtype : numpy.dtype
@@ -68,13 +96,15 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
     import dask.array as da
     from dask.delayed import delayed
 
+    if is_dask(source):
+        return source.rechunk(tuple(-1 if letter in "YXS" else 1 for letter in axes))
     chunks = tuple(
         (size,) if letter in "YXS" else (1,) * size
         for letter, size in zip(axes, source.shape, strict=True)
     )
     hidden = _SOURCES.setdefault(name, _Source(source))
     return da.map_blocks(
-        _read,
+        _read_block,
         chunks=chunks,
         dtype=dtype,
         meta=np.empty((0,) * len(axes), dtype),
@@ -85,9 +115,183 @@ def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
     )
 
 
-def _read(hidden: _Source, axes: str, block_id: tuple[int, ...] | None = None) -> np.ndarray:
+def _read_block(hidden: _Source, axes: str, block_id: tuple[int, ...] | None = None) -> np.ndarray:
     index = tuple(
         slice(None) if letter in "YXS" else slice(place, place + 1)
         for letter, place in zip(axes, block_id, strict=True)
     )
     return np.asarray(hidden.array[index])
+
+
+# ---- one frame ----
+
+
+def read(data, index: Sequence[int | slice], cache: Cache) -> np.ndarray:
+    """Return ``numpy.asarray(data[index])``, fast for one frame after another.
+
+    Parameters
+    ----------
+    data : array
+        NumPy, dask, zarr or any other with shape and dtype.
+    index : sequence of int or slice
+        For each axis; slices have step 1.
+    cache : Cache
+        Of this array; chunks are kept in it.
+    """
+    index = tuple(index)
+    if isinstance(data, np.ndarray):
+        return data[index]
+    if is_dask(data):
+        behind = source_behind(data)
+        if behind is not None:
+            return read(behind, index, cache)
+        return _read_dask(data, index, cache)
+    chunks = getattr(data, "chunks", None)
+    if isinstance(chunks, tuple) and all(isinstance(size, int) for size in chunks):
+        return _read_chunks(data, index, chunks, cache)
+    return np.asarray(data[index])
+
+
+# ---- files with chunks ----
+
+
+def _read_chunks(data, index: tuple, chunks: tuple[int, ...], cache: Cache) -> np.ndarray:
+    wide, inside = [], []
+    for where, size, length in zip(index, chunks, data.shape, strict=True):
+        if isinstance(where, slice):
+            wide.append(where)
+            inside.append(slice(None))
+        else:
+            first = where // size * size
+            wide.append(slice(first, min(first + size, length)))
+            inside.append(where - first)
+    together = [w.indices(n) for w, n in zip(wide, data.shape, strict=True)]
+    size = int(np.prod([stop - start for start, stop, _ in together])) * data.dtype.itemsize
+    several = any(
+        isinstance(where, int) and last - first > 1
+        for where, (first, last, _) in zip(index, together, strict=True)
+    )
+    if not several or 2 * size > MOST_KEPT_BYTES:
+        return np.asarray(data[index])
+    key = ("chunk", tuple(together))
+    return cache.get(key, lambda: np.asarray(data[tuple(wide)]))[tuple(inside)]
+
+
+# ---- dask ----
+
+
+def _read_dask(data, index: tuple, cache: Cache) -> np.ndarray:
+    ranges, inside, several = [], [], False
+    for axis, (where, sizes) in enumerate(zip(index, data.chunks, strict=True)):
+        ends = cache.get(("chunk ends", axis), lambda sizes=sizes: np.cumsum(sizes))
+        if isinstance(where, slice):
+            start, stop, _ = where.indices(int(ends[-1]))
+        else:
+            start, stop = where, where + 1
+        first, last = (int(np.searchsorted(ends, at, side="right")) for at in (start, stop - 1))
+        begins = int(ends[first]) - sizes[first]
+        ranges.append(range(first, last + 1))
+        if isinstance(where, slice):
+            inside.append(slice(start - begins, stop - begins))
+        else:
+            inside.append(where - begins)
+            several |= sizes[first] > 1
+    keys = [(data.name, *place) for place in itertools.product(*ranges)]
+    blocks = _blocks(data, keys, cache, several)
+    if blocks is None:
+        return np.asarray(data[index].compute(scheduler="synchronous"))
+    if len(blocks) == 1:
+        return blocks[keys[0]][tuple(inside)]
+
+    def nested(place: tuple[int, ...]):
+        if len(place) == len(ranges):
+            return blocks[data.name, *place]
+        return [nested((*place, number)) for number in ranges[len(place)]]
+
+    return np.block(nested(()))[tuple(inside)]
+
+
+def _blocks(data, keys: list[tuple], cache: Cache, several: bool) -> dict | None:
+    """Compute blocks in this thread; None where only dask itself can."""
+    found = {key: cache.peek(("chunk", key)) for key in keys} if several else {}
+    missing = [key for key in keys if found.get(key) is None]
+    if not missing:
+        return found
+    graph = _tasks(data, missing)
+    if graph is None:
+        return None
+    from dask.local import get_sync
+
+    for key, block in zip(missing, get_sync(graph, missing), strict=True):
+        found[key] = np.asarray(block)
+        if several and 2 * len(keys) * found[key].nbytes <= MOST_KEPT_BYTES:
+            cache.put(("chunk", key), found[key])
+    return found
+
+
+def _tasks(data, keys: list[tuple]) -> dict | None:
+    """Return the tasks that keys need; None for graphs without layers."""
+    from dask.blockwise import Blockwise
+
+    layers = getattr(data.dask, "layers", None)
+    if layers is None:
+        return None
+    graph: dict = {}
+    wanted = set(keys)
+    while wanted:
+        by_layer: dict[str, set] = {}
+        for key in wanted:
+            name = _layer_of(key, layers)
+            if name is None:
+                return None
+            by_layer.setdefault(name, set()).add(key)
+        wanted = set()
+        for name, own in by_layer.items():
+            layer = layers[name]
+            if isinstance(layer, Blockwise):
+                culled, dependencies = layer.cull(own, set())
+                part = {key: culled[key] for key in own}
+                wanted.update(*dependencies.values())
+            else:
+                part = {key: layer[key] for key in own}
+            near = {name, *data.dask.dependencies.get(name, ())}
+            for task in part.values():
+                wanted |= _needs(task, layers, near)
+            graph |= part
+        wanted -= graph.keys()
+    return graph
+
+
+def _layer_of(key, layers, near=None) -> str | None:
+    """Return the name of the layer that holds a key."""
+    name = key[0] if isinstance(key, tuple) and key else key
+    if isinstance(name, str) and name in layers and (near is None or name in near):
+        return name
+    names = layers if near is None else near
+    return next((name for name in names if key in layers[name]), None)
+
+
+def _needs(task, layers, near: set[str]) -> set:
+    """Return the keys that a task depends on."""
+    found = getattr(task, "dependencies", None)
+    if found is not None and not callable(found):
+        return set(found)
+    # tuples, as older dasks and user graphs have them: whatever in them is a key stands for it
+    keys, parts = set(), [task]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, (str, tuple)) and _hashable(part) and _layer_of(part, layers, near):
+            keys.add(part)
+        elif isinstance(part, (tuple, list)):
+            parts.extend(part)
+        elif isinstance(part, dict):
+            parts.extend(part.values())
+    return keys
+
+
+def _hashable(part) -> bool:
+    try:
+        hash(part)
+    except TypeError:
+        return False
+    return True

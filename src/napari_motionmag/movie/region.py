@@ -63,7 +63,7 @@ class Region:
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Rows and columns of the whole that are read."""
+        """Rows and columns of the whole to read."""
         y0, _, x0, _ = self.region
         return (
             slice(y0, y0 + self.height * self.preview),
@@ -71,7 +71,7 @@ class Region:
         )
 
     def as_movie(self) -> Movie:
-        """The part as a movie."""
+        """Return the part as a movie."""
         movie = self.movie
         scale = movie.scale
         if scale is not None:
@@ -83,7 +83,7 @@ class Region:
         return Movie(self, movie.axes, movie.fps, None, scale, movie.units, movie.name)
 
     def with_margin(self, context: int) -> tuple[Region, tuple[slice, slice]]:
-        """A larger region, and where this one lies in it."""
+        """Return a larger region, and where this one lies in it."""
         height, width = self.movie.frame_shape[:2]
         step = self.preview * ALIGNED
 
@@ -103,55 +103,42 @@ class Region:
         inside = slice(y, y + self.height), slice(x, x + self.width)
         return Region(self.movie, (y_start, y_stop, x_start, x_stop), self.preview), inside
 
-    def reduce(self, frame: np.ndarray) -> np.ndarray:
-        """Average the squares of a frame, (Y, X) or (Y, X, S), of floats."""
+    def reduce(self, frame: np.ndarray, dtype=np.float32) -> np.ndarray:
+        """Average the squares of a frame, (Y, X) or (Y, X, S)."""
         if self.preview == 1:
             return frame
         side = self.preview
         squares = frame.reshape(self.height, side, self.width, side, *frame.shape[2:])
-        return squares.mean(axis=(1, 3), dtype=np.float32)
+        return squares.mean(axis=(1, 3), dtype=dtype)
 
     def read(self, t: int, other) -> np.ndarray:
-        """A frame in the movie's dtype, rounded when that is of integers."""
-        frame = self.movie.read(t, other, self.window)
-        if self.preview == 1:
-            return frame
-        side = self.preview
-        squares = frame.reshape(self.height, side, self.width, side, *frame.shape[2:])
-        mean = squares.mean(axis=(1, 3), dtype=np.float64)
-        return (np.rint(mean) if self.dtype.kind in "iu" else mean).astype(self.dtype)
+        """Read a frame in the movie's dtype; means of integers are rounded."""
+        mean = self.reduce(self.movie.read(t, other, self.window), np.float64)
+        return (np.rint(mean) if self.dtype.kind in "iu" else mean).astype(self.dtype, copy=False)
 
     def __getitem__(self, index) -> np.ndarray:
+        axes = self.movie.axes
         index = index if isinstance(index, tuple) else (index,)
-        index = [*index, *[slice(None)] * (len(self.shape) - len(index))]
-        axes, ranges, one = self.movie.axes, {}, []
-        for position, (letter, where, size) in enumerate(zip(axes, index, self.shape, strict=True)):
-            if letter in "YXS":
-                continue
-            if not isinstance(where, slice):
-                one.append(position)
-                where = operator.index(where)
-                where = slice(where, where + 1)
-            ranges[letter] = range(*where.indices(size))
-        frames = [letter for letter in axes if letter not in "YXS"]
-        spatial = [letter for letter in "YXS" if letter in axes]
-        out = None
-        for numbers in itertools.product(*(enumerate(ranges[letter]) for letter in frames)):
-            at = {letter: n for letter, (_, n) in zip(frames, numbers, strict=True)}
-            t = at.pop("T")
-            frame = self.read(t, at)
-            if out is None:
-                sizes = {letter: len(ranges[letter]) for letter in frames}
-                sizes |= dict(zip(spatial, frame.shape, strict=True))
-                out = np.empty([sizes[letter] for letter in axes], self.dtype)
-            place = {letter: k for letter, (k, _) in zip(frames, numbers, strict=True)}
-            order = [spatial.index(letter) for letter in axes if letter in spatial]
-            out[tuple(place.get(letter, slice(None)) for letter in axes)] = frame.transpose(order)
-        inner = [
-            0 if position in one else where if letter in "YXS" else slice(None)
-            for position, (letter, where) in enumerate(zip(axes, index, strict=True))
+        index += (slice(None),) * (len(axes) - len(index))
+        along = dict(zip(axes, index, strict=True))
+        leading = [letter for letter in axes if letter not in "YXS"]
+        numbers = [
+            np.atleast_1d(np.arange(self.shape[axes.index(letter)])[along[letter]])
+            for letter in leading
         ]
-        return out[tuple(inner)]
+        frames = []
+        for place in itertools.product(*numbers):
+            other = dict(zip(leading, map(int, place), strict=True))
+            frames.append(self.read(other.pop("T"), other))
+        block = np.stack(frames).reshape(*map(len, numbers), *frames[0].shape)
+        order = [*leading, *(letter for letter in "YXS" if letter in axes)]
+        block = block.transpose([order.index(letter) for letter in axes])
+        return block[
+            tuple(
+                along[x] if x in "YXS" else slice(None) if isinstance(along[x], slice) else 0
+                for x in axes
+            )
+        ]
 
 
 def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int]:

@@ -3,48 +3,33 @@
 Kept without a units library: movies need seconds and meters only.
 """
 
-# canonical name -> (factor to seconds, other spellings in lower case)
+# canonical name -> factor to seconds, UDUNITS-2 name, other spellings in lower case
 _TIME = {
-    "ns": (1e-9, ("nsec", "nanosecond", "nanoseconds")),
-    "us": (1e-6, ("usec", "microsecond", "microseconds")),
-    "ms": (1e-3, ("msec", "millisecond", "milliseconds")),
-    "s": (1.0, ("sec", "secs", "second", "seconds")),
-    "min": (60.0, ("minute", "minutes")),
-    "h": (3600.0, ("hr", "hour", "hours")),
-    "d": (86400.0, ("day", "days")),
+    "ns": (1e-9, "nanosecond", ("nsec",)),
+    "us": (1e-6, "microsecond", ("usec",)),
+    "ms": (1e-3, "millisecond", ("msec",)),
+    "s": (1.0, "second", ("sec", "secs")),
+    "min": (60.0, "minute", ()),
+    "h": (3600.0, "hour", ("hr",)),
+    "d": (86400.0, "day", ()),
 }
-# canonical name -> (factor to meters, other spellings in lower case)
+# canonical name -> factor to meters, UDUNITS-2 name, other spellings in lower case
 _LENGTH = {
-    "pm": (1e-12, ("picometer", "picometers", "picometre", "picometres")),
-    "angstrom": (1e-10, ("å", "ångström", "angstroms")),
-    "nm": (1e-9, ("nanometer", "nanometers", "nanometre", "nanometres")),
-    "um": (1e-6, ("micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres")),
-    "mm": (1e-3, ("millimeter", "millimeters", "millimetre", "millimetres")),
-    "cm": (1e-2, ("centimeter", "centimeters", "centimetre", "centimetres")),
-    "inch": (0.0254, ("in", "inches", '"')),
-    "m": (1.0, ("meter", "meters", "metre", "metres")),
+    "pm": (1e-12, "picometer", ()),
+    "angstrom": (1e-10, "angstrom", ("å", "ångström")),
+    "nm": (1e-9, "nanometer", ()),
+    "um": (1e-6, "micrometer", ("micron", "microns")),
+    "mm": (1e-3, "millimeter", ()),
+    "cm": (1e-2, "centimeter", ()),
+    "inch": (0.0254, "inch", ("in", "inches", '"')),
+    "m": (1.0, "meter", ()),
 }
 _SPELLINGS = {
     spelling: name
-    for table in (_TIME, _LENGTH)
-    for name, (_, others) in table.items()
-    for spelling in (name, *others)
+    for name, (_, long, others) in (_TIME | _LENGTH).items()
+    for spelling in (name, long, f"{long}s", *others)
 }
-_LONG = {
-    "ns": "nanosecond",
-    "us": "microsecond",
-    "ms": "millisecond",
-    "s": "second",
-    "min": "minute",
-    "h": "hour",
-    "d": "day",
-    "pm": "picometer",
-    "nm": "nanometer",
-    "um": "micrometer",
-    "mm": "millimeter",
-    "cm": "centimeter",
-    "m": "meter",
-}
+_SPELLINGS |= {name.replace("meter", "metre"): unit for name, unit in _SPELLINGS.items()}
 
 
 def short_name(unit) -> str:
@@ -73,7 +58,8 @@ def short_name(unit) -> str:
 
 def long_name(unit) -> str | None:
     """Return the UDUNITS-2 name that OME-Zarr requires, or None for other units."""
-    return _LONG.get(short_name(unit))
+    entry = (_TIME | _LENGTH).get(short_name(unit))
+    return None if entry is None else entry[1]
 
 
 def seconds(unit) -> float | None:

@@ -1,15 +1,15 @@
 """Sample movies with exactly known motion.
 
-Each looks like a film from a microscope and is computed when asked for: no file is read. The
-scenes are functions of continuous coordinates, evaluated at displaced coordinates; then a camera
-adds photon noise, read noise and an offset and rounds. So the true displacement of every pixel in
-every frame is known, and comes with the movie::
+Each looks like a film from a microscope and is computed on request: no file is read. The scenes
+are functions of continuous coordinates, evaluated at displaced coordinates; then a camera adds
+photon noise, read noise and an offset and rounds. So the true displacement of every pixel in every
+frame is known, and comes with the movie::
 
     movie, metadata = samples.load("beating_cell")
     result = magnify(movie, **metadata["suggestion"])
     dy, dx = metadata["displacement"](5)  # of frame 5, px
 
-A movie that is magnified without error can be had too, since the displacement is proportional to
+The same movie magnified without error is available, too, since the displacement is proportional to
 `amplitude`: ``samples.load("beating_cell", amplitude=12 * 0.4, noise=False)``.
 """
 
@@ -19,20 +19,14 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from . import (
-    beating_cell,
-    cilia,
-    drifting_membrane,
-    pulsing_epithelium,
-    strings,
-    vesicles,
-)
+from . import beating_cell, cilia, drifting_membrane, pulsing_epithelium, strings, vesicles
 from .sample import Sample, render
 
 _SAMPLES: Mapping[str, Sample] = MappingProxyType(
@@ -79,22 +73,22 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
     size : int or (int, int), optional
         Height and width, px, 64 or more. Details keep their size in px.
     fps : float, optional
-        Frames per second: more than twice the highest frequency of the motion, which stays the
+        Frames per second, more than twice the highest frequency of the motion, which stays the
         same in Hz.
     amplitude : float, optional
-        Largest displacement of the motion to be magnified, px; for ``"strings"`` also one number
-        for each string. Negative mirrors the motion. ``"still"`` does not have it.
+        Largest displacement of the motion to magnify, px; for ``"strings"`` also one number per
+        string. Negative mirrors the motion. ``"still"`` does not have it.
     drift : float, optional
         Of ``"drifting_membrane"`` only: largest displacement of the drift, px.
     noise : bool, optional
-        False leaves photon and read noise out. Default: True.
+        Whether to add photon and read noise (default).
     photons : float, optional
-        Photons that a pixel detects at full intensity: fewer make a noisier movie of the same
+        Photons that a pixel detects at full intensity; fewer give a noisier movie of the same
         brightness.
     seed : int, optional
         Layout of the scene and noise, 0 or more. Default: 0.
     dtype : str or dtype, optional
-        The sample's own integer type (default), or float32 or float64 for grey levels that are
+        The integer type of the sample (default), or float32 or float64 for gray levels that are
         neither rounded nor clipped.
 
     Returns
@@ -109,25 +103,32 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
         scale, units : tuple, for each axis but S: s for T, um for Y and X, 1 pixel for C.
         displacement : function
             ``displacement(t)`` is the true displacement (dy, dx) at frame `t`, which may be a
-            fraction, px, float64 of shape (2, Y, X). It belongs to the content that frame t
-            shows at a pixel and is relative to rest: ``frame_t(p) = rest(p - displacement(t)(p))``.
+            fraction, px, float64 of shape (2, Y, X). It is that of the content that frame t shows
+            at a pixel, relative to rest: ``frame_t(p) = rest(p - displacement(t)(p))``.
             Positive: moved towards larger y or x. All channels move alike.
         rest : str, what displacement 0 is.
         amplitude : float or tuple of float, px
         frequencies : tuple of float, Hz, of the motion (of pulses: their rate).
         suggestion : dict, arguments for `napari_motionmag.magnify` that show the sample well.
-        camera : dict, with photons, gain (grey levels per electron), offset (grey levels),
+        camera : dict, with photons, gain (gray levels per electron), offset (gray levels),
             read_noise (electrons), noise (bool): variance = gain (mean - offset) +
             (gain read_noise)^2, + 1/12 for rounding.
-        contrast_limits : (float, float), grey levels.
+        contrast_limits : (float, float), gray levels.
         colormap : str
-        overrides : dict, what was overridden, from which the same movie can be made.
+        overrides : dict, the overrides that give the same movie again.
         rows : tuple of float, of ``"strings"`` only: y of the strings at rest, px.
 
     Raises
     ------
     ValueError
-        When a name, an override or its value is not among those allowed.
+        If a name, an override or its value is not allowed.
+
+    Examples
+    --------
+    >>> from napari_motionmag import samples
+    >>> movie, metadata = samples.load("vesicles", n_frames=4, size=64)
+    >>> movie.shape, metadata["displacement"](0).shape
+    ((4, 64, 64), (2, 64, 64))
     """
     sample = find_sample(name)
     allowed = (*sample.options, *_COMMON)
@@ -155,7 +156,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
     }
 
     scene = sample.build(size, fps, np.random.default_rng([seed, 0]), **options)
-    # each sample has noise of its own, so that the control is independent of what it controls
+    # each sample has noise of its own, so that a control is independent of its sample
     stream = np.random.default_rng([seed, 1, zlib.crc32(name.encode())]) if noise else None
     movie = render(scene, sample.axes, n_frames, camera, stream, dtype)
 
@@ -207,43 +208,17 @@ def make_sample_data(name: str) -> list[tuple[np.ndarray, dict[str, Any], str]]:
     return [(movie, layer, "image")]
 
 
-def sample_beating_cell():
-    """Layer data of a beating heart muscle cell."""
-    return make_sample_data("beating_cell")
-
-
-def sample_still():
-    """Layer data of the same cell without motion."""
-    return make_sample_data("still")
-
-
-def sample_cilia():
-    """Layer data of cilia with a metachronal wave."""
-    return make_sample_data("cilia")
-
-
-def sample_vesicles():
-    """Layer data of vesicles in a travelling wave."""
-    return make_sample_data("vesicles")
-
-
-def sample_strings():
-    """Layer data of vibrating micro-strings."""
-    return make_sample_data("strings")
-
-
-def sample_drifting_membrane():
-    """Layer data of a trembling membrane that drifts, in colour."""
-    return make_sample_data("drifting_membrane")
-
-
-def sample_pulsing_epithelium():
-    """Layer data of a pulsing epithelium in two channels."""
-    return make_sample_data("pulsing_epithelium")
+sample_beating_cell = partial(make_sample_data, "beating_cell")
+sample_still = partial(make_sample_data, "still")
+sample_cilia = partial(make_sample_data, "cilia")
+sample_vesicles = partial(make_sample_data, "vesicles")
+sample_strings = partial(make_sample_data, "strings")
+sample_drifting_membrane = partial(make_sample_data, "drifting_membrane")
+sample_pulsing_epithelium = partial(make_sample_data, "pulsing_epithelium")
 
 
 def find_sample(name: str) -> Sample:
-    """What a sample is made of; ValueError when there is none of that name."""
+    """Return the recipe of a sample; ValueError when there is none of that name."""
     if not isinstance(name, str) or name not in _SAMPLES:
         raise ValueError(f"no sample {name!r}; allowed: {', '.join(NAMES)}")
     return _SAMPLES[name]
@@ -293,7 +268,7 @@ def _dtype(value, own: str) -> np.dtype:
 
 
 def _option(key: str, value, sample: Sample) -> float | tuple[float, ...]:
-    """A number; or one for each frequency, where the default is such a tuple."""
+    """Return a number, or one for each frequency where the default is such a tuple."""
     default = sample.options[key]
     if not isinstance(default, tuple) or isinstance(value, Real):
         number = _number(key, value)

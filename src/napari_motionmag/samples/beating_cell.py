@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,55 +15,41 @@ RATE = 1.2  # beats per second
 SARCOMERE = 9.0  # px: 1.8 um
 
 
-@dataclass(frozen=True, eq=False)
 class Cell:
-    """A spread cardiomyocyte on a soft, mottled substrate, in phase contrast."""
+    """A spread cardiomyocyte on a soft, mottled substrate, in phase contrast.
 
-    y: float
-    x: float
-    long: float
-    short: float
-    angle: float
-    outline: Waves
-    ruffles: Waves
-    nucleus: tuple[float, float]  # centre along, across, px
-    texture: Waves
-    bundles: Waves
-    register: Waves
-    patches: Waves
-    substrate: Waves
-    mottle: Waves
-    organelles: Spots
-    droplets: Spots
-    nucleoli: Spots
-    debris: Spots
+    Its size is in proportion to the frame; details keep their size in px.
+    """
 
-    @classmethod
-    def random(cls, shape: tuple[int, int], rng) -> Cell:
-        """Lay out a cell of a size in proportion to the frame; details keep their size in px."""
+    def __init__(self, shape: tuple[int, int], rng):
         size = min(shape)
-        y, x = np.array(shape) * (0.5 + rng.uniform(-0.02, 0.02, 2))
-        long, short = 0.40 * size, 0.165 * size
-        angle = np.deg2rad(28) + rng.uniform(-0.1, 0.1)
+        self.y, self.x = y, x = np.array(shape) * (0.5 + rng.uniform(-0.02, 0.02, 2))
+        self.long, self.short = long, short = 0.40 * size, 0.165 * size
+        self.angle = angle = np.deg2rad(28) + rng.uniform(-0.1, 0.1)
         order = np.array([2.0, 3.0, 4.0, 5.0, 7.0])
-        outline = Waves(
+        self.outline = Waves(
             order, 0 * order, rng.uniform(0, 1, 5), np.array([0.05, 0.06, 0.035, 0.03, 0.015])
         )
-        nucleus = (-0.08 * long, 0.08 * short)
+        self.nucleus = nucleus = (-0.08 * long, 0.08 * short)  # center along, across, px
+        c, s = np.cos(angle), np.sin(angle)
 
-        def place(n, spread=0.85, attract=0.0):
-            """Positions within the cell; `attract` draws them towards the nucleus."""
-            radius, turn = spread * np.sqrt(rng.uniform(0, 1, n)), rng.uniform(0, 2 * np.pi, n)
+        def place(n, attract):
+            """Draw positions within the cell; `attract` draws them towards the nucleus."""
+            radius, turn = 0.85 * np.sqrt(rng.uniform(0, 1, n)), rng.uniform(0, 2 * np.pi, n)
             radius *= 1 - attract * rng.uniform(0, 1, n)
             a = nucleus[0] * attract + long * radius * np.cos(turn)
             b = nucleus[1] * attract + short * radius * np.sin(turn)
-            c, s = np.cos(angle), np.sin(angle)
             return y + s * a + c * b, x + c * a - s * b
+
+        def ringed(y, x, core, wider, inner, outer):
+            """Return spots on top of wider ones of the opposite sign."""
+            sigma, weight = np.concatenate([core, wider * core]), np.concatenate([inner, outer])
+            return Spots.make(np.tile(y, 2), np.tile(x, 2), sigma, weight)
 
         area = long * short / 4000
         n = int(150 * area)
-        oy, ox = place(n, attract=0.35)
-        organelles = Spots.make(
+        oy, ox = place(n, 0.35)
+        self.organelles = Spots.make(
             oy,
             ox,
             rng.uniform(1.0, 1.4, n),
@@ -72,57 +58,34 @@ class Cell:
             angle=angle + rng.normal(0, 0.25, n),
         )
         n = int(16 * area)
-        dy, dx = place(n, attract=0.55)
-        core = rng.uniform(1.3, 2.0, n)
-        strength = rng.uniform(0.12, 0.32, n)
-        droplets = Spots.make(
-            np.tile(dy, 2),
-            np.tile(dx, 2),
-            np.concatenate([core, 2.0 * core]),
-            np.concatenate([2 * strength, -strength]),
-        )
-        c, s = np.cos(angle), np.sin(angle)
+        dy, dx = place(n, 0.55)
+        core, strength = rng.uniform(1.3, 2.0, n), rng.uniform(0.12, 0.32, n)
+        self.droplets = ringed(dy, dx, core, 2.0, 2 * strength, -strength)
         na, nb = nucleus[0] + np.array([-5.0, 4.5]), nucleus[1] + np.array([1.5, -2.0])
-        nucleoli = Spots.make(y + s * na + c * nb, x + c * na - s * nb, [2.2, 1.8], [-0.16, -0.13])
+        self.nucleoli = Spots.make(
+            y + s * na + c * nb, x + c * na - s * nb, [2.2, 1.8], [-0.16, -0.13]
+        )
         n = int(np.prod(shape) / 1500)
         gy, gx = rng.uniform(0, 1, (2, n)) * np.array(shape)[:, None]
         core, strength = rng.uniform(1.0, 1.9, n), rng.uniform(-0.05, 0.12, n)
-        debris = Spots.make(
-            np.tile(gy, 2),
-            np.tile(gx, 2),
-            np.concatenate([core, 2.2 * core]),
-            np.concatenate([1.6 * strength, -0.6 * strength]),
-        )
-        return cls(
-            y,
-            x,
-            long,
-            short,
-            angle,
-            outline,
-            Waves.random(rng, 12, (9, 40), 0.6),
-            nucleus,
-            texture=Waves.random(rng, 24, (5, 26), 0.5, angle + np.pi / 2, 1.0),
-            bundles=Waves.random(rng, 5, (5.5, 14), 0.0),
-            register=Waves.random(rng, 6, (20, 80), 0.7),
-            patches=Waves.random(rng, 8, (24, 70), 0.5),
-            substrate=Waves.random(rng, 40, (5, 40), 0.45),
-            mottle=Waves.random(rng, 8, (60, 300), 1.0),
-            organelles=organelles,
-            droplets=droplets,
-            nucleoli=nucleoli,
-            debris=debris,
-        )
+        self.debris = ringed(gy, gx, core, 2.2, 1.6 * strength, -0.6 * strength)
+        self.ruffles = Waves.random(rng, 12, (9, 40), 0.6)
+        self.texture = Waves.random(rng, 24, (5, 26), 0.5, angle + np.pi / 2, 1.0)
+        self.bundles = Waves.random(rng, 5, (5.5, 14), 0.0)
+        self.register = Waves.random(rng, 6, (20, 80), 0.7)
+        self.patches = Waves.random(rng, 8, (24, 70), 0.5)
+        self.substrate = Waves.random(rng, 40, (5, 40), 0.45)
+        self.mottle = Waves.random(rng, 8, (60, 300), 1.0)
 
     def frame(self, points: Points):
-        """Coordinates of the cell: along, across, radius, distance to the outline."""
+        """Return coordinates of the cell: along, across, radius, distance to the outline."""
         along, across, radius, depth = ellipse(
             points, self.y, self.x, self.long, self.short, self.angle, self.outline, power=2.8
         )
         return along, across, radius, depth + 1.1 * self.ruffles(points)
 
     def paint(self, points: Points) -> np.ndarray:
-        """Intensity at the points' coordinates."""
+        """Return the intensity at the coordinates of the points."""
         along, across, _, depth = self.frame(points)
         body = inside(depth, 1.2)
         a, b = along - self.nucleus[0], across - self.nucleus[1]
@@ -154,9 +117,9 @@ class Cell:
         return body * (inner + rim) + (1 - body) * (substrate + halo)
 
     def contraction(self, points: Points, shape: tuple[int, int], amplitude: float) -> np.ndarray:
-        """Displacement at the peak of a beat, largest magnitude `amplitude` px, (2, Y, X).
+        """Return the displacement at the peak of a beat, up to `amplitude` px, (2, Y, X).
 
-        The cell shortens towards a point off its centre and thickens by a third of that; the
+        The cell shortens towards a point off its center and thickens by a third of that; the
         substrate is dragged along and stands still half a cell radius away.
         """
         along, across, radius, _ = self.frame(points)
@@ -170,8 +133,8 @@ class Cell:
 
 
 def build(shape, fps, rng, amplitude=0.0) -> Scene:
-    """The cell, beating with `amplitude` px (0: at rest)."""
-    cell = Cell.random(shape, rng)
+    """Build the cell, beating with `amplitude` px (0: at rest)."""
+    cell = Cell(shape, rng)
     pattern = cell.contraction(Points.grid(shape, 0.0), shape, amplitude)
     beat = Twitch(RATE, duration=0.5, delay=0.2)
     return Scene(cell.paint, Motion(pattern[None], (beat,), fps))

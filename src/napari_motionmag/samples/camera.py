@@ -1,4 +1,4 @@
-"""What a camera makes of an intensity: electrons, read noise, offset, whole numbers."""
+"""Cameras: electrons, read noise, offset, whole numbers."""
 
 from __future__ import annotations
 
@@ -11,40 +11,29 @@ import numpy as np
 class Camera:
     """A linear camera with photon and read noise.
 
-    Attributes
-    ----------
-    photons : float
-        Mean number of detected photons (electrons) in a pixel at intensity 1.
-    white : float
-        Grey levels above `offset` at intensity 1. It does not change with `photons`: fewer
-        photons are amplified more, so that the picture is as bright and noisier.
-    offset : float
-        Grey levels in the dark.
-    read_noise : float
-        Standard deviation of the read noise, electrons.
-    dtype : str
-        Integer type of the frames.
+    `white` does not change with `photons`: fewer photons are amplified more, so that the picture
+    is as bright and noisier.
     """
 
-    photons: float
-    white: float
-    offset: float
-    read_noise: float
-    dtype: str
+    photons: float  # mean number of detected photons (electrons) in a pixel at intensity 1
+    white: float  # gray levels above `offset` at intensity 1
+    offset: float  # gray levels in the dark
+    read_noise: float  # standard deviation of the read noise, electrons
+    dtype: str  # integer type of the frames
 
     @property
     def gain(self) -> float:
-        """Grey levels per electron: the slope of variance against mean."""
+        """Gray levels per electron: the slope of variance against mean."""
         return self.white / self.photons
 
     def mean(self, intensity: np.ndarray) -> np.ndarray:
-        """Expected grey levels of an intensity (float64, not rounded)."""
+        """Return the expected gray levels of an intensity (float64, not rounded)."""
         return self.offset + self.white * intensity
 
     def expose(self, intensity: np.ndarray, rng: np.random.Generator | None, dtype=None):
-        """One exposure in grey levels; without noise when `rng` is None.
+        """Expose a frame, in gray levels; without noise when `rng` is None.
 
-        Integers are rounded and clipped to the type's range; floats are neither.
+        Integers are rounded and clipped to the range of the type; floats are neither.
         """
         dtype = np.dtype(self.dtype if dtype is None else dtype)
         if rng is None:

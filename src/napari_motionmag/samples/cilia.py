@@ -18,27 +18,17 @@ LENGTH = 52.0  # px of a cilium: about 5 um
 
 @dataclass(frozen=True, eq=False)
 class Filaments:
-    """Bent filaments on a surface, in relief: bright on one side, dark on the other.
+    """Bent filaments on a surface, in relief: bright on one side, dark on the other; px, (N,)."""
 
-    Attributes
-    ----------
-    root : ndarray, shape (N,)
-        x of the roots, px.
-    lean, bend : ndarray, shape (N,)
-        x = root + lean z + bend z^2 / LENGTH at height z, px.
-    length, width, weight : ndarray, shape (N,)
-        px, px (standard deviation), peak intensity.
-    """
-
-    root: np.ndarray
-    lean: np.ndarray
+    root: np.ndarray  # x of the roots
+    lean: np.ndarray  # x = root + lean z + bend z^2 / LENGTH at height z
     bend: np.ndarray
     length: np.ndarray
-    width: np.ndarray
-    weight: np.ndarray
+    width: np.ndarray  # standard deviation
+    weight: np.ndarray  # peak intensity
 
     def __call__(self, points: Points, surface) -> np.ndarray:
-        """Relief at `points`; `surface` gives the y of the surface at x."""
+        """Return the relief at points; `surface` gives the y of the surface at x."""
         step = 6.0
         z = np.arange(-step, self.length.max() + 2 * step, step)
         x = self.root[:, None] + self.lean[:, None] * z + self.bend[:, None] * z**2 / LENGTH
@@ -61,26 +51,12 @@ class Filaments:
         return np.bincount(pixel, value, minlength=len(points))
 
 
-@dataclass(frozen=True, eq=False)
 class Epithelium:
     """The edge of a ciliated epithelium in differential interference contrast, fluid above."""
 
-    floor: float  # y of the apical surface
-    undulation: Waves
-    cilia: Filaments
-    behind: Filaments  # out of focus
-    borders: np.ndarray  # x of the cells' lateral borders
-    border_shape: Waves
-    cytoplasm: Waves
-    granules: Spots
-    nuclei: np.ndarray  # y, x, long, short of each, shape (N, 4)
-    fluid: Waves
-    particles: Spots
-
-    @classmethod
-    def random(cls, shape: tuple[int, int], rng) -> Epithelium:
+    def __init__(self, shape: tuple[int, int], rng):
         height, width = shape
-        floor = 0.62 * height
+        self.floor = floor = 0.62 * height  # y of the apical surface
 
         def filaments(spacing, sharpness, weight):
             root = np.arange(-0.3 * LENGTH, width + 0.3 * LENGTH, spacing)
@@ -101,49 +77,37 @@ class Epithelium:
         while x < width:
             borders.append(x)
             x += rng.uniform(52, 76)
-        borders = np.array(borders)
-        centre = borders + rng.uniform(24, 40, len(borders))
-        nuclei = np.stack(
-            [
-                floor + rng.uniform(44, 62, len(borders)),
-                centre,
-                rng.uniform(13, 17, len(borders)),
-                rng.uniform(19, 25, len(borders)),
-            ],
-            axis=1,
-        )
+        n = len(borders)
+        self.borders = np.array(borders)  # x of the lateral borders of the cells
+        center = self.borders + rng.uniform(24, 40, n)
+        nuclei = [floor + rng.uniform(44, 62, n), center]
+        nuclei += [rng.uniform(13, 17, n), rng.uniform(19, 25, n)]
+        self.nuclei = np.stack(nuclei, axis=1)  # y, x, long, short of each
         n = int(width * (height - floor) / 130)
         gy, gx = rng.uniform(floor + 6, height + 4, n), rng.uniform(-4, width + 4, n)
         # most granules lie under the surface
         gy = floor + 6 + (gy - floor - 6) * rng.uniform(0.1, 1.0, n)
-        granules = Spots.relief(gy, gx, rng.uniform(1.1, 1.9, n), rng.uniform(0.03, 0.15, n))
+        self.granules = Spots.relief(gy, gx, rng.uniform(1.1, 1.9, n), rng.uniform(0.03, 0.15, n))
         n = int(np.prod(shape) / 6000)
-        particles = Spots.relief(
+        self.particles = Spots.relief(
             rng.uniform(-5, max(floor - 1.3 * LENGTH, 0), n),
             rng.uniform(0, width, n),
             rng.uniform(1.6, 4.5, n),
             rng.uniform(0.02, 0.07, n),
         )
-        return cls(
-            floor,
-            undulation=Waves.random(rng, 5, (40, 200), 0.8),
-            cilia=filaments(5.0, 1.35, 0.14),
-            behind=filaments(6.5, 2.4, 0.05),
-            borders=borders,
-            border_shape=Waves.random(rng, 4, (30, 120), 0.8),
-            cytoplasm=Waves.random(rng, 60, (5, 36), 0.4),
-            granules=granules,
-            nuclei=nuclei,
-            fluid=Waves.random(rng, 24, (18, 160), 0.6),
-            particles=particles,
-        )
+        self.undulation = Waves.random(rng, 5, (40, 200), 0.8)
+        self.cilia = filaments(5.0, 1.35, 0.14)
+        self.behind = filaments(6.5, 2.4, 0.05)  # out of focus
+        self.border_shape = Waves.random(rng, 4, (30, 120), 0.8)
+        self.cytoplasm = Waves.random(rng, 60, (5, 36), 0.4)
+        self.fluid = Waves.random(rng, 24, (18, 160), 0.6)
 
     def surface(self, x: np.ndarray) -> np.ndarray:
-        """y of the apical surface at `x`, px."""
+        """Return the y of the apical surface at `x`, px."""
         return self.floor + 2.4 * self.undulation.at(0.0, x)
 
     def paint(self, points: Points) -> np.ndarray:
-        """Intensity at the points' coordinates."""
+        """Return the intensity at the coordinates of the points."""
         depth = points.y - self.surface(points.x)
         value = 0.50 + 0.012 * self.fluid(points) + self.particles(points)
         relief = self.cilia(points, self.surface) + self.behind(points, self.surface)
@@ -155,8 +119,8 @@ class Epithelium:
         for border in self.borders:
             off = (x - border - wobble) / 1.5
             inner -= 0.10 * off * np.exp(0.5 - 0.5 * off**2)
-        for centre_y, centre_x, long, short in self.nuclei:
-            dy, dx = (y - centre_y) / short, (x - centre_x) / long
+        for center_y, center_x, long, short in self.nuclei:
+            dy, dx = (y - center_y) / short, (x - center_x) / long
             radius = np.hypot(dy, dx) + 1e-9
             inner -= 0.10 * bump((radius - 1) * short, 1.8) * (dy + dx) / radius / np.sqrt(2)
             inner -= 0.02 * inside((1 - radius) * short, 1.8)
@@ -167,7 +131,7 @@ class Epithelium:
         return value + edge
 
     def wave(self, points: Points, shape: tuple[int, int], amplitude: float) -> np.ndarray:
-        """Patterns of cos and sin of 2 pi FREQUENCY t for a wave running to the right.
+        """Return patterns of cos and sin of 2 pi FREQUENCY t for a wave running to the right.
 
         Strokes are flat ellipses, 0 up to 8 px above the surface and `amplitude` px at the tips;
         they fade out in the fluid above.
@@ -181,8 +145,8 @@ class Epithelium:
 
 
 def build(shape, fps, rng, amplitude) -> Scene:
-    """The epithelium, its cilia's tips moving by `amplitude` px."""
-    tissue = Epithelium.random(shape, rng)
+    """Build the epithelium; the tips of the cilia move by `amplitude` px."""
+    tissue = Epithelium(shape, rng)
     patterns = tissue.wave(Points.grid(shape, 0.0), shape, amplitude)
     courses = (Sine(FREQUENCY, 0.25), Sine(FREQUENCY))
     return Scene(tissue.paint, Motion(patterns, courses, fps))

@@ -1,8 +1,6 @@
-"""A stained membrane that drifts far and trembles a little, in colour."""
+"""A stained membrane that drifts far and trembles a little, in color."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,35 +11,21 @@ from .scene import Points, Spots, Waves, bump, cosine, inside, ramp
 
 VIBRATION = 3.0  # Hz
 DRIFT = 0.5  # Hz
-# Optical densities in red, green and blue (the "H&E" vectors of ImageJ's colour deconvolution; the
+# Optical densities in red, green and blue (the "H&E" vectors of ImageJ's color deconvolution; the
 # method: Ruifrok & Johnston, Anal. Quant. Cytol. Histol. 23, 291-299, 2001).
 HAEMATOXYLIN = np.array([0.644, 0.717, 0.267])
 EOSIN = np.array([0.093, 0.954, 0.283])
 
 
-@dataclass(frozen=True, eq=False)
 class Membrane:
     """A strip of membrane between clear fluids: epithelium, collagen, flat lower layer."""
 
-    middle: float
-    half: float  # half its thickness, px
-    bend: Waves
-    upper: Waves
-    lower: Waves
-    warp: Waves
-    bundles: Waves
-    density: Waves
-    grain: Waves
-    nuclei: Spots
-    chromatin: Spots
-
-    @classmethod
-    def random(cls, shape: tuple[int, int], rng) -> Membrane:
+    def __init__(self, shape: tuple[int, int], rng):
         height, width = shape
-        middle, half = 0.5 * height, 0.335 * height
-        bend = Waves.random(rng, 3, (0.9 * width, 2.2 * width), 0.8)
-        upper = Waves.random(rng, 6, (22, 110), 0.8)
-        lower = Waves.random(rng, 5, (40, 140), 0.8)
+        self.middle, self.half = middle, half = 0.5 * height, 0.335 * height  # half its thickness
+        self.bend = bend = Waves.random(rng, 3, (0.9 * width, 2.2 * width), 0.8)
+        self.upper = upper = Waves.random(rng, 6, (22, 110), 0.8)
+        self.lower = lower = Waves.random(rng, 5, (40, 140), 0.8)
 
         def axis(x):
             return middle + 4.0 * bend.at(0.0, x)
@@ -62,32 +46,23 @@ class Membrane:
         sigma = np.repeat([2.6, 1.7, 1.7], sizes) * rng.uniform(0.9, 1.15, total)
         elongation = np.repeat([1.45, 2.7, 3.0], sizes) * rng.uniform(0.8, 1.2, total)
         angle = np.repeat([np.pi / 2, 0.0, 0.0], sizes) + rng.normal(0, 0.16, total)
-        nuclei = Spots.make(
+        self.nuclei = Spots.make(
             y, x, sigma, rng.uniform(0.8, 1.2, total), elongation=elongation, angle=angle
         )
         grains = rng.integers(0, total, 3 * total)
-        chromatin = Spots.make(
+        self.chromatin = Spots.make(
             y[grains] + rng.normal(0, 1, len(grains)) * sigma[grains],
             x[grains] + rng.normal(0, 1, len(grains)) * sigma[grains],
             rng.uniform(1.2, 1.5, len(grains)),
             rng.uniform(-0.25, 0.5, len(grains)),
         )
-        return cls(
-            middle,
-            half,
-            bend,
-            upper,
-            lower,
-            warp=Waves.random(rng, 6, (40, 120), 0.8, 0.0, 0.5),
-            bundles=Waves.random(rng, 7, (9, 22), 0.2, np.pi / 2, 0.25),
-            density=Waves.random(rng, 5, (30, 120), 0.6),
-            grain=Waves.random(rng, 16, (5, 14), 0.2),
-            nuclei=nuclei,
-            chromatin=chromatin,
-        )
+        self.warp = Waves.random(rng, 6, (40, 120), 0.8, 0.0, 0.5)
+        self.bundles = Waves.random(rng, 7, (9, 22), 0.2, np.pi / 2, 0.25)
+        self.density = Waves.random(rng, 5, (30, 120), 0.6)
+        self.grain = Waves.random(rng, 16, (5, 14), 0.2)
 
     def paint(self, points: Points) -> np.ndarray:
-        """Transmitted light in red, green and blue at the points' coordinates, (N, 3)."""
+        """Return transmitted light, RGB, at the coordinates of the points, (N, 3)."""
         x = points.x
         across = points.y - self.middle - 4.0 * self.bend.at(0.0, x)
         above = across + self.half - 2.2 * self.upper.at(0.0, x)  # depth from the upper edge
@@ -115,8 +90,8 @@ class Membrane:
 
 
 def build(shape, fps, rng, amplitude, drift) -> Scene:
-    """The membrane, trembling by `amplitude` px at its middle and drifting by +-`drift` px."""
-    membrane = Membrane.random(shape, rng)
+    """Build the membrane, trembling by `amplitude` px in its middle and drifting by +-`drift`."""
+    membrane = Membrane(shape, rng)
     y, x = np.indices(shape, dtype=float)
     mode = np.sin(np.pi * (y + 0.5) / shape[0]) * np.sin(np.pi * (x + 0.5) / shape[1])
     mode /= mode.max()
@@ -135,9 +110,9 @@ def build(shape, fps, rng, amplitude, drift) -> Scene:
 SAMPLE = Sample(
     title="Drifting membrane",
     description=(
-        "A stained membrane in section, in colour, 30 frames/s. It trembles up and down 3 times "
+        "A stained membrane in section, in color, 30 frames/s. It trembles up and down 3 times "
         "a second by a twentieth of a pixel while all of it drifts to and fro by a whole pixel "
-        "every two seconds: only a band of frequencies can part the two."
+        "every two seconds: only a band of frequencies can separate the two."
     ),
     rest="The membrane as in frame 0, in the middle of its drift.",
     axes="TYXS",

@@ -24,23 +24,12 @@ class Twitch:
     """A beat of a muscle: quick contraction, slower relaxation, then rest; 0 to 1.
 
     ``sin^2(pi (1 - (1 - z)^skew))`` with z from 0 to 1 during a twitch, exactly 0 in between.
-
-    Attributes
-    ----------
-    rate : float
-        Beats per second.
-    duration : float
-        Length of a twitch, s.
-    delay : float
-        Start of the first twitch, s.
-    skew : float
-        1 is symmetric; larger contracts quicker than it relaxes.
     """
 
-    rate: float
-    duration: float
-    delay: float
-    skew: float = 1.7
+    rate: float  # beats per second
+    duration: float  # of a twitch, s
+    delay: float  # start of the first twitch, s
+    skew: float = 1.7  # 1 is symmetric; larger contracts quicker than it relaxes
 
     def __call__(self, seconds: float) -> float:
         z = (((seconds - self.delay) * self.rate) % 1.0) / (self.rate * self.duration)
@@ -49,7 +38,7 @@ class Twitch:
 
 
 def combine(course: np.ndarray, patterns: np.ndarray) -> np.ndarray:
-    """The sum of `patterns` (J, ...), each times its value in `course` (J,)."""
+    """Return the sum of `patterns` (J, ...), each times its value in `course` (J,)."""
     total = np.zeros(patterns.shape[1:])
     for value, pattern in zip(course, patterns, strict=True):
         if value:
@@ -59,31 +48,23 @@ def combine(course: np.ndarray, patterns: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, repr=False)
 class Motion:
-    """The true displacement: fixed patterns, each times a course of time.
+    """The true displacement: fixed patterns, each times a function of time.
 
     ``motion(t)`` is the displacement of what frame t shows at each pixel, relative to rest:
     ``frame_t(p) = rest(p - motion(t)(p))``, exactly. Positive: the content moved towards larger
     y (downwards) or larger x (to the right).
-
-    Attributes
-    ----------
-    patterns : ndarray of float64, shape (J, 2, Y, X)
-        Displacements (dy, dx) in px where the course is 1.
-    courses : tuple of J functions of seconds
-    fps : float
-        Frames per second.
     """
 
-    patterns: np.ndarray
-    courses: tuple[Callable[[float], float], ...]
+    patterns: np.ndarray  # (J, 2, Y, X): (dy, dx) in px where the course is 1
+    courses: tuple[Callable[[float], float], ...]  # J functions of seconds
     fps: float
 
     def course(self, t: float) -> np.ndarray:
-        """Values of the courses at frame `t`, shape (J,)."""
+        """Return the values of the courses at frame `t`, shape (J,)."""
         return np.array([course(t / self.fps) for course in self.courses])
 
     def __call__(self, t: float) -> np.ndarray:
-        """Displacement (dy, dx) at frame `t` (may be between frames), px, shape (2, Y, X)."""
+        """Return (dy, dx) at frame `t`, which may be a fraction, px, shape (2, Y, X)."""
         return combine(self.course(t), self.patterns)
 
     def __repr__(self) -> str:

@@ -1,8 +1,6 @@
-"""A sheet of epithelium in two colours that contracts in pulses."""
+"""A sheet of epithelium in two colors that contracts in pulses."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -16,19 +14,10 @@ RATE = 0.5  # pulses per second
 CELL = 21.0  # px across a cell
 
 
-@dataclass(frozen=True, eq=False)
 class Sheet:
     """Cells seen from above: membranes in the first channel, nuclei in the second."""
 
-    centres: cKDTree
-    membrane: Waves
-    cortex: Waves
-    nuclei: Spots
-    chromatin: Spots
-    glow: Waves
-
-    @classmethod
-    def random(cls, shape: tuple[int, int], rng) -> Sheet:
+    def __init__(self, shape: tuple[int, int], rng):
         margin = 2 * CELL
         y, x = np.meshgrid(
             np.arange(-margin, shape[0] + margin, CELL * np.sqrt(3) / 2),
@@ -36,34 +25,30 @@ class Sheet:
             indexing="ij",
         )
         x = x + CELL / 2 * (np.arange(len(x)) % 2)[:, None]
-        centres = np.stack([y.ravel(), x.ravel()], axis=1)
-        centres += rng.normal(0, 0.16 * CELL, centres.shape)
-        n = len(centres)
-        middle = centres + rng.normal(0, 1.2, (n, 2))
+        centers = np.stack([y.ravel(), x.ravel()], axis=1)
+        centers += rng.normal(0, 0.16 * CELL, centers.shape)
+        self.centers = cKDTree(centers)
+        n = len(centers)
+        middle = centers + rng.normal(0, 1.2, (n, 2))
         sigma = rng.uniform(2.1, 2.7, n)
         elongation, angle = rng.uniform(1.0, 1.45, n), rng.uniform(0, np.pi, n)
         weight = rng.uniform(1.4, 2.6, n)
-        nuclei = Spots.make(*middle.T, sigma, weight, elongation, angle)
+        self.nuclei = Spots.make(*middle.T, sigma, weight, elongation, angle)
         which = np.repeat(np.arange(n), 7)
         place = middle[which] + rng.normal(0, 0.85, (len(which), 2)) * sigma[which, None]
-        chromatin = Spots.make(
+        self.chromatin = Spots.make(
             *place.T, rng.uniform(1.15, 1.45, len(which)), rng.uniform(-0.14, 0.24, len(which))
         )
-        return cls(
-            cKDTree(centres),
-            membrane=Waves.random(rng, 20, (6, 60), 0.3),
-            cortex=Waves.random(rng, 24, (5, 20), 0.3),
-            nuclei=nuclei,
-            chromatin=chromatin,
-            glow=Waves.random(rng, 8, (40, 160), 0.8),
-        )
+        self.membrane = Waves.random(rng, 20, (6, 60), 0.3)
+        self.cortex = Waves.random(rng, 24, (5, 20), 0.3)
+        self.glow = Waves.random(rng, 8, (40, 160), 0.8)
 
     def paint(self, points: Points) -> np.ndarray:
-        """Membranes and nuclei at the points' coordinates, (N, 2)."""
+        """Return membranes and nuclei at the coordinates of the points, (N, 2)."""
         warp = self.membrane(points)
-        # Each point belongs to near centres by shares that sum to 1; where they are mixed is a
+        # Each point belongs to near centers by shares that sum to 1; where they are mixed is a
         # wall, of half-width `blur` or so.
-        near = self.centres.query(np.stack([points.y, points.x], axis=1), k=6)[0]
+        near = self.centers.query(np.stack([points.y, points.x], axis=1), k=6)[0]
         near -= near[:, :1]
 
         def mixed(blur):
@@ -81,11 +66,11 @@ class Sheet:
 
 
 def build(shape, fps, rng, amplitude) -> Scene:
-    """The sheet, whose cells move by up to `amplitude` px towards the middle."""
-    sheet = Sheet.random(shape, rng)
+    """Build the sheet; cells move by up to `amplitude` px towards the middle."""
+    sheet = Sheet(shape, rng)
     y, x = np.indices(shape, dtype=float)
-    centre = np.array(shape) * np.array([0.52, 0.47])
-    away = np.stack([y - centre[0], x - centre[1]]) / (0.48 * min(shape))
+    center = np.array(shape) * np.array([0.52, 0.47])
+    away = np.stack([y - center[0], x - center[1]]) / (0.48 * min(shape))
     # inwards, strongest half-way out, exactly nothing beyond a circle
     pull = -away * np.maximum(1 - np.sum(away**2, axis=0), 0) ** 3
     pull *= amplitude / np.hypot(*pull).max()

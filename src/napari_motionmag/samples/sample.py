@@ -1,4 +1,4 @@
-"""A sample movie: its recipe, and how it is rendered."""
+"""Sample movies: their recipes, and how they are rendered."""
 
 from __future__ import annotations
 
@@ -16,74 +16,38 @@ from .scene import Points
 
 @dataclass(frozen=True)
 class Scene:
-    """What is seen and how it moves.
+    """The picture and its motion."""
 
-    Attributes
-    ----------
-    paint : function
-        Points -> intensity at their current coordinates, shape (N,) or (N, channels).
-    motion : Motion
-    details : mapping
-        More about this scene for the user, by name.
-    """
-
-    paint: Callable[[Points], np.ndarray]
+    paint: Callable[[Points], np.ndarray]  # intensity of points, (N,) or (N, channels)
     motion: Motion
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)  # more for the user, by name
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Recipe of a sample movie.
-
-    Attributes
-    ----------
-    title, description, rest : str
-        For the user; `rest` says what displacement 0 is.
-    axes : str
-        Letters of T, C, Y, X, S in the order of the array's axes.
-    n_frames, size, fps, camera
-        Defaults; `size` is (Y, X) px.
-    pixel : float
-        Size of a pixel, um.
-    frequencies : tuple of float
-        Frequencies of the motion, Hz: the frame rate must be more than twice each.
-    colormap : str
-    suggestion : mapping
-        Arguments for ``magnify`` that show the sample well.
-    options : mapping
-        The sample's own overrides and their defaults, given to `build` by name; `amplitude`,
-        the peak displacement in px, is one of them for every sample that moves.
-    build : function
-        (shape, fps, rng, **options) -> Scene
-    """
+    """Recipe of a sample movie; number of frames, size, frame rate and camera are defaults."""
 
     title: str
     description: str
-    rest: str
+    rest: str  # what displacement 0 is
     axes: str
     n_frames: int
-    size: tuple[int, int]
+    size: tuple[int, int]  # (Y, X), px
     fps: float
-    pixel: float
-    frequencies: tuple[float, ...]
+    pixel: float  # um
+    frequencies: tuple[float, ...]  # of the motion, Hz
     camera: Camera
     colormap: str
-    suggestion: Mapping[str, Any]
-    options: Mapping[str, Any]
-    build: Callable[..., Scene] = field(repr=False)
+    suggestion: Mapping[str, Any]  # arguments of `magnify` that show the sample well
+    options: Mapping[str, Any]  # overrides of this sample and their defaults, for `build`
+    build: Callable[..., Scene] = field(repr=False)  # (shape, fps, rng, **options)
 
 
 def frames(scene: Scene, n_frames: int):
-    """Yield the noise-free intensity of each frame.
+    """Yield the noise-free intensity of each frame, (Y, X) or (Y, X, channels), 1 at white.
 
-    Only pixels that ever move are evaluated anew, and frames that repeat (the motions are
+    Only pixels that ever move are evaluated again, and frames that repeat (the motions are
     periodic) are evaluated once.
-
-    Yields
-    ------
-    ndarray of float64, shape (Y, X) or (Y, X, channels)
-        Intensity, 1 where the camera is at its white level. Not to be written to.
     """
     motion = scene.motion
     shape = motion.patterns.shape[2:]

@@ -2,8 +2,8 @@
 
 A scene is a function of continuous coordinates. To move it, it is evaluated at displaced
 coordinates: no pixel is ever resampled, so that the stated displacement is the true one to
-rounding. Every block is smooth on the scale of a pixel: its width holds the point-spread
-function and the pixel's area.
+rounding. Every block is smooth on the scale of a pixel: its width includes the point-spread
+function and the area of a pixel.
 """
 
 from __future__ import annotations
@@ -15,15 +15,7 @@ from scipy.spatial import cKDTree
 
 
 class Points:
-    """Pixels under evaluation: where they lie, and the coordinates that they show now.
-
-    Parameters
-    ----------
-    y, x : ndarray of float64, shape (N,)
-        Positions of the pixels' centres, px.
-    reach : float
-        Largest displacement that the coordinates will have, px.
-    """
+    """Centers of pixels, px, and the coordinates that they show, up to `reach` px away."""
 
     def __init__(self, y: np.ndarray, x: np.ndarray, reach: float):
         self.home = np.stack([y, x], axis=1)
@@ -34,7 +26,7 @@ class Points:
 
     @classmethod
     def grid(cls, shape: tuple[int, int], reach: float) -> Points:
-        """All pixels of a frame of `shape` (Y, X), row by row."""
+        """Return all pixels of a frame of `shape` (Y, X), row by row."""
         y, x = np.indices(shape, dtype=float).reshape(2, -1)
         return cls(y, x, reach)
 
@@ -42,23 +34,22 @@ class Points:
         return len(self.home)
 
     def show(self, displacement: np.ndarray) -> None:
-        """Look at the rest coordinates of what `displacement`, shape (2, N), brought here."""
+        """Show what a displacement (2, N) moved here: its coordinates at rest."""
         self.y = self.home[:, 0] - displacement[0]
         self.x = self.home[:, 1] - displacement[1]
 
     def near(self, owner: object, y: np.ndarray, x: np.ndarray, radius: np.ndarray, item=None):
-        """Pairs (pixel, item) within `radius` of the places (y, x), displaced or not.
+        """Return pairs (pixel, item) within `radius` of the places (y, x), displaced or not.
 
         `item` numbers what lies at each place (default: each place is its own item); pairs are
-        not repeated. Items are small and many: each touches few pixels, and the list of those
-        does not change while the scene moves by at most ``reach``; so it is made once for each
-        `owner`.
+        not repeated. Each item touches few pixels, which do not change while the scene moves by
+        at most `reach`, so they are listed once for each `owner`.
         """
         if owner not in self._pairs:
             if self._tree is None:
                 self._tree = cKDTree(self.home)
-            centres = np.stack([y, x], axis=1)
-            found = self._tree.query_ball_point(centres, np.asarray(radius) + self.reach)
+            centers = np.stack([y, x], axis=1)
+            found = self._tree.query_ball_point(centers, np.asarray(radius) + self.reach)
             pixels = np.concatenate([np.asarray(f, dtype=np.int64) for f in found])
             items = np.repeat(np.arange(len(found)) if item is None else item, [*map(len, found)])
             if item is not None:
@@ -69,30 +60,18 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Spots:
-    """A sum of elliptical Gaussian spots, cut off where they are below 1e-6 of their peak.
+    """A sum of elliptical Gaussian spots (N,), cut off where they are below 1e-6 of their peak."""
 
-    Attributes
-    ----------
-    y, x : ndarray, shape (N,)
-        Centres, px.
-    long, short : ndarray, shape (N,)
-        Standard deviations along and across each spot, px.
-    angle : ndarray, shape (N,)
-        Direction of the long axis: 0 along x, pi/2 along y, rad.
-    weight : ndarray, shape (N,)
-        Peak values.
-    """
-
-    y: np.ndarray
+    y: np.ndarray  # center, px
     x: np.ndarray
-    long: np.ndarray
+    long: np.ndarray  # standard deviation along and across, px
     short: np.ndarray
-    angle: np.ndarray
-    weight: np.ndarray
+    angle: np.ndarray  # of the long axis: 0 along x, pi/2 along y, rad
+    weight: np.ndarray  # peak value
 
     @classmethod
     def make(cls, y, x, sigma, weight, elongation=1.0, angle=0.0) -> Spots:
-        """Spots from arrays or single numbers; `elongation` is long / short."""
+        """Return spots from arrays or single numbers; `elongation` is long / short."""
         y, x, sigma, weight, elongation, angle = np.broadcast_arrays(
             *(np.asarray(v, dtype=float) for v in (y, x, sigma, weight, elongation, angle))
         )
@@ -100,14 +79,11 @@ class Spots:
 
     @classmethod
     def relief(cls, y, x, sigma, weight) -> Spots:
-        """Round spots as differential interference contrast shows them.
+        """Return round spots as differential interference contrast shows them.
 
         Light from the upper left: the difference of two spots of standard deviation `sigma`, one
         `sigma` apart; with extremes of about +-`weight`.
         """
-        y, x, sigma, weight = np.broadcast_arrays(
-            *(np.asarray(v, dtype=float) for v in (y, x, sigma, weight))
-        )
         step = sigma / np.sqrt(8)
         return cls.make(
             np.concatenate([y - step, y + step]),
@@ -119,8 +95,7 @@ class Spots:
     def __call__(self, points: Points) -> np.ndarray:
         if not len(self.y):
             return np.zeros(len(points))
-        cut = 5.3
-        pixel, item = points.near(self, self.y, self.x, cut * np.maximum(self.long, self.short))
+        pixel, item = points.near(self, self.y, self.x, 5.3 * np.maximum(self.long, self.short))
         dy, dx = points.y[pixel] - self.y[item], points.x[pixel] - self.x[item]
         c, s = np.cos(self.angle)[item], np.sin(self.angle)[item]
         r2 = ((c * dx + s * dy) / self.long[item]) ** 2
@@ -131,26 +106,16 @@ class Spots:
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """A random texture: a sum of cosines of y and x.
+    """A random texture: a sum of N cosines of y and x."""
 
-    Attributes
-    ----------
-    ky, kx : ndarray, shape (N,)
-        Spatial frequencies, cycles per px.
-    phase : ndarray, shape (N,)
-        Cycles.
-    weight : ndarray, shape (N,)
-        Amplitudes.
-    """
-
-    ky: np.ndarray
+    ky: np.ndarray  # spatial frequency, cycles per px
     kx: np.ndarray
-    phase: np.ndarray
-    weight: np.ndarray
+    phase: np.ndarray  # cycles
+    weight: np.ndarray  # amplitude
 
     @classmethod
     def random(cls, rng, n, wavelengths, beta=1.0, angle=0.0, spread=np.pi / 2) -> Waves:
-        """`n` waves of unit variance together, wavelengths in px drawn log-uniformly.
+        """Draw `n` waves of unit variance together, with log-uniform wavelengths, px.
 
         Amplitudes grow with wavelength to the power `beta`; directions of the wave vectors lie
         within `spread` of `angle` (0 along x), so that a small `spread` gives a grain across it.
@@ -160,12 +125,8 @@ class Waves:
         direction = angle + rng.uniform(-spread, spread, n)
         weight = wavelength**beta
         weight *= np.sqrt(2 / np.sum(weight**2))
-        return cls(
-            np.sin(direction) / wavelength,
-            np.cos(direction) / wavelength,
-            rng.uniform(0, 1, n),
-            weight,
-        )
+        ky, kx = np.sin(direction) / wavelength, np.cos(direction) / wavelength
+        return cls(ky, kx, rng.uniform(0, 1, n), weight)
 
     def __call__(self, points: Points) -> np.ndarray:
         return self.at(points.y, points.x)
@@ -179,41 +140,34 @@ class Waves:
 
 
 def cosine(turns: np.ndarray) -> np.ndarray:
-    """cos(2 pi turns) to 3e-7: whole turns go in float64, then the fast float32 cosine."""
+    """Return cos(2 pi turns) to 3e-7: whole turns are removed in float64, the rest is float32."""
     part = np.subtract(turns, np.rint(turns))
     part *= 2 * np.pi
     return np.cos(part.astype(np.float32))
 
 
 def inside(distance: np.ndarray, width: float) -> np.ndarray:
-    """A smooth edge: 0 for distance << 0, 1 for distance >> 0; `width` is about its sigma, px."""
+    """Return a smooth edge, 0 for distance << 0, 1 for distance >> 0; `width` about its sigma."""
     return 0.5 * (1 + np.tanh(distance / (1.25 * width)))
 
 
 def bump(distance: np.ndarray, width: float) -> np.ndarray:
-    """A Gaussian ridge of height 1 and standard deviation `width`, px."""
+    """Return a Gaussian ridge of height 1 and standard deviation `width`, px."""
     return np.exp(-0.5 * (distance / width) ** 2)
 
 
 def ramp(v: np.ndarray) -> np.ndarray:
-    """0 up to v = 0, 1 from v = 1, with two continuous derivatives between (quintic)."""
+    """Return 0 up to v = 0, 1 from v = 1, a quintic with two continuous derivatives between."""
     v = np.clip(v, 0, 1)
     return v**3 * (10 - 15 * v + 6 * v**2)
 
 
 def ellipse(points: Points, y, x, long, short, angle, wobble: Waves | None = None, power=2.0):
-    """Coordinates of an ellipse-like outline.
+    """Return coordinates of an ellipse-like outline: along, across, radius, distance.
 
-    `wobble` modulates its radius, as waves over one turn; a `power` above 2 makes it squarer.
-
-    Returns
-    -------
-    along, across : ndarray
-        Coordinates along the long and the short axis, px.
-    radius : ndarray
-        0 at the centre, 1 on the outline.
-    distance : ndarray
-        About the distance to the outline, px, positive within.
+    Along and across its axes, px; the radius is 0 in the center, 1 on the outline; the distance to
+    the outline, px, is approximate and positive within. `wobble` modulates the radius, as waves
+    over one turn; a `power` above 2 makes the outline squarer.
     """
     dy, dx = points.y - y, points.x - x
     c, s = np.cos(angle), np.sin(angle)

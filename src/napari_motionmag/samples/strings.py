@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .camera import Camera
@@ -14,11 +12,10 @@ from .scene import Points, Spots, Waves, bump, inside, ramp
 FREQUENCIES = (80.0, 110.0, 147.0, 196.0)  # Hz
 # px, in frames of 144 rows or more; less in proportion in smaller ones
 HALF_WIDTHS = (4.2, 3.6, 3.1, 2.6)  # of the strings, thick ones lower in pitch
-EVEN = 5.0  # from its walls a trench's floor is even
+EVEN = 5.0  # so far from its walls the floor of a trench is even
 CORNER = 8.0  # radius of its corners; the strings are pinned so far from its ends
 
 
-@dataclass(frozen=True, eq=False)
 class Plate:
     """A brushed plate in reflected light, with strings over trenches.
 
@@ -26,29 +23,17 @@ class Plate:
     to move although the displacement fades out over the floor.
     """
 
-    rows: np.ndarray  # y of the strings
-    left: float  # x of the trenches' ends
-    right: float
-    trench: float  # half-width, px
-    halves: np.ndarray  # half-widths of the strings, px
-    even: float
-    corner: float
-    brushed: Waves
-    uneven: Waves
-    wound: Waves
-    dirt: Spots
-    beads: Spots
-
-    @classmethod
-    def random(cls, shape: tuple[int, int], rng) -> Plate:
+    def __init__(self, shape: tuple[int, int], rng):
         height, width = shape
         n = len(FREQUENCIES)
-        rows = height * (np.arange(n) + 0.5) / n + rng.uniform(-1.0, 1.0, n)
-        left, right = 0.09 * width, 0.91 * width
-        trench = 0.39 * height / n
+        self.rows = height * (np.arange(n) + 0.5) / n + rng.uniform(-1.0, 1.0, n)  # of the strings
+        self.left, self.right = 0.09 * width, 0.91 * width  # ends of the trenches
+        self.trench = 0.39 * height / n  # half-width, px
         small = min(1.0, height / 144)
+        self.halves = np.array(HALF_WIDTHS) * small
+        self.even, self.corner = EVEN * small, CORNER * small
         count = int(np.prod(shape) / 700)
-        dirt = Spots.make(
+        self.dirt = Spots.make(
             rng.uniform(0, height, count),
             rng.uniform(0, width, count),
             rng.uniform(1.1, 2.2, count),
@@ -58,29 +43,18 @@ class Plate:
         )
         count = 7 * n
         string = rng.integers(0, n, count)
-        beads = Spots.make(
-            rows[string] + rng.uniform(-1, 1, count),
-            rng.uniform(left, right, count),
+        self.beads = Spots.make(
+            self.rows[string] + rng.uniform(-1, 1, count),
+            rng.uniform(self.left, self.right, count),
             rng.uniform(1.15, 1.5, count),
             rng.uniform(-0.25, -0.08, count),
         )
-        return cls(
-            rows,
-            left,
-            right,
-            trench,
-            halves=np.array(HALF_WIDTHS) * small,
-            even=EVEN * small,
-            corner=CORNER * small,
-            brushed=Waves.random(rng, 70, (4, 30), 0.15, np.pi / 2 - 0.35, 0.16),
-            uneven=Waves.random(rng, 10, (50, 300), 0.7),
-            wound=Waves.random(rng, 12, (5, 30), 0.3, 0.0, 0.4),
-            dirt=dirt,
-            beads=beads,
-        )
+        self.brushed = Waves.random(rng, 70, (4, 30), 0.15, np.pi / 2 - 0.35, 0.16)
+        self.uneven = Waves.random(rng, 10, (50, 300), 0.7)
+        self.wound = Waves.random(rng, 12, (5, 30), 0.3, 0.0, 0.4)
 
     def paint(self, points: Points) -> np.ndarray:
-        """Intensity at the points' coordinates."""
+        """Return the intensity at the coordinates of the points."""
         to_end = np.minimum(points.x - self.left, self.right - points.x)
         depth = np.full(len(points), -np.inf)
         for row in self.rows:
@@ -105,7 +79,7 @@ class Plate:
         return value
 
     def _plate_and_walls(self, points: Points, some: np.ndarray, depth: np.ndarray):
-        """The plate and the trenches' walls at `some` of the points."""
+        """Return the intensity of the plate and the walls of trenches at `some` of the points."""
         y, x = points.y[some], points.x[some]
         plate = 0.62 + 0.06 * self.brushed.at(y, x) + 0.03 * self.uneven.at(y, x)
         plate += self.dirt(points)[some] - 0.12 * bump(depth + 1.5, 1.5)
@@ -115,7 +89,7 @@ class Plate:
         return plate + inside(depth, 1.0) * (0.10 + wall - plate)
 
     def shape(self, string: int, shape: tuple[int, int]) -> np.ndarray:
-        """Displacement (dy, dx) of `string` in its first mode, 1 px at the middle, (2, Y, X)."""
+        """Return the first mode of a string, (dy, dx) of 1 px in its middle, (2, Y, X)."""
         y, x = np.indices(shape, dtype=float)
         start, stop = self.left + self.corner, self.right - self.corner
         along = np.clip((x - start) / (stop - start), 0, 1)
@@ -126,8 +100,8 @@ class Plate:
 
 
 def build(shape, fps, rng, amplitude) -> Scene:
-    """The plate; `amplitude` px in the middle of each string."""
-    plate = Plate.random(shape, rng)
+    """Build the plate; strings move by `amplitude` px in their middle."""
+    plate = Plate(shape, rng)
     patterns = np.stack([a * plate.shape(i, shape) for i, a in enumerate(amplitude)])
     phases = rng.uniform(0, 1, len(FREQUENCIES))
     courses = tuple(Sine(f, float(p)) for f, p in zip(FREQUENCIES, phases, strict=True))

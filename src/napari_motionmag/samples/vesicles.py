@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .camera import Camera
@@ -16,32 +14,20 @@ WAVELENGTH = 96.0  # px: 10.4 um
 DIRECTION = np.deg2rad(-25.0)  # the wave runs to the right and slightly up
 
 
-@dataclass(frozen=True, eq=False)
 class Field:
-    """A cell full of labelled vesicles in wide-field fluorescence."""
+    """A cell full of labeled vesicles in wide-field fluorescence."""
 
-    y: float
-    x: float
-    size: float
-    angle: float
-    outline: Waves
-    nucleus: tuple[float, float]
-    reticulum: Waves
-    glow: Waves
-    vesicles: Spots
-    haze: Spots
-
-    @classmethod
-    def random(cls, shape: tuple[int, int], rng) -> Field:
-        size = float(min(shape))
-        y, x = np.array(shape) * (0.5 + rng.uniform(-0.03, 0.03, 2))
-        angle = rng.uniform(-0.6, 0.6)
-        nucleus = (y + 0.05 * size, x - 0.07 * size)
+    def __init__(self, shape: tuple[int, int], rng):
+        self.size = size = float(min(shape))
+        self.y, self.x = y, x = np.array(shape) * (0.5 + rng.uniform(-0.03, 0.03, 2))
+        self.angle = angle = rng.uniform(-0.6, 0.6)
+        self.nucleus = nucleus = (y + 0.05 * size, x - 0.07 * size)
         order = np.array([2.0, 3.0, 4.0, 5.0])
-        outline = Waves(order, 0 * order, rng.uniform(0, 1, 4), np.array([0.07, 0.06, 0.04, 0.03]))
+        weight = np.array([0.07, 0.06, 0.04, 0.03])
+        self.outline = Waves(order, 0 * order, rng.uniform(0, 1, 4), weight)
 
         def place(n, spread):
-            """Positions in the cell but outside the nucleus, denser near it."""
+            """Draw positions in the cell but outside the nucleus, denser near it."""
             turn = rng.uniform(0, 2 * np.pi, n)
             radius = 0.13 + (spread - 0.13) * rng.beta(1.2, 1.9, n)
             a, b = 1.18 * size * radius * np.cos(turn), 0.88 * size * radius * np.sin(turn)
@@ -54,7 +40,7 @@ class Field:
 
         n = int(330 * (np.prod(shape) / 256**2))
         vy, vx = place(n, 0.44)
-        vesicles = Spots.make(
+        self.vesicles = Spots.make(
             vy,
             vx,
             rng.uniform(1.25, 1.8, n),
@@ -64,22 +50,12 @@ class Field:
         )
         n //= 6
         hy, hx = place(n, 0.42)
-        haze = Spots.make(hy, hx, rng.uniform(3.0, 6.0, n), 0.06 * rng.lognormal(0.0, 0.5, n))
-        return cls(
-            y,
-            x,
-            size,
-            angle,
-            outline,
-            nucleus,
-            reticulum=Waves.random(rng, 20, (7, 20), 0.3),
-            glow=Waves.random(rng, 10, (30, 120), 0.8),
-            vesicles=vesicles,
-            haze=haze,
-        )
+        self.haze = Spots.make(hy, hx, rng.uniform(3.0, 6.0, n), 0.06 * rng.lognormal(0.0, 0.5, n))
+        self.reticulum = Waves.random(rng, 20, (7, 20), 0.3)
+        self.glow = Waves.random(rng, 10, (30, 120), 0.8)
 
     def paint(self, points: Points) -> np.ndarray:
-        """Intensity at the points' coordinates."""
+        """Return the intensity at the coordinates of the points."""
         long, short = 0.46 * self.size * 1.18, 0.46 * self.size * 0.88
         depth = ellipse(points, self.y, self.x, long, short, self.angle, self.outline)[3]
         axes = 0.135 * self.size, 0.105 * self.size
@@ -93,8 +69,8 @@ class Field:
 
 
 def build(shape, fps, rng, amplitude) -> Scene:
-    """The field with a shear wave of `amplitude` px."""
-    field = Field.random(shape, rng)
+    """Build the field with a shear wave of `amplitude` px."""
+    field = Field(shape, rng)
     y, x = np.indices(shape, dtype=float)
     c, s = np.cos(DIRECTION), np.sin(DIRECTION)
     turn = 2 * np.pi * (c * x + s * y) / WAVELENGTH

@@ -20,19 +20,24 @@ nothing, and has gain 1 for the motion it selects, so that a factor m means the 
 :func:`make_operator` builds one from the arguments of ``magnify``.
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
+
+from napari_motionmag.temporal.acceleration import Acceleration
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
+from napari_motionmag.temporal.factory import MODES, arguments_of, filters, make_operator
 from napari_motionmag.temporal.fir import FIR
 from napari_motionmag.temporal.iir import Butterworth, DifferenceOfIIR
 
-from napari_motionmag.temporal.acceleration import Acceleration  # isort: skip  # listed last
-from napari_motionmag.temporal.factory import (  # isort: skip  # lists the operators above
-    FILTERS,
-    MODES,
-    arguments_of,
-    filters,
-    make_operator,
-)
+# The imports above are for editors. A new operator needs none: its file is found here, and the
+# class registers itself.
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")
+globals().update({cls.__name__: cls for cls in TemporalOperator._registry.values()})
+
+FILTERS = tuple(filters())
+"""Names allowed for the argument ``filter`` of mode "temporal"."""
 
 __all__ = [
     "FILTERS",

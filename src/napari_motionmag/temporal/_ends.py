@@ -1,39 +1,28 @@
 """Band-pass weights for the frames near an end of a movie, where a symmetric kernel does not fit.
 
 Reflecting the movie turns slow drift around at its ends, and what turns around lies in the band.
-Instead each output is given weights of its own over the frames that there are: the constrained
-least squares fit of the filter's response. Exactly nothing is passed of what stands still or
-drifts at a constant rate, the gain at the center of the band is exactly 1 without delay, and drift
-below the band counts most in what is left over (Oppenheim and Schafer, Discrete-Time Signal
-Processing, on least squares design).
+Instead each output has its own weights over the existing frames: the constrained least squares fit
+of the filter's response. What stands still or drifts at a constant rate gives exactly zero, the
+gain at the center of the band is exactly 1 without delay, and drift below the band counts most in
+the remaining error (Oppenheim and Schafer, Discrete-Time Signal Processing, least squares design).
 """
 
 import numpy as np
 
 # Weights of the squared error of the response: below the band, in the transitions beside it, in the
-# band and above. Errors below the band count the more the slower the drift is.
+# band and above. Below the band they grow with the period of the drift.
 _BELOW, _BESIDE, _IN_BAND, _ABOVE = 300.0, 0.03, 1.0, 1.0
-_NOISE = 0.1  # of the power that white noise has in the band, added to all
+_NOISE = 0.1
 _SLOWEST = 0.05  # of the lower edge, where the weight of drift stops growing
 
 
-def end_rows(low: float, high: float, fps: float, kernel: np.ndarray, n: int) -> np.ndarray:
-    """Weights of the first frames for each output that a kernel does not fit around.
+def end_rows(
+    low: float, high: float, fps: float, kernel: np.ndarray, n: int, noise: float = _NOISE
+) -> np.ndarray:
+    """Weights (outputs, min(taps, n)) of the first outputs; mirrored, those of the last ones.
 
-    Parameters
-    ----------
-    low, high, fps : float
-        Band in Hz, and frames per second.
-    kernel : ndarray, shape (taps,)
-        Symmetric weights, which the other outputs have; taps is odd.
-    n : int
-        Number of frames of the movie.
-
-    Returns
-    -------
-    ndarray, shape (outputs, min(taps, n))
-        Row t is for output t, over frames 0, 1, ...: half a kernel of outputs, or all n of them
-        where the movie is shorter than the kernel. At the other end they are mirrored.
+    There are ``taps // 2`` such outputs, or all n where the movie is shorter than the kernel.
+    Noise counts `noise` times the power that white noise has in the band.
     """
     from scipy.linalg import cho_factor, cho_solve, toeplitz
 
@@ -44,7 +33,7 @@ def end_rows(low: float, high: float, fps: float, kernel: np.ndarray, n: int) ->
     weight = _error_weights(frequencies, low, high)
     # Sums over frequencies of products of cosines depend on the distance of frames alone.
     products = np.fft.irfft(weight)[:width]
-    products[0] += _NOISE * 2 * (high - low) / fps
+    products[0] += noise * 2 * (high - low) / fps
     centered = np.roll(np.pad(kernel, (0, size - taps)), -(taps // 2))
     targets = np.fft.irfft(weight * np.fft.rfft(centered).real)
     at, outputs = np.arange(width), np.arange(n if n <= taps else taps // 2)

@@ -1,7 +1,6 @@
 """Second-order sections as rows of weights: impulse responses, and the filter run both ways.
 
-Every function takes a recursive operator (frozen, hashable, with the attribute `sos`) and caches
-what is costly.
+Every function takes a recursive operator: hashable, with the attribute `sos`.
 """
 
 import math
@@ -34,33 +33,29 @@ def _filtered_impulse(op, length: int) -> np.ndarray:
     return signal.sosfilt(op.sos, impulse)
 
 
-def impulse(op, n: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Impulse response for movies of `n` frames. See `_impulse_of_length`."""
+def impulse(op, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Impulse response h for movies of `n` frames, without its negligible end. Do not write to it.
+
+    Returns h reversed, the newest frame last, and ``-sum(h[:k])``, the weight of all frames from k
+    frames ago backwards.
+    """
     # rounded up, so that movies of different lengths share it
     longest = max(_LONG, 1 << (n - 1).bit_length())
     return _impulse_of_length(op, min(decay_length(op), longest))
 
 
 @lru_cache(maxsize=16)
-def _impulse_of_length(op, length: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Impulse response h of `length` frames. Do not write to the result.
-
-    Returns
-    -------
-    newest_last : ndarray, shape (memory,)
-        h reversed, without the part that is negligible.
-    rest : ndarray, shape (memory,)
-        ``rest[k] = -sum(h[:k])``, the weight of all frames from k frames ago backwards.
-    memory : int
-        Number of frames that are not negligible.
-    """
+def _impulse_of_length(op, length: int) -> tuple[np.ndarray, np.ndarray]:
     h = _filtered_impulse(op, length)
-    memory = length
     if length == decay_length(op):
-        after = np.cumsum(np.abs(h)[::-1])[::-1]
-        memory = int(np.count_nonzero(after >= _NEGLIGIBLE * after[0]))
-    rest = -np.concatenate([[0.0], np.cumsum(h[: memory - 1])])
-    return h[:memory][::-1].copy(), rest, memory
+        h = h[: _length_above(h, _NEGLIGIBLE)]
+    return h[::-1].copy(), -np.concatenate([[0.0], np.cumsum(h[:-1])])
+
+
+def _length_above(h: np.ndarray, tolerance: float) -> int:
+    """Number of first weights that hold all but `tolerance` of the sum of magnitudes."""
+    after = np.cumsum(np.abs(h)[::-1])[::-1]
+    return int(np.count_nonzero(after >= tolerance * after[0]))
 
 
 def pad_length(sos: np.ndarray, n: int) -> int:
@@ -119,5 +114,4 @@ def memory(op, tolerance: float) -> int | None:
     length = decay_length(op)
     if length > _LONG:
         return None
-    after = np.cumsum(np.abs(_filtered_impulse(op, length))[::-1])[::-1]
-    return int(np.count_nonzero(after >= tolerance * after[0]))
+    return _length_above(_filtered_impulse(op, length), tolerance)

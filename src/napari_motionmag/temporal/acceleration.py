@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from napari_motionmag.temporal._checks import check_band, check_fps, check_number, check_nyquist
+from napari_motionmag.temporal.base import check_band, check_fps, check_number, check_nyquist
 from napari_motionmag.temporal.fir import CenteredKernel, scaled_kernel
 
 
@@ -16,8 +16,8 @@ class Acceleration(CenteredKernel):
     """Deviation from linear motion: a Laplacian of Gaussian in time.
 
     Still scenes and motion of constant velocity give exactly nothing (away from the ends of the
-    movie, where reflection turns the motion around), so small vibration of large moving things is
-    selected.
+    movie, where reflection turns the motion around), so that small vibrations of large moving
+    objects are selected.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Acceleration(CenteredKernel):
 
     Sign and scale are such that a sinusoid of `frequency` has gain exactly +1: the second
     derivative is turned over and a factor m means what it means for the other operators. It is no
-    band-pass: where fps leaves room the gain goes on rising, to between 1.4 and 2.6 at about twice
+    band-pass: where fps leaves room the gain keeps rising, to between 1.4 and 2.6 at about twice
     `frequency`, and above four times it swings down to as low as -0.4.
 
     References
@@ -47,7 +47,6 @@ class Acceleration(CenteredKernel):
     name: ClassVar[str] = "acceleration"
     label: ClassVar[str] = "Acceleration (ignores drift)"
     summary: ClassVar[str] = "what deviates from steady motion, tuned to the center of the band"
-    is_filter: ClassVar[bool] = True
 
     frequency: float
     fps: float | None = None

@@ -1,13 +1,15 @@
-"""The interface of every temporal operator."""
+"""The interface of every temporal operator, and the checks of their arguments."""
 
+import math
+import operator
 from abc import ABC, abstractmethod
-from dataclasses import fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_band, check_fps, check_frame
 
 
 class TemporalOperator(ABC):
@@ -23,11 +25,10 @@ class TemporalOperator(ABC):
     in_hz: ClassVar[bool] = True
     """Whether the operator is defined in Hz, and so needs `fps` before it can be used."""
 
-    is_filter: ClassVar[bool] = False
-    """Whether it is a choice of the argument ``filter``; then `from_band` makes it."""
-
     label: ClassVar[str] = ""
-    """Name in forms; what stands in brackets is left out where space is short."""
+    """Name in forms, of operators that the argument ``filter`` may name and `from_band` makes.
+
+    What stands in brackets is left out where space is short."""
 
     summary: ClassVar[str] = ""
     """Explanation in forms, part of a sentence."""
@@ -54,12 +55,12 @@ class TemporalOperator(ABC):
     @property
     def band(self) -> tuple[float, float] | None:
         """The band in Hz; None for operators that have none."""
-        return (self.low, self.high) if hasattr(self, "low") else None
+        return None
 
     @property
     def selection(self) -> str:
         """A few words for the names of layers, as ``"1-2 Hz"``."""
-        return self.name if self.band is None else "{:g}-{:g} Hz".format(*self.band)
+        return self.name
 
     def bind(self, fps: float) -> "TemporalOperator":
         """Return a copy for movies of `fps` frames per second; an earlier `fps` is replaced.
@@ -189,23 +190,26 @@ class TemporalOperator(ABC):
         Raises
         ------
         ValueError
-            Unknown operator, or arguments that this operator does not have.
+            Unknown operator, or arguments that this operator does not have, or lacks.
         """
         arguments = dict(recipe)
         name = arguments.pop("operator", None)
-        cls = TemporalOperator._registry.get(name)
+        cls = TemporalOperator._registry.get(name) if isinstance(name, str) else None
         if cls is None:
             known = ", ".join(sorted(TemporalOperator._registry))
             raise ValueError(f"recipe['operator'] must be one of {known}; got {name!r}")
         known = [field.name for field in fields(cls)]
         if unknown := sorted(set(arguments) - set(known)):
             raise ValueError(f"recipe of {name!r} has unknown entries {unknown}; allowed: {known}")
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
+        if missing := [entry for entry in needed if entry not in arguments]:
+            raise ValueError(f"recipe of {name!r} has no entries {missing}")
         return cls._from_recipe(arguments)
 
     # ---- for operators ------------------------------------------------------------------------
 
     def _set(self, **values) -> None:
-        """Set fields of the frozen instance, while it is made."""
+        """Set fields of the frozen instance, from `__post_init__`."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -213,12 +217,6 @@ class TemporalOperator(ABC):
         """Check the frame rate, if there is one."""
         if self.fps is not None:
             self._set(fps=check_fps(self.fps))
-
-    def _check_band(self) -> None:
-        """Check frame rate and band."""
-        self._check_fps()
-        low, high = check_band(self.low, self.high, self.fps)
-        self._set(low=low, high=high)
 
     # ---- what an operator defines -------------------------------------------------------------
 
@@ -262,3 +260,103 @@ class TemporalOperator(ABC):
                 f"fps is missing: {self.describe()} is defined in Hz; "
                 "give fps=... or use .bind(fps) first"
             )
+
+
+@dataclass(frozen=True)
+class BandPass(TemporalOperator):
+    """Base of operators that select a band of frequencies.
+
+    Parameters
+    ----------
+    low, high : float
+        The band in Hz, ``0 < low < high <= fps / 2``.
+    fps : float, optional
+        Frames per second; may be given later with :meth:`bind`.
+    """
+
+    low: float
+    high: float
+    fps: float | None = None
+
+    def __post_init__(self):
+        self._check_fps()
+        low, high = check_band(self.low, self.high, self.fps)
+        self._set(low=low, high=high)
+
+    @property
+    def band(self):
+        return self.low, self.high
+
+    @property
+    def selection(self):
+        return f"{self.low:g}-{self.high:g} Hz"
+
+
+# ---- checks of arguments ----
+
+
+def check_number(name: str, value) -> float:
+    """Return `value` as a finite float, or say what is wrong with the argument `name`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number; got {value!r}")
+    value = float(value)
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite; got {value!r}")
+    return value
+
+
+def check_int(name: str, value, minimum: int, maximum: int | None = None) -> int:
+    """Return `value` as an int within ``minimum..maximum``."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; got {value!r}") from None
+    if value < minimum or (maximum is not None and value > maximum):
+        allowed = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
+        raise ValueError(f"{name} must be {allowed}; got {value}")
+    return value
+
+
+def check_fps(fps) -> float:
+    """Return `fps` as a positive finite float, in frames per second."""
+    if fps is None:
+        raise ValueError("fps is missing; give the frames per second, a positive number")
+    fps = check_number("fps", fps)
+    if fps <= 0:
+        raise ValueError(f"fps must be positive, in frames per second; got {fps:g}")
+    return fps
+
+
+def check_nyquist(what: str, frequency: float, fps: float) -> None:
+    """Refuse a frequency that frames taken at `fps` cannot show."""
+    # a little slack, so that band=(low, fps / 2) survives rounding
+    if frequency > fps / 2 * (1 + 1e-9):
+        raise ValueError(
+            f"{what} goes beyond the Nyquist frequency fps / 2 = {fps / 2:g} Hz "
+            f"(fps = {fps:g}); choose frequencies up to that"
+        )
+
+
+def check_band(low, high, fps: float | None) -> tuple[float, float]:
+    """Return the band as floats: 0 < low < high <= fps / 2, in Hz."""
+    low, high = check_number("low", low), check_number("high", high)
+    if low <= 0:
+        raise ValueError(
+            f"low must be above 0 Hz; got {low:g}: frequency 0 is the still picture, which is "
+            "never magnified (use mode='static' to select every change)"
+        )
+    if high <= low:
+        raise ValueError(
+            f"band must be (low, high) with low < high, in Hz; got ({low:g}, {high:g})"
+        )
+    if fps is not None:
+        check_nyquist(f"band ({low:g}, {high:g}) Hz", high, fps)
+    return low, high
+
+
+def check_frame(t, n_frames) -> tuple[int, int]:
+    """Return frame number and number of frames as ints; the frame must lie in the movie."""
+    n_frames = check_int("n_frames", n_frames, 2)
+    return check_int("t", t, 0, n_frames - 1), n_frames

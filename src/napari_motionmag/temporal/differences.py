@@ -8,8 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_fps, check_int
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import TemporalOperator, check_fps, check_int
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Static(TemporalOperator):
     Raises
     ------
     TypeError, ValueError
-        `reference` is none of the above or empty. When used: it lies outside the movie; the ends
-        of a slice are not clipped to the movie either.
+        `reference` is something else or empty; or, when used, lies outside the movie. The ends of a
+        slice are not clipped to the movie either.
     """
 
     name: ClassVar[str] = "static"
@@ -63,7 +62,12 @@ class Static(TemporalOperator):
     def _from_recipe(cls, arguments):
         reference = arguments.get("reference", 0)
         if isinstance(reference, dict):
-            arguments = {**arguments, "reference": slice(*reference["slice"])}
+            ends = reference.get("slice")
+            if not isinstance(ends, list | tuple) or len(ends) != 3:
+                raise ValueError(
+                    f"recipe of 'static': reference must be a slice of three, got {reference!r}"
+                )
+            arguments = {**arguments, "reference": slice(*ends)}
         return cls(**arguments)
 
     def _describe(self):
@@ -176,7 +180,7 @@ def _check_reference(reference) -> int | slice | tuple[int, ...]:
 
 
 def _index(value) -> int:
-    if isinstance(value, (bool, np.bool_)):  # a mask is no list of frames
+    if isinstance(value, (bool, np.bool_)):  # a mask is not a list of frames
         raise TypeError
     return operator.index(value)
 
@@ -196,14 +200,14 @@ def _resolve(op: Static, n: int) -> np.ndarray:
                 f"{_written(op.reference)}"
             )
         return np.array(frames, dtype=np.int64)
-    frames = np.atleast_1d(np.array(op.reference, dtype=np.int64))
-    outside = frames[(frames < -n) | (frames >= n)]
-    if outside.size:
+    chosen = op.reference if isinstance(op.reference, tuple) else (op.reference,)
+    outside = [frame for frame in chosen if not -n <= frame < n]
+    if outside:
         raise ValueError(
             f"reference {outside[0]} is outside the movie; it has {n} frames, "
             f"so {-n} to {n - 1} are allowed"
         )
-    return np.sort(frames % n)
+    return np.sort(np.array(chosen, dtype=np.int64) % n)
 
 
 def _written(frames: slice) -> str:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_motionmag.temporal._checks import check_fps, check_number
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import BandPass, TemporalOperator, check_fps, check_number
 from napari_motionmag.temporal.differences import Dynamic, Static
 
 MODES = ("static", "dynamic", "temporal")
@@ -16,11 +15,10 @@ MODES = ("static", "dynamic", "temporal")
 
 def filters() -> dict[str, type[TemporalOperator]]:
     """Return the operators that the argument ``filter`` may name, by name."""
-    return {name: cls for name, cls in TemporalOperator._registry.items() if cls.is_filter}
-
-
-FILTERS = tuple(filters())
-"""Names allowed for the argument ``filter`` of mode "temporal"."""
+    found = [cls for cls in TemporalOperator._registry.values() if cls.label]
+    # those that pass a band come before those that are tuned to one frequency
+    found.sort(key=lambda cls: not issubclass(cls, BandPass))
+    return {cls.name: cls for cls in found}
 
 
 def make_operator(
@@ -95,7 +93,7 @@ def arguments_of(operator: TemporalOperator) -> dict[str, Any]:
         arguments = {"mode": operator.name}
         if isinstance(operator, Static) and operator.reference != 0:
             arguments["reference"] = operator.reference
-    elif operator.is_filter and operator.band and operator.fps:
+    elif operator.label and operator.band and operator.fps:
         arguments = {"mode": "temporal", "band": operator.band}
         if operator.name != "fir":
             arguments["filter"] = operator.name

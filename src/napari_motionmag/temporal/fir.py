@@ -15,11 +15,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.polynomial.chebyshev import chebval
 
-from napari_motionmag.temporal._checks import (
-    check_int,
-)
 from napari_motionmag.temporal._ends import end_rows
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import BandPass, TemporalOperator, check_int
 
 # Above this many taps convolution by FFT is faster than adding up shifted frames.
 _DIRECT_TAPS = 48
@@ -113,7 +110,7 @@ class CenteredKernel(TemporalOperator):
 
 
 @dataclass(frozen=True)
-class FIR(CenteredKernel):
+class FIR(BandPass, CenteredKernel):
     """Band-pass filter with a finite, symmetric kernel (windowed design, Hamming window).
 
     The kernel is centered on the output frame: no delay at any frequency. Its gain is exactly 1 at
@@ -149,15 +146,11 @@ class FIR(CenteredKernel):
     name: ClassVar[str] = "fir"
     label: ClassVar[str] = "FIR (no delay)"
     summary: ClassVar[str] = "sharp, without delay; uses frames before and after"
-    is_filter: ClassVar[bool] = True
 
-    low: float
-    high: float
-    fps: float | None = None
     taps: int | None = None
 
     def __post_init__(self):
-        self._check_band()
+        super().__post_init__()
         if self.taps is None:
             if self.fps is not None:
                 _ = self.n_taps  # refuses what is too long

@@ -13,7 +13,6 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal import _apply
-from napari_motionmag.temporal._checks import check_int
 from napari_motionmag.temporal._sos import (
     both_ways_reach,
     both_ways_row,
@@ -21,11 +20,13 @@ from napari_motionmag.temporal._sos import (
     pad_length,
     slowest_pole,
 )
-from napari_motionmag.temporal.base import TemporalOperator
+from napari_motionmag.temporal.base import BandPass, TemporalOperator, check_int
 
 
 class _Recursive(TemporalOperator):
     """A causal filter of second-order sections that pass no constant."""
+
+    zero_phase: bool = False
 
     @property
     @abstractmethod
@@ -33,8 +34,8 @@ class _Recursive(TemporalOperator):
         """Second-order sections, shape (sections, 6), as in `scipy.signal`."""
 
     def _row(self, t, n):
-        newest_last, rest, memory = impulse(self, n)
-        first = max(0, t - memory + 1)
+        newest_last, rest = impulse(self, n)
+        first = max(0, t - len(newest_last) + 1)
         if first == t:
             return np.array([t], dtype=np.int64), np.array([0.0])
         weights = newest_last[len(newest_last) - (t - first) - 1 :].copy()
@@ -53,14 +54,18 @@ class _Recursive(TemporalOperator):
         return _apply.scan_array(frames, sos=self.sos, axis=0)[0]
 
     def _apply_numpy(self, x, axis):
+        if self.zero_phase:
+            return super()._apply_numpy(x, axis)
         return _apply.scan_array(x, sos=self.sos, axis=axis)[0]
 
     def _apply_dask(self, x, axis):
+        if self.zero_phase:
+            return super()._apply_dask(x, axis)
         return _apply.scan_dask(self, x, axis, self.sos)
 
 
 @dataclass(frozen=True)
-class Butterworth(_Recursive):
+class Butterworth(BandPass, _Recursive):
     """Butterworth band-pass filter, flat within the band.
 
     Parameters
@@ -98,16 +103,12 @@ class Butterworth(_Recursive):
     name: ClassVar[str] = "butterworth"
     label: ClassVar[str] = "Butterworth (causal)"
     summary: ClassVar[str] = "uses the past only; of order 2"
-    is_filter: ClassVar[bool] = True
 
-    low: float
-    high: float
-    fps: float | None = None
     order: int = 2
     zero_phase: bool = False
 
     def __post_init__(self):
-        self._check_band()
+        super().__post_init__()
         self._set(order=check_int("order", self.order, 1, 10))
         if not isinstance(self.zero_phase, (bool, np.bool_)):
             raise TypeError(f"zero_phase must be True or False; got {self.zero_phase!r}")
@@ -133,7 +134,7 @@ class Butterworth(_Recursive):
         center = nyquist
         if self.high < nyquist:
             center = 2 / np.pi * math.atan(math.sqrt(warped[0] * warped[1])) * nyquist
-        gain = abs(_Recursive._response(self, np.array(center)))
+        gain = abs(super()._response(np.array(center)))
         if not (slowest_pole(self) < 1 and abs(gain - 1) < 1e-3):
             raise ValueError(
                 f"band ({self.low:g}, {self.high:g}) Hz is too narrow for order={self.order} at "
@@ -168,19 +169,9 @@ class Butterworth(_Recursive):
         out = signal.sosfiltfilt(self.sos, frames, axis=0, padtype="odd", padlen=pad)
         return out[start - first : stop - first]
 
-    def _apply_numpy(self, x, axis):
-        if not self.zero_phase:
-            return super()._apply_numpy(x, axis)
-        return TemporalOperator._apply_numpy(self, x, axis)
-
-    def _apply_dask(self, x, axis):
-        if not self.zero_phase:
-            return super()._apply_dask(x, axis)
-        return TemporalOperator._apply_dask(self, x, axis)
-
 
 @dataclass(frozen=True)
-class DifferenceOfIIR(_Recursive):
+class DifferenceOfIIR(BandPass, _Recursive):
     """Difference of two first-order low-pass filters, ``y += r (s(t) - y)``.
 
     Parameters
@@ -209,14 +200,9 @@ class DifferenceOfIIR(_Recursive):
     name: ClassVar[str] = "iir"
     label: ClassVar[str] = "Difference of IIR (causal, gentle)"
     summary: ClassVar[str] = "uses the past only; gentle: selects part of the motion"
-    is_filter: ClassVar[bool] = True
-
-    low: float
-    high: float
-    fps: float | None = None
 
     def __post_init__(self):
-        self._check_band()
+        super().__post_init__()
         if self.fps is not None and not slowest_pole(self) < 1:
             raise ValueError(
                 f"band ({self.low:g}, {self.high:g}) Hz is too slow for fps={self.fps:g}: the "

@@ -25,7 +25,7 @@ KEPT = 4  # results; threads that draw neighbors do not request them in order
 
 def is_recursive(operator: TemporalOperator) -> bool:
     """Whether an operator runs forward in time and carries a state."""
-    return isinstance(operator, _Recursive) and not getattr(operator, "zero_phase", False)
+    return isinstance(operator, _Recursive) and not operator.zero_phase
 
 
 def truncated_row(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,7 +36,7 @@ def truncated_row(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarra
     memory = _sos.memory(operator, TOLERANCE) if is_recursive(operator) else None
     if memory is None or t < memory:
         return operator.row(t, n)
-    newest_last, rest, _ = _sos.impulse(operator, n)
+    newest_last, rest = _sos.impulse(operator, n)
     first = t - memory + 1
     weights = newest_last[len(newest_last) - memory :].copy()
     weights[0] = rest[memory - 1]  # the oldest frame stands for all before it

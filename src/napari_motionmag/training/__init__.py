@@ -1,5 +1,5 @@
 """Synthetic scenes, sensor model, losses and the training loop."""
 
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 
 load_torch()

@@ -1,4 +1,4 @@
-"""What compression makes of frames: coarse color, and blocks of 8 x 8 px with few frequencies."""
+"""JPEG compression of frames: coarse color, and blocks of 8 x 8 px with few frequencies."""
 
 import math
 
@@ -28,21 +28,9 @@ _TO_YCBCR = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688
 
 
 def compressed(frames: Tensor, quality: float, corner: tuple[int, int] = (0, 0)) -> Tensor:
-    """Frames as JPEG at a quality gives them back, chroma at half the resolution.
+    """Compress frames (N, 3, H, W), black 0, white 1, as JPEG; chroma at half the resolution.
 
-    Parameters
-    ----------
-    frames : Tensor
-        (N, 3, H, W), black 0, white 1.
-    quality : float
-        1 to 100.
-    corner : (int, int)
-        Where in its block the first pixel lies, y and x.
-
-    Returns
-    -------
-    Tensor
-        (N, 3, H, W), in steps of 1/255.
+    `quality` is from 1 to 100, `corner` the place (y, x) of the first pixel in its block.
     """
     height, width = frames.shape[-2:]
     scale = (5000 / quality if quality < 50 else 200 - 2 * quality) / 100
@@ -61,7 +49,7 @@ def compressed(frames: Tensor, quality: float, corner: tuple[int, int] = (0, 0))
 
 
 def _quantized(planes: Tensor, table: list, scale: float) -> Tensor:
-    """Planes (N, C, H, W) whose cosine transforms by blocks were rounded to steps of a table."""
+    """Round the cosine transforms of blocks of planes (N, C, H, W) to the steps of a table."""
     count, channels, height, width = planes.shape
     k = torch.arange(8, device=planes.device)
     basis = torch.cos(math.pi / 8 * (k[None] + 0.5) * k[:, None]) / 2

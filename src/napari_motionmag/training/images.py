@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_motionmag.compute.atomic import written_whole
 from napari_motionmag.training import procedural
 
 PICTURE_SIZE = 416
@@ -16,53 +17,37 @@ _EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 class PicturePool:
     """Pictures and cut-outs of one size each, ready to be sampled in batches.
 
-    Parameters
-    ----------
-    images : str or Path, optional
-        Folder searched recursively. Pictures in a subfolder ``foregrounds`` with an alpha channel
-        become cut-outs; label images in subfolders called ``masks...`` give object shapes.
-        Without it everything is procedural.
-    procedural_count : int
-        Number of procedural pictures and masks kept; :meth:`refresh` replaces one at a time.
-    seed : int
-        Seed of the procedural ones.
-    refreshes : int
-        Start as if :meth:`refresh` had been called so often, to resume a training exactly.
-    cache : Path, optional
-        Where the decoded folder is kept as one ``.npz``, for faster starts.
+    `images` is a folder, searched recursively: pictures with alpha in a subfolder ``foregrounds``
+    become cut-outs, label images in subfolders called ``masks...`` give object shapes; `cache` is
+    the ``.npz`` file that keeps it decoded, for faster starts. `procedural_count` pictures and
+    masks are generated, of which :meth:`refresh` replaces one at a time; `refreshes` such calls
+    have already happened where a training is resumed.
 
-    Attributes
-    ----------
-    pictures : Tensor
-        uint8 (K, 3, 416, 416).
-    cutouts : Tensor
-        uint8 (M, 4, 112, 112), RGB and alpha.
-    has_colour : Tensor
-        bool (M,): cut-outs with a picture of their own; the others are shapes only.
+    Attributes: `pictures`, uint8 (K, 3, 416, 416); `cutouts`, uint8 (M, 4, 112, 112), RGB and
+    alpha; `has_color`, bool (M,), False for cut-outs that are shapes only.
     """
 
     def __init__(self, images=None, *, procedural_count=256, seed=0, refreshes=0, cache=None):
-        self._seed = seed
-        self._procedural_count = procedural_count
-        made, masks = [None] * procedural_count, [None] * procedural_count
+        self._seed, self._procedural_count = seed, procedural_count
+        drawn, masks = [None] * procedural_count, [None] * procedural_count
         for j in range(refreshes, refreshes + procedural_count):
-            made[j % procedural_count], masks[j % procedural_count] = self._make(j)
-        pictures, cutouts = np.stack(made), np.stack(masks)
-        colour = np.zeros(len(cutouts), bool)
+            drawn[j % procedural_count], masks[j % procedural_count] = self._make(j)
+        pictures, cutouts = np.stack(drawn), np.stack(masks)
+        color = np.zeros(len(cutouts), bool)
         if images is not None:
             loaded, cut, shapes = _load_cached(Path(images), cache)
             pictures = np.concatenate([pictures, loaded])
             cutouts = np.concatenate([cutouts, shapes, cut])
-            colour = np.concatenate([colour, np.zeros(len(shapes), bool), np.ones(len(cut), bool)])
+            color = np.concatenate([color, np.zeros(len(shapes), bool), np.ones(len(cut), bool)])
         self._refreshes = refreshes
         self.pictures = torch.from_numpy(pictures)
         self.cutouts = torch.from_numpy(cutouts)
-        self.has_colour = torch.from_numpy(colour)
+        self.has_color = torch.from_numpy(color)
 
     def _make(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """The procedural picture and mask of a number: a function of the seed alone."""
+        """Return the procedural picture and mask of a number, a function of the seed alone."""
         rng = np.random.default_rng((self._seed, number))
-        picture = _quantise(procedural.picture(rng, PICTURE_SIZE))
+        picture = _quantized(procedural.picture(rng, PICTURE_SIZE))
         return picture, _shape_only(procedural.mask(rng, CUTOUT_SIZE))
 
     def refresh(self) -> None:
@@ -77,36 +62,36 @@ class PicturePool:
         """Move the pictures to a device."""
         self.pictures = self.pictures.to(device)
         self.cutouts = self.cutouts.to(device)
-        self.has_colour = self.has_colour.to(device)
+        self.has_color = self.has_color.to(device)
         return self
 
     def sample_pictures(self, count: int, generator: torch.Generator, crop: int = PICTURE_SIZE):
-        """Random pictures, uint8 (count, 3, crop, crop); procedural ones a third of the time."""
+        """Draw pictures, uint8 (count, 3, crop, crop); a third of them are procedural."""
         index = self._draw(count, len(self.pictures), generator)
         y, x = torch.randint(PICTURE_SIZE - min(crop, PICTURE_SIZE) + 1, (2,), generator=generator)
         return self.pictures[:, :, y : y + crop, x : x + crop][index]
 
     def sample_cutouts(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random cut-outs, uint8 (count, 4, s, s), and whether each has a picture of its own."""
+        """Draw cut-outs, uint8 (count, 4, s, s), and whether each has a picture of its own."""
         index = self._draw(count, len(self.cutouts), generator)
-        return self.cutouts[index], self.has_colour[index]
+        return self.cutouts[index], self.has_color[index]
 
     def _draw(self, count: int, total: int, generator: torch.Generator) -> Tensor:
-        made = self._procedural_count
-        index = torch.randint(made, (count,), generator=generator)
-        if total > made:
-            loaded = torch.randint(made, total, (count,), generator=generator)
+        generated = self._procedural_count
+        index = torch.randint(generated, (count,), generator=generator)
+        if total > generated:
+            loaded = torch.randint(generated, total, (count,), generator=generator)
             index = torch.where(torch.rand(count, generator=generator) < 1 / 3, index, loaded)
         return index.to(self.pictures.device)
 
 
-def _quantise(picture: np.ndarray) -> np.ndarray:
+def _quantized(picture: np.ndarray) -> np.ndarray:
     return np.rint(picture * 255).astype(np.uint8)
 
 
 def _shape_only(mask: np.ndarray) -> np.ndarray:
     out = np.full((4, *mask.shape), 128, np.uint8)
-    out[3] = _quantise(mask)
+    out[3] = _quantized(mask)
     return out
 
 
@@ -118,9 +103,8 @@ def _load_cached(folder: Path, cache) -> tuple[np.ndarray, np.ndarray, np.ndarra
             return stored["pictures"], stored["cutouts"], stored["shapes"]
     parts = _load_folder(folder)
     if cache is not None:
-        beside = Path(cache).with_suffix(".part.npz")
-        np.savez(beside, pictures=parts[0], cutouts=parts[1], shapes=parts[2])
-        beside.replace(cache)
+        with written_whole(Path(cache)) as partial, partial.open("wb") as file:
+            np.savez(file, pictures=parts[0], cutouts=parts[1], shapes=parts[2])
     return parts
 
 
@@ -141,16 +125,12 @@ def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 pictures.extend(_square_crops(image.convert("RGB"), rng))
     if not pictures:
         raise ValueError(f"images: no pictures found in {str(folder)!r}")
-    size = CUTOUT_SIZE
-    return (
-        np.stack(pictures),
-        np.stack(cutouts) if cutouts else np.empty((0, 4, size, size), np.uint8),
-        np.stack(shapes) if shapes else np.empty((0, 4, size, size), np.uint8),
-    )
+    none = np.empty((0, 4, CUTOUT_SIZE, CUTOUT_SIZE), np.uint8)
+    return np.stack(pictures), np.array(cutouts or none), np.array(shapes or none)
 
 
 def _square_crops(image, rng) -> list[np.ndarray]:
-    """One crop, two for large pictures; small ones are mirrored out to the size."""
+    """Cut one square, two from large pictures; small ones are mirrored out to the size."""
     size = PICTURE_SIZE
     if min(image.size) > 2 * size:  # keep pixels sharp, but not a tiny part of a huge picture
         scale = 2 * size / min(image.size)

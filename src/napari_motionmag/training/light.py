@@ -1,4 +1,4 @@
-"""Light that changes between frames: what a lamp, a shadow or bleaching does to a clean frame."""
+"""Light that changes between frames: lamps, shadows, bleaching."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,10 @@ MAGNIFIED = 0.02, 0.6  # the same times the factor, where it stays below the lar
 
 @dataclass
 class Light:
-    """Illumination of a batch of frames relative to the reference's.
+    """Illumination of a batch of frames relative to that of the reference."""
 
-    Attributes
-    ----------
-    gain : Tensor
-        (N, 3, H, W), factor of intensity.
-    offset : Tensor
-        (N, 3, 1, 1), stray light that is added, 1 is white.
-    """
-
-    gain: Tensor
-    offset: Tensor
+    gain: Tensor  # (N, 3, H, W), factor of intensity
+    offset: Tensor  # (N, 3, 1, 1), stray light that is added; 1 is white
 
     @classmethod
     def random(
@@ -35,23 +27,11 @@ class Light:
         size: int,
         generator: torch.Generator,
     ) -> "Light":
-        """Changes of light of up to 10 %; less where the factor is high.
+        """Draw changes of light of up to 10 %, less where the factor (N,) is high.
 
         Lamps (the same everywhere), gradients and vignettes, soft shadows, stray light, alone or
-        together; a third of the lamps change their color.
-
-        Parameters
-        ----------
-        changes : Tensor
-            bool (N,): samples in which light changes; in others gain is 1 and offset 0.
-        factor : Tensor
-            (N,), what motion is multiplied by.
-        grey : Tensor
-            bool (N,): samples without color.
-        size : int
-            Height and width of the frames in px.
-        generator : torch.Generator
-            Source of randomness.
+        together; a third of the lamps change their color. `changes` and `grey` (N,), bool, are the
+        samples in which light changes and those without color; `size` is the side of frames, px.
         """
         count = len(changes)
 
@@ -72,17 +52,17 @@ class Light:
         return cls(1 + amount * field * tint, offset.expand(-1, 3, -1, -1))
 
     def only(self, sample: int) -> "Light":
-        """The light of one sample."""
+        """Return the light of one sample."""
         return Light(self.gain[sample : sample + 1], self.offset[sample : sample + 1])
 
     def on(self, clean: Tensor, share: Tensor | float = 1.0) -> Tensor:
-        """Clean frames (N, 3, H, W) in this light, or in `share` of its change."""
+        """Return clean frames (N, 3, H, W) in this light, or in `share` of its change."""
         gain, offset = self.gain.to(clean.device), self.offset.to(clean.device)
         return clean * (1 + share * (gain - 1)) + share * offset
 
 
 def _field(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """(N, 1, size, size) within about [-1, 1]: a wave across the frame or the edge of a shadow."""
+    """Draw waves across the frame or edges of shadows, (N, 1, size, size), within about +-1."""
     along = torch.linspace(-1, 1, size)
     angle, phase, shape = torch.rand(3, count, 1, 1, generator=generator)
     angle = 2 * torch.pi * angle

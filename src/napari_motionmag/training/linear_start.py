@@ -12,17 +12,10 @@ def start_as_linear(network: Oh2018Net, generator: torch.Generator | None = None
 
     Trained from random weights, the network first spends a hundred million pixels on learning to
     copy the picture; from here it learns only what the linear method lacks. The pixels of each
-    square of 2 x 2 px go through the encoder as channels of shape, the manipulator multiplies
-    their change, the decoder averages them. Nearest upsampling cannot tell the positions within
-    a square apart: that detail is left to be learned. Residual blocks begin as the identity, all
-    other weights as He et al. draw them.
-
-    Parameters
-    ----------
-    network : Oh2018Net
-        Changed in place.
-    generator : torch.Generator, optional
-        Draws the other weights.
+    square of 2 x 2 px pass the encoder as channels of shape, the manipulator multiplies their
+    change, the decoder averages them. Nearest upsampling cannot tell positions within a square
+    apart: that detail is left to learn. Residual blocks begin as the identity, all other weights
+    as He et al. draw them.
 
     References
     ----------

@@ -9,32 +9,19 @@ from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
 # Four times the paper's 0.1, because they are taken in every fourth step only; that of shape is
-# relative to what shape answers to motion.
-REGULARISERS = {"texture": 0.4, "texture_perturbed": 0.4, "shape_perturbed": 0.4}
+# relative to the response of shape to motion.
+REGULARIZERS = {"texture": 0.4, "texture_perturbed": 0.4, "shape_perturbed": 0.4}
 STRUCTURE, MOTION = 0.5, 0.3  # weights of 1 - SSIM and of the displacement's error
-# Added to what doing nothing costs, lest still scenes count without bound. The smaller, the more
-# small motions count.
+# Added to the loss of the unchanged input, so that still scenes do not count without bound. The
+# smaller, the more small motions count.
 FLOORS = {"difference": 0.02, "oh2018": 0.015}
 
 
 def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dict]:
-    """L1 and structural similarity of the drawn frame, and error of the displacement.
+    """Return the loss of a three-channel network, and its terms by name, detached.
 
-    The first two are relative to the input's, the last to the displacement asked for.
-
-    Parameters
-    ----------
-    network : DifferenceNet
-        Three-channel network.
-    batch : Batch
-        Training samples.
-
-    Returns
-    -------
-    total : Tensor
-        What to minimise.
-    terms : dict of str to Tensor
-        The terms by name, detached.
+    L1 and structural similarity of the drawn frame, relative to those of the input, and the error
+    of the displacement, relative to the one that is wanted.
     """
     drawn, motion, moved = network.parts(batch.b, batch.variation, batch.factor - 1)
     floor = FLOORS["difference"]
@@ -43,26 +30,21 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     structure = _structure_loss(drawn, batch)
     error = _motion_error(motion, batch)
     total = relative + 0.3 * warped + STRUCTURE * structure + MOTION * error
-    terms = {
-        "image": image,
-        "relative": relative,
-        "moved": warped,
-        "structure": structure,
-        "motion": error,
-    }
+    terms = {"image": image, "relative": relative, "moved": warped}
+    terms |= {"structure": structure, "motion": error}
     return total, {name: value.detach() for name, value in terms.items()}
 
 
 def _motion_error(motion: Tensor, batch: Batch) -> Tensor:
-    """Error of an added displacement (N, 2, H / k, W / k) in px, relative to the one asked for."""
-    asked = (batch.factor - 1).view(-1, 1, 1, 1) * batch.motion
-    asked = F.avg_pool2d(asked, asked.shape[-1] // motion.shape[-1])
-    error = (motion - asked).abs().mean((1, 2, 3))
-    return (error / (asked.abs().mean((1, 2, 3)) + 0.1)).clamp(max=5).mean()
+    """Return the error of an added displacement (N, 2, H / k, W / k), px, relative to the truth."""
+    truth = (batch.factor - 1).view(-1, 1, 1, 1) * batch.motion
+    truth = F.avg_pool2d(truth, truth.shape[-1] // motion.shape[-1])
+    error = (motion - truth).abs().mean((1, 2, 3))
+    return (error / (truth.abs().mean((1, 2, 3)) + 0.1)).clamp(max=5).mean()
 
 
 def _structure_loss(drawn: Tensor, batch: Batch) -> Tensor:
-    """1 - SSIM, relative to that of the input."""
+    """Return 1 - SSIM, relative to that of the input."""
     inside = batch.inside[..., 3:-3, 3:-3]
 
     def dissimilarity(frame):
@@ -74,14 +56,13 @@ def _structure_loss(drawn: Tensor, batch: Batch) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity, (N, C, H - 6, W - 6), in windows of 7 x 7 px; black 0, white 1.
+    """Return the structural similarity in windows of 7 x 7 px, (N, C, H - 6, W - 6).
 
     References
     ----------
     Wang et al., "Image quality assessment: from error visibility to structural similarity",
     IEEE Transactions on Image Processing 13, 2004.
     """
-
     sums = torch.cat([a, b, a * a, b * b, a * b])
     for window in ((7, 1), (1, 7)):  # one axis after the other is a third of the work
         sums = F.avg_pool2d(sums, window, stride=1)
@@ -96,75 +77,60 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def oh2018_losses(
-    network: Oh2018Net,
-    batch: Batch,
-    generator: torch.Generator,
-    regularise: bool = True,
+    network: Oh2018Net, batch: Batch, generator: torch.Generator, regularize: bool = True
 ) -> tuple[Tensor, dict]:
-    """The paper's loss and structural similarity.
+    """Return the paper's loss with structural similarity, and its terms by name, detached.
 
     The paper's is L1(Y_hat, Y) + 0.1 (L1(V_a, V_b) + L1(V'_b, V'_Y) + L1(M'_b, M_b)): V is
-    texture, M shape; a prime marks frames whose colours were perturbed. The first term is taken
-    relative to L1(b, Y), see :func:`_image_losses`, the last to what shape answers to motion.
-
-    Parameters
-    ----------
-    network : Oh2018Net
-        Three-channel network.
-    batch : Batch
-        Training samples.
-    generator : torch.Generator
-        Draws the colour perturbation.
-
-    Returns
-    -------
-    total : Tensor
-        What to minimise.
-    terms : dict of str to Tensor
-        The terms by name, and the first as plain L1 (``image``), detached.
+    texture, M shape; a prime marks frames whose colors were perturbed, for which `generator` is
+    used. The first term is relative to L1(b, Y), see :func:`_image_losses`, the last to the
+    response of shape to motion.
 
     References
     ----------
     Oh et al., ECCV 2018, Section 3.2, "Loss function".
     """
     count = len(batch.b)
-    perturb = _colour_perturbation(batch.b, generator)
-    frames = [batch.a, batch.b]
-    if regularise:
-        frames += [perturb(batch.b), perturb(batch.target)]
-    regular = len(frames) * count
-    frames.append(batch.later[batch.filtered])
+    perturb = _color_perturbation(batch.b, generator)
+    later = batch.b.index_put((batch.filtered,), batch.later[batch.filtered])
+    frames = [batch.b, network.moving(batch.a), network.moving(later)]
+    if regularize:
+        perturbed = perturb(batch.b)
+        frames += [batch.a, perturbed, perturb(batch.target)]
     frames = torch.cat(frames).contiguous(memory_format=torch.channels_last)
     texture, shape = network.encoder(frames)
-    v_a, v_b, *v_prime = texture[:regular].split(count)
-    m_a, m_b = shape[: 2 * count].split(count)
-    delta = network.variation((m_b.index_put((batch.filtered,), shape[regular:]) - m_a).float())
+    v_b, _, _, *v_others = texture.split(count)
+    m_b, from_a, from_b, *m_others = shape.split(count)
+    delta = network.variation((from_b - from_a).float())
     factor = batch.factor.view(-1, 1, 1, 1)
     drawn = network.decoder(v_b, network.manipulator(m_b - delta, delta, factor))
     relative, image = _image_losses(drawn, batch, FLOORS["oh2018"])
     structure = _structure_loss(drawn, batch)
     total = relative + STRUCTURE * structure
     terms = {"image": image, "relative": relative, "structure": structure}
-    if regularise:
-        regularisers = {
+    if regularize:
+        v_a, v_perturbed, v_target = v_others
+        m_a, m_perturbed, _ = m_others
+        shapes = [x.float() for x in (m_a, m_b, m_perturbed)]
+        regularizers = {
             "texture": _texture_loss(v_a.float(), v_b.float(), batch),
-            "texture_perturbed": F.l1_loss(v_prime[0].float(), v_prime[1].float()),
-            "shape_perturbed": _shape_loss(frames[:regular], shape[:regular].float()),
+            "texture_perturbed": F.l1_loss(v_perturbed.float(), v_target.float()),
+            "shape_perturbed": _shape_loss([batch.a, batch.b, perturbed], shapes),
         }
-        total = total + sum(REGULARISERS[name] * value for name, value in regularisers.items())
-        terms |= regularisers
+        total = total + sum(REGULARIZERS[name] * value for name, value in regularizers.items())
+        terms |= regularizers
     return total, {name: value.detach() for name, value in terms.items()}
 
 
 def _texture_loss(v_a: Tensor, v_b: Tensor, batch: Batch) -> Tensor:
-    """L1(V_a, V_b) of samples whose light is steady: texture is to show light, not motion."""
+    """Return L1(V_a, V_b) of samples with steady light: texture shows light, not motion."""
     return ((v_a - v_b).abs().mean((1, 2, 3)) * ~batch.lit).mean()
 
 
-def _shape_loss(frames: Tensor, shape: Tensor) -> Tensor:
-    """How much more shape answers to color than to motion, each relative to the frames' change."""
-    a, b, b_prime, _ = frames.chunk(4)
-    m_a, m_b, m_b_prime, _ = shape.chunk(4)
+def _shape_loss(frames: list[Tensor], shapes: list[Tensor]) -> Tensor:
+    """Return the response of shape to color over that to motion, each per change of the frames."""
+    a, b, b_prime = frames
+    m_a, m_b, m_b_prime = shapes
 
     def size(change):
         return change.abs().mean((1, 2, 3))
@@ -177,7 +143,7 @@ def _shape_loss(frames: Tensor, shape: Tensor) -> Tensor:
 
 
 def _image_losses(drawn: Tensor, batch: Batch, floor: float) -> tuple[Tensor, Tensor]:
-    """L1 relative to what doing nothing would cost, and plain L1; black -1, white 1.
+    """Return L1 relative to that of the unchanged input, and plain L1; black -1, white 1.
 
     Plain L1 is decided by strong edges that move far; small motions and faint textures would
     hardly count.
@@ -187,8 +153,8 @@ def _image_losses(drawn: Tensor, batch: Batch, floor: float) -> tuple[Tensor, Te
     return (plain / (nothing + floor)).mean(), plain.mean()
 
 
-def _colour_perturbation(like: Tensor, generator: torch.Generator):
-    """Gain and offset of each channel, the same for all frames of a sample; grey stays grey."""
+def _color_perturbation(like: Tensor, generator: torch.Generator):
+    """Return a function that changes gain and offset of the channels; gray stays gray."""
     count = len(like)
     gain = 0.7 + 0.6 * torch.rand(count, 3, 1, 1, generator=generator)
     offset = 0.2 * torch.rand(count, 3, 1, 1, generator=generator) - 0.1

@@ -1,4 +1,4 @@
-"""The optimiser Muon for convolutions: every direction of a layer's weights moves equally far."""
+"""The optimizer Muon for convolutions: all directions of a layer's weights move equally far."""
 
 from collections.abc import Iterable
 
@@ -11,18 +11,11 @@ _LIKE_ADAM = 0.2  # root mean square of Adam's steps, as a share of the rate
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, for kernels between hidden layers; Adam for the rest.
+    """Orthogonalized Nesterov momentum for kernels between hidden layers; Adam for the rest.
 
-    Kernels (O, I, 3, 3) count as matrices of O rows. First and last layers (3 channels or fewer to
+    Kernels (O, I, 3, 3) count as matrices of O rows. First and last layers (3 channels or fewer on
     one side), kernels of other sizes and biases are left to Adam. Steps are scaled to the size of
-    Adam's, so that one rate does for both.
-
-    Parameters
-    ----------
-    parameters : iterable of Tensor
-        What to optimise.
-    lr : float
-        Learning rate, as for Adam.
+    Adam's, so that one rate fits both.
 
     References
     ----------
@@ -52,7 +45,7 @@ class Muon(torch.optim.Optimizer):
             for kernels in alike.values():
                 ahead = torch.stack([self._ahead(kernel) for kernel in kernels])
                 size = _LIKE_ADAM * max(ahead.shape[1:]) ** 0.5
-                for kernel, change in zip(kernels, orthogonalised(ahead), strict=True):
+                for kernel, change in zip(kernels, orthogonalized(ahead), strict=True):
                     kernel.add_(change.view_as(kernel), alpha=-group["lr"] * size)
         return loss
 
@@ -78,20 +71,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_hidden_kernel(parameter: Tensor) -> bool:
-    """Whether a parameter is the kernel of a convolution between hidden layers."""
+    """Return whether a parameter is the kernel of a convolution between hidden layers."""
     return parameter.ndim == 4 and min(parameter.shape[:2]) > 3 and parameter.shape[-1] == 3
 
 
-def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
-    """The matrix with all its singular values near 1, by Newton-Schulz iterations.
-
-    Parameters
-    ----------
-    matrix : Tensor
-        (rows, columns), or several, (..., rows, columns).
-    steps : int
-        Iterations.
-    """
+def orthogonalized(matrix: Tensor, steps: int = 5) -> Tensor:
+    """Return matrices (..., rows, columns) with singular values near 1, by Newton-Schulz steps."""
     a, b, c = _QUINTIC
     x = matrix / (torch.linalg.matrix_norm(matrix, keepdim=True) + 1e-12)
     tall = x.shape[-2] > x.shape[-1]

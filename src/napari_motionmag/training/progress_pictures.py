@@ -1,4 +1,4 @@
-"""Pictures of a training under way: samples, and the course of the loss."""
+"""Pictures of a training in progress: samples, and the loss over the steps."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,7 @@ from napari_motionmag.training.scenes import Batch
 
 
 def save_panel(path: Path, batch: Batch, drawn) -> None:
-    """Write reference, frame, drawn and true frame, from top to bottom, as PNG.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    batch : Batch
-        Samples, one a column.
-    drawn : Tensor
-        (N, 3, H, W), what the network makes of them.
-    """
+    """Write reference, frame, drawn and true frame, from top to bottom, a sample per column."""
     from PIL import Image
 
     rows = [batch.a, batch.b, drawn, batch.target]
@@ -30,20 +20,7 @@ def save_panel(path: Path, batch: Batch, drawn) -> None:
 
 
 def save_curve(path: Path, log: Path) -> None:
-    """Draw every term of the loss, and the learning rate, against the step, as PNG.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    log : Path
-        JSON lines of a training, each with ``step``, ``rate`` and terms.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
+    """Draw every term of the loss, and the learning rate, from the JSON lines of a training."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -57,8 +34,8 @@ def save_curve(path: Path, log: Path) -> None:
     for name in terms:
         points = [(line["step"], line[name]) for line in lines if name in line]
         step, value = np.array(points).T
-        colour = axes.plot(step, value, alpha=0.25)[0].get_color()
-        axes.plot(step, _smooth(value), color=colour, label=name)
+        color = axes.plot(step, value, alpha=0.25)[0].get_color()
+        axes.plot(step, _smooth(value), color=color, label=name)
     axes.set(xlabel="step", ylabel="loss", yscale="log")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right")
@@ -69,7 +46,7 @@ def save_curve(path: Path, log: Path) -> None:
 
 
 def _smooth(values: np.ndarray, share: float = 0.05) -> np.ndarray:
-    """Running mean over a share of the course."""
+    """Return the running mean over a share of the values."""
     half = int(share * len(values) / 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))

@@ -18,7 +18,6 @@ from napari_motionmag.training.sensor import Sensor, log_uniform
 from napari_motionmag.training.sequences import Sequence
 
 PARTS = ("objects", "background", "blurred", "static", "still_background")
-SEQUENCES = 0.25  # share of samples that are taken from a short movie
 LIT = {"static": 0.7}  # share of samples of a part in which light changes
 LIT_OTHERS = 0.3
 _MARGIN = 40  # background beyond the frame: the largest motion, and what fades out at the border
@@ -26,89 +25,33 @@ _MARGIN = 40  # background beyond the frame: the largest motion, and what fades 
 
 @dataclass
 class Scene:
-    """Layers of a batch of scenes.
+    """Layers of a batch of scenes: backgrounds and objects as spectra."""
 
-    Attributes
-    ----------
-    background : Tensor
-        complex (N, 3, P, P // 2 + 1), P = size + 2 * 40: spectrum of the background.
-    objects : Tensor
-        complex (M, 4, S, S // 2 + 1): spectra of premultiplied RGB and alpha.
-    owner : list of int
-        The sample that each object belongs to; objects of a sample are in drawing order.
-    position : Tensor
-        (M, 2): where the centre of each object rests, y and x in px.
-    grey : Tensor
-        bool (N,): samples without colour.
-    size : int
-        Height and width of the frames in px.
-    """
-
-    background: Tensor
-    objects: Tensor
-    owner: list
-    position: Tensor
-    grey: Tensor
-    size: int
+    background: Tensor  # complex (N, 3, P, P // 2 + 1), P = size + 2 * 40
+    objects: Tensor  # complex (M, 4, S, S // 2 + 1): premultiplied RGB and alpha
+    owner: list  # the sample of each object; objects of a sample are in drawing order
+    position: Tensor  # (M, 2): center of each object at rest, y and x in px
+    grey: Tensor  # bool (N,): samples without color
+    size: int  # height and width of the frames in px
 
     def render(self, background_shift: Tensor, object_shift: Tensor) -> Tensor:
-        """The frame with every layer displaced.
+        """Return frames (N, 3, size, size), noise-free, with every layer displaced.
 
-        Parameters
-        ----------
-        background_shift : Tensor
-            (N, 2), displacement y, x in px, at most 36 px in each direction.
-        object_shift : Tensor
-            (M, 2), displacement of each object in px.
-
-        Returns
-        -------
-        Tensor
-            (N, 3, size, size), black 0, white 1, noise-free.
+        `background_shift` (N, 2) of up to 36 px and `object_shift` (M, 2) are y and x in px.
         """
-        frame, _ = self._drawn(background_shift, object_shift, None)
-        return frame
+        return self.render_with_field(background_shift, object_shift, None)[0]
 
     def render_with_field(
-        self, background_shift: Tensor, object_shift: Tensor, values: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """A frame, and which layer's value every pixel shows.
+        self,
+        background_shift: Tensor,
+        object_shift: Tensor,
+        values: tuple[Tensor, Tensor] | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return frames, and at every pixel (N, C, size, size) the value of the layer it shows.
 
-        Parameters
-        ----------
-        background_shift, object_shift : Tensor
-            As for :meth:`render`.
-        values : (Tensor, Tensor)
-            (N, C) and (M, C), of backgrounds and of objects: a displacement, say.
-
-        Returns
-        -------
-        frame : Tensor
-            As from :meth:`render`.
-        field : Tensor
-            (N, C, size, size), the value of the foremost layer with an alpha above 1/2.
+        `values` (N, C) and (M, C) belong to backgrounds and to objects; an object counts where its
+        alpha is above 1/2.
         """
-        return self._drawn(background_shift, object_shift, values)
-
-    def only(self, sample: int, repeats: int = 1) -> "Scene":
-        """The scene of one sample, `repeats` times over."""
-        mine = [k for k, owner in enumerate(self.owner) if owner == sample]
-        return Scene(
-            self.background[sample : sample + 1].expand(repeats, -1, -1, -1),
-            self.objects[mine].repeat(repeats, 1, 1, 1),
-            [k for k in range(repeats) for _ in mine],
-            self.position[mine].repeat(repeats, 1),
-            self.grey[sample : sample + 1].expand(repeats),
-            self.size,
-        )
-
-    def inside(self, shift: Tensor) -> Tensor:
-        """(N, 1, size, size): 1 where a background moved by `shift` still covers the frame."""
-        at = torch.arange(self.size, dtype=torch.float32) - shift[:, :, None]  # where it was
-        y, x = ((at >= 0) & (at <= self.size - 1)).float().unbind(1)
-        return (y[:, :, None] * x[:, None, :])[:, None]
-
-    def _drawn(self, background_shift, object_shift, values):
         device = self.background.device
         canvas = shifted(self.background, background_shift.to(device))
         frame = canvas[..., _MARGIN : _MARGIN + self.size, _MARGIN : _MARGIN + self.size].clone()
@@ -128,76 +71,58 @@ class Scene:
         grey = self.grey.to(device).view(-1, 1, 1, 1)
         return torch.where(grey, luma(frame).expand_as(frame), frame), field
 
+    def only(self, sample: int, repeats: int = 1) -> "Scene":
+        """Return the scene of one sample, `repeats` times over."""
+        mine = [k for k, owner in enumerate(self.owner) if owner == sample]
+        return Scene(
+            self.background[sample : sample + 1].expand(repeats, -1, -1, -1),
+            self.objects[mine].repeat(repeats, 1, 1, 1),
+            [k for k in range(repeats) for _ in mine],
+            self.position[mine].repeat(repeats, 1),
+            self.grey[sample : sample + 1].expand(repeats),
+            self.size,
+        )
+
+    def inside(self, shift: Tensor) -> Tensor:
+        """Return (N, 1, size, size): 1 where a background moved by `shift` covers the frame."""
+        at = torch.arange(self.size, dtype=torch.float32) - shift[:, :, None]  # where it was
+        y, x = ((at >= 0) & (at <= self.size - 1)).float().unbind(1)
+        return (y[:, :, None] * x[:, None, :])[:, None]
+
 
 @dataclass
 class Batch:
     """Training samples; frames (N, 3, H, W), black 0, white 1.
 
-    Attributes
-    ----------
-    a, b : Tensor
-        The two input frames with noise: reference, and frame with the input motion.
-    target : Tensor
-        Noise-free frame with the magnified motion.
-    variation : Tensor
-        (N, 1, H, W), T(luma) as a temporal operator gives it: b - a, b minus an average of
-        references, or band-passed with much less noise than b.
-    factor : Tensor
-        (N,), the factor m.
-    two_frame : Tensor
-        bool (N,): `variation` is the plain difference.
-    motion : Tensor
-        (N, 2, H, W), the selected displacement of what `b` shows, x and y in px.
-    inside : Tensor
-        (N, 1, H, W), 1 where `target` shows what lies within `b`, 0 where background has come
-        in over the border.
-    later : Tensor
-        (N, 3, H, W): T(M), the variation of shape, is that of `later` minus that of `a`. `later`
-        is `b` but for samples that stand for a temporal filter: there neither it nor `a` has as
-        much noise as `b`.
-    filtered : Tensor
-        bool (N,): samples whose `later` is not `b`.
-    lit : Tensor
-        bool (N,): samples in which light changes.
+    The variation is T(luma) as a temporal operator gives it: b - a, b minus an average of
+    references, or band-passed with much less noise than b. The variation of shape, T(M), is that
+    of `later` minus that of `a`; `later` is `b` except for samples that stand for a temporal
+    filter, where neither it nor `a` has as much noise as `b`.
     """
 
-    a: Tensor
-    b: Tensor
-    target: Tensor
-    variation: Tensor
-    factor: Tensor
-    two_frame: Tensor
-    motion: Tensor
-    inside: Tensor
+    a: Tensor  # reference, with noise
+    b: Tensor  # frame with the input motion and noise
+    target: Tensor  # noise-free frame with the magnified motion
+    variation: Tensor  # (N, 1, H, W)
+    factor: Tensor  # (N,)
+    two_frame: Tensor  # bool (N,): `variation` is the plain difference
+    motion: Tensor  # (N, 2, H, W): selected displacement of what `b` shows, x and y in px
+    inside: Tensor  # (N, 1, H, W): 0 where `target` shows background from outside `b`
     later: Tensor
-    filtered: Tensor
-    lit: Tensor
+    filtered: Tensor  # bool (N,): samples whose `later` is not `b`
+    lit: Tensor  # bool (N,): samples in which light changes
 
     def to(self, device) -> "Batch":
         return Batch(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
 
 
 class SceneMaker:
-    """Draws scenes from a pool of pictures.
+    """Draws scenes of `size` x `size` px from a pool of pictures, on the device of the pool.
 
-    Parameters
-    ----------
-    pool : PicturePool
-        Pictures and cut-outs, on the device where scenes are rendered.
-    size : int
-        Height and width of the frames in px.
-    smallest : float
-        Least input motion in px.
-    largest_factor : float
-        Largest factor.
-    sequences : float
-        Share of samples that are taken from a short movie.
-    filtered : float
-        Share of the others that have `later`, as after a temporal filter.
-    compressed : float
-        Share of samples that are compressed like JPEG.
-    small : float
-        Share of samples whose output motion is log-uniform from 0.1 px.
+    Inputs move by `smallest` px or more, with factors up to `largest_factor`. Shares of samples:
+    `sequences` are taken from a short movie, `filtered` of the others have `later` as after a
+    temporal filter, `compressed` are compressed like JPEG, `small` have an output motion that is
+    log-uniform from 0.1 px.
     """
 
     def __init__(
@@ -207,23 +132,19 @@ class SceneMaker:
         *,
         smallest: float = 0.005,
         largest_factor: float = 1000.0,
-        sequences: float = SEQUENCES,
+        sequences: float = 0.25,
         filtered: float = 0.0,
         compressed: float = 0.0,
         small: float = 0.15,
     ):
-        self.pool = pool
-        self.size = size
-        self.smallest = smallest
-        self.largest_factor = largest_factor
-        self.sequences = sequences
-        self.filtered = filtered
-        self.compressed = compressed
-        self.small = small
+        self.pool, self.size = pool, size
+        self.smallest, self.largest_factor = smallest, largest_factor
+        self.sequences, self.filtered = sequences, filtered
+        self.compressed, self.small = compressed, small
         self.sprite = 112 if size <= 192 else 192
 
     def scene(self, parts: list[str], generator: torch.Generator) -> Scene:
-        """One scene for every name in `parts` (see :data:`PARTS`)."""
+        """Draw one scene for every name in `parts` (see :data:`PARTS`)."""
         count, device = len(parts), self.pool.pictures.device
         padded = self.size + 2 * _MARGIN
         grey = torch.rand(count, generator=generator) < 0.5
@@ -264,23 +185,23 @@ class SceneMaker:
             generator,
         )
         borrowed = ~own & (torch.rand(count, generator=generator) < 0.8).to(device)
-        colour = torch.where(borrowed.view(-1, 1, 1, 1), fill, sprites[:, :3])
+        color = torch.where(borrowed.view(-1, 1, 1, 1), fill, sprites[:, :3])
         flat = torch.rand(count, 3, 1, 1, generator=generator).to(device)
-        colour = torch.where((own | borrowed).view(-1, 1, 1, 1), colour, flat)
+        color = torch.where((own | borrowed).view(-1, 1, 1, 1), color, flat)
         alpha = sprites[:, 3:]
-        colour = _contrast(colour, generator)
+        color = _contrast(color, generator)
         opacity = (0.3 + 0.7 * torch.rand(count, 1, 1, 1, generator=generator)).to(device)
         see_through = (torch.rand(count, 1, 1, 1, generator=generator) < 0.15).to(device)
         alpha = torch.where(see_through, alpha * opacity, alpha)
-        premultiplied = torch.cat([colour * alpha, alpha], 1)
+        premultiplied = torch.cat([color * alpha, alpha], 1)
         return spectrum(premultiplied, blur.clamp(max=1.2).to(device), fade=4)
 
     def batch(
         self, count: int, generator: torch.Generator, difficulty: float = 1.0, noisy: bool = False
     ) -> Batch:
-        """`count` samples of random parts, motions, factors and cameras.
+        """Draw `count` samples of random parts, motions, factors and cameras.
 
-        `difficulty` in [0, 1] scales how far things move in the output (3 px at 0, 30 px at 1),
+        `difficulty` from 0 to 1 scales how far things move in the output (3 px at 0, 30 px at 1),
         how little in the input, and how often the sensor is noisy, and strongly so; with `noisy`
         it always is.
         """
@@ -313,15 +234,9 @@ class SceneMaker:
         lit = lit < torch.tensor([LIT.get(part, LIT_OTHERS) for part in parts])
         light = Light.random(lit, factor, scene.grey, self.size, generator)
         clean_b, target = light.on(clean_b), light.on(target)
-        sensor = Sensor.random(
-            count,
-            scene.grey,
-            generator,
-            0.1 + 0.4 * difficulty,
-            0.9 - 0.8 * difficulty,
-            noisy,
-            self.compressed,
-        )
+        noise = {"strong": 0.1 + 0.4 * difficulty, "perfect": 0.9 - 0.8 * difficulty}
+        noise |= {"noisy": noisy, "compressed": self.compressed}
+        sensor = Sensor.random(count, scene.grey, generator, **noise)
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)
@@ -332,30 +247,14 @@ class SceneMaker:
         a = torch.where(chosen, clean_a + pattern, a)
         later = torch.where(chosen, clean_b + pattern + weak, b)
         batch = Batch(
-            a,
-            b,
-            target,
-            variation,
-            factor.to(a.device),
-            two_frame.to(a.device),
-            motion,
-            inside.to(a.device),
-            later,
-            filtered,
-            lit.to(a.device),
-        )
+            a, b, target, variation, factor, two_frame, motion, inside, later, filtered, lit
+        ).to(a.device)
         in_movie = torch.rand(count, generator=generator) < self.sequences
         for k in torch.nonzero(in_movie)[:, 0].tolist():
             mine = [i for i, sample in enumerate(scene.owner) if sample == k]
             sequence = Sequence.random(background[k : k + 1], objects[mine], generator)
-            sample = sequence.render(
-                scene.only(k),
-                factor[k].item(),
-                light.only(k),
-                sensor.only(k),
-                pattern[k : k + 1],
-                generator,
-            )
+            alone = scene.only(k), factor[k].item(), light.only(k), sensor.only(k)
+            sample = sequence.render(*alone, pattern[k : k + 1], generator)
             for name, value in sample.items():
                 getattr(batch, name)[k] = value[0]
             batch.later[k], batch.filtered[k] = batch.b[k], False
@@ -371,11 +270,10 @@ def _draw_factor(
     largest: float = 1000.0,
     share: float = 0.15,
 ) -> tuple[Tensor, Tensor]:
-    """Factors and the largest input motion of each sample in px.
+    """Draw factors, up to `largest`, and the largest input motion of each sample in px.
 
-    Input motion is log-uniform from `smallest` to 10 px, output motion up to 30 px, |m| up to
-    `largest`;
-    from 0.3 px and up to 3 px where `difficulty` is 0.
+    Input motion is log-uniform from `smallest` to 10 px, output motion up to 30 px; from 0.3 px
+    and up to 3 px where `difficulty` is 0.
     """
     u = torch.rand(count, generator=generator)
     wide = 30 * torch.rand(count, generator=generator)
@@ -394,14 +292,14 @@ def _draw_factor(
 
 
 def _motion(reach: Tensor, generator: torch.Generator) -> Tensor:
-    """Random directions; lengths from a tenth of the reach to the whole of it."""
+    """Draw displacements in random directions, of a tenth of the reach to the whole of it."""
     angle = 2 * torch.pi * torch.rand(len(reach), generator=generator)
     length = reach * (0.1 + 0.9 * torch.rand(len(reach), generator=generator))
     return torch.stack([length * angle.sin(), length * angle.cos()], 1)
 
 
 def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tensor]:
-    """T(luma) of three kinds of temporal operator."""
+    """Return T(luma) of three kinds of temporal operator, and where it is the plain difference."""
     count, device = len(a), a.device
     noise_a, noise_b = luma(a - clean_a - pattern), luma(b - clean_b - pattern)
     clean = luma(clean_b - clean_a)
@@ -416,7 +314,7 @@ def _variation(a, b, clean_a, clean_b, pattern, generator) -> tuple[Tensor, Tens
 
 
 def _filtered(noise_a: Tensor, noise_b: Tensor, generator: torch.Generator) -> Tensor:
-    """What temporal filters leave of the noise of `b`, given independent noise of as much power.
+    """Return what temporal filters leave of the noise of `b`; `noise_a` is independent of it.
 
     A filter that passes a share r^2 of the noise's power gives noise of r times the frame's,
     correlated with it by r: noise = r^2 n_b + sqrt(r^2 - r^4) n'.
@@ -426,21 +324,21 @@ def _filtered(noise_a: Tensor, noise_b: Tensor, generator: torch.Generator) -> T
 
 
 def _resample(pictures, side: int, zoom, generator, whole: bool = False) -> Tensor:
-    """Turned, mirrored and zoomed views, float (N, C, side, side) in [0, 1].
+    """Return turned, mirrored and zoomed views, float (N, C, side, side) within 0..1.
 
-    `zoom` is source pixels a destination pixel. Views keep inside the picture; with `whole` they
-    are centred on it.
+    `zoom` is source pixels per destination pixel. Views stay inside the picture; with `whole` they
+    are centered on it.
     """
     count, _, size, _ = pictures.shape
     angle = 2 * torch.pi * torch.rand(count, generator=generator)
     mirror = torch.where(torch.rand(count, generator=generator) < 0.5, 1.0, -1.0)
-    centre = 2 * torch.rand(count, 2, generator=generator) - 1
+    center = 2 * torch.rand(count, 2, generator=generator) - 1
     if whole:
         half, offset = zoom * side / size, torch.zeros(count, 2)
     else:  # quarter turns, so that the view can fill the picture
         angle = (angle / (torch.pi / 2)).floor() * (torch.pi / 2)
         half = (zoom * side / size).clamp(max=1.0)
-        offset = centre * (1 - half)[:, None]
+        offset = center * (1 - half)[:, None]
     cos, sin = angle.cos() * half, angle.sin() * half
     theta = torch.stack(
         [
@@ -457,7 +355,7 @@ def _resample(pictures, side: int, zoom, generator, whole: bool = False) -> Tens
 
 
 def _contrast(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Random contrast and brightness that keep pictures inside [0, 1]."""
+    """Change contrast and brightness at random; pictures stay within 0..1."""
     count = len(pictures)
     gain = 1 - 0.85 * torch.rand(count, generator=generator) ** 2.5
     offset = torch.rand(count, generator=generator) * (1 - gain)
@@ -466,7 +364,7 @@ def _contrast(pictures: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def spectrum(pictures: Tensor, blur: Tensor, fade: int = 10) -> Tensor:
-    """Fourier transform, blurred by a Gaussian of `blur` px and cut off before Nyquist.
+    """Return the Fourier transform, blurred by a Gaussian of `blur` px, cut off before Nyquist.
 
     The borders fade into the mean, so that wrapping around makes no edge.
     """
@@ -486,7 +384,7 @@ def spectrum(pictures: Tensor, blur: Tensor, fade: int = 10) -> Tensor:
 
 
 def shifted(spectrum: Tensor, shift: Tensor) -> Tensor:
-    """Pictures displaced by `shift` (N, 2), y and x in px, exactly."""
+    """Return pictures displaced by `shift` (N, 2), y and x in px, exactly."""
     side, device = spectrum.shape[-2], spectrum.device
     fy, fx = torch.fft.fftfreq(side, device=device), torch.fft.rfftfreq(side, device=device)
 
@@ -499,8 +397,7 @@ def shifted(spectrum: Tensor, shift: Tensor) -> Tensor:
 
 
 def _paste(frame: Tensor, sprite: Tensor, y: int, x: int) -> None:
-    """Draw a premultiplied sprite (C + 1, S, S), alpha last, centred at (y, x) over a frame
-    (C, H, W), in place."""
+    """Draw a premultiplied sprite (C + 1, S, S), alpha last, centered at (y, x) into a frame."""
     side, (height, width) = sprite.shape[-1], frame.shape[-2:]
     top, left = y - side // 2, x - side // 2
     y0, y1 = max(0, top), min(height, top + side)

@@ -1,4 +1,4 @@
-"""What a camera makes of a clean frame: photon and read noise, a fixed pattern, quantisation."""
+"""Cameras: photon and read noise, a fixed pattern, quantization, compression."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from napari_motionmag.training.compression import compressed
 
 
 def log_uniform(low, high, count: int, generator: torch.Generator) -> Tensor:
-    """`count` random numbers in [low, high], uniform in their logarithm."""
+    """Draw `count` numbers between `low` and `high`, uniform in their logarithm."""
     span = torch.log(torch.tensor([low, high], dtype=torch.float64))
     u = torch.rand(count, generator=generator, dtype=torch.float64)
     return torch.exp(span[0] + u * (span[1] - span[0])).float()
@@ -17,37 +17,19 @@ def log_uniform(low, high, count: int, generator: torch.Generator) -> Tensor:
 
 @dataclass
 class Sensor:
-    """Cameras for a batch, one each sample; all tensors of shape (N,).
+    """Cameras for a batch, one per sample; all tensors have the shape (N,) and white is 1.
 
-    Attributes
-    ----------
-    photons : Tensor
-        Photo-electrons at white; infinite for none. The photon noise at intensity I (1 is white)
-        has the variance I / photons.
-    read : Tensor
-        Standard deviation of the read noise, 1 is white.
-    pattern : Tensor
-        Standard deviation of the fixed pattern, the same in every frame, 1 is white.
-    levels : Tensor
-        Grey levels up to white, as 255 for 8 bits; 0 for no quantisation.
-    clips : Tensor
-        bool: values outside [0, 1] are cut off.
-    grey : Tensor
-        bool: one sensor for all channels, so that grey stays grey.
-    quality : Tensor, optional
-        Of JPEG compression, 1 to 100; 0 for none.
-    corner : Tensor, optional
-        int: where in a block of 16 x 16 px the frame begins, 16 y + x.
+    The photon noise at intensity I has the variance I / photons.
     """
 
-    photons: Tensor
-    read: Tensor
-    pattern: Tensor
-    levels: Tensor
-    clips: Tensor
-    grey: Tensor
-    quality: Tensor | None = None
-    corner: Tensor | None = None
+    photons: Tensor  # photo-electrons at white; infinite for none
+    read: Tensor  # standard deviation of the read noise
+    pattern: Tensor  # standard deviation of the pattern that is the same in every frame
+    levels: Tensor  # gray levels up to white, such as 255; 0 for no quantization
+    clips: Tensor  # bool: values outside 0..1 are cut off
+    grey: Tensor  # bool: one sensor for all channels, so that gray stays gray
+    quality: Tensor | None = None  # of JPEG compression, 1 to 100; 0 for none
+    corner: Tensor | None = None  # int: where in a block of 16 x 16 px frames begin, 16 y + x
 
     @classmethod
     def random(
@@ -60,13 +42,12 @@ class Sensor:
         noisy: bool = False,
         compressed: float = 0.0,
     ) -> "Sensor":
-        """Cameras from noise-free to a few photons a pixel.
+        """Draw cameras from noise-free to a few photons per pixel.
 
-        A fifth has no noise, a share of `strong` up to 50/255 at mid-grey, the others up to 3/255
-        as in the paper. Quantisation as in the paper (8 bits), finer, or none. A share of
-        `perfect` has neither noise nor quantisation nor pattern, whatever the rest. With `noisy`,
-        every camera has noise of 3/255 to 50/255 at mid-grey. A share of `compressed` compresses
-        its frames as JPEG does.
+        A fifth has no noise, a share of `strong` up to 50/255 at mid-gray, the others up to 3/255
+        as in the paper. Quantization as in the paper (8 bits), finer, or none. A share of
+        `perfect` has neither noise nor quantization nor pattern, whatever the rest. With `noisy`,
+        every camera has noise of 3/255 to 50/255 at mid-gray.
         """
 
         def chance(p):
@@ -104,23 +85,18 @@ class Sensor:
         )
 
     def only(self, sample: int, repeats: int = 1) -> "Sensor":
-        """The camera of one sample, `repeats` times over."""
-        return Sensor(
-            **{
-                name: value if value is None else value[sample : sample + 1].expand(repeats)
-                for name, value in vars(self).items()
-            }
-        )
+        """Return the camera of one sample, `repeats` times over."""
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        return Sensor(**{name: v[sample : sample + 1].expand(repeats) for name, v in known.items()})
 
     def fixed_pattern(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """The pattern that every frame of a sample shares, (N, C, H, W)."""
-        noise = _randn(like, generator) * _wide(self.pattern, like)
-        return self._grey(noise)
+        """Draw the pattern that every frame of a sample shares, (N, C, H, W)."""
+        return self._grey(_randn(like, generator) * _wide(self.pattern, like))
 
     def expose(self, clean: Tensor, pattern: Tensor, generator: torch.Generator) -> Tensor:
-        """Frames (N, C, H, W), black 0, white 1, as the cameras give them.
+        """Return clean frames (N, C, H, W), black 0, white 1, as the cameras record them.
 
-        Photon noise is Poisson below 300 electrons and its normal limit above. Quantisation is
+        Photon noise is Poisson below 300 electrons and its normal limit above. Quantization is
         floor(x levels + U(0, 1)) (paper, Section 3.3: sub-level motion survives on average).
         """
         signal = clean.clamp(min=0)
@@ -135,8 +111,8 @@ class Sensor:
         noisy = torch.where(_wide(self.clips, clean), noisy.clamp(0, 1), noisy)
         levels = _wide(self.levels, clean)
         dither = self._grey(torch.rand(clean.shape, generator=generator).to(clean.device))
-        quantised = torch.floor(noisy * levels + dither) / levels.clamp(min=1)
-        frames = torch.where(levels > 0, quantised, noisy)
+        quantized = torch.floor(noisy * levels + dither) / levels.clamp(min=1)
+        frames = torch.where(levels > 0, quantized, noisy)
         if self.quality is not None:
             for k in torch.nonzero(self.quality)[:, 0].tolist():
                 corner = divmod(int(self.corner[k]), 16)

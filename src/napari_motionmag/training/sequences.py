@@ -1,4 +1,4 @@
-"""Short movies for the temporal mode: motion in a band, drift, motion out of band, and noise."""
+"""Short movies for the temporal mode: motion in a band, drift, motion outside it, and noise."""
 
 from dataclasses import dataclass
 
@@ -17,32 +17,17 @@ _LARGEST = 2.0  # px: faster motion within a band does not look like motion in a
 
 @dataclass
 class Sequence:
-    """Displacements of the layers of one scene over time, and the filter that looks at them.
+    """Displacements (y, x), px, of the layers of one scene over time, and a temporal filter."""
 
-    Attributes
-    ----------
-    background : Tensor
-        (FRAMES, 2), displacement y, x in px.
-    objects : Tensor
-        (FRAMES, K, 2), of each object.
-    weights : Tensor
-        (FRAMES,), of the frames in the filter's output for the middle frame.
-    """
-
-    background: Tensor
-    objects: Tensor
-    weights: Tensor
+    background: Tensor  # (FRAMES, 2)
+    objects: Tensor  # (FRAMES, K, 2)
+    weights: Tensor  # (FRAMES,), of the frames in the output of the filter for the middle frame
 
     @classmethod
     def random(cls, background: Tensor, objects: Tensor, generator: torch.Generator) -> "Sequence":
-        """Layers that vibrate along given displacements on a drift that all share.
+        """Draw layers that vibrate along given displacements on a drift that all share.
 
-        Parameters
-        ----------
-        background, objects : Tensor
-            (1, 2) and (K, 2), displacement y, x in px at the crest of the vibration.
-        generator : torch.Generator
-            Source of randomness.
+        `background` (1, 2) and `objects` (K, 2) are the displacements (y, x), px, at the crest.
         """
 
         def uniform(low, high, count=1):
@@ -52,9 +37,11 @@ class Sequence:
         count = len(layers)
         length = layers.norm(dim=1, keepdim=True).clamp(min=1e-6)
         layers = layers * (length.clamp(max=_LARGEST) / length)
-        centre = uniform(0.15, 0.25).item()  # cycles a frame
-        weights = FIR(centre * 2 / 3, centre * 4 / 3, fps=1, taps=FRAMES).row(_NOW, FRAMES)
-        frequency = centre * uniform(0.8, 1.2, count)
+        center = uniform(0.15, 0.25).item()  # cycles per frame
+        indices, row = FIR(center * 2 / 3, center * 4 / 3, fps=1, taps=FRAMES).row(_NOW, FRAMES)
+        weights = torch.zeros(FRAMES, dtype=torch.float64)
+        weights[torch.from_numpy(indices)] = torch.from_numpy(row)
+        frequency = center * uniform(0.8, 1.2, count)
         elsewhere = torch.rand(count, 1, generator=generator) < 0.25
         slow = torch.rand(count, 1, generator=generator) < 0.5
         frequency = torch.where(
@@ -64,13 +51,13 @@ class Sequence:
         time = torch.arange(FRAMES) - _NOW
         wave = (2 * torch.pi * frequency * time + phase).sin()  # (layers, frames)
         drift = log_uniform(0.02, 2.0, 1, generator) * torch.randn(2, generator=generator)
-        slowness = centre * uniform(0.1, 0.2).item()
+        slowness = center * uniform(0.1, 0.2).item()
         course = (2 * torch.pi * (slowness * time + torch.rand((), generator=generator))).sin()
         moves = wave.T[..., None] * layers + course[:, None, None] * drift
-        return cls(moves[:, 0], moves[:, 1:], _dense(*weights))
+        return cls(moves[:, 0], moves[:, 1:], weights)
 
     def selected(self) -> tuple[Tensor, Tensor]:
-        """What the filter lets through of the displacements: (1, 2) and (K, 2)."""
+        """Return the displacements that the filter passes, (1, 2) and (K, 2)."""
         weights = self.weights.float()
         return (
             torch.einsum("t,tc->c", weights, self.background)[None],
@@ -80,34 +67,16 @@ class Sequence:
     def render(
         self, scene, factor: float, light: Light, sensor: Sensor, pattern: Tensor, generator
     ) -> dict:
-        """The middle frame, what the filter makes of the movie, and the truth.
+        """Return `b`, `target`, `variation`, `motion`, `inside` of a `Batch` of one sample.
 
-        Parameters
-        ----------
-        scene : Scene
-            One sample.
-        factor : float
-            m.
-        light : Light
-            Of the middle frame; it comes and goes at a frequency of its own.
-        sensor : Sensor
-            One camera.
-        pattern : Tensor
-            (1, 3, H, W), its fixed pattern.
-        generator : torch.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``b``, ``target``, ``variation``, ``motion``, ``inside`` as in
-            :class:`~napari_motionmag.training.scenes.Batch`, of one sample.
+        Scene, light (of the middle frame; it varies at a frequency of its own), sensor and its
+        fixed pattern (1, 3, H, W) are those of the sample.
         """
         used = torch.nonzero(self.weights)[:, 0]
         movie = scene.only(0, len(used)).render(
             self.background[used], self.objects[used].flatten(0, 1)
         )
-        flicker = 0.5 * torch.rand((), generator=generator)  # cycles a frame
+        flicker = 0.5 * torch.rand((), generator=generator)  # cycles per frame
         course = (2 * torch.pi * flicker * (used - _NOW)).cos().to(movie.device)
         movie = light.on(movie, course.view(-1, 1, 1, 1))
         noisy = sensor.only(0, len(used)).expose(movie, pattern.expand_as(movie), generator)
@@ -130,9 +99,3 @@ class Sequence:
             "motion": motion,
             "inside": scene.inside(gain * background).to(b.device),
         }
-
-
-def _dense(indices, weights) -> Tensor:
-    dense = torch.zeros(FRAMES, dtype=torch.float64)
-    dense[torch.from_numpy(indices)] = torch.from_numpy(weights)
-    return dense

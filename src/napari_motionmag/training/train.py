@@ -1,17 +1,20 @@
-"""The training loop: resumable to the step, on whatever device there is."""
+"""The training loop, resumable to the step."""
 
 import argparse
 import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from napari_motionmag.compute.atomic import written_whole
+from napari_motionmag.compute.device import choose_device
 from napari_motionmag.methods.learned.networks.difference import DifferenceNet
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.methods.learned.weights import build, load, save
@@ -22,13 +25,11 @@ from napari_motionmag.training.muon import Muon
 from napari_motionmag.training.progress_pictures import save_curve, save_panel
 from napari_motionmag.training.scenes import Batch, SceneMaker
 
-# Measured for oh2018, which learns faster with Muon.
-# Of oh2018, whose regularisers need two more encodings.
-REGULARISE_EVERY = 4
+REGULARIZE_EVERY = 4  # steps of oh2018, whose regularizers need two more encodings
 OH2018_SAMPLES = {"sequences": 0.0, "filtered": 0.25, "compressed": 0.12, "small": 0.35}
-# Below, differences of features are but rounding in bfloat16.
+# Below, differences of features are no more than rounding in bfloat16.
 BFLOAT16_LIMITS = {"smallest": 0.3, "largest_factor": 100.0}
-OPTIMISERS = {"difference": "adam", "oh2018": "muon"}
+OPTIMIZERS = {"difference": "adam", "oh2018": "muon"}  # measured: oh2018 learns faster with it
 CONFIGS = {"oh2018": {"local_mean": 17}}  # of new networks
 STARTS = {"difference": "random", "oh2018": "linear"}
 
@@ -49,29 +50,18 @@ class Settings:
     seed: int = 0
     refresh_every: int = 4
     curriculum: int = 3000
-    noisy: int = 1000  # first steps with noise in every sample, lest drawing dies out
+    noisy: int = 1000  # first steps, with noise in every sample so that drawing does not die out
     pictures: int = 256
     optimiser: str = "adam"
     start: str = "random"  # or "linear": oh2018 as the linear Eulerian method
 
 
 class Trainer:
-    """One training run in a folder.
+    """One training run in a folder: checkpoint, log, weights and pictures.
 
-    Parameters
-    ----------
-    folder : Path
-        Where checkpoint, log, weights and pictures go. A checkpoint found there is resumed.
-    settings : Settings
-        Used for a new run; a resumed one keeps its own, but for its length.
-    images : Path, optional
-        Folder of pictures; procedural scenes alone without.
-    device : str
-        torch device.
-    init : str, optional
-        Weights to start from: a name or a path to ``.safetensors``.
-    precision : torch.dtype
-        Of the convolutions: float32 or bfloat16.
+    A checkpoint that is there is resumed, with its own settings except for the length. `images` is
+    a folder of pictures (procedural scenes alone when None), `init` names weights to start from,
+    `precision` of the convolutions is float32 or bfloat16.
     """
 
     def __init__(
@@ -79,8 +69,7 @@ class Trainer:
     ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.device = torch.device(device)
-        self.precision = precision
+        self.device, self.precision = torch.device(device), precision
         state = None
         if self.checkpoint.exists():
             state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
@@ -106,12 +95,12 @@ class Trainer:
         self.average = build(settings.model, network.config.to_dict()).to(self.device)
         self.average.load_state_dict(self.network.state_dict())
         kind = {"adam": torch.optim.Adam, "muon": Muon}[settings.optimiser]
-        self.optimiser = kind(self.network.parameters(), lr=settings.rate)
+        self.optimizer = kind(self.network.parameters(), lr=settings.rate)
         self.step, self.elapsed = 0, 0.0
         if state is not None:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.optimizer.load_state_dict(state["optimiser"])
             self.step, self.elapsed = state["step"], state["elapsed"]
         pool = PicturePool(
             images,
@@ -139,30 +128,28 @@ class Trainer:
     @property
     def progress(self) -> float:
         """Share of the run that is done, by steps or by minutes, whichever is further."""
-        done = [0.0]
-        if self.settings.steps:
-            done.append(self.step / self.settings.steps)
-        if self.settings.minutes:
-            done.append(self.elapsed / (60 * self.settings.minutes))
-        return max(done)
+        steps, minutes = self.settings.steps, self.settings.minutes
+        return max(
+            self.step / steps if steps else 0.0, self.elapsed / (60 * minutes) if minutes else 0.0
+        )
 
     def rate(self) -> float:
-        """Learning rate of the coming step: linear warm-up, then a cosine down to 1 %."""
+        """Return the learning rate of the next step: linear warm-up, then a cosine down to 1 %."""
         warm = min(1.0, (self.step + 1) / self.settings.warmup)
         cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.progress)))
         return float(self.settings.rate * warm * (0.01 + 0.99 * cosine))
 
     def batch(self, number: int) -> tuple[Batch, torch.Generator]:
-        """The samples of a step: a function of the seed and the step alone."""
+        """Return the samples of a step, a function of the seed and the step alone."""
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + number)
         difficulty = min(1.0, number / max(1, self.settings.curriculum))
         noisy = number < self.settings.noisy and self.settings.model == "difference"
         return self.maker.batch(self.settings.batch, generator, difficulty, noisy), generator
 
     def train_step(self) -> dict:
-        """One optimisation step; returns the terms of the loss."""
+        """Take one step and return the terms of the loss."""
         started = time.perf_counter()
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         batch, generator = self.batch(self.step)
         with torch.autocast(
@@ -172,13 +159,13 @@ class Trainer:
                 total, terms = losses.difference_losses(self.network, batch)
             else:
                 total, terms = losses.oh2018_losses(
-                    self.network, batch, generator, self.step % REGULARISE_EVERY == 0
+                    self.network, batch, generator, self.step % REGULARIZE_EVERY == 0
                 )
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        self._average()
+        self.optimizer.step()
+        self._update_average()
         self.step += 1
         if self.step % self.settings.refresh_every == 0:
             self.pool.refresh()
@@ -186,61 +173,51 @@ class Trainer:
         return {name: value.item() for name, value in terms.items()}
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _update_average(self) -> None:
         decay = min(self.settings.decay, (1 + self.step) / (10 + self.step))
         ours, theirs = list(self.average.parameters()), list(self.network.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - decay)
 
     def save(self) -> None:
-        """Write checkpoint and weights, each beside and then renamed."""
+        """Write checkpoint and weights; each file appears whole."""
         state = {
             "settings": asdict(self.settings),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "step": self.step,
             "elapsed": self.elapsed,
         }
-        beside = self.checkpoint.with_suffix(".part")
-        torch.save(state, beside)
-        beside.replace(self.checkpoint)
-        save(
-            self.weights,
-            self.average,
-            {
-                "model": self.settings.model,
-                "steps": self.step,
-                "batch": self.settings.batch,
-                "crop": self.settings.size,
-                "training_minutes": round(self.elapsed / 60, 1),
-                "hardware": _hardware(self.device),
-            },
-        )
+        with written_whole(self.checkpoint) as partial:
+            torch.save(state, partial)
+        hardware = f"CPU, {torch.get_num_threads()} threads"
+        if self.device.type == "cuda":
+            hardware = torch.cuda.get_device_name(self.device)
+        card = {
+            "model": self.settings.model,
+            "steps": self.step,
+            "batch": self.settings.batch,
+            "crop": self.settings.size,
+            "training_minutes": round(self.elapsed / 60, 1),
+            "hardware": hardware,
+        }
+        save(self.weights, self.average, card)
 
     @torch.no_grad()
     def pictures(self) -> None:
         """Write ``panel.png``, of samples that stay the same, and ``curve.png``."""
         batch, _ = self.batch(2**40)
-        save_panel(self.folder / "panel.png", batch, _draw(self.average, batch))
+        if isinstance(self.average, Oh2018Net):
+            drawn = self.average(batch.a, batch.b, batch.factor.view(-1, 1, 1, 1))
+        else:
+            drawn = self.average(batch.b, batch.variation, batch.factor - 1)
+        save_panel(self.folder / "panel.png", batch, drawn)
         if find_spec("matplotlib"):
             save_curve(self.folder / "curve.png", self.folder / "log.jsonl")
 
 
-def _draw(network, batch: Batch):
-    factor = batch.factor.view(-1, 1, 1, 1)
-    if isinstance(network, Oh2018Net):
-        return network(batch.a, batch.b, factor)
-    return network(batch.b, batch.variation, batch.factor - 1)
-
-
-def _hardware(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
-
-
 def fastest_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where it is the faster one in a trial, float32 elsewhere.
+    """Return bfloat16 where a trial finds it faster, float32 elsewhere.
 
     Processors differ: with matrix units bfloat16 is many times faster, without it is slower.
     """
@@ -252,51 +229,40 @@ def fastest_precision(device: torch.device) -> torch.dtype:
         x = torch.randn(4, 64, 32, 32, device=device, dtype=dtype)
         x = x.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            layer(x)
-            trials = []
-            for _ in range(5):
-                started = time.perf_counter()
-                layer(x)
-                trials.append(time.perf_counter() - started)
-        spent[dtype] = min(trials)
+            spent[dtype] = min(_seconds(lambda: layer(x), 6)[1:])  # noqa: B023
     return min(spent, key=spent.get)
 
 
 def fastest_threads(precision: torch.dtype) -> int:
-    """How many CPU threads train a residual block fastest in a trial, and leave it at that.
+    """Set and return the number of CPU threads that trains a residual block fastest in a trial.
 
-    More threads are slower where other programs want the processor, too: each step waits for the
+    More threads are slower where other programs use the processor, too: each step waits for the
     thread that has to wait.
     """
     block = Oh2018Net().decoder.fusion[0]
     x = torch.rand(6, 64, 48, 48).contiguous(memory_format=torch.channels_last)
+
+    def train() -> None:
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            block(x).sum().backward()
+
     spent = {}
-    counts = [1]
-    while 2 * counts[-1] <= (os.cpu_count() or 1):
-        counts.append(2 * counts[-1])
-    for count in counts:
+    for count in (2**k for k in range((os.cpu_count() or 1).bit_length())):
         torch.set_num_threads(count)
-        trials = []
-        for _ in range(6):
-            started = time.perf_counter()
-            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-                block(x).sum().backward()
-            trials.append(time.perf_counter() - started)
-        spent[count] = sum(sorted(trials[1:])[:-1])  # the first prepares, the longest was disturbed
+        # the first prepares, the longest was disturbed
+        spent[count] = sum(sorted(_seconds(train, 6)[1:])[:-1])
     best = min(spent, key=spent.get)
     torch.set_num_threads(best)
     return best
 
 
-def pick_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` takes CUDA, then MPS, then the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+def _seconds(function: Callable[[], object], times: int) -> list[float]:
+    """Return how long each of several calls takes."""
+    moments = [time.perf_counter()]
+    for _ in range(times):
+        function()
+        moments.append(time.perf_counter())
+    return np.diff(moments).tolist()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -304,10 +270,10 @@ def parser() -> argparse.ArgumentParser:
         prog="napari-motionmag train",
         description="Train or fine-tune a network on scenes with exactly known motion.",
     )
-    p.add_argument("folder", type=Path, help="folder of the run; a run found there is resumed")
+    p.add_argument("folder", type=Path, help="folder of the run; a run that is there is resumed")
     p.add_argument("--model", choices=("difference", "oh2018"), default="difference")
     p.add_argument("--config", type=json.loads, help="JSON: fields of the network's configuration")
-    p.add_argument("--images", type=Path, help="folder of pictures; procedural scenes without")
+    p.add_argument("--images", type=Path, help="folder of pictures (default: procedural scenes)")
     p.add_argument("--init", help="weights to start from: a name or a .safetensors file")
     p.add_argument("--steps", type=int, help="length of the run in steps")
     p.add_argument("--minutes", type=float, help="length of the run in minutes of training")
@@ -319,13 +285,13 @@ def parser() -> argparse.ArgumentParser:
         "--curriculum",
         type=int,
         default=3000,
-        help="steps until motions are as large, factors as high and noise as frequent as can be",
+        help="steps until motion, factors and noise reach their full range",
     )
     p.add_argument(
         "--noisy",
         type=int,
         default=1000,
-        help="difference: first steps that have noise in every sample",
+        help="difference: first steps, which have noise in every sample",
     )
     p.add_argument(
         "--optimiser",
@@ -337,14 +303,16 @@ def parser() -> argparse.ArgumentParser:
         "--start",
         choices=("auto", "linear", "random"),
         default="auto",
-        help="oh2018 without --init: begin as the linear Eulerian method (auto), or at random",
+        help="oh2018 without --init: begin as the linear Eulerian method (auto) or at random",
     )
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--device", default="auto")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     p.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints")
     p.add_argument("--pictures", type=int, default=256, help="procedural pictures kept at a time")
-    p.add_argument("--threads", type=int, help="CPU threads; the fastest number in a trial without")
+    p.add_argument(
+        "--threads", type=int, help="CPU threads (default: the fastest number in a trial)"
+    )
     return p
 
 
@@ -361,32 +329,21 @@ def main(argv: list[str] | None = None) -> int:
         torch.set_num_threads(args.threads)
     if args.start == "linear" and args.model != "oh2018":
         raise ValueError(f"--start linear is for oh2018, not for {args.model}")
-    device = pick_device(args.device)
+    device = choose_device(args.device)
     precision = (
         fastest_precision(device) if args.precision == "auto" else getattr(torch, args.precision)
     )
     if device.type == "cpu" and not args.threads:
         threads = fastest_threads(precision)
         print(f"{threads} threads, {str(precision).removeprefix('torch.')}", file=sys.stderr)
-    config = args.config
     if not args.init:
-        config = {**CONFIGS.get(args.model, {}), **(args.config or {})}
-    settings = Settings(
-        model=args.model,
-        config=config,
-        size=args.size,
-        batch=args.batch,
-        rate=args.rate,
-        warmup=args.warmup,
-        steps=args.steps,
-        minutes=args.minutes,
-        seed=args.seed,
-        curriculum=args.curriculum,
-        noisy=args.noisy,
-        pictures=args.pictures,
-        optimiser=OPTIMISERS[args.model] if args.optimiser == "auto" else args.optimiser,
-        start=STARTS[args.model] if args.start == "auto" else args.start,
-    )
+        args.config = {**CONFIGS.get(args.model, {}), **(args.config or {})}
+    if args.optimiser == "auto":
+        args.optimiser = OPTIMIZERS[args.model]
+    if args.start == "auto":
+        args.start = STARTS[args.model]
+    names = {field.name for field in fields(Settings)}
+    settings = Settings(**{name: value for name, value in vars(args).items() if name in names})
     trainer = Trainer(
         args.folder,
         settings,

@@ -7,8 +7,14 @@ Everything here works in a plain script. The names are imported on first use, so
 from importlib import import_module
 
 _MODULES = {
-    "slices": ("compare_slices", "slice_calibration", "slice_view", "xt", "yt"),
-    "intensity": ("intensity_trace",),
+    "slices": (
+        "compare_slices",
+        "intensity_trace",
+        "slice_calibration",
+        "slice_view",
+        "xt",
+        "yt",
+    ),
     "slice_files": ("save_slice",),
     "progressive_slices": ("slice_passes",),
     "figures.motion": ("draw_displacement", "draw_spectrum"),

@@ -74,7 +74,7 @@ def displacement_trace(
     -----
     UserWarning
         If the region has structure along one direction only, a frame lies at the limit of `reach`,
-        or the residuals are larger than noise.
+        the brightness varies, or the residuals are larger than noise.
 
     Notes
     -----

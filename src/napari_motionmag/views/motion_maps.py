@@ -16,10 +16,12 @@ from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.band_kernel import KERNELS
 from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise, pair_starts
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
-from napari_motionmag.views.estimators.series import Series, as_movie
+from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
 from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
+from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
-SURE = 0.999  # of windows where nothing moves lie below where motion begins to count
+SURE = 0.999  # share of still windows below the level from which motion counts
+_MOVING = 0.02  # share of windows above chance from which a warning about them is given
 _AVERAGED = 64  # frames that make the mean picture
 _MOST_WORKERS = 8  # threads
 _PAIRS = 32  # of frames from which the noise is estimated
@@ -38,10 +40,10 @@ class MotionMap:
     window, step : int
         Side of the windows and distance between them, px.
     rms : ndarray, shape (gy, gx)
-        Root mean square of the selected displacement over time, px, noise in it; NaN where the
+        Root mean square of the selected displacement over time, px, with noise; NaN where the
         window has no structure.
     noise_rms : ndarray, shape (gy, gx)
-        What `rms` would be from noise alone, px.
+        `rms` expected from noise alone, px.
     covariance : ndarray, shape (gy, gx, 2, 2)
         Of the displacement (dy, dx) of a single frame from noise, px^2, before the operator, such
         that white noise of this covariance gives `noise_rms`; 0 along directions in which the
@@ -98,7 +100,7 @@ class MotionMap:
     def axis(self) -> float:
         """Direction of most of the motion in the frame, -pi/4 to 3/4 pi; 0 along x, pi/2 along y.
 
-        Windows weigh by what they move, over their noise.
+        Windows are weighted by their motion over their noise.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             parts = self._double() / np.trace(self.covariance, axis1=-2, axis2=-1)
@@ -117,17 +119,17 @@ class MotionMap:
 
     @property
     def motion(self) -> np.ndarray:
-        """Root mean square of the selected motion, without what noise adds, (gy, gx), px."""
+        """Root mean square of the selected motion, corrected for noise, (gy, gx), px."""
         return np.sqrt(np.maximum(self.rms**2 - self.noise_rms**2, 0))
 
     @property
     def significance(self) -> np.ndarray:
-        """``rms**2`` over that of noise alone, (gy, gx): about 1 where nothing moves."""
+        """Ratio of ``rms**2`` to that of noise alone, (gy, gx): about 1 where nothing moves."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.rms**2 / self.noise_rms**2
 
     def chance(self, share: float) -> np.ndarray:
-        """Level that `significance` stays below in a share of still windows, (gy, gx).
+        """Return the level that `significance` stays below in a share of still windows, (gy, gx).
 
         From mean, variance and skewness of a sum of squares of normal variables.
         """
@@ -160,7 +162,7 @@ class MotionMap:
         return float(self.y[0]), float(self.x[0])
 
     def _double(self) -> np.ndarray:
-        """Complex number at twice the angle of the major axis of the ellipse of motion."""
+        """Return complex numbers at twice the angle of the major axis of the ellipse of motion."""
         y, x = self.phasors
         return np.abs(x) ** 2 - np.abs(y) ** 2 + 2j * np.real(y * x.conj())
 
@@ -216,13 +218,19 @@ def motion_map(
     Raises
     ------
     ValueError
-        If an argument does not fit.
+        If an argument is invalid.
+
+    Warns
+    -----
+    UserWarning
+        If windows move near the Nyquist frequency, where faster motion looks the same.
 
     Notes
     -----
     One pass over the movie: the displacement of each window by least squares against a mean frame,
-    refined by warping where it is above 0.1 px. The operator acts on the displacements. Amplitude
-    and phase are those of a lock-in with a Hann window over the whole record.
+    refined by warping where it is above 0.1 px. A gain and an offset of the whole frame are fitted
+    with them, so that a lamp that flickers is no motion. The operator acts on the displacements.
+    Amplitude and phase are those of a lock-in with a Hann window over the whole record.
 
     The noise of a displacement follows from that of the pixels. For operators that select a band,
     it is checked at the frequencies outside: where a window moves more there than noise of the
@@ -241,13 +249,12 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
-    total = reads(n, noise)
-    field, windows = windowed(movie, at, window, step, noise, progress, total)
+    count = Counter(progress, reads(n, noise))
+    field, windows = windowed(movie, at, window, step, noise, count)
     course = np.zeros((n, *windows.shape, 2), np.float32)
     for t, moved in _in_threads(field, Series(movie, at)):
         course[t] = moved
-        if progress is not None:
-            progress(total - n + t + 1, total)
+        count.step()
     selected = operator.apply(course, axis=0).astype(np.float64)
     gain, freedom, skewness = operator_noise(operator, n)
     directions = field.directions
@@ -259,15 +266,20 @@ def motion_map(
     noise_rms = np.where(known, np.sqrt(np.maximum(expected, 0)), np.nan)
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
-    frequency, phasors, edge = _lock_in(selected, covariance, known, movie.fps, frequency)
-    return MotionMap(
+    rate = movie.fps or 1.0
+    chosen, phasors, edge = _lock_in(selected, covariance, known, rate, frequency)
+    found = MotionMap(
         windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
-        directions, phasors, frequency, gain, freedom, skewness, doubt, edge,
+        directions, phasors, None if movie.fps is None else chosen, gain, freedom, skewness, doubt,
+        edge,
     )  # fmt: skip
+    if chosen > NEAR_NYQUIST * rate / 2 and found.stands_out.mean() > _MOVING:
+        warn_user(near_nyquist(chosen, rate, "cycles/frame" if movie.fps is None else "Hz"))
+    return found
 
 
 def _in_threads(function, series: Series) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (frame number, function of its luma) along time; frames are shared among cores."""
+    """Yield (frame number, function of its luma) along time, on several cores."""
     workers = min(os.cpu_count() or 1, _MOST_WORKERS)
     with ThreadPoolExecutor(workers) as pool:
         frames = series.frames()
@@ -278,7 +290,7 @@ def _in_threads(function, series: Series) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def reads(n_frames: int, noise: NoiseModel | None = None) -> int:
-    """Frames that :func:`motion_map` reads, including those for the mean and the noise."""
+    """Return how many frames :func:`motion_map` reads, for the mean and the noise, too."""
     pairs = 0 if noise is not None else len(pair_starts(n_frames, _PAIRS))
     return min(n_frames, _AVERAGED) + pairs + n_frames
 
@@ -289,10 +301,9 @@ def windowed(
     window: int = 32,
     step: int | None = None,
     noise: NoiseModel | None = None,
-    progress: Callable[[int, int], object] | None = None,
-    total: int | None = None,
+    count: Counter | None = None,
 ) -> tuple[WindowedDisplacement, Windows]:
-    """Return windows over the frame and what measures their displacement."""
+    """Return a function of a frame that measures displacement by windows, and the windows."""
     side = min(movie.frame_shape[:2])
     if not 8 <= window <= side:
         raise ValueError(
@@ -304,34 +315,29 @@ def windowed(
     windows = Windows(movie.frame_shape[:2], int(window), int(step))
     series = Series(movie, at)
     n = movie.n_frames
-    count = min(n, _AVERAGED)
-    total = reads(n, noise) - n if total is None else total
-    chosen = np.linspace(0, n - 1, count).round().astype(int)
-    frames = series.frames() if count == n else ((t, series.luma(int(t))) for t in chosen)
+    count = count or Counter(None, 0)
+    copies = min(n, _AVERAGED)
+    chosen = np.linspace(0, n - 1, copies).round().astype(int)
+    frames = series.frames() if copies == n else ((t, series.luma(int(t))) for t in chosen)
     mean = np.zeros(series.shape)
-    for done, (_, frame) in enumerate(frames, 1):
-        mean += frame / count
-        if progress is not None:
-            progress(done, total)
+    for _, frame in frames:
+        mean += frame / copies
+        count.step()
     if noise is None:
-        further = None if progress is None else lambda done, _: progress(count + done, total)
-        noise = fit_noise(movie, at=at, max_pairs=_PAIRS, progress=further)
-    return WindowedDisplacement(mean, count, windows, noise, _KERNEL), windows
+        noise = fit_noise(movie, at=at, max_pairs=_PAIRS, progress=count.step)
+    return WindowedDisplacement(mean, copies, windows, noise, _KERNEL), windows
 
 
-def _lock_in(selected, covariance, known, fps, frequency):
+def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
+    """Return frequency, phasors there, and the edge of the band that is too near."""
     n = len(selected)
     window = np.hanning(n + 2)[1:-1]
-    if fps is None:
-        rate, chosen = 1.0, None
-    else:
-        rate, chosen = fps, frequency
     if chosen is None:
         mean = np.tensordot(window / window.sum(), selected, axes=1)
         tapered = (selected - mean) * window[:, np.newaxis, np.newaxis, np.newaxis]
         chosen = _strongest(tapered, covariance, known) * rate
     elif not 0 < chosen <= rate / 2:
-        raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {frequency!r}")
+        raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {chosen!r}")
     # an offset and a sinusoid, weighted by the window: what is not determined is left out
     angle = 2 * np.pi * chosen / rate * np.arange(n)
     weight = np.sqrt(window)[:, np.newaxis]
@@ -343,11 +349,11 @@ def _lock_in(selected, covariance, known, fps, frequency):
     weights = (inverse[1] + 1j * inverse[2]) * weight[:, 0]
     phasors = np.moveaxis(np.tensordot(weights, selected, axes=1), -1, 0)
     phasors[:, ~known] = np.nan
-    return (None if fps is None else float(chosen)), phasors, edge
+    return float(chosen), phasors, edge
 
 
 def _strongest(tapered, covariance, known) -> float:
-    """The frequency, cycles per frame, with the most power for its noise over all windows."""
+    """Return the frequency, cycles per frame, with the most power for its noise in all windows."""
     error = np.trace(covariance, axis1=-2, axis2=-1)
     share = np.where(known, 1 / np.maximum(error, 1e-30), 0.0)
     n = len(tapered)

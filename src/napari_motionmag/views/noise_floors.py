@@ -8,17 +8,17 @@ import numpy as np
 
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
-from napari_motionmag.views.estimators.series import as_movie
+from napari_motionmag.views.estimators.series import Counter, as_movie
 from napari_motionmag.views.estimators.windows import Windows
-from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map, windowed
+from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map, reads, windowed
 
-_MOST = 1e9  # stands for no limit: there is no noise
+_MOST = 1e9  # factor without noise
 _MOTION = ("reference", "band", "filter")
 
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """What noise alone looks like as motion, window by window.
+    """Apparent motion from noise alone, window by window.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class NoiseFloor:
         """Summarize the map in a few sentences; for a factor, too, where one is given."""
         empty = float((self.limit == 0).mean())
         if empty == 1:
-            return "Nothing in the frame has structure enough to see motion by."
+            return "Nothing in the frame has structure that would show motion."
         half, first = (f"x{float(f'{self.factor_at(share):.2g}'):g}" for share in (0.5, 0.1))
         text = [
             f"Noise alone moves by more than 1 px above {half} in half of the frame, above {first} "
@@ -163,7 +163,9 @@ def noise_floor(
         motion = {key: options.pop(key) for key in _MOTION if key in options}
         operator = make_operator(mode, fps=movie.fps, **motion)
         gain = operator_noise(operator, movie.n_frames)[0]
-        field, windows = windowed(movie, **options)
+        reading = reads(movie.n_frames, options.get("noise")) - movie.n_frames
+        count = Counter(options.pop("progress", None), reading)
+        field, windows = windowed(movie, **options, count=count)
         y, x, window, step = windows.y, windows.x, windows.window, windows.step
         best, worst = sigmas(field.covariance, field.directions)
     return NoiseFloor(

@@ -5,19 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq, minimize_scalar
 
-from napari_motionmag.views.estimators.frequency_fit import FrequencyFit, principal_axis
 from napari_motionmag.views.trace import DisplacementTrace
+
+_PADDING = 8  # of the periodogram from which the fit starts
+_CHI2 = 3.8415  # rise of chi-squared at the ends of a 95 % interval
+_SIGMAS = 1.96  # its half width in standard errors
+_SCANNED = 17  # frequencies within that interval at which the other parameters are looked at
+_PEAK = 1.5  # periods per record: what is further away than this is another peak
+_EDGE = 1e-3  # periods per record: this near to zero or Nyquist is at the edge
 
 
 @dataclass(frozen=True)
 class Oscillation:
-    """A sinusoid fitted to one or more courses of time that share its frequency.
+    """A sinusoid fitted to one or more time series that share its frequency.
 
-    ``course_k(t) = offset_k + slope_k (t - mean t) + amplitude_k cos(2 pi frequency t + phase_k)``
+    ``series_k(t) = offset_k + slope_k (t - mean t) + amplitude_k cos(2 pi frequency t + phase_k)``
 
     Errors are half of the 95 % interval over 1.96: standard errors where the fit is well
-    determined, and as wide as the data demand where it is not.
+    determined, and as wide as the data require where it is not.
 
     Attributes
     ----------
@@ -32,7 +39,7 @@ class Oscillation:
         Slope is 0 unless ``drift=True``.
     misfit : float
         Mean squared residual over what the errors of the data explain. Where it is above 1, the
-        errors here are enlarged by its square root: what else happens counts as noise.
+        errors here are enlarged by its square root: other motion counts as noise.
     edge : {None, "zero", "nyquist"}
         The end of the band from which the frequency cannot be distinguished. Amplitude and phase
         are then not separately determined, as a small part of a large slow oscillation looks like
@@ -41,7 +48,7 @@ class Oscillation:
     sigma_amplitude, sigma_phase : float
         Errors of :attr:`amplitude` and :attr:`phase` (rad).
     sigma_amplitudes, sigma_phases : ndarray, shape (K,)
-        The same for each course.
+        The same for each series.
     """
 
     frequency: float
@@ -60,31 +67,31 @@ class Oscillation:
     @property
     def direction(self) -> float:
         """Orientation of the largest excursion, 0 to pi, 0 along x, pi/2 along y (down); K = 2."""
-        y, x = principal_axis(self.phasors)
+        y, x = _principal_axis(self.phasors)
         return float(np.arctan2(y, x) % np.pi)
 
     @property
     def amplitude(self) -> float:
         """Largest excursion: half of peak to peak, along :attr:`direction`."""
-        return float(abs(self.phasors @ principal_axis(self.phasors)))
+        return float(abs(self.phasors @ _principal_axis(self.phasors)))
 
     @property
     def phase(self) -> float:
         """Phase along :attr:`direction`, rad: ``cos(2 pi f t + phase)``."""
-        return float(np.angle(self.phasors @ principal_axis(self.phasors)))
+        return float(np.angle(self.phasors @ _principal_axis(self.phasors)))
 
     @property
     def amplitudes(self) -> np.ndarray:
-        """Amplitude of each course, shape (K,)."""
+        """Amplitude of each series, shape (K,)."""
         return np.abs(self.phasors)
 
     @property
     def phases(self) -> np.ndarray:
-        """Phase of each course, shape (K,), rad."""
+        """Phase of each series, shape (K,), rad."""
         return np.angle(self.phasors)
 
     def course(self, times) -> np.ndarray:
-        """The oscillating part at some times, shape (len(times), K)."""
+        """Return the oscillating part at some times, shape (len(times), K)."""
         turn = np.exp(2j * np.pi * self.frequency * np.asarray(times, float))
         return np.real(turn[:, np.newaxis] * self.phasors)
 
@@ -103,13 +110,13 @@ def fit_oscillation(
     ----------
     trace : DisplacementTrace
     frequency : float, optional
-        Where to start, Hz; by default the highest peak of the periodogram, within `band`.
+        First guess, Hz; by default the highest peak of the periodogram within `band`.
     band : (float, float), optional
         Where to look for it, Hz.
     fixed : bool
-        Take `frequency` as it is.
+        Whether to keep `frequency` as it is.
     drift : bool
-        Allow for a constant velocity besides.
+        Whether to fit a constant velocity, too.
 
     Returns
     -------
@@ -119,7 +126,7 @@ def fit_oscillation(
     Raises
     ------
     ValueError
-        If the arguments do not fit, or the trace is shorter than 5 frames.
+        If an argument is invalid, or the trace is shorter than 5 frames.
 
     Examples
     --------
@@ -152,20 +159,20 @@ def fit_sinusoid(
     drift: bool = False,
     enlarge: bool = True,
 ) -> Oscillation:
-    """Fit a sinusoid to one or more courses of time, by weighted least squares.
+    """Fit a sinusoid to one or more time series, by weighted least squares.
 
     Parameters
     ----------
     times : array_like, shape (T,)
         Equally spaced.
     values : array_like, shape (T,) or (T, K)
-        Courses that share the frequency.
+        Series that share the frequency.
     sigma : array_like, shape of `values`, or float, optional
-        Standard error of each value. When None, taken from the residuals.
+        Standard error of each value; estimated from the residuals when None.
     frequency, band, fixed, drift
         As for :func:`fit_oscillation`.
     enlarge : bool
-        Enlarge the errors where the residuals are larger than `sigma` explains.
+        Whether to enlarge the errors where the residuals are larger than `sigma` explains.
 
     Returns
     -------
@@ -174,7 +181,7 @@ def fit_sinusoid(
     Notes
     -----
     The 95 % intervals are those of the profile of chi-squared over frequency. Well inside the
-    band they are the Cramer-Rao bound; for one course with white noise,
+    band they are the Cramer-Rao bound; for one series with white noise,
     ``var(f) = 24 sigma^2 / ((2 pi A)^2 T (T^2 - 1)) fps^2``.
 
     Examples
@@ -204,28 +211,12 @@ def fit_sinusoid(
         raise ValueError("sigma must be finite and above 0")
     if fixed and frequency is None:
         raise ValueError("fixed=True needs a frequency")
-    fit = FrequencyFit(times, values, sigma, drift)
-    nyquist = fit.nyquist
-    low, high = _checked_band(band, nyquist)
+    fit = _Fit(times, values, sigma, drift)
+    low, high = _checked_band(band, fit.nyquist)
     frequency = fit.strongest(low, high) if frequency is None else float(frequency)
-    if not 0 < frequency <= nyquist * (1 + 1e-9):
-        raise ValueError(f"frequency must be within 0..{nyquist:g}; got {frequency:g}")
-    result = fit.result(frequency, fixed, known, enlarge)
-    parts, errors = result.parts, result.errors
-    return Oscillation(
-        frequency=result.frequency,
-        sigma_frequency=result.sigma_frequency,
-        phasors=parts[:, 1] + 1j * parts[:, 2],
-        covariance=result.covariance,
-        offset=parts[:, 0],
-        slope=parts[:, 3] if drift else np.zeros(len(parts)),
-        misfit=result.misfit,
-        edge=result.edge,
-        sigma_amplitude=float(errors[0, 0]),
-        sigma_phase=float(errors[0, 1]),
-        sigma_amplitudes=errors[1:, 0],
-        sigma_phases=errors[1:, 1],
-    )
+    if not 0 < frequency <= fit.nyquist * (1 + 1e-9):
+        raise ValueError(f"frequency must be within 0..{fit.nyquist:g}; got {frequency:g}")
+    return fit.result(frequency, fixed, known, enlarge)
 
 
 def _checked_band(band, nyquist: float) -> tuple[float, float]:
@@ -237,3 +228,174 @@ def _checked_band(band, nyquist: float) -> tuple[float, float]:
             f"band must be two increasing frequencies within 0..{nyquist:g}; got {band!r}"
         )
     return low, high
+
+
+class _Fit:
+    """Least squares of the linear parameters at each frequency, and its profile over frequency."""
+
+    def __init__(self, times, values, sigma, drift: bool):
+        self.times, self.values, self.sigma, self.drift = times, values, sigma, drift
+        step = (times[-1] - times[0]) / (len(times) - 1)
+        self.nyquist, self.width = 0.5 / step, 1 / (step * len(times))  # width: a period per record
+        self.lowest = _EDGE * self.width
+        self.highest = self.nyquist - self.lowest
+
+    def strongest(self, low: float, high: float) -> float:
+        """Return the frequency of the highest peak of the zero-padded periodogram."""
+        n, weights = len(self.times), self.sigma**-2.0
+        weighted = (self.values - np.average(self.values, axis=0, weights=weights)) / self.sigma
+        power = (np.abs(np.fft.rfft(weighted, _PADDING * n, axis=0)) ** 2).sum(axis=1)
+        frequencies = np.fft.rfftfreq(_PADDING * n, 0.5 / self.nyquist)
+        # below a period per record it is drift
+        inside = (frequencies >= max(low, self.width)) & (frequencies <= high)
+        if not inside.any():
+            raise ValueError(
+                f"band ({low:g}, {high:g}) lies below one period in the record, {self.width:g}"
+            )
+        return float(frequencies[inside][np.argmax(power[inside])])
+
+    def solve(self, frequency: float) -> tuple[np.ndarray, float]:
+        """Return offset, real and imaginary part (and slope), (K, P), and chi-squared."""
+        design = self._design(frequency)
+        parts, cost = [], 0.0
+        for value, error in zip(self.values.T, self.sigma.T, strict=True):
+            # cut off: at Nyquist one of two columns is a multiple of the other
+            part = np.linalg.lstsq(design / error[:, np.newaxis], value / error, rcond=1e-9)[0]
+            parts.append(part)
+            cost += float((((value - design @ part) / error) ** 2).sum())
+        return np.array(parts), cost
+
+    def result(self, start: float, fixed: bool, known: bool, enlarge: bool) -> Oscillation:
+        """Fit, from a first guess of the frequency."""
+        best = start if fixed else self._refined(start)
+        cost = self.solve(best)[1]
+        count = 3 + self.drift
+        free = self.values.size - self.values.shape[1] * count - (not fixed)
+        misfit = cost / max(free, 1)
+        scale = (max(misfit, 1.0) if enlarge else 1.0) if known else misfit
+        edge, scanned = None, np.array([best])
+        if not fixed:
+            edge, scanned = self._scan(best, cost, scale)
+        elif best > self.highest:
+            edge = "nyquist"
+        solved = [self.solve(frequency) for frequency in scanned]
+        phasors = np.array([parts[:, 1] + 1j * parts[:, 2] for parts, _ in solved])
+        if edge is None:
+            chosen = int(np.flatnonzero(scanned == best)[0])
+        else:
+            chosen = int(np.argmin((np.abs(phasors) ** 2).sum(axis=1)))
+        rise = np.array([(each - cost) / max(scale, 1e-300) for _, each in solved])
+        slack = np.sqrt(np.clip(_CHI2 - rise, 0, _CHI2))
+        spread = [scale * self._covariance(frequency) for frequency in scanned]
+        axes = [_principal_axis(phasors[chosen]), *np.eye(phasors.shape[1])]
+        errors = np.array([_errors(phasors, chosen, spread, slack, axis) for axis in axes])
+        moved = phasors[-1] - phasors[0]
+        turn = np.concatenate([moved.real, moved.imag]) / (2 * _SIGMAS)
+        covariance = spread[chosen] + np.outer(turn, turn)
+        if edge is not None:
+            errors[:], covariance = np.inf, np.full_like(covariance, np.inf)
+        frequency = scanned[chosen]
+        ends = {None: scanned, "zero": [0, *scanned], "nyquist": [*scanned, self.nyquist]}[edge]
+        parts = solved[chosen][0]
+        return Oscillation(
+            frequency=float(frequency),
+            sigma_frequency=float(np.abs(np.array(ends) - frequency).max() / _SIGMAS),
+            phasors=phasors[chosen],
+            covariance=covariance,
+            offset=parts[:, 0],
+            slope=parts[:, 3] if self.drift else np.zeros(len(parts)),
+            misfit=float(misfit) if known else 1.0,
+            edge=edge,
+            sigma_amplitude=float(errors[0, 0]),
+            sigma_phase=float(errors[0, 1]),
+            sigma_amplitudes=errors[1:, 0],
+            sigma_phases=errors[1:, 1],
+        )
+
+    def _refined(self, start: float) -> float:
+        """Return the frequency of least chi-squared within the peak around `start`."""
+        low = max(start - 0.5 * self.width, self.lowest)
+        high = min(start + 0.5 * self.width, self.highest)
+        if start < 2 * self.width:  # the peak and its image at the negative frequency meet
+            low = self.lowest
+        if start > self.nyquist - 2 * self.width:
+            high = self.highest
+        ladder = np.linspace(low, high, 2 + int(np.ceil(8 * (high - low) / self.width)))
+        near = int(np.argmin([self.solve(frequency)[1] for frequency in ladder]))
+        found = minimize_scalar(
+            lambda frequency: self.solve(frequency)[1],
+            bounds=(ladder[max(near - 1, 0)], ladder[min(near + 1, len(ladder) - 1)]),
+            method="bounded",
+            options={"xatol": 1e-7 * self.width},
+        )
+        return float(found.x)
+
+    def _scan(self, best: float, cost: float, scale: float) -> tuple[str | None, np.ndarray]:
+        """Return the edge in the 95 % interval, or None, and frequencies over the interval."""
+
+        def beyond(frequency: float) -> float:
+            return self.solve(frequency)[1] - cost - _CHI2 * scale
+
+        near = best - _PEAK * self.width, best + _PEAK * self.width
+        limits = max(near[0], self.lowest), min(near[1], self.highest)
+        low, high = (self._end(beyond, best, limit) for limit in limits)
+        scanned = np.union1d(np.linspace(low, high, _SCANNED), best)
+        if high == self.highest:
+            if beyond(self.nyquist) <= 0:
+                scanned = np.append(scanned, self.nyquist)
+            return "nyquist", scanned
+        return ("zero" if low == self.lowest else None), scanned
+
+    def _end(self, beyond, best: float, limit: float) -> float:
+        """Return the end of the 95 % interval between the best frequency and a limit."""
+        inner, reach = best, 1e-6 * self.width
+        while True:
+            outer = best + np.sign(limit - best) * reach if reach < abs(limit - best) else limit
+            if beyond(outer) > 0:
+                return float(brentq(beyond, inner, outer, rtol=1e-12, xtol=1e-9 * self.width))
+            if outer == limit:
+                return limit
+            inner, reach = outer, 3 * reach
+
+    def _covariance(self, frequency: float) -> np.ndarray:
+        """Return the covariance (2 K, 2 K) of real, then imaginary parts of the phasors."""
+        design = self._design(frequency)
+        k = self.values.shape[1]
+        out = np.zeros((2, k, 2, k))
+        for i, error in enumerate(self.sigma.T):
+            inverse = np.linalg.pinv(design / error[:, np.newaxis], rcond=1e-9)
+            out[:, i, :, i] = (inverse @ inverse.T)[1:3, 1:3]
+        return out.reshape(2 * k, 2 * k)
+
+    def _design(self, frequency: float) -> np.ndarray:
+        turn = 2 * np.pi * frequency * self.times
+        columns = [np.ones_like(turn), np.cos(turn), -np.sin(turn)]
+        if self.drift:
+            columns.append(self.times - self.times.mean())
+        return np.stack(columns, axis=1)
+
+
+def _errors(phasors, chosen: int, spread, slack, axis: np.ndarray) -> tuple[float, float]:
+    """Return errors of amplitude and phase along an axis over the frequencies of the interval."""
+    along = phasors @ axis
+    size = np.abs(along)
+    turn = np.where(size > 0, along, 1) / np.where(size > 0, size, 1)
+    real, imaginary = np.outer(turn.real, axis), np.outer(turn.imag, axis)
+    radial = np.concatenate([real, imaginary], axis=1)
+    across = np.concatenate([-imaginary, real], axis=1)
+    sigma = np.sqrt(np.einsum("fi,fij,fj->f", radial, spread, radial))
+    amplitude = np.abs(size - size[chosen]) + slack * sigma
+    angle = np.abs(np.angle(turn * turn[chosen].conj()))
+    error = slack * np.sqrt(np.einsum("fi,fij,fj->f", across, spread, across))
+    angle = np.where(size > 0, angle + error / np.where(size > 0, size, 1), np.inf)
+    return float(amplitude.max() / _SIGMAS), float(angle.max() / _SIGMAS)
+
+
+def _principal_axis(phasors: np.ndarray) -> np.ndarray:
+    """Return the unit vector of the largest excursion, at an angle of 0 to pi."""
+    if len(phasors) == 1:
+        return np.ones(1)
+    squares = np.real(np.outer(phasors, phasors.conj()))
+    axis = np.linalg.eigh(squares)[1][:, -1]
+    lead = axis[0] if abs(axis[0]) > 1e-12 else axis[-1]
+    return axis * np.sign(lead)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from napari_motionmag.compute.validate import whole_number
-from napari_motionmag.views.estimators.line_sampler import Line, LineSampler, sample_dtype
+from napari_motionmag.views.estimators.lines import Line, LineSampler, sample_dtype
 from napari_motionmag.views.estimators.series import BATCH, Series, as_movie
 
 FIRST = 24  # rows of the first, coarse view

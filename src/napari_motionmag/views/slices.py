@@ -1,11 +1,15 @@
-"""Slice views: a line through the frame, drawn over time."""
+"""Slice views: a line through the frame, drawn over time; and points over time."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from napari_motionmag.movie.movie import Movie
-from napari_motionmag.views.estimators.line_sampler import Line, LineSampler, sample_dtype
+from napari_motionmag.views.estimators.lines import (
+    Line,
+    LineSampler,
+    PointSampler,
+    sample_dtype,
+)
 from napari_motionmag.views.estimators.series import Series, as_movie, pixel_size
 
 
@@ -46,12 +50,12 @@ def slice_view(
     ndarray or dask array, shape (T, L) or (T, L, 3) for RGB
         Intensities of the movie as floats (an alpha sample is left out); the first row is the
         first frame. L is the length of the line in steps, plus 1. For a movie on a dask array a
-        lazy dask array, of which each block along time computes only what the line needs.
+        lazy dask array, each block of which computes only what the line needs.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument does not fit; also when the line leaves the frame, unless `outside` allows.
+        If an argument is invalid, or the line leaves the frame and `outside` is "raise".
 
     References
     ----------
@@ -121,7 +125,7 @@ def yt(movie, x: float, axes: str | None = None, **options):
 
 
 def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -> dict:
-    """Return what a row and a column of a slice view are.
+    """Return the time between rows and the position of columns of a slice view.
 
     Parameters
     ----------
@@ -147,7 +151,7 @@ def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -
     >>> views.slice_calibration(movie, [(4, 2), (4, 12)])["interval"]
     0.02
     """
-    movie: Movie = as_movie(movie, axes)
+    movie = as_movie(movie, axes)
     path = Line(line, step=step)
     size = pixel_size(movie)
     positions, unit = path.distance, "px"
@@ -169,7 +173,7 @@ def compare_slices(movies, line, axes: str | None = None, **options):
     Parameters
     ----------
     movies : mapping of name to movie, or sequence of movies
-        As for :func:`slice_view`; the same frames by different methods, for example.
+        As for :func:`slice_view`, for example the same frames magnified by different methods.
     line : array_like
     axes : str, optional
         Of all movies.
@@ -194,17 +198,16 @@ def compare_slices(movies, line, axes: str | None = None, **options):
     >>> views.compare_slices({"before": movie, "after": movie + 1}, [(4, 2), (4, 12)]).shape
     (2, 5, 11)
     """
-    if hasattr(movies, "items"):
-        named = list(movies.items())
-    else:
-        named = [(f"movies[{k}]", movie) for k, movie in enumerate(movies)]
-    if not named:
+    if not hasattr(movies, "items"):
+        movies = {f"movies[{k}]": movie for k, movie in enumerate(movies)}
+    if not movies:
         raise ValueError("movies is empty; give at least one movie")
-    views = [slice_view(movie, line, axes, **options) for _, movie in named]
-    for (name, _), view in zip(named, views, strict=True):
+    views = [slice_view(movie, line, axes, **options) for movie in movies.values()]
+    first = next(iter(movies))
+    for name, view in zip(movies, views, strict=True):
         if view.shape != views[0].shape:
             raise ValueError(
-                f"movies must give views of one shape; {named[0][0]} gives {views[0].shape}, "
+                f"movies must give views of one shape; {first} gives {views[0].shape}, "
                 f"{name} gives {view.shape}"
             )
     if any(hasattr(view, "dask") for view in views):
@@ -212,3 +215,55 @@ def compare_slices(movies, line, axes: str | None = None, **options):
 
         return da.stack(views)
     return np.stack(views)
+
+
+def intensity_trace(
+    movie, points, axes: str | None = None, *, order: int = 1, at=None
+) -> np.ndarray:
+    """Read the intensity at points of the frame over time.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+    points : array_like, shape (N, 2) or (2,)
+        (y, x), px.
+    axes : str, optional
+    order : int
+        Of the spline that interpolates between pixels, 0 to 5.
+    at : mapping or sequence of int, optional
+        Index along axes such as Z and C.
+
+    Returns
+    -------
+    ndarray, shape (T, N)
+        Gray levels; luma of RGB.
+
+    Raises
+    ------
+    ValueError
+        If a point lies outside the frame.
+
+    References
+    ----------
+    Oh et al., ECCV 2018, Fig. 7 (left).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.intensity_trace(np.ones((5, 8, 8)), [(2.5, 3), (4, 4)]).shape
+    (5, 2)
+    """
+    movie = as_movie(movie, axes)
+    points = np.atleast_2d(np.asarray(points, float))
+    shape = np.array(movie.frame_shape[:2])
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ValueError(f"points must be (y, x) pairs, shape (N, 2); got shape {points.shape}")
+    if not ((points >= -0.5) & (points <= shape - 0.5)).all():
+        raise ValueError(
+            f"points must lie within the frame of {shape[0]} x {shape[1]} px (Y x X); "
+            f"got {points.tolist()}"
+        )
+    sampler = PointSampler(points, tuple(shape.tolist()), order)
+    series = Series(movie, at, sampler.window)
+    return np.stack([sampler(frame) for _, frame in series.frames()])

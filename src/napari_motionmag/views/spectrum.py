@@ -6,20 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import detrend, get_window
+from scipy.signal import detrend, periodogram
+from scipy.stats import f as f_distribution
 
 from napari_motionmag.compute.validate import one_of
 from napari_motionmag.views.displacement import displacement_trace
-from napari_motionmag.views.estimators.background import smooth_background
+from napari_motionmag.views.estimators.selected_noise import smooth_background
+from napari_motionmag.views.estimators.series import warn_user
 from napari_motionmag.views.oscillation import fit_sinusoid
 from napari_motionmag.views.tables import write_csv
-from napari_motionmag.views.trace import DisplacementTrace
+from napari_motionmag.views.trace import DisplacementTrace, principal_direction
 
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
 AGAINST = ("background", "pixels")
 _MOST_PEAKS = 16
-_MANY = 64  # frequencies from which on the background may bend twice
+_MANY = 64  # frequencies from which the background may bend twice
 _LOWEST = 2.5  # periods in the record, below which a peak may be a drift
+NEAR_NYQUIST = 0.9  # of the Nyquist frequency, from which motion may be aliased
+_RISES = 1e-3  # chance that a flat spectrum seems to rise towards the Nyquist frequency
+_SHARED = 1.5  # bins that share their noise through the Hann window
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,9 @@ class MotionSpectrum:
 
     def _level(self, against: str) -> np.ndarray:
         one_of("against", against, AGAINST)
-        return (
-            self.background if against == "background" else np.full_like(self.density, self.noise)
-        )
+        if against == "pixels":
+            return np.full_like(self.density, self.noise)
+        return self.background
 
     def peaks(
         self,
@@ -115,11 +120,11 @@ class MotionSpectrum:
         band : (float, float), optional
             Where to look, Hz.
         false_alarm : float
-            Chance that noise alone gives a peak anywhere.
+            Chance that noise alone gives a peak anywhere in the spectrum.
         against : {"background", "pixels"}
             What a peak must stand out from: the smooth part of the spectrum, which includes drift
             and Brownian motion; or the noise of the pixels alone, so that all motion counts. The
-            second is for short records of pulses, such as heart beats, whose many harmonics look
+            latter is for short records of pulses, such as heart beats, whose many harmonics look
             like a background.
 
         Returns
@@ -129,9 +134,9 @@ class MotionSpectrum:
 
         Notes
         -----
-        Each is fitted in the course of time by least squares, after removing the stronger ones and
-        a drift; the errors are for the background around the peak, noise and other motion alike,
-        as in :func:`fit_sinusoid`.
+        Each is fitted to the displacement over time by least squares, after removing the stronger
+        ones and a drift; the errors are for the background around the peak, noise and other motion
+        alike, as in :func:`fit_sinusoid`.
         """
         low, high = (0.0, np.inf) if band is None else band
         level = self._level(against)
@@ -148,29 +153,50 @@ class MotionSpectrum:
             if height[at] <= limit:
                 break
             start = self.frequencies[at]
-            # errors for the noise around the peak: the other peaks are in the residuals, too
+            # errors from the noise around the peak: the residuals contain the other peaks, too
             sigma = np.sqrt(self.background[at] * self.fps / 2)
             fit = fit_sinusoid(self.times, rest, sigma, frequency=start, drift=True, enlarge=False)
             course = fit.course(self.times)[:, 0]
-            peaks.append(
-                Peak(
-                    frequency=fit.frequency,
-                    sigma_frequency=fit.sigma_frequency,
-                    amplitude=float(
-                        fit.amplitudes[0] if fit.edge is None else np.abs(course).max()
-                    ),
-                    sigma_amplitude=float(fit.sigma_amplitudes[0]),
-                    phase=float(fit.phases[0]),
-                    sigma_phase=float(fit.sigma_phases[0]),
-                    ratio=float(ratio[at]),
-                    edge=fit.edge,
-                )
+            amplitude = fit.amplitudes[0] if fit.edge is None else np.abs(course).max()
+            peak = Peak(
+                frequency=fit.frequency,
+                sigma_frequency=fit.sigma_frequency,
+                amplitude=float(amplitude),
+                sigma_amplitude=float(fit.sigma_amplitudes[0]),
+                phase=float(fit.phases[0]),
+                sigma_phase=float(fit.sigma_phases[0]),
+                ratio=float(ratio[at]),
+                edge=fit.edge,
             )
+            peaks.append(peak)
             rest = rest - course
             # what remains beside a peak that is not quite a sinusoid belongs to it
             inside &= np.abs(self.frequencies - start) > 2.5 * self.resolution
             ratio = _density(rest, self.fps)[1] / level
         return peaks
+
+    def aliasing(self, unit: str = "Hz") -> str | None:
+        """Return a sentence where faster motion may be folded into the spectrum; None elsewhere.
+
+        Above 0.9 of the Nyquist frequency a peak stands out, or the mean density there is higher
+        than between 0.4 and 0.8 of it, by more than noise gives in one of a thousand flat spectra.
+        """
+        nyquist = self.fps / 2
+        top = self.frequencies > NEAR_NYQUIST * nyquist
+        level = np.where(top, self.density / self.threshold(), 0.0)
+        if level.max() > 1:
+            return near_nyquist(float(self.frequencies[np.argmax(level)]), self.fps, unit)
+        middle = (self.frequencies > 0.4 * nyquist) & (self.frequencies < 0.8 * nyquist)
+        freedom = [2 * part.sum() / _SHARED for part in (top, middle)]
+        least = np.mean(self.density[middle]) + self.noise * 1e-3
+        if np.mean(self.density[top]) <= f_distribution.isf(_RISES, *freedom) * least:
+            return None
+        times = np.mean(self.density[top]) / least
+        return (
+            f"the spectrum rises towards half the frame rate, {nyquist:.4g} {unit} (power there "
+            f"{times:.2g} times that in the middle): motion faster than that may be folded into it "
+            "(aliasing); a higher frame rate would tell"
+        )
 
     def to_csv(self, path) -> Path:
         """Write frequency, amplitude, density and background as a table; replaces a file."""
@@ -200,19 +226,24 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
         As for :func:`displacement_trace`.
     direction : float, optional
         Angle from x towards y, rad, along which the displacement is taken. By default that of the
-        largest motion (drift left out).
+        largest motion, without drift.
     **options
         As for :func:`displacement_trace`.
 
     Returns
     -------
     MotionSpectrum
-        A periodogram with a Hann window, of the displacement without its linear drift.
+        A periodogram with a Hann window of the displacement without its linear drift.
 
     Raises
     ------
     ValueError
         If the frame rate is missing or there are fewer than 16 frames.
+
+    Warns
+    -----
+    UserWarning
+        If there is motion near the Nyquist frequency; see :meth:`MotionSpectrum.aliasing`.
 
     Examples
     --------
@@ -230,8 +261,27 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
         raise ValueError("fps is missing: a spectrum needs the frames per second of the movie")
     if len(trace) < 16:
         raise ValueError(f"a spectrum needs at least 16 frames; the trace has {len(trace)}")
+    spectrum = spectrum_of(trace, direction)
+    message = spectrum.aliasing("Hz" if trace.time_unit == "s" else "cycles/frame")
+    if message:
+        warn_user(message)
+    return spectrum
+
+
+def near_nyquist(frequency: float, fps: float, unit: str = "Hz") -> str:
+    """Return a sentence about motion near half the frame rate."""
+    return (
+        f"motion at {frequency:.4g} {unit} is near half the frame rate, {fps / 2:.4g} {unit}: "
+        f"motion at {fps - frequency:.4g} {unit} or faster looks the same (aliasing); a higher "
+        "frame rate would tell"
+    )
+
+
+def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> MotionSpectrum:
+    """Return the spectrum of a trace of 16 frames or more with a frame rate."""
     if direction is None:
-        direction = _dominant(trace)
+        moving = detrend(trace.displacement, axis=0, type="linear")
+        direction = principal_direction(moving, trace.frame_covariance)
     unit = np.array([np.sin(direction), np.cos(direction)])
     course = trace.displacement @ unit
     variance = np.einsum("i,tij,j->t", unit, trace.frame_covariance, unit)
@@ -307,22 +357,9 @@ def suggest_band(
     return float(low), float(high)
 
 
-def _dominant(trace: DisplacementTrace) -> float:
-    """Orientation of the largest motion, linear drift left out."""
-    course = detrend(trace.displacement, axis=0, type="linear")
-    moving = course.T @ course / len(course) - trace.frame_covariance.mean(axis=0)
-    y, x = np.linalg.eigh(moving)[1][:, -1]
-    return float(np.arctan2(y, x) % np.pi)
-
-
 def _density(course: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frequencies, one-sided power density and amplitude of a Hann-windowed periodogram."""
-    n = len(course)
-    taper = get_window("hann", n)
-    spectrum = np.fft.rfft(detrend(course, type="linear") * taper)
-    density = 2 * np.abs(spectrum) ** 2 / (fps * (taper**2).sum())
-    amplitude = 2 * np.abs(spectrum) / taper.sum()
-    both_sided = slice(0, None, n // 2) if n % 2 == 0 else slice(0, 1)
-    density[both_sided] /= 2
-    amplitude[both_sided] /= 2
-    return np.fft.rfftfreq(n, 1 / fps), density, amplitude
+    """Return frequencies, one-sided power density and amplitude of a Hann-windowed periodogram."""
+    frequencies, density = periodogram(course, fps, "hann", detrend="linear")
+    power = periodogram(course, fps, "hann", detrend="linear", scaling="spectrum")[1]
+    at_edge = (frequencies == 0) | (2 * np.arange(len(frequencies)) == len(course))
+    return frequencies, density, np.sqrt(np.where(at_edge, power, 2 * power))

@@ -1,4 +1,4 @@
-"""A movie without its motion, but with its noise: the honest control."""
+"""A movie without its motion, but with its noise, as a control."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def motionless_surrogate(
 ) -> Movie:
     """Make a movie without the motion, but with the noise, of another.
 
-    Magnify it with the same operator and factor: what moves in the result is noise.
+    Magnified with the same operator and factor, all that moves in the result is noise.
 
     Parameters
     ----------
     movie : array, napari Image layer or Movie
     kind : {"redrawn", "shuffled"}
-        "redrawn": the mean frame in every frame, with noise redrawn from a model fitted to the
-        movie: nothing moves. "shuffled": the same frames in random order, which keeps noise of any
-        kind, but spreads motion evenly over all frequencies instead of removing it: a control for
-        narrow bands.
+        "redrawn": the mean frame in every frame, with noise drawn from a model fitted to the movie:
+        nothing moves. "shuffled": the same frames in random order, which keeps noise of any kind,
+        but spreads motion evenly over all frequencies instead of removing it: a control for narrow
+        bands.
     seed : int
         0 or more. The same seed gives the same movie, whichever frames are computed first.
     axes : str, optional
     fps : float, optional
     noise : NoiseModel, optional
-        For "redrawn": of the pixels, in gray levels. Estimated from differences between
+        Noise of the pixels for "redrawn", gray levels. Estimated from differences between
         consecutive frames when None, for each color separately.
 
     Returns
@@ -75,12 +75,11 @@ def motionless_surrogate(
     one_of("kind", kind, KINDS)
     seed = whole_number("seed", seed, 0)
     if kind == "redrawn":
-        frames = _Redrawn(movie, seed, noise).lazy()
+        source, order = _Redrawn(movie, seed, noise), slice(None)
     else:
-        name = f"shuffled-{uuid.uuid4().hex}"
-        order = np.random.default_rng(seed).permutation(movie.n_frames)
-        frames = frames_as_dask(movie.data, movie.axes, movie.dtype, name)
-        frames = frames[(slice(None),) * movie.axes.index("T") + (order,)]
+        source, order = movie.data, np.random.default_rng(seed).permutation(movie.n_frames)
+    frames = frames_as_dask(source, movie.axes, movie.dtype, f"{kind}-{uuid.uuid4().hex}")
+    frames = frames[(slice(None),) * movie.axes.index("T") + (order,)]
     name = f"{movie.name or 'movie'} without motion ({kind})"
     return movie.replace(data=frames, intensity_range=movie.intensity_range, name=name)
 
@@ -94,24 +93,16 @@ class _Redrawn:
     noise: NoiseModel | None
     cache: Cache = field(default_factory=Cache, repr=False, compare=False)
 
-    def lazy(self):
-        """Return a dask array, one frame a block."""
-        import dask.array as da
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the movie."""
+        return self.movie.shape
 
+    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
+        """Draw one frame, with all axes of the movie."""
         movie = self.movie
-        chunks = tuple(
-            (size,) if axis in "YXS" else (1,) * size
-            for axis, size in zip(movie.axes, movie.shape, strict=True)
-        )
-        meta = np.empty((0,) * movie.ndim, movie.dtype)
-        name = f"motionless-{uuid.uuid4().hex}"
-        return da.map_blocks(
-            _block, chunks=chunks, dtype=movie.dtype, meta=meta, name=name, source=self
-        )
-
-    def frame(self, t: int, other: tuple[int, ...]) -> np.ndarray:
-        """Draw one frame."""
-        movie = self.movie
+        at = {axis: part.start for axis, part in zip(movie.axes, index, strict=True)}
+        t, other = at["T"], tuple(at[axis] for axis in movie.other_axes)
         mean, sigma = self.cache.get(other, lambda: self._statistics(other))
         random = np.random.default_rng([self.seed, t, *other])
         frame = mean + random.standard_normal(mean.shape) * sigma
@@ -121,10 +112,10 @@ class _Redrawn:
         frame = frame.astype(movie.dtype)
         if movie.has_alpha:
             frame = np.concatenate([frame, movie.read(t, other)[..., 3:]], axis=-1)
-        return frame
+        return movie.expand(frame)
 
     def _statistics(self, other: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean frame and standard deviation of the noise to be drawn, (Y, X) or (Y, X, 3)."""
+        """Return the mean frame and the standard deviation of its noise, (Y, X) or (Y, X, 3)."""
         movie = self.movie
         series = Series(movie, other)
         starts = pair_starts(movie.n_frames, _PAIRS)
@@ -143,10 +134,3 @@ class _Redrawn:
             variance = np.maximum(variance - 1 / 12, 0)  # rounding adds that again
         sigma = np.sqrt(variance)
         return (mean, sigma) if movie.is_rgb else (mean[..., 0], sigma[..., 0])
-
-
-def _block(source: _Redrawn, block_id=None) -> np.ndarray:
-    movie = source.movie
-    at = dict(zip(movie.axes, block_id, strict=True))
-    other = tuple(at[axis] for axis in movie.other_axes)
-    return movie.expand(source.frame(at["T"], other))

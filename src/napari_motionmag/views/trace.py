@@ -29,10 +29,10 @@ class DisplacementTrace:
         in which the region has no structure has the variance ``reach**2`` and displacement 0.
     frame_covariance : ndarray, shape (T, 2, 2)
         The part that is independent from frame to frame. The rest, from the noise of the
-        reference, is one and the same error in all frames.
+        reference, is the same error in all frames.
     misfit : ndarray, shape (T,)
         Mean squared residual over what noise explains: 1 when the region moves as a whole and
-        nothing else happens, more when it deforms, turns, or changes brightness.
+        nothing else happens, more when it deforms, rotates or changes brightness.
     noise : NoiseModel
         Of the pixels, gray levels.
     region : (slice, slice)
@@ -47,8 +47,8 @@ class DisplacementTrace:
     cutoff : float
         Highest spatial frequency used, cycles per px (gain 1/2).
     colour : (float, float)
-        Factors, in the variance along y and x, by which correlation of the noise between
-        neighboring pixels enlarges the errors; 1 for independent pixels. In the covariances.
+        Factors by which correlation of the noise between neighboring pixels enlarges the variance
+        along y and x; 1 for independent pixels. Included in the covariances.
     """
 
     times: np.ndarray
@@ -89,12 +89,10 @@ class DisplacementTrace:
     def direction(self) -> float:
         """Orientation of the largest motion, 0 to pi; 0 along x, pi/2 along y (down).
 
-        The principal axis of the displacements, what noise adds taken out.
+        The principal axis of the displacements, corrected for noise.
         """
-        d = self.displacement
-        moving = np.cov(d.T, bias=True) - self.frame_covariance.mean(axis=0)
-        y, x = np.linalg.eigh(moving)[1][:, -1]
-        return float(np.arctan2(y, x) % np.pi)
+        moving = self.displacement - self.displacement.mean(axis=0)
+        return principal_direction(moving, self.frame_covariance)
 
     def along(self, direction: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return displacement along a direction and its standard error, each of shape (T,), px.
@@ -104,7 +102,8 @@ class DisplacementTrace:
         direction : float, optional
             Angle from x towards y, rad; :attr:`direction` when None.
         """
-        unit = _unit(self.direction if direction is None else direction)
+        direction = self.direction if direction is None else direction
+        unit = np.array([np.sin(direction), np.cos(direction)])
         variance = np.einsum("i,tij,j->t", unit, self.covariance, unit)
         return self.displacement @ unit, np.sqrt(np.maximum(variance, 0))
 
@@ -123,7 +122,7 @@ class DisplacementTrace:
         return self.displacement * size, sigma * size
 
     def to_csv(self, path) -> Path:
-        """Write the trace as a table; lines that begin with # hold the calibration.
+        """Write the trace as a table, with the calibration in lines that begin with #.
 
         Parameters
         ----------
@@ -153,7 +152,7 @@ class DisplacementTrace:
         return write_csv(path, comments, columns)
 
     def header(self) -> dict:
-        """Return what is needed to read the numbers, as plain values."""
+        """Return calibration and settings as plain values."""
         rows, columns = self.region
         return {
             "region (y0, y1, x0, x1; px)": [rows.start, rows.stop, columns.start, columns.stop],
@@ -166,5 +165,8 @@ class DisplacementTrace:
         }
 
 
-def _unit(direction: float) -> np.ndarray:
-    return np.array([np.sin(direction), np.cos(direction)])
+def principal_direction(displacement: np.ndarray, noise: np.ndarray) -> float:
+    """Return the orientation, 0 to pi, of displacements (T, 2) with noise covariances (T, 2, 2)."""
+    moving = displacement.T @ displacement / len(displacement) - noise.mean(axis=0)
+    y, x = np.linalg.eigh(moving)[1][:, -1]
+    return float(np.arctan2(y, x) % np.pi)

@@ -261,7 +261,7 @@ def test_refuses_bad_requests():
         method.magnify(frames, Static(), [2], 3)
     with pytest.raises(ValueError, match="times must name"):
         method.magnify(frames, Static(), [], 3)
-    with pytest.raises(ValueError, match="factor must be a finite"):
+    with pytest.raises(ValueError, match="factor must be finite"):
         method.magnify(frames, Static(), [1], float("inf"))
     with pytest.raises(TypeError, match="factor must be a number"):
         method.magnify(frames, Static(), [1], "3")

@@ -9,8 +9,8 @@ from napari_motionmag.compute.device import choose_device, choose_dtype, device_
 from napari_motionmag.methods.classical.phase_increments import Accumulator, make_plan, split
 from napari_motionmag.methods.classical.phase_smoothing import blur, weighted_mean
 from napari_motionmag.methods.classical.planes import PlaneReader
-from napari_motionmag.methods.classical.pyramids.half_spectrum import add_part, take_part
 from napari_motionmag.methods.classical.pyramids.padding import Border, fast_size
+from napari_motionmag.methods.classical.pyramids.steerable import add_part, take_part
 from napari_motionmag.movie.color import RGB_TO_YIQ, add_planes, luma, to_planes
 
 

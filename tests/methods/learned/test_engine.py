@@ -3,25 +3,26 @@ import threading
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter, shift
 
 from napari_motionmag import Movie, magnify, samples
 from napari_motionmag.compute.device import choose_device
 from napari_motionmag.methods.learned import engine as engine_module
 from napari_motionmag.methods.learned import precision, weights
-from napari_motionmag.methods.learned.engine import Engine
-from napari_motionmag.methods.learned.method import LearnedMagnifier
-from napari_motionmag.methods.learned.tiles import Padding, tiles
+from napari_motionmag.methods.learned.engine import Engine, Padding, tiles
+from napari_motionmag.methods.learned.method import LearnedMagnifier, noise_level
 from napari_motionmag.temporal import FIR, Dynamic, Static
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=["difference", "oh2018", "oh2018 local_mean"])
+@pytest.fixture(params=["difference", "oh2018", "oh2018 local_mean", "oh2018 luma_motion"])
 def random_weights(request, tmp_path):
     """Untrained weights that do draw something."""
     torch.manual_seed(0)
-    model, _, local_mean = request.param.partition(" ")
-    network = weights.build(model, {local_mean: 17} if local_mean else None)
+    model, _, option = request.param.partition(" ")
+    config = {"": None, "local_mean": {"local_mean": 17}, "luma_motion": {"luma_motion": True}}
+    network = weights.build(model, config[option])
     if request.param == "difference":
         torch.nn.init.normal_(network.drawing.tail.weight, 0, 0.01)
         torch.nn.init.normal_(network.motion.choose.weight, 0, 0.05)
@@ -72,9 +73,10 @@ def test_every_mode_runs_with_either_network(random_weights, operator):
     assert np.abs(out[0] - out[1]).max() > 0
 
 
-def test_oh2018_static_equals_the_networks_own_forward(tmp_path):
+@pytest.mark.parametrize("config", [{}, {"luma_motion": True, "local_mean": 17}], ids=str)
+def test_oh2018_static_equals_the_networks_own_forward(tmp_path, config):
     torch.manual_seed(0)
-    network = weights.build("oh2018").eval().requires_grad_(False)
+    network = weights.build("oh2018", config).eval().requires_grad_(False)
     path = tmp_path / "w.safetensors"
     weights.save(path, network, {"model": "oh2018"})
     frames = _movie(2, 64, 64, 3)
@@ -172,12 +174,54 @@ def test_without_drawing_noise_stays_as_it_was():
     assert 0.95 < kept[1] < 1.3
 
 
-def test_drawing_cannot_be_left_out_of_oh2018(random_weights):
-    if weights.read_card(random_weights)["model"] == "difference":
-        LearnedMagnifier(random_weights, draw=False)
+@pytest.mark.parametrize("sigma", [0.5, 2.0, 10.0])
+def test_noise_of_moving_texture_is_found(sigma):
+    rng = np.random.default_rng(1)
+    texture = gaussian_filter(rng.normal(0, 1, (200, 240)), 2.5, mode="wrap")
+    texture = 0.5 + 0.15 * texture / texture.std()
+    pair = [
+        shift(texture, (0, x), order=5, mode="grid-wrap")
+        + rng.normal(0, sigma / 255, texture.shape)
+        for x in (0, 0.7)
+    ]
+    assert 255 * noise_level(*pair) == pytest.approx(sigma, rel=0.1)
+    color = [np.stack([frame] * 3, -1) for frame in pair]
+    assert noise_level(*color) == pytest.approx(noise_level(*pair), rel=1e-3)
+    assert noise_level(pair[0][:3, :3], pair[1][:3, :3]) > 0
+
+
+@pytest.mark.parametrize(("sigma", "least", "most"), [(0.4, 0.97, 1.05), (8.0, 0.0, 0.8)])
+def test_noise_is_taken_away_where_there_is_some(sigma, least, most):
+    """Texture of a quiet movie stays; a noisy one comes out as if it had been asked to denoise."""
+    rng = np.random.default_rng(2)
+    still = gaussian_filter(rng.normal(0, 1, (128, 128)), 1.2)
+    still = 0.5 + 0.12 * still / still.std()
+    noise = rng.normal(0, sigma / 255, (4, 128, 128))
+    movie = (still + noise).astype(np.float32)
+    (drawn,) = LearnedMagnifier().magnify(list(movie), Static(), [2], 8.0)
+    kept = np.std((drawn - still)[16:-16, 16:-16]) / noise[2].std()
+    (all_,) = LearnedMagnifier(denoise=1.0).magnify(list(movie), Static(), [2], 8.0)
+    (none,) = LearnedMagnifier(denoise=0.0).magnify(list(movie), Static(), [2], 8.0)
+
+    def energy(frame):
+        return sum(np.square(g)[16:-16, 16:-16].mean() for g in np.gradient(frame))
+
+    if sigma < 1:
+        np.testing.assert_array_equal(drawn, none)
+        assert least < energy(drawn) / energy(movie[2]) < most
     else:
-        with pytest.raises(ValueError, match="draw=False is for the network 'difference'"):
-            LearnedMagnifier(random_weights, draw=False)
+        assert kept < most
+        assert np.abs(drawn - all_).max() < 0.02
+
+
+def test_only_the_difference_network_moves_without_drawing(random_weights):
+    for option in ({"draw": False}, {"denoise": 0.5}):
+        if weights.read_card(random_weights)["model"] == "difference":
+            LearnedMagnifier(random_weights, **option)
+        else:
+            (text,) = (f"{name}={value}" for name, value in option.items())
+            with pytest.raises(ValueError, match=f"{text} is for the network 'difference'"):
+                LearnedMagnifier(random_weights, **option)
 
 
 @pytest.mark.filterwarnings("ignore:precision 'bfloat16' changes the picture")

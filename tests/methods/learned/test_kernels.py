@@ -1,5 +1,6 @@
 """Kernels of our own give what PyTorch gives."""
 
+import math
 import os
 import pickle
 import platform
@@ -15,7 +16,6 @@ import torch
 import torch.nn.functional as F
 
 from napari_motionmag.methods.learned import kernels as cpu
-from napari_motionmag.methods.learned.kernels import threads
 from napari_motionmag.methods.learned.networks import inference_conv as fused
 from napari_motionmag.methods.learned.networks.difference import (
     DifferenceConfig,
@@ -158,20 +158,20 @@ def test_all_parts_are_done_when_one_fails():
         done.append(first)
 
     with running(3), pytest.raises(MemoryError):
-        threads.shared(work, 1, 3)
+        cpu.share_rows(work, 1, 3)
     assert sorted(done) == [1, 2]
 
 
 def test_frames_after_the_end_of_the_main_thread():
     code = (
         "import threading, time, torch\n"
-        "from napari_motionmag.methods.learned.kernels import threads\n"
+        "from napari_motionmag.methods.learned.kernels import share_rows\n"
         "torch.set_num_threads(2)\n"
         "def late():\n"
         "    threading.main_thread().join()\n"
         "    time.sleep(0.2)\n"
-        "    threads.shared(lambda *part: print(*part), 1, 4)\n"
-        "threads.shared(lambda *part: None, 1, 4)\n"
+        "    share_rows(lambda *part: print(*part), 1, 4)\n"
+        "share_rows(lambda *part: None, 1, 4)\n"
         "threading.Thread(target=late).start()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -179,7 +179,12 @@ def test_frames_after_the_end_of_the_main_thread():
 
 
 def test_what_does_not_fit_is_refused():
-    from napari_motionmag.methods.learned.kernels import gradients, splatting, upsampling
+    from napari_motionmag.methods.learned.kernels import (
+        gradients,
+        sampling,
+        splatting,
+        upsampling,
+    )
     from napari_motionmag.methods.learned.kernels.winograd import Winograd
 
     kernel, x = Winograd(noise(lanes(1), lanes(2), 3, 3)), noise(1, lanes(2), 8, 8)
@@ -210,6 +215,19 @@ def test_what_does_not_fit_is_refused():
         splatting.splat(noise(1, 2, 6, 6), noise(1, 1, 6, 6))
     with pytest.raises(ValueError, match="weight must be float32"):
         splatting.splat(noise(1, 2, 8, 8), noise(1, 1, 8, 4))
+    with pytest.raises(ValueError, match="source must be float32"):
+        sampling.sampled(noise(1, 1, 12, 12), noise(1, 2, 8, 12))
+
+
+def test_from_nowhere_comes_no_number():
+    from napari_motionmag.methods.learned.kernels import sampling
+
+    source = torch.zeros(1, 2, 8, 8)
+    source[0, 1, 3, 4] = math.nan
+    source[0, 0, 5, 6] = math.inf
+    found = sampling.sampled(noise(1, 2, 12, 12), source)
+    assert found.isnan().sum() == 2
+    assert found[0, :, 3, 4].isnan().all()
 
 
 def test_nothing_to_do():
@@ -407,50 +425,52 @@ def test_oh2018_network(without):
         assert (draw() - plain).abs().max() <= 1e-5
 
 
-def test_switch_in_the_environment():
-    code = "from napari_motionmag.methods.learned import kernels; print(kernels.available())"
-    for switch, expected in (("0", "False"), ("1", "True")):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, cpu.SWITCH: switch},
-        )
-        assert done.stdout.strip() == expected
+@pytest.mark.parametrize(("switch", "expected"), [("0", False), ("1", True)])
+def test_switch_in_the_environment(monkeypatch, switch, expected):
+    monkeypatch.setenv(cpu.SWITCH, switch)
+    cpu._why_unavailable.cache_clear()
+    try:
+        assert cpu.available() == expected
+        assert cpu.why_unavailable() == (None if expected else f"{cpu.SWITCH}=0")
+    finally:
+        cpu._why_unavailable.cache_clear()
+
+
+ELSEWHERE = """
+from numba.core import caching
+kind = getattr(caching, "CacheImpl", None) or caching._CacheImpl
+before, kind._locator_classes = kind._locator_classes, []
+from napari_motionmag.methods.learned.kernels import available, llvm_vectors
+assert llvm_vectors.LANES == 8
+assert not llvm_vectors.CAN_CACHE
+assert available()
+kind._locator_classes = before  # pytest's plugins need some
+import sys, pytest
+sys.exit(pytest.main(sys.argv[1:]))
+"""
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="registers of x86")
-def test_registers_of_other_processors(tmp_path):
-    code = (
-        "from napari_motionmag.methods.learned import kernels as cpu\n"
-        "from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors\n"
-        "print(vectors.LANES, cpu.available())"
-    )
-    asked = {
+def test_registers_of_other_processors_without_a_folder_for_the_cache():
+    features = {
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx,+bmi,+bmi2",
-        "NUMBA_CACHE_DIR": str(tmp_path),
     }
-    environment = {**os.environ, **asked}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    )
-    assert done.stdout.split() == ["8", "True"]
     names = "test_convolution or side_by_side or products or upsampling or pull"
     command = [
         sys.executable,
-        "-m",
-        "pytest",
+        "-c",
+        ELSEWHERE,
         "-q",
         "-p",
         "no:cacheprovider",
-        __file__,
         "-k",
         names,
+        __file__,
     ]
+    environment = {**os.environ, **features}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_without_a_compiler_that_works(monkeypatch):
@@ -470,19 +490,6 @@ def test_without_a_compiler_that_works(monkeypatch):
             monkeypatch.undo()
             cpu._why_unavailable.cache_clear()
     assert cpu.available()
-
-
-def test_without_a_folder_for_the_cache():
-    code = (
-        "from numba.core import caching\n"
-        "kind = getattr(caching, 'CacheImpl', None) or caching._CacheImpl\n"
-        "kind._locator_classes = []\n"
-        "from napari_motionmag.methods.learned import kernels as cpu\n"
-        "from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors\n"
-        "print(vectors.CAN_CACHE, cpu.available())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "True"]
 
 
 def test_compiled_kernels_are_kept_by_the_version_of_all_their_sources(monkeypatch, tmp_path):

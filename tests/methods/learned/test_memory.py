@@ -10,10 +10,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from napari_motionmag.compute import memory
 from napari_motionmag.methods.learned import kernels, weights
-from napari_motionmag.methods.learned.engine import SHARE, Engine
-from napari_motionmag.methods.learned.tiles import Padding, tiles
+from napari_motionmag.methods.learned.engine import SHARE, Engine, Padding, tiles
 
 ERRORS = {
     "device": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
@@ -53,12 +51,12 @@ def _limited(engine, monkeypatch, pixels, error):
     managed = []
     difference = engine._difference
 
-    def limited(frame, variation, gain, draw):
+    def limited(frame, variation, *rest):
         count = frame.shape[0] * frame.shape[2] * frame.shape[3]
         if count > pixels:
             raise error()
         managed.append(tuple(frame.shape))
-        return difference(frame, variation, gain, draw)
+        return difference(frame, variation, *rest)
 
     monkeypatch.setattr(engine, "_difference", limited)
     return managed
@@ -172,10 +170,12 @@ def test_other_errors_are_not_taken_for_memory(weights_file, monkeypatch):
 @pytest.mark.parametrize("model", ["difference", "oh2018"])
 def test_the_tile_is_what_fits_into_free_memory(model, monkeypatch):
     engine = Engine(model, "cpu")
-    monkeypatch.setattr(memory, "free_memory", lambda device: 256 * 2**30)
+    monkeypatch.setattr(
+        "napari_motionmag.methods.learned.engine.free_memory", lambda device: 256 * 2**30
+    )
     assert len(engine.tiles(4096, 4096)) == 1
     room = 1.5e9
-    monkeypatch.setattr(memory, "free_memory", lambda device: room)
+    monkeypatch.setattr("napari_motionmag.methods.learned.engine.free_memory", lambda device: room)
     cut = engine.tiles(4096 + engine.stride, 4096)
     assert len(cut) > 1
     largest = max(tile.pixels for tile in cut)
@@ -248,32 +248,3 @@ def test_networks_know_how_much_memory_they_take(model, config, channels, tmp_pa
         with _Live() as live:
             forward()
     assert live.most <= side**2 * engine._bytes_per_pixel <= 1.6 * live.most
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (MemoryError(), True),
-        (RuntimeError("MPS backend out of memory (MPS allocated: 18.13 GB)"), True),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
-        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
-        (ValueError("out of memory"), False),
-    ],
-)
-def test_errors_of_memory_are_known(error, said):
-    assert memory.is_out_of_memory(error) is said
-
-
-def test_limits_of_a_container_count(monkeypatch, tmp_path):
-    (tmp_path / "memory.max").write_text("5000\n")
-    (tmp_path / "memory.current").write_text("2000\n")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    assert memory.free_memory(torch.device("cpu")) == 3000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.free_memory(torch.device("cpu")) > 2**20
-
-
-def test_more_held_than_recommended_leaves_nothing_free(monkeypatch):
-    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 100)
-    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 150)
-    assert memory.free_memory(torch.device("mps")) == 0

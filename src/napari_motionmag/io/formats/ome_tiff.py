@@ -13,7 +13,8 @@ import tifffile
 from napari_motionmag.io.array_like import Reordered
 from napari_motionmag.io.formats.base import FileMovie, Format, WriteOptions, axes_of
 from napari_motionmag.io.frame_stream import FrameStream
-from napari_motionmag.io.ome_xml import OmeClaims, calibration_of, positive_number
+from napari_motionmag.io.metadata import calibration_of, positive_number
+from napari_motionmag.io.ome_xml import OmeClaims
 from napari_motionmag.io.tiff_pages import TiffPages, check_page, quiet_tifffile
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters, seconds, short_name
@@ -45,7 +46,10 @@ def read_tiff(path: Path) -> FileMovie:
                 )
                 how, calibration = claims.how, claims.calibration
             else:
-                how, calibration = {}, _calibration(path, file)
+                how, imagej = {}, file.imagej_metadata
+                calibration = calibration_of(
+                    path, lambda: _imagej_calibration(path, imagej, page) if imagej else {}
+                )
     except tifffile.TiffFileError as error:
         raise ValueError(f"{path}: not a readable TIFF file: {error}") from error
     try:
@@ -57,6 +61,9 @@ def read_tiff(path: Path) -> FileMovie:
             stacklevel=4,
         )
         pages = TiffPages(path, is_ome=False, is_imagej=False, is_shaped=False)
+    if not calibration and pages.fps is not None:  # a file of tifffile
+        fps = calibration_of(path, lambda: {"fps": positive_number(path, "fps", pages.fps)})
+        calibration = {key: value for key, value in fps.items() if value is not None}
     names, data = pages.axes, pages
     if "S" in names and not names.endswith("S"):  # planes of samples one after another
         order = [axis for axis, name in enumerate(names) if name != "S"]
@@ -73,20 +80,6 @@ def _check_codec(path: Path, page: tifffile.TiffPage) -> None:
             f"{path}: reading {name} compression needs the package imagecodecs "
             "(pip install imagecodecs)"
         )
-
-
-def _calibration(path: Path, file: tifffile.TiffFile) -> dict:
-    """Return fps and steps from ImageJ's or tifffile's metadata."""
-
-    def read() -> dict:
-        if file.imagej_metadata:
-            return _imagej_calibration(path, file.imagej_metadata, file.pages.first)
-        if file.shaped_metadata:
-            fps = positive_number(path, "fps", file.shaped_metadata[0].get("fps"))
-            return {} if fps is None else {"fps": fps}
-        return {}
-
-    return calibration_of(path, read)
 
 
 def _imagej_calibration(path: Path, metadata: Mapping, page: tifffile.TiffPage) -> dict:
@@ -176,6 +169,6 @@ FORMAT = Format(
     writes=(".ome.tif", ".tif", ".tiff"),
     check=check_tiff,
     write=write_tiff,
-    in_napari=(".ome.tif", ".ome.tiff"),
+    in_napari=(".tif", ".tiff"),
     rank=0,
 )

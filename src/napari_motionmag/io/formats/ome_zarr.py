@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_motionmag.io.array_like import ArrayLike, Reordered, whole_index
 from napari_motionmag.io.formats.base import FileMovie, Format, axes_of
-from napari_motionmag.io.ome_xml import calibration_of, positive_number
+from napari_motionmag.io.metadata import calibration_of, naming_damage, positive_number
 from napari_motionmag.io.zarr_writer import (
     KEY,
     check_zarr,
@@ -45,16 +45,9 @@ class ZarrFrames(ArrayLike):
 
     def __getitem__(self, index) -> np.ndarray:
         index = whole_index(index, self.ndim)
-        try:
+        place = ", ".join(_text(where) for where in index)
+        with naming_damage(self.path, f"[{place}] cannot be read; the file is damaged"):
             block = np.asarray(self.array[index])
-        except (MemoryError, IndexError):
-            raise
-        except Exception as error:  # codecs raise whatever damaged bytes lead them to
-            place = ", ".join(_text(where) for where in index)
-            raise ValueError(
-                f"{self.path}: [{place}] cannot be read; the file is damaged: "
-                f"{type(error).__name__}: {error}"
-            ) from error
         if not self._warned:
             self._warn_of_missing_chunks(index)
         return block

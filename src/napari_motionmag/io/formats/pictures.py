@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.array_like import ArrayLike, whole_index
+from napari_motionmag.io.array_like import Planes
 from napari_motionmag.io.formats.base import FileMovie, Format
+from napari_motionmag.io.metadata import naming_damage
 
 ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 
 
-class PictureFrames(ArrayLike):
+class PictureFrames(Planes):
     """Pictures of one size and type as an array that opens those that are read.
 
     Parameters
@@ -33,13 +34,8 @@ class PictureFrames(ArrayLike):
         self.shape = (len(files), *first.shape)
         self.dtype = first.dtype
 
-    def __getitem__(self, index) -> np.ndarray:
-        index = whole_index(index, self.ndim)
-        numbers = np.arange(len(self.files))[index[0]]
-        frames = [self._frame(int(number))[index[1:]] for number in np.atleast_1d(numbers)]
-        return frames[0] if numbers.ndim == 0 else np.stack(frames)
-
-    def _frame(self, t: int) -> np.ndarray:
+    def read(self, t: int) -> np.ndarray:
+        """Read a picture."""
         picture = _read_picture(self.files[t])
         if (picture.shape, picture.dtype) != (self.shape[1:], self.dtype):
             raise ValueError(
@@ -48,10 +44,13 @@ class PictureFrames(ArrayLike):
             )
         return picture
 
+    def __dask_tokenize__(self):
+        return [str(file) for file in self.files]
+
 
 def _read_picture(file: Path) -> np.ndarray:
     """Return a picture of shape (Y, X) or (Y, X, 3 or 4)."""
-    try:
+    with naming_damage(file, "not a readable picture"):
         if file.suffix.lower() in (".tif", ".tiff"):
             import tifffile
 
@@ -63,10 +62,6 @@ def _read_picture(file: Path) -> np.ndarray:
                 grey = image.mode in ("1", "LA") or _grey_palette(image)
                 image = image.convert("L" if grey else "RGB")
             return np.array(image)
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders raise whatever damaged bytes lead them to
-        raise ValueError(f"{file}: not a readable picture: {error}") from error
 
 
 def _grey_palette(image) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_motionmag.io.formats.base import FileMovie, Format
-from napari_motionmag.io.ome_xml import calibration_of, positive_number
+from napari_motionmag.io.metadata import calibration_of, positive_number
 from napari_motionmag.io.video_frames import VideoFrames
 from napari_motionmag.io.video_writer import check_video, write_video
 

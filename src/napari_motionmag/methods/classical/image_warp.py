@@ -86,7 +86,7 @@ def _samples_per_cell(corners: np.ndarray, most: int = 8) -> np.ndarray:
     down = np.hypot(1 + down[0], down[1])
     along = np.hypot(along[0], 1 + along[1])
     side = np.maximum(np.maximum(down[:, :-1], down[:, 1:]), np.maximum(along[:-1], along[1:]))
-    # a sheet stretched evenly holds; a jump between neighbors is the edge of a thing
+    # a sheet stretched evenly holds; a jump between neighbors is the edge of an object
     torn = side > 4
     if torn.any():
         torn &= side > 3 * ndimage.median_filter(side, 7, mode="nearest")

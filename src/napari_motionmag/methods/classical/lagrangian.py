@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,7 @@ from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.image_warp import draw_displaced
 from napari_motionmag.methods.classical.optical_flow import FlowEstimator
 from napari_motionmag.methods.classical.planes import PlaneReader
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.options import LagrangianOptions
+from napari_motionmag.methods.options import LagrangianOptions, check_options
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -48,7 +46,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         Standard deviation, px, of the Gaussian over the frames before the flow is measured.
     sigma : float
         Standard deviation, px, of the Gaussian that smooths the displacement, weighted by the
-        texture that vouches for it.
+        texture that it was measured on.
     order : int
         Of the spline that interpolates the frame, 1 to 5.
 
@@ -65,7 +63,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
     take one, a band-pass some tens. Motion to and fro between two frames that the operator needs
     may be of any size that the flow algorithm can follow, some tens of pixels.
 
-    The frame is drawn as a rubber sheet: at the edge of a thing that moves, the background is
+    The frame is drawn as a rubber sheet: at the edge of a moving object, the background is
     dragged along within about `radius`. Where the sheet folds, what moves more lies in front;
     where it tears, the background is mirrored into the gap.
 
@@ -87,20 +85,9 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         if self.radius is None:
             vars(self)["radius"] = 5 if self.flow == "ilk" else 3
 
-    def _magnify(
-        self,
-        frames: Sequence[np.ndarray],
-        operator: TemporalOperator,
-        times: list[int],
-        factor: float,
-    ) -> np.ndarray:
+    def _magnify(self, frames, operator, times, factor):
         reader = PlaneReader(frames, "pass")
-        shape = reader.read(times[0]).shape[:2]
-        if min(shape) < self.smallest_frame:
-            raise ValueError(
-                f"frames must be at least {self.smallest_frame} x {self.smallest_frame} px for "
-                f"{self.name}, got {shape[0]} x {shape[1]}"
-            )
+        reader.size(times[0], self)
         out = np.empty((len(times), *reader.shape), np.float32)
         for n, (t, delta) in enumerate(self._displacements(reader, operator, times, len(frames))):
             frame = reader.read(t)

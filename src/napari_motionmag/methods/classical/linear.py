@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.nn.functional import avg_pool2d
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
-from napari_motionmag.methods.base import Method
-from napari_motionmag.methods.classical.displacement_estimate import typical_displacement
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
     LaplacianPyramid,
@@ -20,14 +20,18 @@ from napari_motionmag.methods.classical.pyramids.laplacian import (
     reduce,
     reduced_size,
 )
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.options import LinearOptions
-from napari_motionmag.methods.warn_once import warn_once
+from napari_motionmag.methods.options import LinearOptions, check_options
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
 
 __all__ = ["LinearMagnifier"]
+
+_WINDOW = 15  # px, side of the neighborhood that moves together
+_SMALLEST = 2 * _WINDOW  # px, shorter side of the coarsest level looked at
+_SIGNIFICANT = 4.0  # times what noise lets itself be explained
+_CLEAR_SHARE = 0.05  # of the variation explained: below, displacements are not to be trusted
+_RIDGE = 0.02  # of the gradient energy: a bare edge does not show motion along it
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class LinearMagnifier(LinearOptions, Method):
         the bound ``(1 + |alpha|) delta < lambda / 8``, so that no wavelength gets more than it
         can carry. 0 gives all of them the full alpha.
     attenuation : {"scaled", "cut"}
-        Motion: what wavelengths below `lambda_c` get: as much as the bound allows for the
-        displacement that `lambda_c` stands for, or nothing.
+        Motion: what wavelengths below `lambda_c` get: what the bound allows for the displacement
+        that corresponds to `lambda_c`, or nothing.
     levels : int, optional
         Motion: number of bands; as many as the frame has when None.
     residual : bool
@@ -75,8 +79,8 @@ class LinearMagnifier(LinearOptions, Method):
     Notes
     -----
     A band stands for the wavelength at which its response peaks, 5 px for the finest and twice
-    as much from level to level. Below `lambda_c` it gets, as in [1]_,
-    ``alpha' = (1 + alpha) lambda / lambda_c - 1``, but not less than 0: there public code goes on
+    that from level to level. Below `lambda_c` it gets, as in [1]_,
+    ``alpha' = (1 + alpha) lambda / lambda_c - 1``, but not less than 0: there public code continues
     and turns the motion of the finest bands around. For negative factors |alpha| takes the place
     of alpha. For factors from 0 to 1, where the result lies between frames of the movie, there
     is no bound and nothing is attenuated.
@@ -88,7 +92,7 @@ class LinearMagnifier(LinearOptions, Method):
        the bound is Eq. 14.
     """
 
-    smallest_frame = 8  # px; a pyramid of one level needs as much
+    smallest_frame = 8  # px; a pyramid of one level needs these
 
     device: str | torch.device | None = None
     dtype: str | torch.dtype = "float32"
@@ -100,32 +104,18 @@ class LinearMagnifier(LinearOptions, Method):
         vars(self)["device"] = choose_device(self.device, mps=False)
         vars(self)["dtype"] = choose_dtype(self.dtype)
 
-    def _magnify(
-        self,
-        frames: Sequence[np.ndarray],
-        operator: TemporalOperator,
-        times: list[int],
-        factor: float,
-    ) -> np.ndarray:
+    def _magnify(self, frames, operator, times, factor):
         try:
-            return self._on(self.device, frames, operator, times, factor)
+            return self._draw(self.device, frames, operator, times, factor)
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             text = f"{self.name}: the GPU is out of memory; working on the CPU"
             warn_once(frames, "memory", text, stacklevel=3)
-            return self._on(torch.device("cpu"), frames, operator, times, factor)
+            return self._draw(torch.device("cpu"), frames, operator, times, factor)
 
-    def _on(
-        self,
-        device: torch.device,
-        frames: Sequence[np.ndarray],
-        operator: TemporalOperator,
-        times: list[int],
-        factor: float,
-    ) -> np.ndarray:
+    def _draw(self, device, frames, operator, times, factor) -> np.ndarray:
         reader = PlaneReader(frames, "magnify" if self.chroma else "pass")
-        shape = reader.read(times[0]).shape[:2]
-        pyramid = self._pyramid(shape)
+        pyramid = self._pyramid(reader.size(times[0], self))
         current, variation = self._select(reader, operator, times, len(frames), device)
         alpha = factor - 1
         bound = _Bound(factor, self.lambda_c)
@@ -150,11 +140,6 @@ class LinearMagnifier(LinearOptions, Method):
         return out
 
     def _pyramid(self, shape: tuple[int, int]) -> LaplacianPyramid | None:
-        if min(shape) < self.smallest_frame:
-            raise ValueError(
-                f"frames must be at least {self.smallest_frame} x {self.smallest_frame} px for "
-                f"{self.name}, got {shape[0]} x {shape[1]}"
-            )
         if self.what == "motion":
             return LaplacianPyramid(shape, self.levels)
         if 2**self.level > min(shape):
@@ -217,7 +202,7 @@ class LinearMagnifier(LinearOptions, Method):
 
 
 class _Bound:
-    """Keeps to, and reports, the bound ``(1 + |alpha|) delta < lambda / 8``."""
+    """Keeps to the bound ``(1 + |alpha|) delta < lambda / 8``, and reports where it is passed."""
 
     def __init__(self, factor: float, lambda_c: float | None):
         self._lambda_c = lambda_c
@@ -235,7 +220,7 @@ class _Bound:
         return needed if self._lambda_c is None else self._lambda_c
 
     def report(self, wavelengths: Sequence[float]) -> str | None:
-        """The warning to give if the bound was passed, beyond the finest band and `lambda_c`."""
+        """The warning to issue if the bound was passed, beyond the finest band and `lambda_c`."""
         needed, t, delta = self._worst
         if needed <= max(self._lambda_c or 0.0, 2 * wavelengths[0]):
             return None
@@ -252,3 +237,61 @@ class _Bound:
                 "carry and turn bright and dark: raise lambda_c or lower the factor"
             )
         return text
+
+
+def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
+    """Displacement of what moves, px, less what noise alone would show.
+
+    Solves ``variation = -displacement . gradient`` for the displacement in each neighborhood
+    (the gradient is that of the frame half-way back), at the finest resolution that explains
+    the variation about as well as any. The result is the root of the mean of the squared
+    displacements, each weighted by the variation that it explains, so that a small object that
+    moves counts and a large one at rest does not.
+
+
+    References
+    ----------
+    .. [1] B. Lucas, T. Kanade, "An iterative image registration technique with an application
+       to stereo vision", IJCAI 1981.
+    """
+    middle = (frame - variation / 2)[None, None]
+    variation = variation[None, None]
+    found = []
+    scale = 1
+    while True:
+        explained, displacement = _at_one_level(middle, variation)
+        found.append((explained, displacement * scale))
+        if min(middle.shape[-2:]) < 2 * _SMALLEST:
+            break
+        middle, variation, scale = reduce(middle), reduce(variation), 2 * scale
+    best = max(explained for explained, _ in found)
+    value = next(value for explained, value in found if explained >= 0.9 * best)
+    # where almost nothing looks like motion it is noise, whatever displacement would explain it
+    return value * min(best / _CLEAR_SHARE, 1.0)
+
+
+def _at_one_level(middle: torch.Tensor, variation: torch.Tensor) -> tuple[float, float]:
+    """Share of the variation that displacements explain, and the displacement in px of it."""
+    dy, dx = torch.gradient(middle, dim=(-2, -1))
+    window = min(_WINDOW, min(middle.shape[-2:]) // 2 * 2 - 1)
+
+    def mean(product):
+        return avg_pool2d(product, window, stride=1)
+
+    yy, xx, yx = mean(dy * dy), mean(dx * dx), mean(dy * dx)
+    vy, vx, vv = mean(dy * variation), mean(dx * variation), mean(variation * variation)
+    tiny = torch.finfo(middle.dtype).tiny
+    ridge = _RIDGE * (yy + xx) + tiny
+    determinant = (yy + ridge) * (xx + ridge) - yx * yx + tiny
+    uy = -((xx + ridge) * vy - yx * vx) / determinant
+    ux = -((yy + ridge) * vx - yx * vy) / determinant
+    explained = (-uy * vy - ux * vx).clamp(min=0)
+    left_over = (vv - explained).clamp(min=0) / window**2
+    # two parameters explain that much of any noise; what counts is well above
+    explained = (explained - _SIGNIFICANT * 2 * left_over).clamp(min=0)
+    squared = uy * uy + ux * ux - left_over * (yy + xx + 2 * ridge) / determinant
+    mass = explained.sum()
+    if mass <= 0:
+        return 0.0, 0.0
+    value = (explained * squared).sum() / mass
+    return float(mass / vv.sum()), float(value.clamp(min=0).sqrt())

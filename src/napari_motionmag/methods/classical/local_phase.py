@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
-from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.classical.phase_increments import Accumulator, Plan, split
+from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.planes import PlaneReader
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.warn_once import warn_once
+from napari_motionmag.methods.options import check_options
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -28,21 +31,24 @@ _BLOCK_BYTES = {"cpu": 2**26, "gpu": 2**29}
 
 
 class Decomposition(ABC):
-    """How a method takes images of one size apart into subbands and puts a change together.
+    """Takes images of one size apart into subbands, and puts a change of these together."""
 
-    Attributes
-    ----------
-    groups : sequence of sequences of hashable
-        Names of the subbands; those of a group share work.
-    frame_bytes : int
-        Bytes kept of one plane of a frame while it is needed.
-    band_bytes : int
-        Bytes of the temporaries of the largest subband, for one plane of a frame.
-    """
+    bands: Sequence[Hashable]  # names of the subbands
+    frame_bytes: int  # kept of one plane of a frame while it is needed
+    band_bytes: int  # temporaries of the largest subband, for one plane of a frame
+    delta_bytes: int  # what an operator selects in all subbands, for one plane of a frame
+    limit: PhaseLimit
 
-    groups: Sequence[Sequence[Hashable]]
-    frame_bytes: int
-    band_bytes: int
+    @abstractmethod
+    def __init__(
+        self,
+        method: LocalPhaseMethod,
+        shape: tuple[int, int],
+        planes: int,
+        gain: float,
+        device: torch.device,
+    ):
+        """Prepare for frames of (Y, X) = `shape`."""
 
     @abstractmethod
     def transform(self, planes: torch.Tensor) -> Any:
@@ -80,10 +86,6 @@ class Decomposition(ABC):
     def collapse(self, total: Any) -> torch.Tensor:
         """The change of the planes, (T, C, Y, X)."""
 
-    @abstractmethod
-    def report(self) -> str | None:
-        """A warning about what the measured phases do not allow, if there is one."""
-
 
 class LocalPhaseMethod(Method):
     """Base of the methods that magnify the variation of a local phase.
@@ -93,42 +95,84 @@ class LocalPhaseMethod(Method):
     """
 
     smallest_frame = 8  # px; no subband is left below
+    decomposition: ClassVar[type[Decomposition]]
 
     def __post_init__(self):
         check_options(self)
         vars(self)["device"] = choose_device(self.device, mps=False)
         vars(self)["dtype"] = choose_dtype(self.dtype)
 
-    @abstractmethod
-    def _decomposition(
-        self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
-    ) -> Decomposition:
-        """The decomposition for frames of (Y, X) = `shape`."""
+    def _magnify(self, frames, operator, times, factor):
+        """Draw frames; those of a run in blocks, for each of which frames are transformed once.
 
-    def _magnify(
-        self,
-        frames: Sequence[np.ndarray],
-        operator: TemporalOperator,
-        times: list[int],
-        factor: float,
-    ) -> np.ndarray:
-        out, warning = self._with_less_memory(frames, operator, times, factor - 1)
+        A frame belongs to a run when the frame before or after it has been drawn. Of a frame drawn
+        alone, what the operator selects is kept for the next factor.
+        """
+        cache = getattr(frames, "cache", None)
+        size = 1 if cache is None else self._block_length(frames, operator, times[0])
+
+        def draw(times, deltas=None):
+            return self._with_less_memory(frames, operator, list(times), factor - 1, deltas)
+
+        if size == 1:
+            drawn, warning = draw(times)
+            self._warn(frames, warning)
+            return drawn
+        key = ("drawn", frames.series, self, operator, factor, size)
+        drops = cache.drops
+
+        def find(t: int) -> tuple[np.ndarray, str | None] | None:
+            if (block := cache.peek((*key, "block", t // size))) is not None:
+                return block[0][t % size], block[1]
+            return cache.peek((*key, "frame", t))
+
+        found = {t: find(t) for t in times}
+        missing = [t for t in times if found[t] is None]
+        beside = [t + step for t in missing for step in (-1, 1)]
+        if len(missing) < size and any(t in found or find(t) is not None for t in beside):
+            for t in missing:
+                number = t // size
+                block = range(number * size, min((number + 1) * size, len(frames)))
+                drawn, warning = cache.get((*key, "block", number), partial(draw, block))
+                found[t] = drawn[t - block.start], warning
+        elif missing:
+            alone = ("selected", frames.series, replace(self, sigma=0.0), operator, *missing)
+            deltas = dict(cache.peek(alone) or ())
+            drawn, warning = draw(missing, deltas if len(missing) == 1 else None)
+            cache.put(alone, tuple(deltas.items()), drops)
+            for t, frame in zip(missing, drawn, strict=True):
+                found[t] = frame, warning
+                cache.put((*key, "frame", t), found[t], drops)
+        for _, warning in found.values():
+            self._warn(frames, warning)
+        return np.stack([found[t][0] for t in times])
+
+    def _warn(self, frames, warning: str | None) -> None:
         if warning:
-            warn_once(frames, "bound", f"{self.name}: {warning}", stacklevel=3)
-        return out
+            warn_once(frames, "bound", f"{self.name}: {warning}", stacklevel=4)
+
+    def _block_length(self, frames, operator: TemporalOperator, t: int) -> int:
+        """How many frames of a run are drawn together: half as many as each needs, if they fit."""
+
+        def work_out() -> int:
+            run = _Run(self, frames, operator, [t], 0.0, self.device, self.max_bytes)
+            size = run.longest_block(operator, len(frames))
+            while size > 1 and not frames.fits(size, 4 * math.prod(run.reader.shape)):
+                size //= 2
+            return max(1, size)
+
+        return frames.cache.get(("block length", frames.series, self, operator), work_out)
 
     def _with_less_memory(
-        self,
-        frames: Sequence[np.ndarray],
-        operator: TemporalOperator,
-        times: list[int],
-        gain: float,
+        self, frames, operator, times, gain, deltas=None
     ) -> tuple[np.ndarray, str | None]:
         """Compute; when a GPU is out of memory, again in smaller chunks, at last on the CPU."""
         device, budget = self.device, self.max_bytes
         while True:
             try:
-                return _Run(self, frames, operator, times, gain, device, budget).result()
+                run = _Run(self, frames, operator, times, gain, device, budget)
+                run.deltas = deltas if device.type == "cpu" else None
+                return run.result()
             except torch.cuda.OutOfMemoryError:
                 if device.type == "cpu":
                     raise
@@ -138,12 +182,8 @@ class LocalPhaseMethod(Method):
                 if budget < self.max_bytes >> 6:
                     device, budget = torch.device("cpu"), self.max_bytes
                     remedy = "going on with the CPU"
-                warn_once(
-                    frames,
-                    ("memory", remedy),
-                    f"{self.name}: out of memory on {self.device}, {remedy}",
-                    stacklevel=4,
-                )
+                text = f"{self.name}: out of memory on {self.device}, {remedy}"
+                warn_once(frames, ("memory", remedy), text, stacklevel=4)
 
 
 class _Run:
@@ -160,22 +200,32 @@ class _Run:
         budget: int,
     ):
         self.reader = PlaneReader(frames, method.chroma)
-        shape = self.reader.read(times[0]).shape
-        planes = 3 if len(shape) == 3 and method.chroma == "magnify" else 1
-        self.parts = method._decomposition(shape[:2], planes, gain, device)
+        size = self.reader.size(times[0], method)
+        planes = 3 if len(self.reader.shape) == 3 and method.chroma == "magnify" else 1
+        self.parts = method.decomposition(method, size, planes, gain, device)
         self.gain = gain
         self.times = times
         self.outputs = set(times)
         self.lock = device_lock(device)
         self.max_frames = max(2, budget // (self.parts.frame_bytes * planes))
-        max_times = max(1, budget // (self.parts.band_bytes * planes))
+        self.max_times = max(1, budget // (self.parts.band_bytes * planes))
+        self.max_deltas = budget // (self.parts.delta_bytes * planes)
         enough = _BLOCK_BYTES["cpu" if device.type == "cpu" else "gpu"]
         self.block = max(1, min(budget, enough) // (self.parts.band_bytes * planes))
-        self.plans = split(operator, times, len(frames), self.max_frames, max_times)
+        self.plans = split(operator, times, len(frames), self.max_frames, self.max_times)
         self.kept: dict[int, Any] = {}
+        self.deltas: dict[Hashable, torch.Tensor] | None = None  # known, or to be filled
+
+    def longest_block(self, operator: TemporalOperator, n_frames: int) -> int:
+        """How many frames to draw together: half as many as one needs, or what memory allows."""
+        window = max(len(operator.needs(t, n_frames)) for t in (n_frames // 2, n_frames - 1))
+        room = self.max_frames - window
+        if room < 1:  # frames are processed in chunks; the sums of all subbands stay
+            room = self.max_deltas
+        return min(window // 2, room, self.max_times)
 
     def result(self) -> tuple[np.ndarray, str | None]:
-        """Output frames, (T, Y, X[, 3]) float32, and a warning to give."""
+        """Output frames, (T, Y, X[, 3]) float32, and a warning to issue."""
         out = np.empty((len(self.times), *self.reader.shape), dtype=np.float32)
         done = 0
         for number, plan in enumerate(self.plans):
@@ -186,9 +236,39 @@ class _Run:
             for t, planes in zip(plan.times.tolist(), change, strict=True):
                 out[done] = self.reader.finish(t, planes)
                 done += 1
-            self.kept = {f: k for f, k in self.kept.items() if f in coming}
+            self._keep(coming)
         with self.lock:
-            return out, self.parts.report()
+            return out, self.parts.limit.report()
+
+    def _run(self, plan: Plan, coming: set[int]) -> np.ndarray:
+        """Change of the planes of the output frames of a plan, (T, C, Y, X)."""
+        known = dict(self.deltas or ())
+        if known:
+            plan = replace(plan, frames=plan.times)
+        *earlier, last = plan.chunks(self.max_frames)
+        states: dict[Hashable, Accumulator] = {}
+        for chunk in earlier:
+            self._load(chunk)
+            for band in self.parts.bands:
+                state = states.setdefault(band, Accumulator(plan, self.parts.difference))
+                with self.lock:
+                    self._accumulate(state, chunk, band)
+            self._keep(coming.union(plan.times.tolist()))
+        self._load(last)
+        with self.lock:
+            total = self.parts.start(len(plan.times))
+        for band in self.parts.bands:
+            state = states.pop(band, None) or Accumulator(plan, self.parts.difference)
+            with self.lock:
+                block = ([], None) if band in known else self._accumulate(state, last, band)
+                delta = known.get(band, state.delta)
+                if delta is None:
+                    continue
+                self._change(total, plan, band, delta, block)
+                if self.deltas is not None:
+                    self.deltas[band] = delta
+        with self.lock:
+            return self.parts.collapse(total).cpu().numpy()
 
     def _load(self, chunk: np.ndarray) -> None:
         for f in chunk.tolist():
@@ -198,35 +278,13 @@ class _Run:
                 with self.lock:
                     self.kept[f] = self.parts.transform(planes)
 
-    def _run(self, plan: Plan, coming: set[int]) -> np.ndarray:
-        """Change of the planes of the output frames of a plan, (T, C, Y, X)."""
-        *earlier, last = plan.chunks(self.max_frames)
-        later_use = coming.union(plan.times.tolist())
-        states: dict[Hashable, Accumulator] = {}
-        for chunk in earlier:
-            self._load(chunk)
-            with self.lock:
-                for group in self.parts.groups:
-                    for band in group:
-                        if band not in states:
-                            states[band] = Accumulator(plan, self.parts.difference)
-                        self._accumulate(states[band], chunk, band)
-            self.kept = {f: k for f, k in self.kept.items() if f in later_use}
-        self._load(last)
-        with self.lock:
-            total = self.parts.start(len(plan.times))
-            for group in self.parts.groups:
-                for band in group:
-                    state = states.pop(band, None) or Accumulator(plan, self.parts.difference)
-                    block = self._accumulate(state, last, band)
-                    if state.delta is not None:
-                        self._change(total, plan, band, state.delta, block)
-            return self.parts.collapse(total).cpu().numpy()
+    def _keep(self, frames: set[int]) -> None:
+        self.kept = {f: kept for f, kept in self.kept.items() if f in frames}
 
     def _accumulate(
         self, state: Accumulator, chunk: np.ndarray, band: Hashable
     ) -> tuple[list[int], torch.Tensor]:
-        """Take the frames of a chunk in; returns the last block of them and its coefficients."""
+        """Take in the frames of a chunk; return the last block of them and its coefficients."""
         for start in range(0, len(chunk), self.block):
             frames = chunk[start : start + self.block].tolist()
             coefficients = self.parts.coefficients([self.kept[f] for f in frames], band)
@@ -241,6 +299,7 @@ class _Run:
         delta: torch.Tensor,
         block: tuple[list[int], torch.Tensor],
     ) -> None:
+        """Turn the phases of the output frames; `block` has coefficients that are known."""
         frames, coefficients = block
         place = {f: n for n, f in enumerate(frames)}
         for start in range(0, len(plan.times), self.block):

@@ -12,24 +12,15 @@ __all__ = ["FlowEstimator"]
 
 @dataclass(frozen=True)
 class FlowEstimator:
-    """Flow from one frame to others: a library's, refined.
+    """Flow from one frame to others, by scikit-image, refined by steps of Gauss-Newton.
 
-    Parameters
-    ----------
-    algorithm : {"ilk", "tvl1"}
-        Of scikit-image: iterative Lucas-Kanade, or total variation with an L1 data term.
-    radius : int
-        px, of the neighborhood that is taken to move together.
-    blur : float
-        Standard deviation of the Gaussian over the frames, px, against noise.
-    refinements : int
-        Steps of Gauss-Newton after the library's. Theirs take bilinear interpolation and central
-        differences for the truth, which makes 17 % too much of small motion in fine texture.
+    Without these, bilinear interpolation and central differences make small motion in fine texture
+    17 % too large.
     """
 
-    algorithm: str = "ilk"
-    radius: int = 5
-    blur: float = 1.0
+    algorithm: str = "ilk"  # iterative Lucas-Kanade, or "tvl1": total variation, L1 data term
+    radius: int = 5  # px, of the neighborhood that moves together
+    blur: float = 1.0  # px, standard deviation of the Gaussian over the frames
     refinements: int = 3
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
@@ -41,7 +32,7 @@ class FlowEstimator:
         """Flow (2, Y, X) in px: ``there(x + flow(x))`` looks like ``here(x)``, both prepared."""
         from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
-        # both algorithms have thresholds that mean something on images of contrast 1 only
+        # both algorithms have thresholds for images of contrast 1
         level, contrast = float(here.mean()), float(here.std())
         # rounding is no texture
         if contrast <= 1e-6 * abs(level) or np.array_equal(here, there):
@@ -74,7 +65,7 @@ class FlowEstimator:
                 spline, grid + flow, order=5, mode="mirror", prefilter=False
             )
             error = here - found
-            # A jump in the picture is something hidden or uncovered: it must not tear at the flow.
+            # A jump in the picture is something occluded or uncovered: it must not bend the flow.
             error = error + dy * flow[0] + dx * flow[1]
             ey = self._around(dy * error) + ridge * self._around(flow[0])
             ex = self._around(dx * error) + ridge * self._around(flow[1])

@@ -18,80 +18,10 @@ from napari_motionmag.methods.options import PhaseOptions
 __all__ = ["PhaseMagnifier"]
 
 
-@dataclass(frozen=True)
-class PhaseMagnifier(PhaseOptions, LocalPhaseMethod):
-    """Magnify motion through the phase of complex steerable subbands.
-
-    In each subband the phase differences between frames, unwrapped along time, go through the
-    temporal operator; the result is smoothed, multiplied by (factor - 1) and added to the phase
-    of the current frame. Amplitudes and both residuals of the pyramid stay those of the current
-    frame, so fine detail, flat areas and noise are moved, not multiplied.
-
-    Parameters
-    ----------
-    pyramid : {"half-octave", "octave", "quarter-octave"}
-        Bandwidth of the subbands: narrower ones carry larger shifts, ring wider and take longer
-        (half-octave takes about 2.5 times as long as octave).
-    sigma : float
-        Standard deviation of the amplitude-weighted Gaussian that smooths the phase variation,
-        px of each subband. 0 keeps every pixel on its own: sharper between regions that move
-        differently, more sensitive to noise.
-    chroma : {"pass", "magnify"}
-        RGB frames: "pass" changes the luma only, the chroma stays where it is; "magnify" treats
-        luma and both chroma signals alike, each with its own phases.
-    envelope : bool
-        Apply the operator to the amplitudes too and multiply their variation by the same
-        factor. The phase alone leaves the outline of a wave packet behind: on fine irregular
-        texture the motion gained falls short by 4 to 12 %. With the envelope (and ``sigma=0``)
-        it is right to first order, but noise is multiplied as in the linear method.
-    padding : int
-        Mirrored border on each side, px.
-    device : str, torch.device or None
-        Where to compute; a CUDA GPU if there is one when None.
-    dtype : {"float32", "float64"} or torch.dtype
-        Precision of the computation.
-    max_bytes : int
-        Memory for spectra of frames, and again for subbands. A row of the operator that needs
-        more frames than that is gone through in chunks.
-
-    Raises
-    ------
-    ValueError
-        If an option is not one of the above.
-
-    Notes
-    -----
-    A subband carries shifts up to a fraction of its wavelength l: l/4 for octave, l/2 for the
-    narrower designs. Beyond that structures break into copies; `magnify` warns with the number.
-
-    References
-    ----------
-    .. [1] N. Wadhwa, M. Rubinstein, F. Durand, W. T. Freeman, "Phase-based video motion
-       processing", ACM Trans. Graph. 32(4), 2013.
-    """
-
-    device: str | torch.device | None = None
-    dtype: str | torch.dtype = "float32"
-
-    def _decomposition(
-        self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
-    ) -> Decomposition:
-        return _SteerablePhases(self, shape, planes, gain, device)
-
-
 class _SteerablePhases(Decomposition):
     """Phases of the steerable subbands of frames of one size."""
 
-    def __init__(
-        self,
-        method: PhaseMagnifier,
-        shape: tuple[int, int],
-        planes: int,
-        gain: float,
-        device: torch.device,
-    ):
-        if min(shape) < 8:
-            raise ValueError(f"frames must be at least 8 x 8 px for phase, got {shape}")
+    def __init__(self, method, shape, planes, gain, device):
         self._border = Border(shape, method.padding, device, method.dtype)
         self._pyramid = get_pyramid(
             self._border.padded,
@@ -104,14 +34,14 @@ class _SteerablePhases(Decomposition):
         self._sigma = method.sigma
         self._envelope = method.envelope
         bound = PYRAMIDS[method.pyramid].bound
-        self._check = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
-        n = self._pyramid.design.orientations
-        bands = self._pyramid.bands
-        self.groups = [bands[k : k + n] for k in range(0, len(bands), n)]
+        self.limit = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
+        self.bands = self._pyramid.bands
         item = torch.finfo(method.dtype).bits // 8
         pixels = math.prod(self._border.padded)
         self.frame_bytes = pixels * item + 1
         self.band_bytes = 12 * pixels * item
+        values = 2 if self._envelope else 1
+        self.delta_bytes = values * item * sum(math.prod(band.shape) for band in self.bands)
         self._cropped: tuple[list[torch.Tensor], int, torch.Tensor] | None = None
 
     def transform(self, planes: torch.Tensor) -> torch.Tensor:
@@ -153,19 +83,11 @@ class _SteerablePhases(Decomposition):
         )
         return {"spectrum": spectrum, "level": None, "plane": None}
 
-    def change(
-        self,
-        total: dict,
-        rows: slice,
-        band: Band,
-        coefficients: torch.Tensor,
-        delta: torch.Tensor,
-        gain: float,
-    ) -> None:
+    def change(self, total, rows, band, coefficients, delta, gain):
         real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
         amplitude = torch.hypot(real, imag)
         angle = gain * weighted_mean(delta[:, 0], amplitude, self._sigma)
-        self._check.add(
+        self.limit.add(
             band.wavelength,
             angle,
             amplitude,
@@ -195,9 +117,6 @@ class _SteerablePhases(Decomposition):
         self._cropped = None
         return self._border.crop(self._pyramid.image(total["spectrum"]))
 
-    def report(self) -> str | None:
-        return self._check.report()
-
 
 def _mean_frequency(coefficients: torch.Tensor, band: Band, full: Sequence[int]) -> float:
     """Mean spatial frequency in a subband, radians per px of the frame, along its direction."""
@@ -207,3 +126,60 @@ def _mean_frequency(coefficients: torch.Tensor, band: Band, full: Sequence[int])
     x = torch.angle(across).item() * band.shape[1] / full[1]
     y = torch.angle(down).item() * band.shape[0] / full[0]
     return math.hypot(x, y)
+
+
+@dataclass(frozen=True)
+class PhaseMagnifier(PhaseOptions, LocalPhaseMethod):
+    """Magnify motion through the phase of complex steerable subbands.
+
+    In each subband the phase differences between frames, unwrapped along time, go through the
+    temporal operator; the result is smoothed, multiplied by (factor - 1) and added to the phase
+    of the current frame. Amplitudes and both residuals of the pyramid stay those of the current
+    frame, so fine detail, flat areas and noise are moved, not multiplied.
+
+    Parameters
+    ----------
+    pyramid : {"half-octave", "octave", "quarter-octave"}
+        Bandwidth of the subbands: narrower ones carry larger shifts, ring wider and take longer
+        (half-octave takes about 2.5 times as long as octave).
+    sigma : float
+        Standard deviation of the amplitude-weighted Gaussian that smooths the phase variation,
+        px of each subband. 0 keeps every pixel on its own: sharper between regions that move
+        differently, more sensitive to noise.
+    chroma : {"pass", "magnify"}
+        RGB frames: "pass" changes the luma only, the chroma stays where it is; "magnify" treats
+        luma and both chroma signals alike, each with its own phases.
+    envelope : bool
+        Apply the operator to the amplitudes too and multiply their variation by the same
+        factor. The phase alone leaves the outline of a wave packet behind: on fine irregular
+        texture the motion gained falls short by 4 to 12 %. With the envelope (and ``sigma=0``)
+        it is right to first order, but noise is multiplied as in the linear method.
+    padding : int
+        Mirrored border on each side, px.
+    device : str, torch.device or None
+        Where to compute; a CUDA GPU if there is one when None.
+    dtype : {"float32", "float64"} or torch.dtype
+        Precision of the computation.
+    max_bytes : int
+        Memory for spectra of frames, and again for subbands. Where an output
+        frame needs more frames than that, they are processed in chunks.
+
+    Raises
+    ------
+    ValueError
+        If an option is not one of the above.
+
+    Notes
+    -----
+    A subband carries shifts up to a fraction of its wavelength l: l/4 for octave, l/2 for the
+    narrower designs. Beyond that structures break into copies; `magnify` warns with the number.
+
+    References
+    ----------
+    .. [1] N. Wadhwa, M. Rubinstein, F. Durand, W. T. Freeman, "Phase-based video motion
+       processing", ACM Trans. Graph. 32(4), 2013.
+    """
+
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
+    decomposition = _SteerablePhases

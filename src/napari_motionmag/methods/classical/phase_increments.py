@@ -11,7 +11,7 @@ depends on its own row of the operator only, not on which other frames are compu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,25 +21,13 @@ __all__ = ["Accumulator", "Plan", "make_plan", "split"]
 
 @dataclass(frozen=True)
 class Plan:
-    """Which frames and which increments a run of output frames needs.
+    """Which frames and which increments output frames need."""
 
-    Attributes
-    ----------
-    times : numpy.ndarray
-        (T,) output frames, increasing.
-    frames : numpy.ndarray
-        (N,) frames to be read, increasing; contains `times`.
-    pairs : numpy.ndarray
-        (L, 2) earlier and later frame of each increment, ordered by the later one.
-    weights : numpy.ndarray
-        (T, L) weight of each increment in each output frame, float64.
-    """
-
-    times: np.ndarray
-    frames: np.ndarray
-    pairs: np.ndarray
-    weights: np.ndarray
-    last_use: dict[int, int] = field(repr=False)
+    times: np.ndarray  # (T,) output frames, increasing
+    frames: np.ndarray  # (N,) frames to read, increasing; contains `times`
+    pairs: np.ndarray  # (L, 2) earlier and later frame of each increment, by the later one
+    weights: np.ndarray  # (T, L) weight of each increment in each output frame, float64
+    last_use: dict[int, int]  # of each earlier frame: its latest later frame
 
     def chunks(self, limit: int) -> Iterator[np.ndarray]:
         """`frames` in order, at most `limit` at a time."""
@@ -55,10 +43,10 @@ def _steps(operator, t: int, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
     path = np.union1d(indices, [t])
     full = np.zeros(len(path))
     full[np.searchsorted(path, indices)] = weights
-    # A constant offset of the phase means nothing: take phases relative to the current frame.
+    # A constant offset of the phase has no meaning: take phases relative to the current frame.
     full[np.searchsorted(path, t)] -= full.sum()
     tails = np.cumsum(full[::-1])[::-1][1:]
-    # what is left by rounding outside of the operator's reach is no reason to read a frame
+    # rounding errors outside of the operator's window are no reason to read a frame
     tails = np.where(np.abs(tails) > 1e-14 * max(np.abs(full).max(), 1e-300), tails, 0.0)
     return path, tails
 
@@ -91,8 +79,8 @@ def split(
 ) -> list[Plan]:
     """Plans for consecutive parts of `times`, each small enough to hold its frames in memory.
 
-    An operator whose single row is longer than `max_frames` gets one plan: going through a long
-    past once, in chunks, is cheaper than going through it again for every part.
+    An operator with rows longer than `max_frames` gets one plan: reading a long past once, in
+    chunks, is cheaper than reading it again for every part.
     """
     whole = make_plan(operator, times, n_frames)
     if len(whole.frames) <= max_frames and len(times) <= max_times:
@@ -115,13 +103,7 @@ def split(
 class Accumulator:
     """Sums weighted increments of one quantity, a block of frames at a time.
 
-    Parameters
-    ----------
-    plan : Plan
-        The increments and their weights.
-    difference : callable
-        ``difference(earlier, later)`` for stacks (L, ...) of values; returns (L, ...), of
-        another shape if it wants.
+    ``difference(earlier, later)`` makes increments (L, ...) of two stacks of values (L, ...).
     """
 
     def __init__(
@@ -130,20 +112,18 @@ class Accumulator:
         self._plan = plan
         self._difference = difference
         self._kept: dict[int, torch.Tensor] = {}
-        self._delta: torch.Tensor | None = None
+        self.delta: torch.Tensor | None = None  # (T, ...) the result; None if nothing is needed
 
     def add(self, frames: Sequence[int], values: torch.Tensor) -> None:
         """Take in values (B, ...) of the next frames, all after those of earlier calls."""
         plan = self._plan
-        frames = [int(f) for f in frames]
         later = plan.pairs[:, 1]
         first, last = np.searchsorted(later, [frames[0], frames[-1] + 1])
         if last > first:
-            pool, names = values, frames
-            old = [f for f in self._kept if plan.last_use[f] >= frames[0]]
-            if old:
+            pool, names = values, list(frames)
+            if old := [f for f in self._kept if plan.last_use[f] >= frames[0]]:
                 pool = torch.cat([torch.stack([self._kept[f] for f in old]), values])
-                names = old + frames
+                names = old + names
             place = {f: n for n, f in enumerate(names)}
             start = _take(pool, [place[f] for f in plan.pairs[first:last, 0].tolist()])
             stop = _take(pool, [place[f] for f in plan.pairs[first:last, 1].tolist()])
@@ -152,17 +132,12 @@ class Accumulator:
                 plan.weights[:, first:last], dtype=step.dtype, device=step.device
             )
             part = (weights @ step.flatten(1)).view(len(plan.times), *step.shape[1:])
-            self._delta = part if self._delta is None else self._delta.add_(part)
+            self.delta = part if self.delta is None else self.delta.add_(part)
         self._kept = {f: v for f, v in self._kept.items() if plan.last_use.get(f, -1) > frames[-1]}
         for f, value in zip(frames, values, strict=True):
             if plan.last_use.get(f, -1) > frames[-1]:
                 # a copy, so that the rest of the block can go
                 self._kept[f] = value.clone()
-
-    @property
-    def delta(self) -> torch.Tensor | None:
-        """(T, ...) the operator's result for each output frame; None if nothing is needed."""
-        return self._delta
 
 
 def _take(pool: torch.Tensor, places: list[int]) -> torch.Tensor:

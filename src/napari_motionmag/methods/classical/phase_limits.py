@@ -1,4 +1,4 @@
-"""Which share of a picture would have to move further than phase can carry it."""
+"""The limit of what a phase can carry."""
 
 from __future__ import annotations
 
@@ -9,21 +9,13 @@ import torch
 
 __all__ = ["PhaseLimit"]
 
-#: Share of the gradient energy that may pass the bound before it is worth a warning.
-_TOLERATED_SHARE = 0.1
+_TOLERATED_SHARE = 0.1  # of the gradient energy, beyond the limit without a warning
 
 
 class PhaseLimit:
-    """Collects the turns requested of the subbands of one call.
+    """Finds which share of a picture would have to move further than phase can carry it.
 
-    Parameters
-    ----------
-    who : str
-        What to call the representation in the warning.
-    fraction : float
-        Largest shift, as a fraction of the wavelength.
-    gain : float
-        factor - 1.
+    That is `fraction` of a wavelength; `who` names the representation in the warning.
     """
 
     def __init__(self, who: str, fraction: float, gain: float):
@@ -59,7 +51,7 @@ class PhaseLimit:
             self._worst = (weight * over, turned / over, frequency())
 
     def report(self) -> str | None:
-        """The warning to give, None when the requested motion is within the bound."""
+        """The warning to issue; None when the requested motion is within the limit."""
         if self._beyond <= _TOLERATED_SHARE * self._all:
             return None
         _, angle, frequency = self._worst

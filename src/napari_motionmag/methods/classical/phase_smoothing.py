@@ -1,4 +1,4 @@
-"""Smoothing of phases, weighted by the amplitude that vouches for them."""
+"""Smoothing of phases, weighted by amplitude."""
 
 from __future__ import annotations
 
@@ -28,11 +28,7 @@ def _gaussian(
 def blur(
     maps: list[torch.Tensor], sigma: float, size: tuple[int, int] | None = None
 ) -> list[torch.Tensor]:
-    """Smooth real maps (..., Y, X) with a Gaussian.
-
-    Transforms of the size of the maps wrap around the edges; with 3 sigma more there are zeros
-    beyond them.
-    """
+    """Smooth real maps (..., Y, X) with a Gaussian, which wraps around the edges of `size`."""
     shape = maps[0].shape[-2:]
     size = tuple(size or shape)
     crop = (..., slice(shape[0]), slice(shape[1]))
@@ -62,5 +58,5 @@ def weighted_mean(
 
 def floored(mass: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Smoothed weights, kept above what is only rounding of the largest of them."""
-    # a quotient by less would be made of rounding errors
+    # a quotient by less would consist of rounding errors
     return torch.maximum(mass, 1e-6 * weight.amax((-2, -1), keepdim=True) + _TINY)

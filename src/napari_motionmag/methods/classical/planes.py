@@ -1,4 +1,4 @@
-"""Reading frames for the local-phase methods: each once, finite, as planes."""
+"""Reading frames as planes: each once, and finite."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_motionmag.methods.warn_once import warn_once
+from napari_motionmag.methods.base import warn_once
 from napari_motionmag.movie.color import add_planes, to_planes
 
 __all__ = ["PlaneReader"]
@@ -15,12 +15,7 @@ __all__ = ["PlaneReader"]
 class PlaneReader:
     """Reads the frames of a call and puts changes back into those that are output.
 
-    Parameters
-    ----------
-    frames : sequence of numpy.ndarray
-        ``frames[i]`` -> (Y, X) or (Y, X, 3).
-    chroma : {"pass", "magnify"}
-        See `to_planes`.
+    `chroma`, "pass" or "magnify", is for `to_planes`.
     """
 
     def __init__(self, frames: Sequence[np.ndarray], chroma: str):
@@ -44,6 +39,16 @@ class PlaneReader:
             )
         self._held[index] = frame
         return frame
+
+    def size(self, index: int, method) -> tuple[int, int]:
+        """(Y, X) of a frame; ValueError when that is too small for a method."""
+        height, width = self.read(index).shape[:2]
+        if min(height, width) < (least := method.smallest_frame):
+            raise ValueError(
+                f"frames must be at least {least} x {least} px for {method.name}, "
+                f"got {height} x {width}"
+            )
+        return height, width
 
     def planes(self, index: int, *, hold: bool) -> np.ndarray:
         """Planes (C, Y, X) of a frame, filled in where not finite; `hold` it for `finish`."""

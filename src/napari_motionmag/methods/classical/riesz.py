@@ -24,89 +24,23 @@ _DAMPING = 0.01
 _PYRAMIDS = Cache()
 
 
-@dataclass(frozen=True)
-class RieszMagnifier(RieszOptions, LocalPhaseMethod):
-    """Magnify motion through the quaternionic phase of a Riesz pyramid.
-
-    A band-pass level and its two Riesz transforms make a quaternion in every pixel, whose phase
-    runs along the dominant local orientation. Phase differences between frames (a quaternion
-    logarithm, two components) are added up along time, go through the temporal operator, are
-    smoothed and multiplied by (factor - 1), and turn the quaternions of the current frame. There
-    is one subband a level instead of 4 or 8, so this is several times faster than
-    `PhaseMagnifier`; where two orientations cross, or motion is large, it is less exact.
-
-    Parameters
-    ----------
-    transform : {"exact", "taps"}
-        The Riesz transform itself, or differences of neighbors in place of it, as in the
-        paper. They fall short away from the middle of a level: the motion gained is then 2 to
-        20 % too small, and more below 3 px of wavelength.
-    sigma : float
-        Standard deviation of the Gaussian neighborhood in which the phase variation is
-        smoothed, by least squares weighted with the amplitude, px of each level.
-    chroma : {"pass", "magnify"}
-        RGB frames: "pass" changes the luma only, the chroma stays where it is; "magnify" treats
-        luma and both chroma signals alike, each with its own phases.
-    device : str, torch.device or None
-        Where to compute; a CUDA GPU if there is one when None.
-    dtype : {"float32", "float64"} or torch.dtype
-        Precision of the computation.
-    max_bytes : int
-        Memory for pyramids of frames, and again for levels. A row of the operator that needs
-        more frames than that is gone through in chunks.
-
-    Raises
-    ------
-    ValueError
-        If an option is not one of the above.
-
-    Notes
-    -----
-    Structures carry shifts of about a quarter of their wavelength; `magnify` warns with the
-    number when a request goes beyond.
-
-    References
-    ----------
-    .. [1] N. Wadhwa, M. Rubinstein, F. Durand, W. T. Freeman, "Riesz pyramids for fast
-       phase-based video magnification", ICCP 2014.
-    .. [2] N. Wadhwa, M. Rubinstein, F. Durand, W. T. Freeman, "Quaternionic representation of
-       the Riesz pyramid for video magnification", MIT CSAIL technical report, 2014.
-    """
-
-    device: str | torch.device | None = None
-    dtype: str | torch.dtype = "float32"
-
-    def _decomposition(
-        self, shape: tuple[int, int], planes: int, gain: float, device: torch.device
-    ) -> Decomposition:
-        return _RieszPhases(self, shape, planes, gain, device)
-
-
 class _RieszPhases(Decomposition):
     """Quaternionic phases of the levels of frames of one size."""
 
-    def __init__(
-        self,
-        method: RieszMagnifier,
-        shape: tuple[int, int],
-        planes: int,
-        gain: float,
-        device: torch.device,
-    ):
-        if min(shape) < 8:
-            raise ValueError(f"frames must be at least 8 x 8 px for riesz, got {shape}")
+    def __init__(self, method, shape, planes, gain, device):
         self._pyramid = _PYRAMIDS.get(
             (tuple(shape), method.transform, str(device), method.dtype),
             lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
         )
         self._planes = planes
         self._sigma = method.sigma
-        self._check = PhaseLimit("Riesz pyramid", 0.25, gain)
-        self.groups = [(level,) for level in range(len(self._pyramid.shapes))]
+        self.limit = PhaseLimit("Riesz pyramid", 0.25, gain)
+        self.bands = range(len(self._pyramid.shapes))
         item = torch.finfo(method.dtype).bits // 8
         pixels = math.prod(shape)
         self.frame_bytes = 3 * pixels * item // 2
         self.band_bytes = 20 * pixels * item
+        self.delta_bytes = 2 * item * sum(map(math.prod, self._pyramid.shapes))
 
     def transform(self, planes: torch.Tensor) -> list[torch.Tensor]:
         planes = planes.to(self._pyramid.device, self._pyramid.dtype)
@@ -137,15 +71,7 @@ class _RieszPhases(Decomposition):
             for shape in p.shapes
         ]
 
-    def change(
-        self,
-        total: list[torch.Tensor],
-        rows: slice,
-        band: int,
-        coefficients: torch.Tensor,
-        delta: torch.Tensor,
-        gain: float,
-    ) -> None:
+    def change(self, total, rows, band, coefficients, delta, gain):
         real, x, y = coefficients.unbind(-3)
         amplitude = torch.sqrt(coefficients.square().sum(-3))
         across = torch.hypot(x, y)
@@ -159,7 +85,7 @@ class _RieszPhases(Decomposition):
             turn_x, turn_y = delta.unbind(-3)
             angle = gain * torch.hypot(turn_x, turn_y)
             angle = torch.copysign(angle, gain * (turn_x * x + turn_y * y))
-        self._check.add(2.0 ** (band + 2), angle, amplitude, lambda: _mean_frequency(real, band))
+        self.limit.add(2.0 ** (band + 2), angle, amplitude, lambda: _mean_frequency(real, band))
         # real part of exp(angle n) (real + across n), minus real
         total[band][rows] = -2 * torch.sin(angle / 2).square() * real - torch.sin(angle) * across
 
@@ -189,9 +115,6 @@ class _RieszPhases(Decomposition):
     def collapse(self, total: list[torch.Tensor]) -> torch.Tensor:
         return self._pyramid.collapse(total)
 
-    def report(self) -> str | None:
-        return self._check.report()
-
 
 def _mean_frequency(real: torch.Tensor, level: int) -> float:
     """Root mean square spatial frequency of a level, radians per px of the frame."""
@@ -201,3 +124,57 @@ def _mean_frequency(real: torch.Tensor, level: int) -> float:
         step = torch.diff(real, dim=axis).square().mean().item()
         squares += (2 * math.asin(min(1.0, math.sqrt(step / power) / 2))) ** 2
     return math.sqrt(squares) / 2**level
+
+
+@dataclass(frozen=True)
+class RieszMagnifier(RieszOptions, LocalPhaseMethod):
+    """Magnify motion through the quaternionic phase of a Riesz pyramid.
+
+    A band-pass level and its two Riesz transforms make a quaternion in every pixel, whose phase
+    runs along the dominant local orientation. Phase differences between frames (a quaternion
+    logarithm, two components) are added up along time, go through the temporal operator, are
+    smoothed and multiplied by (factor - 1), and turn the quaternions of the current frame. There
+    is one subband a level instead of 4 or 8, so this is several times faster than
+    `PhaseMagnifier`; where two orientations cross, or motion is large, it is less exact.
+
+    Parameters
+    ----------
+    transform : {"exact", "taps"}
+        The Riesz transform itself, or differences of neighbors in place of it, as in the
+        paper. They fall short away from the middle of a level: the motion gained is then 2 to
+        20 % too small, and more below 3 px of wavelength.
+    sigma : float
+        Standard deviation of the Gaussian neighborhood in which the phase variation is
+        smoothed, by least squares weighted with the amplitude, px of each level.
+    chroma : {"pass", "magnify"}
+        RGB frames: "pass" changes the luma only, the chroma stays where it is; "magnify" treats
+        luma and both chroma signals alike, each with its own phases.
+    device : str, torch.device or None
+        Where to compute; a CUDA GPU if there is one when None.
+    dtype : {"float32", "float64"} or torch.dtype
+        Precision of the computation.
+    max_bytes : int
+        Memory for pyramids of frames, and again for levels. Where an output
+        frame needs more frames than that, they are processed in chunks.
+
+    Raises
+    ------
+    ValueError
+        If an option is not one of the above.
+
+    Notes
+    -----
+    Structures carry shifts of about a quarter of their wavelength; `magnify` warns with the
+    number when a request goes beyond.
+
+    References
+    ----------
+    .. [1] N. Wadhwa, M. Rubinstein, F. Durand, W. T. Freeman, "Riesz pyramids for fast
+       phase-based video magnification", ICCP 2014.
+    .. [2] N. Wadhwa, M. Rubinstein, F. Durand, W. T. Freeman, "Quaternionic representation of
+       the Riesz pyramid for video magnification", MIT CSAIL technical report, 2014.
+    """
+
+    device: str | torch.device | None = None
+    dtype: str | torch.dtype = "float32"
+    decomposition = _RieszPhases

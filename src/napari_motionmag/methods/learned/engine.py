@@ -5,10 +5,13 @@ download happens under that device's lock, so that threads take turns on one poo
 When memory runs out, the batch is halved, then the tiles, and finally the CPU takes over.
 """
 
+from __future__ import annotations
+
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,10 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_motionmag.compute import memory
-from napari_motionmag.compute.device import choose_device, device_lock
+from napari_motionmag.compute.device import (
+    choose_device,
+    device_lock,
+    free_memory,
+    is_out_of_memory,
+    release_memory,
+)
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
+from napari_motionmag.methods.learned.networks.oh2018_folded import for_inference
 from napari_motionmag.methods.learned.precision import (
     FACTOR,
     TOLERANCE,
@@ -28,11 +36,14 @@ from napari_motionmag.methods.learned.precision import (
     deviation,
     test_frames,
 )
-from napari_motionmag.methods.learned.tiles import Padding, Tile, checked_tile, round_up, tiles
 
 CPU_PIXELS = 2**18  # frames together on a CPU: more at once only takes more memory
 GPU_PIXELS = 2**24  # and on a GPU: it is busy with as many
 SHARE = 0.4  # of the free memory that one call may take: convolutions need scratch space, too
+SMALLEST_TILE = 32  # px
+# Reflected pixels around the frame: borders look like the inside to the network. Errors at borders
+# are the same with 16 or 64 of them.
+PAD = 8
 
 
 class Engine:
@@ -74,7 +85,7 @@ class Engine:
         self.lock = device_lock(self.device)
         self._threads = threading.local()
         self._warned: set[str] = set()
-        self._most_pixels: int | None = None  # what did fit after something did not
+        self._most_pixels: int | None = None  # that fit after something did not
         self._cuts: dict[tuple[int, int], int] = {}
         self._color = self._prepare(network)
         self._grey = self._prepare(network.to_grey())
@@ -90,22 +101,22 @@ class Engine:
 
     def _prepare(self, network):
         network = network.to(self.device, memory_format=torch.channels_last).eval()
-        for part in network.modules():  # a large frame takes seconds, which nobody should wait for
+        for part in network.modules():  # a large frame takes seconds, too long to wait for
             part.register_forward_pre_hook(lambda *_: self.lock.give_way())
         return network.requires_grad_(False)
 
     def network(self, channels: int):
-        """The network for frames of 1 or 3 channels."""
+        """Return the network for frames of 1 or 3 channels."""
         return self._grey if channels == 1 else self._color
 
     def runner(self, channels: int, exact: bool = False):
-        """The network for 1 or 3 channels as it is run; of ``oh2018``, its parts."""
+        """Return the network for 1 or 3 channels as it is run; of ``oh2018``, its parts."""
         dtype = torch.float32 if exact else self.dtype
         key = channels == 1, dtype
         if key not in self._runners:
             network = self.network(channels)
             if self.kind == "oh2018":
-                network = FoldedOh2018(network, dtype)
+                network = for_inference(network, dtype)
                 if self._compile:
                     network.encoder = torch.compile(network.encoder)
                     network.decoder = torch.compile(network.decoder)
@@ -157,22 +168,27 @@ class Engine:
         return self.runner(channels).decoder(texture, shape).float()
 
     def _difference(
-        self, frame: Tensor, variation: Tensor, gain: float, draw: bool = True
+        self,
+        frame: Tensor,
+        variation: Tensor,
+        gain: float,
+        draw: bool = True,
+        denoise: float = 1.0,
     ) -> Tensor:
         network = self.runner(frame.shape[1])
-        return network(frame, variation, frame.new_full((len(frame),), gain), draw)
+        return network(frame, variation, frame.new_full((len(frame),), gain), draw, denoise)
 
     # ---- the device ----
 
     @contextmanager
     def working(self):
-        """The device for this thread alone, without gradients, in the chosen precision."""
+        """Hold the device for this thread alone, without gradients, in the chosen precision."""
         with self.lock, torch.inference_mode(), self._cast():
             yield
 
     @contextmanager
     def streaming(self):
-        """What copies to and from a GPU in this thread goes while other threads compute there."""
+        """Copy to and from a GPU in this thread while other threads compute there."""
         if self.device.type != "cuda":
             yield
             return
@@ -182,7 +198,7 @@ class Engine:
             yield
 
     def finish(self) -> None:
-        """Wait for what this thread has a GPU compute; before others may use the device."""
+        """Wait for what a GPU computes for this thread, before others may use the device."""
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
 
@@ -192,7 +208,7 @@ class Engine:
         return torch.autocast(self.device.type, self.dtype)
 
     def upload(self, frame: np.ndarray | Sequence[np.ndarray]) -> Tensor:
-        """(Y, X) or (Y, X, C), or several, to a tensor (N, C, Y, X) on the device."""
+        """Copy frames, (Y, X) or (Y, X, C), to a tensor (N, C, Y, X) on the device."""
         frames = [frame] if isinstance(frame, np.ndarray) else frame
         planes = [f[None] if f.ndim == 2 else f.transpose(2, 0, 1) for f in frames]
         tensor = torch.from_numpy(np.stack(planes).astype(np.float32, copy=False))
@@ -203,25 +219,25 @@ class Engine:
 
     @staticmethod
     def download(tensor: Tensor) -> np.ndarray:
-        """(N, C, Y, X) to (N, Y, X) or (N, Y, X, C), float32."""
+        """Copy a tensor (N, C, Y, X) to an array (N, Y, X) or (N, Y, X, C), float32."""
         planes = tensor.float().cpu().numpy()
         return planes[:, 0] if planes.shape[1] == 1 else planes.transpose(0, 2, 3, 1)
 
     # ---- pieces of work ----
 
     def padding(self, frame: np.ndarray) -> Padding:
-        """The border that a frame is given before it is cut into tiles."""
+        """Return the border that a frame is given before it is cut into tiles."""
         return Padding.of(*frame.shape[:2], self.stride)
 
     def _room(self) -> int:
-        """Pixels that fit into the memory that is free."""
-        fit = int(SHARE * memory.free_memory(self.device) / self._bytes_per_pixel)
+        """Return how many pixels fit into free memory."""
+        fit = int(SHARE * free_memory(self.device) / self._bytes_per_pixel)
         return fit if self._most_pixels is None else min(fit, self._most_pixels)
 
     def tiles(self, height: int, width: int) -> list[Tile]:
-        """Tiles of a padded frame: one when it fits into memory.
+        """Cut a padded frame into tiles: one when it fits into memory.
 
-        The same for all frames of a size, so that what is kept of a tile fits the next time.
+        All frames of a size are cut alike, so that values kept for a tile fit the next time.
         """
         side = self.tile
         if side is None:
@@ -237,7 +253,7 @@ class Engine:
         return list(tiles(height, width, side, self.halo))
 
     def batch(self, pixels: int) -> int:
-        """How many frames of `pixels` pixels to run at once."""
+        """Return how many frames of `pixels` pixels to run at once."""
         most = CPU_PIXELS if self.device.type == "cpu" else GPU_PIXELS
         return max(1, min(most, self._room()) // pixels)
 
@@ -245,10 +261,10 @@ class Engine:
         self,
         count: int,
         shape: tuple[int, int],
-        work: Callable[["Engine", Tile, int, int], np.ndarray],
+        work: Callable[[Engine, Tile, int, int], np.ndarray],
         out: np.ndarray,
     ) -> None:
-        """Have frames drawn piece by piece, in pieces that fit into memory.
+        """Draw frames in pieces that fit into memory.
 
         Parameters
         ----------
@@ -258,7 +274,7 @@ class Engine:
             Of a padded frame, in px.
         work : callable
             ``work(engine, tile, first, last)`` draws frames ``first..last-1`` on a tile: an array
-            (N, Y, X) or (N, Y, X, C) as large as what the network sees.
+            (N, Y, X) or (N, Y, X, C) as large as the tile that the network sees.
         out : ndarray
             (count, Y, X) or (count, Y, X, C), written to.
         """
@@ -273,7 +289,7 @@ class Engine:
         try:
             drawn = work(self, tile, first, last)
         except (RuntimeError, MemoryError) as error:
-            if not memory.is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         else:
@@ -282,7 +298,7 @@ class Engine:
                 self._most_pixels = max(self._most_pixels, (last - first) * tile.pixels)
             return
         # outside of the handler, whose traceback holds on to tensors
-        memory.release(self.device)
+        release_memory(self.device)
         self._most_pixels = 0
         self._cuts.clear()
         smaller = tile.quarters(*shape, self.halo, self.stride)
@@ -305,7 +321,7 @@ class Engine:
                 "or magnify a region of the movie"
             )
 
-    def _on_cpu(self) -> "Engine":
+    def _on_cpu(self) -> Engine:
         return engine(self.arguments["model"], "cpu", None, self.arguments["tile"])
 
     def _warn(self, what: str, message: str) -> None:
@@ -322,6 +338,7 @@ class Engine:
         variations: Sequence[np.ndarray],
         gain: float,
         draw: bool = True,
+        denoise: float = 1.0,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
         if self.kind != "difference":
@@ -337,7 +354,7 @@ class Engine:
             with engine.streaming():
                 given = cut(padded), cut(changes)
                 with engine.working():
-                    drawn = engine._difference(*given, gain, draw)
+                    drawn = engine._difference(*given, gain, draw, denoise)
                     engine.finish()
                 return engine.download(drawn)
 
@@ -357,8 +374,108 @@ _ENGINE_GUARD = threading.Lock()
 
 
 def engine(model="default", device=None, precision=None, tile=None, compile=False) -> Engine:
-    """An engine, shared by all who ask for the same weights, device, precision and tile."""
+    """Return an engine, shared by all that need the same weights, device, precision and tile."""
     path = weights.resolve(model)
     with _ENGINE_GUARD:  # two threads at once must not load the weights twice
         digest = weights.sha256(path)
         return _engine(path, digest, str(choose_device(device)), precision, tile, compile)
+
+
+# ---- tiles ----
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a padded frame: what the network sees, and which of its outputs are kept."""
+
+    y: slice
+    x: slice
+    keep_y: slice
+    keep_x: slice
+    out_y: slice
+    out_x: slice
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Where the tile is: part of the key of values kept for it."""
+        return self.y.start, self.y.stop, self.x.start, self.x.stop
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels that the network sees."""
+        return (self.y.stop - self.y.start) * (self.x.stop - self.x.start)
+
+    def quarters(self, height: int, width: int, halo: int, stride: int) -> list[Tile]:
+        """Return smaller tiles that together keep what this one keeps; itself if it is smallest."""
+
+        def halves(kept: slice) -> list[slice]:
+            size = kept.stop - kept.start
+            middle = -(-(size // 2) // stride) * stride
+            if size < 2 * SMALLEST_TILE or not 0 < middle < size:
+                return [kept]
+            return [slice(kept.start, kept.start + middle), slice(kept.start + middle, kept.stop)]
+
+        return [
+            _tile(y, x, height, width, halo) for y in halves(self.out_y) for x in halves(self.out_x)
+        ]
+
+
+def _tile(out_y: slice, out_x: slice, height: int, width: int, halo: int) -> Tile:
+    def seen(kept, size):
+        first, last = max(0, kept.start - halo), min(size, kept.stop + halo)
+        return slice(first, last), slice(kept.start - first, kept.stop - first)
+
+    (y, keep_y), (x, keep_x) = seen(out_y, height), seen(out_x, width)
+    return Tile(y, x, keep_y, keep_x, out_y, out_x)
+
+
+def tiles(height: int, width: int, tile: int, halo: int) -> Iterator[Tile]:
+    """Cut a padded frame into tiles with a halo; the halo ends at the frame's border."""
+    for y in range(0, height, tile):
+        for x in range(0, width, tile):
+            kept = slice(y, min(y + tile, height)), slice(x, min(x + tile, width))
+            yield _tile(*kept, height, width, halo)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Reflected border of a frame, to a multiple of the stride."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @classmethod
+    def of(cls, height: int, width: int, stride: int) -> Padding:
+        """Make the border of a frame: `PAD` px or more, before it a multiple of the stride."""
+        before = round_up(PAD, stride)
+
+        def after(size):
+            return PAD + (-(size + before + PAD)) % stride
+
+        return cls(before, before, after(height), after(width))
+
+    def add(self, frame: np.ndarray) -> np.ndarray:
+        """Return a frame, (Y, X) or (Y, X, C), with its border."""
+        border = [(self.top, self.bottom), (self.left, self.right)] + [(0, 0)] * (frame.ndim - 2)
+        return np.pad(frame, border, mode="reflect")
+
+    def remove(self, frame: np.ndarray) -> np.ndarray:
+        """Return the frame within its border."""
+        height, width = frame.shape[:2]
+        return frame[self.top : height - self.bottom, self.left : width - self.right]
+
+
+def round_up(size: int, stride: int) -> int:
+    """Return the next multiple of the stride."""
+    return -(-size // stride) * stride
+
+
+def checked_tile(tile) -> int | None:
+    """Return the side of a tile in px; None, to be chosen by free memory, stays None."""
+    if tile is None:
+        return None
+    if isinstance(tile, bool) or not isinstance(tile, (int, np.integer)) or tile < SMALLEST_TILE:
+        raise ValueError(f"tile must be an integer of at least {SMALLEST_TILE} px, got {tile!r}")
+    return int(tile)

@@ -1,5 +1,6 @@
 """The learned methods behind the interface that all methods share."""
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -7,14 +8,15 @@ from functools import partial
 import numpy as np
 
 from napari_motionmag.compute.cache import budget, nbytes
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.option_fields import check_options
-from napari_motionmag.methods.options import LearnedOptions
+from napari_motionmag.methods.options import LearnedOptions, check_options
 from napari_motionmag.movie.color import luma
 from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
+# Gray levels of 255: noise that is left alone, and how much more is half taken away.
+NOISE_KEPT, NOISE_HALF = 0.8, 0.35
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
 
@@ -29,9 +31,12 @@ class LearnedMagnifier(LearnedOptions, Method):
     device, precision, tile, compile
         See :class:`napari_motionmag.methods.learned.engine.Engine`; chosen when None.
     draw : bool
-        Network ``difference``: draw what comes to light behind what moves, and take noise away.
-        False moves the pixels of the frame and does nothing else: noise and the finest texture
-        stay as they are.
+        Network ``difference``: draw what comes to light behind what moves. False only moves the
+        pixels of the frame.
+    denoise : float, optional
+        Network ``difference``: how much of the noise to take away, 0 to 1. 0 keeps it, and the
+        finest texture. When None, more the noisier the movie is (see :func:`noise_level`): 0 up
+        to 0.8 gray levels of 255, half at 1.15; 0 without `draw`.
 
     Raises
     ------
@@ -51,16 +56,16 @@ class LearnedMagnifier(LearnedOptions, Method):
     def __post_init__(self):
         card = weights.read_card(weights.resolve(self.model))
         check_options(self)
-        if not self.draw and card["model"] != "difference":
+        if card["model"] != "difference" and not (self.draw and self.denoise is None):
+            only = "draw=False" if not self.draw else f"denoise={self.denoise:g}"
             raise ValueError(
-                f"draw=False is for the network 'difference'; {card['model']!r} draws each frame "
-                "anew"
+                f"{only} is for the network 'difference'; {card['model']!r} draws each frame anew"
             )
         if (self.device, self.precision, self.tile) != (None, None, None):
             load_torch()
             from napari_motionmag.compute.device import choose_device
+            from napari_motionmag.methods.learned.engine import checked_tile
             from napari_motionmag.methods.learned.precision import checked_precision
-            from napari_motionmag.methods.learned.tiles import checked_tile
 
             checked_precision(self.precision, choose_device(self.device))
             checked_tile(self.tile)
@@ -80,7 +85,11 @@ class LearnedMagnifier(LearnedOptions, Method):
         runner = self._engine()
         first = frames[times[0]]
         if runner.kind == "difference":
-            draw, planes = partial(_draw_by_difference, draw=self.draw), 8
+            denoise = self.denoise
+            if denoise is None:
+                denoise = _usual_denoising(frames) if self.draw else 0.0
+            draw = partial(_draw_by_difference, draw=self.draw, denoise=denoise)
+            planes = 8
         else:
             draw, planes = _draw_by_shape, 96
         together = max(1, RUN_BYTES // (planes * first.shape[0] * first.shape[1]))
@@ -95,10 +104,10 @@ class LearnedMagnifier(LearnedOptions, Method):
 def _variation(
     frames, kind: Hashable, operator, times, get: Callable, size: int, kept: int | None = None
 ) -> list:
-    """T of a signal at some times; kept up with from call to call where frames have a cache.
+    """Apply the operator to a signal at some times; frames with a cache keep its state there.
 
-    `size`: bytes of the signal of a frame; `kept`: bytes that the cache keeps of a frame, when it
-    is not the frame itself.
+    `size`: bytes of the signal of a frame; `kept`: bytes cached per frame, unless that is the
+    frame itself.
     """
     n = len(frames)
     cache = getattr(frames, "cache", None)
@@ -106,7 +115,7 @@ def _variation(
         return StreamingOperator(operator, n)(times, get)
     key = ("variation", kind, operator, frames.series)
     variation = cache.get(key, lambda: StreamingOperator(operator, n))
-    # where a window does not fit, outputs are made together of one reading of the frames
+    # where a window does not fit, several outputs share one reading of the frames
     fits = frames.fits(len(truncated_row(operator, times[0], n)[0]), kept)
     together = 1 if fits else max(1, min(RUN_BYTES, budget() // 2) // (2 * size))
     varied = variation(times, get, together)
@@ -114,16 +123,59 @@ def _variation(
     return varied
 
 
-def _draw_by_difference(runner, frames, current, operator, factor: float, draw: bool) -> np.ndarray:
+def noise_level(a: np.ndarray, b: np.ndarray) -> float:
+    """Estimate the standard deviation of the noise of two neighboring frames, black 0, white 1.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        (Y, X) or (Y, X, 3).
+
+    Notes
+    -----
+    Of the luma's difference, filtered by the product of two second differences, which leaves
+    little of what moves; the median over blocks of 16 px.
+
+    References
+    ----------
+    Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding 64, 1996.
+    """
+    a, b = (frame if frame.ndim == 2 else luma(frame) for frame in (a, b))
+    fine = np.abs(np.diff(np.diff(b - a, 2, axis=0), 2, axis=1))
+    rows, columns = (max(1, size // 16) for size in fine.shape)
+    blocks = [np.array_split(part, columns, axis=1) for part in np.array_split(fine, rows)]
+    typical = np.median([block.mean() for row in blocks for block in row])
+    return float(typical * math.sqrt(math.pi) / 12)
+
+
+def _usual_denoising(frames) -> float:
+    """How much of the noise of a movie to take away: judged by two frames in its middle."""
+    middle = len(frames) // 2
+    if not middle:
+        return 0.0
+    cache = getattr(frames, "cache", None)
+
+    def level() -> float:
+        return noise_level(frames[middle - 1], frames[middle])
+
+    noise = level() if cache is None else cache.get(("noise", frames.series), level)
+    beyond = max(0.0, 255 * noise - NOISE_KEPT)
+    return beyond**2 / (beyond**2 + NOISE_HALF**2)
+
+
+def _draw_by_difference(
+    runner, frames, current, operator, factor: float, draw: bool, denoise: float
+) -> np.ndarray:
     """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
 
     def signal(t: int) -> np.ndarray:
-        return luma(current[t] if t in current else frames[t])
+        frame = current[t] if t in current else frames[t]
+        return frame if frame.ndim == 2 else luma(frame)
 
     times = list(current)
     height, width = current[times[0]].shape[:2]
     varied = _variation(frames, "luma", operator, times, signal, 4 * height * width)
-    return runner.difference(list(current.values()), varied, factor - 1, draw)
+    return runner.difference(list(current.values()), varied, factor - 1, draw, denoise)
 
 
 def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarray:
@@ -145,26 +197,30 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
         network = engine.runner(channels)
         place = (engine.identity, tile.place)
         mine = times[first:last]
+        by_luma = channels == 3 and engine.network(3).config.luma_motion
 
-        def encode(t: int):
-            frame = padded[t] if t in padded else padding.add(frames[t])
+        def encode(t: int, kind: str) -> tuple:
+            frame = (padded[t] if t in padded else padding.add(frames[t]))[tile.y, tile.x]
             with engine.streaming():
-                given = engine.upload(frame[tile.y, tile.x])
+                given = engine.upload(luma(frame) if kind == "motion" else frame)
                 with engine.working():
-                    texture, shape = network.encoder(given)
+                    if kind == "motion":
+                        found = (engine.runner(1).shape(given),)
+                    else:
+                        found = network.encoder(given)
                     engine.finish()
-            return texture, shape.float()
+            return *found[:-1], found[-1].float()
 
-        def encoding(t: int):
-            if t in own:
+        def encoding(t: int, kind: str = "encoding") -> tuple:
+            if kind == "encoding" and t in own:
                 return own[t]
             if cache is None:
-                return encode(t)
-            return cache.get(("encoding", place, frames.key(t)), lambda: encode(t))
+                return encode(t, kind)
+            return cache.get((kind, place, frames.key(t)), lambda: encode(t, kind))
 
         def shape(t: int):
             # on the CPU as NumPy arrays, which do not take torch's threads outside of the lock
-            found = encoding(t)[1]
+            found = encoding(t, "motion" if by_luma else "encoding")[-1]
             return found.numpy() if found.device.type == "cpu" else found
 
         own = {}

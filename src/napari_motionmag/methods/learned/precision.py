@@ -21,7 +21,7 @@ def checked_precision(precision: str | None, device: torch.device) -> torch.dtyp
     """The number type of a name; None, to be chosen by measuring, stays None."""
     if precision is None:
         return None
-    if precision not in _TYPES:
+    if precision not in list(_TYPES):
         raise ValueError(f"precision must be one of {sorted(_TYPES)}, got {precision!r}")
     if precision == "float16" and device.type == "cpu":
         raise ValueError("precision 'float16' needs a GPU; use 'float32' or 'bfloat16' on the CPU")

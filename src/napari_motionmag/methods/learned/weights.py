@@ -1,23 +1,34 @@
-"""Weights in safetensors files, with what they are and where they came from in the header."""
+"""Weights in safetensors files, with what they are and where they came from in the header.
+
+Checkpoints that others have published of the paper's network are read as they are
+(:mod:`~napari_motionmag.methods.learned.published`).
+"""
 
 import hashlib
 import json
 import math
+import os
+import warnings
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.atomic import written_whole
+from napari_motionmag.compute.device import load_torch
+from napari_motionmag.methods.learned import published
 
 FOLDER = Path(__file__).parent / "weights"
+USER_FOLDER = "NAPARI_MOTIONMAG_WEIGHTS"  # environment variable
 DEFAULT = "difference"
+SUFFIXES = (".safetensors", ".index", *published.TORCH_SUFFIXES)
 MOST_CHANNELS = 1024  # or blocks, of a network
 _FORMAT = "napari-motionmag"
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A weights file that ships with the package.
+    """A weights file that `model` may name.
 
     Attributes
     ----------
@@ -82,7 +93,7 @@ def _check_config(config) -> None:
 
 
 def save(path: Path, network, card: dict) -> None:
-    """Write a network's weights with its card; beside first, then renamed.
+    """Write a network's weights with its card; the file appears whole or not at all.
 
     Parameters
     ----------
@@ -95,8 +106,6 @@ def save(path: Path, network, card: dict) -> None:
     """
     from safetensors.torch import save_file
 
-    path = Path(path)
-    beside = path.with_suffix(".part")
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     card = {
         "format": _FORMAT,
@@ -104,9 +113,9 @@ def save(path: Path, network, card: dict) -> None:
         "config": network.config.to_dict(),
         "tensors_sha256": _tensors_sha256(tensors),
     }
-    save_file(tensors, beside, metadata={"card": json.dumps(card)})
-    beside.chmod(0o644)  # safetensors makes files that nobody else can read
-    beside.replace(path)
+    with written_whole(Path(path)) as partial:
+        save_file(tensors, partial, metadata={"card": json.dumps(card)})
+        partial.chmod(0o644)  # safetensors makes files that nobody else can read
 
 
 def _tensors_sha256(tensors: dict) -> str:
@@ -119,8 +128,26 @@ def _tensors_sha256(tensors: dict) -> str:
     return digest.hexdigest()
 
 
+def user_folder() -> Path:
+    """The folder whose weights `model` may name, besides those that ship."""
+    return Path(os.environ.get(USER_FOLDER) or Path.home() / ".napari-motionmag" / "weights")
+
+
+def _named(folder: Path) -> dict[str, Path]:
+    """Weights in a folder by their names, which end at the first dot."""
+    found = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
+    return {path.name.partition(".")[0]: path for path in found}
+
+
 def resolve(model: str | Path) -> Path:
-    """The file of a name (``"default"``, ``"oh2018"``, ``"difference"``) or path.
+    """The file of a name or path.
+
+    Parameters
+    ----------
+    model : str or Path
+        ``"default"``, ``"oh2018"``, ``"difference"``, the name of a file in `user_folder`, or a
+        path: a ``.safetensors`` file or a published checkpoint. A TensorFlow checkpoint is named
+        by its prefix or any of its files.
 
     Raises
     ------
@@ -128,30 +155,34 @@ def resolve(model: str | Path) -> Path:
         If there is no such name or file.
     """
     if not isinstance(model, (str, Path)):
-        raise TypeError(f"model must be a name or the path of a .safetensors file, got {model!r}")
+        raise TypeError(f"model must be a name or the path of a weights file, got {model!r}")
     if model == "default":
         model = DEFAULT
-    shipped = FOLDER / f"{model}.safetensors"
-    if isinstance(model, str) and "/" not in model and shipped.is_file():
-        return shipped
+    names = {**_named(user_folder()), **_named(FOLDER)}
+    if isinstance(model, str) and model in names:
+        return names[model]
     path = Path(model)
-    if path.suffix == ".safetensors" and path.is_file():
+    if path.suffix == ".safetensors" and os.path.isfile(path):
         return path
-    names = ["default", *sorted(p.stem for p in FOLDER.glob("*.safetensors"))]
+    if files := published.files(path):
+        return files[0]
     raise ValueError(
-        f"model must be one of {names} or the path of an existing .safetensors file, "
+        f"model must be one of {['default', *sorted(names)]} or the path of an existing "
+        f".safetensors file or published checkpoint ({', '.join(SUFFIXES[1:])}), "
         f"got {str(model)!r}"
     )
 
 
 def read_card(path: Path) -> dict:
-    """The card in a weights file's header.
+    """The card of a weights file: its header, or what a published checkpoint tells.
 
     Raises
     ------
     ValueError
-        If the file is not a weights file of this program.
+        If the file has no weights for this program.
     """
+    if path.suffix != ".safetensors":
+        return dict(_published(path, sha256(path))[1])
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -171,52 +202,105 @@ def load(model: str | Path = "default"):
     Parameters
     ----------
     model : str or Path
-        A shipped name or the path of a ``.safetensors`` file.
+        See :func:`resolve`.
 
     Returns
     -------
     network : torch.nn.Module
         On the CPU, in evaluation mode.
     card : dict
-        ``model``, ``config`` and how it was trained.
+        ``model``, ``config`` and how it was trained, or where it came from.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = resolve(model)
+    if path.suffix != ".safetensors":
+        network, card = _published(path, sha256(path))
+        return deepcopy(network), dict(card)
     card = read_card(path)
     try:
         tensors = load_file(path)
-        others = sorted({str(tensor.dtype) for tensor in tensors.values()} - {"torch.float32"})
-        if others:
-            raise ValueError(f"model: weights in {str(path)!r} must be float32, got {others}")
-        if card["tensors_sha256"] != _tensors_sha256(tensors):
-            raise ValueError(f"model: weights in {str(path)!r} are damaged: their hash is wrong")
+    except SafetensorError as error:
+        raise ValueError(f"model: weights in {str(path)!r} do not fit: {error}") from None
+    others = sorted({str(tensor.dtype) for tensor in tensors.values()} - {"torch.float32"})
+    if others:
+        raise ValueError(f"model: weights in {str(path)!r} must be float32, got {others}")
+    if card["tensors_sha256"] != _tensors_sha256(tensors):
+        raise ValueError(f"model: weights in {str(path)!r} are damaged: their hash is wrong")
+    return _filled(card, tensors, path), card
+
+
+def _filled(card: dict, tensors: dict, path: Path):
+    """The network of a card with its weights."""
+    try:
         network = build(card["model"], card["config"])
         network.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"model: weights in {str(path)!r} do not fit: {error}") from None
-    return network.eval(), card
+    except (RuntimeError, ValueError) as error:
+        message = " ".join(str(error).split())
+        raise ValueError(
+            f"model: weights in {str(path)!r} do not fit: "
+            f"{message[:200] + ' ...' if len(message) > 200 else message}"
+        ) from None
+    return network.eval()
+
+
+@lru_cache(maxsize=4)
+def _published(path: Path, digest: str):
+    """Network and card of a published checkpoint, by its hash."""
+    tensors, config, origin = published.read(path)
+    card = {
+        "format": _FORMAT,
+        "model": "oh2018",
+        "origin": origin,
+        "licence": "not ours; see the licence of its origin",
+        "file": path.name,
+        "file_sha256": digest,
+        "config": config,
+    }
+    network = _filled(card, tensors, path)
+    card["config"] = network.config.to_dict()
+    card["tensors_sha256"] = _tensors_sha256(network.state_dict())
+    return network, card
 
 
 @lru_cache(maxsize=32)
-def _sha256(path: Path, modified: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(paths: tuple[Path, ...], modified: tuple[int, ...]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    return _sha256(Path(path), Path(path).stat().st_mtime_ns)
+    """SHA-256 of a file's bytes, in hexadecimal; of all files of a checkpoint in turn."""
+    paths = tuple(published.files(path)) or (Path(path),)
+    return _sha256(paths, tuple(file.stat().st_mtime_ns for file in paths))
 
 
 def available() -> list[Weights]:
     """The weights that ship with the package."""
+    return [_weights(name, path) for name, path in _named(FOLDER).items()]
+
+
+def of_the_user() -> list[Weights]:
+    """The weights in `user_folder`; warns of files that cannot be read."""
     found = []
-    for path in sorted(FOLDER.glob("*.safetensors")):
-        card = read_card(path)
+    for name, path in _named(user_folder()).items():
+        try:
+            found.append(_weights(name, path))
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return found
+
+
+def _weights(name: str, path: Path) -> Weights:
+    card = read_card(path)
+    if "origin" in card:
+        description = f"{card['model']}, {card['origin']}; {card['licence']}"
+    else:
         description = (
             f"{card['model']}, {card.get('steps', '?')} steps of {card.get('batch', '?')} crops "
             f"of {card.get('crop', '?')} px on {card.get('hardware', '?')}"
         )
-        found.append(Weights(path.stem, path, sha256(path), description, card))
-    return found
+    return Weights(name, path, sha256(path), description, card)

@@ -1,18 +1,18 @@
-"""Frames aligned to the moving object, as passed to the wrapped method."""
+"""Frames aligned to what moves far, as passed to the wrapped method."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache, budget
+from napari_motionmag.methods.base import warn_once
 from napari_motionmag.methods.classical.image_warp import sample
+from napari_motionmag.methods.stabilisation.dense_motion import DenseMotion
 from napari_motionmag.methods.stabilisation.masks import feathered, smooth_step
 from napari_motionmag.methods.stabilisation.registration import Template
-from napari_motionmag.methods.stabilisation.settings import AlignmentSettings
 from napari_motionmag.methods.stabilisation.transforms import apply, mean_transform
-from napari_motionmag.methods.warn_once import warn_once
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.frame_source import SHARE
 
@@ -22,40 +22,49 @@ _POORLY_ALIKE = 0.5
 
 
 class FrameAligner:
-    """Reads frames and knows how each of them lies against the reference."""
+    """Reads frames and knows how they lie against each other.
 
-    def __init__(self, settings: AlignmentSettings, frames: Sequence[np.ndarray]):
-        self.settings = settings
-        self.frames = frames
-        self.reference = self._checked_reference()
+    Parameters
+    ----------
+    settings : Stabilised
+        What is followed, and how.
+    frames : sequence of ndarray
+    cutoff : float, optional
+        Model "dense": cycles per frame, below which motion is followed.
+    first : int, optional
+        A frame that is needed in any case, which tells the shape of all; the reference if None.
+    """
+
+    def __init__(self, settings, frames: Sequence[np.ndarray], cutoff=None, first=None):
+        self.settings, self.frames = settings, frames
+        n, reference = len(frames), settings.reference
+        if not -n <= reference < n:
+            raise ValueError(f"reference must be within {-n} to {n - 1}, got {reference}")
+        self.reference = reference % n
         # of frames without a cache nothing outlives the call
         self.cache = getattr(frames, "cache", None) or Cache()
         self.series = (settings.token, getattr(frames, "series", None))
         self._reads = Cache()
-        self._frame_shape: tuple[int, ...] | None = None
-        self.shape = self.frame(self.reference).shape[:2]
-        smallest = settings.smallest_frame
+        self._shape_read: tuple[int, ...] | None = None
+        self.shape = self.frame(self.reference if first is None else first).shape[:2]
+        smallest, mask = settings.smallest_frame, settings.mask
         if min(self.shape) < smallest:
             raise ValueError(
                 f"frames must be at least {smallest} x {smallest} px for {settings.name}, "
                 f"got {self.shape[0]} x {self.shape[1]}"
             )
-        self._check_mask()
-
-    def _checked_reference(self) -> int:
-        n, reference = len(self.frames), self.settings.reference
-        if not -n <= reference < n:
-            raise ValueError(f"reference must be within {-n} to {n - 1}, got {reference}")
-        return reference % n
-
-    def _check_mask(self) -> None:
-        mask = self.settings.mask
-        allowed = (self.shape, (len(self.frames), *self.shape))
+        allowed = (self.shape, (n, *self.shape))
         if mask is not None and tuple(mask.shape) not in allowed:
             raise ValueError(
                 f"mask must have the shape {allowed[0]} or {allowed[1]} of the movie, "
                 f"got {tuple(mask.shape)}"
             )
+        self._motion = None
+        if settings.model == "dense":
+            key = getattr(frames, "series", None)
+            self._motion = DenseMotion(self._grey, self.shape, n, self.cache, key, cutoff)
+
+    # ---- frames ----
 
     def frame(self, t: int) -> np.ndarray:
         """Frame `t`, read once unless memory is short."""
@@ -65,11 +74,11 @@ class FrameAligner:
         frame = np.asarray(self.frames[t], dtype=np.float32)
         if frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (3,)):
             raise ValueError(f"frames must be (Y, X) or (Y, X, 3), frame {t} is {frame.shape}")
-        if self._frame_shape is None:
-            self._frame_shape = frame.shape
-        if frame.shape != self._frame_shape:
+        if self._shape_read is None:
+            self._shape_read = frame.shape
+        if frame.shape != self._shape_read:
             raise ValueError(
-                f"frames must have one shape, frame {t} is {frame.shape}, not {self._frame_shape}"
+                f"frames must have one shape, frame {t} is {frame.shape}, not {self._shape_read}"
             )
         return frame
 
@@ -89,6 +98,12 @@ class FrameAligner:
         )
         return np.where(bad, frame[~bad].mean(dtype=np.float64).astype(np.float32), frame)
 
+    def _grey(self, t: int) -> np.ndarray:
+        frame = self.finite(t)
+        return frame if frame.ndim == 2 else luma(frame)
+
+    # ---- the mask ----
+
     def mask(self, t: int) -> np.ndarray | None:
         """Mask in frame `t`, if there is one for it: every frame, or the reference only."""
         mask = self.settings.mask
@@ -107,24 +122,31 @@ class FrameAligner:
             return None
         mask = self.mask(t)
         if mask is None:  # where the reference's mask has moved to
-            matrix = self.transform(self.reference) @ np.linalg.inv(self.transform(t))
-            at = apply(matrix, np.indices(self.shape, dtype=np.float64))
-            near = np.floor(at + 0.5).astype(np.int64)
+            near = np.floor(self.positions(t)(self.reference) + 0.5).astype(np.int64)
             limits = np.array(self.shape)[:, None, None]
             inside = ((near >= 0) & (near < limits)).all(0)
             near = np.clip(near, 0, limits - 1)
             mask = self.mask(self.reference)[tuple(near)] & inside
         return feathered(mask, self.settings.feather)
 
+    # ---- motion ----
+
+    def positions(self, pivot: int) -> Callable[[int], np.ndarray]:
+        """Where the pixels of frame `pivot` lie in any frame t: (2, Y, X) px."""
+        pixels = np.indices(self.shape, dtype=np.float64)
+        if self._motion is not None:
+            paths = self._motion.paths(pivot)
+            return lambda t: pixels + paths(t)
+        back = np.linalg.inv(self.transform(pivot))
+        return lambda t: apply(self.transform(t) @ back, pixels)
+
     def transform(self, t: int) -> np.ndarray:
         """Map from the reference to frame `t`, smoothed in time if so planned."""
         reach = int(np.ceil(3 * self.settings.smooth))
-        if reach == 0:
+        n = len(self.frames)
+        if reach == 0 or n == 1:
             return self._raw(t)
         # mirrored at the ends of the movie, without repeating the end frames
-        n = len(self.frames)
-        if n == 1:
-            return self._raw(0)
         near = np.arange(t - reach, t + reach + 1) % (2 * (n - 1))
         near = np.minimum(near, 2 * (n - 1) - near)
         weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / self.settings.smooth) ** 2)
@@ -136,7 +158,7 @@ class FrameAligner:
         return self.cache.get(("transform", self.series, t), lambda: self._estimate(t))
 
     def _estimate(self, t: int) -> np.ndarray:
-        found = self._prepared().align(self._grey(t), self.mask(t))
+        found = self._template().align(self._grey(t), self.mask(t))
         if found.correlation < _POORLY_ALIKE:
             warn_once(
                 self.frames,
@@ -146,16 +168,12 @@ class FrameAligner:
             )
         return found.matrix
 
-    def _prepared(self) -> Template:
+    def _template(self) -> Template:
         def make():
             image, mask = self._grey(self.reference), self.mask(self.reference)
             return Template(image, self.settings.model, mask)
 
         return self.cache.get(("template", self.series), make)
-
-    def _grey(self, t: int) -> np.ndarray:
-        frame = self.finite(t)
-        return frame if frame.ndim == 2 else luma(frame)
 
 
 class AlignedFrames(Sequence):
@@ -166,10 +184,9 @@ class AlignedFrames(Sequence):
         self._pivot = pivot
         self._keep = set(keep)
         self._kept: dict[int, np.ndarray] = {}
-        self._home = aligner.transform(pivot)
+        self._positions = aligner.positions(pivot)
         self._still = aligner.finite(pivot)
         self._layer = aligner.layer(pivot)
-        self._pixels = np.indices(aligner.shape, dtype=np.float64)
         self.warned = getattr(aligner.frames, "warned", None)
         if hasattr(aligner.frames, "cache"):
             self.cache = aligner.cache
@@ -200,15 +217,13 @@ class AlignedFrames(Sequence):
         """A change in aligned frame `t` in the pixels of frame `t`, faded where it ends."""
         if t == self._pivot:
             return change
-        matrix = self._home @ np.linalg.inv(self._aligner.transform(t))
-        at = apply(matrix, self._pixels)
+        at = self._aligner.positions(t)(self._pivot)
         return _times(sample(change, at), self._known(at))
 
     def _align(self, t: int) -> np.ndarray:
         if t == self._pivot:
             return self._still
-        matrix = self._aligner.transform(t) @ np.linalg.inv(self._home)
-        at = apply(matrix, self._pixels)
+        at = self._positions(t)
         share = self._known(at)
         if self._layer is not None:
             share = share * self._layer

@@ -15,7 +15,7 @@ __all__ = ["stabilised"]
 _MODELS = STABILISE[0].choices
 
 
-def stabilised(method, stabilise, mask, movie, source=None) -> tuple[Any, dict[str, Any]]:
+def stabilised(method, stabilise, mask, movie, operator, source=None) -> tuple[Any, dict[str, Any]]:
     """Wrap a method so that it magnifies what is left of the motion after alignment.
 
     Parameters
@@ -28,8 +28,10 @@ def stabilised(method, stabilise, mask, movie, source=None) -> tuple[Any, dict[s
         The part that is followed and magnified; see `mask_of`.
     movie : Movie
         The source.
-    source : napari.layers.Image, optional
-        The layer of the source.
+    operator : TemporalOperator
+        What is magnified.
+    source : object, optional
+        What the movie was made of: its place counts when it is a layer.
 
     Returns
     -------
@@ -50,6 +52,8 @@ def stabilised(method, stabilise, mask, movie, source=None) -> tuple[Any, dict[s
             raise ValueError(f"mask needs stabilise, which must be one of {_MODELS}, got None")
         return method, {"stabilise": None, "mask": None}
     options = _options(stabilise)
+    if options.get("model") == "dense":
+        return _dense(method, options, mask, operator)
 
     from napari_motionmag.methods.stabilisation.layer_masks import mask_of
     from napari_motionmag.methods.stabilisation.mask_files import pack
@@ -58,16 +62,31 @@ def stabilised(method, stabilise, mask, movie, source=None) -> tuple[Any, dict[s
     name = None
     if mask is not None:
         name = _name(mask)
-        mask, frame = mask_of(mask, movie.axes, movie.shape, source)
+        mask, frame = mask_of(mask, movie.axes, movie.shape, source if is_layer(source) else None)
         if frame is not None:
             options = _in_frame(options, frame, movie.n_frames)
     made = Stabilised(method, mask=mask, **options)
     n = movie.n_frames
     if not -n <= made.reference < n:
         raise ValueError(f"stabilise: reference must be within {-n} to {n - 1}, got {options}")
-    plain = {option.name: getattr(made, option.name) for option in STABILISE}
+    plain = _plain(made)
     plain["reference"] %= n
     return made, {"stabilise": plain, "mask": pack(mask, name)}
+
+
+def _dense(method, options: dict[str, Any], mask, operator) -> tuple[Any, dict[str, Any]]:
+    """Wrap a method so that it follows the slow motion of every part."""
+    from napari_motionmag.methods.stabilisation.dense_motion import slow_below
+    from napari_motionmag.methods.stabilisation.stabilised import Stabilised
+
+    if options.get("reference", 0) != 0:
+        raise ValueError(
+            "stabilise: reference must be left out for model 'dense', which aligns frames to their "
+            f"neighbors, got {options['reference']!r}"
+        )
+    made = Stabilised(method, mask=mask, **options)
+    slow_below(operator, made.smooth)  # refuses an operator without a band
+    return made, {"stabilise": _plain(made), "mask": None}
 
 
 def _options(stabilise) -> dict[str, Any]:
@@ -82,6 +101,10 @@ def _options(stabilise) -> dict[str, Any]:
         return checked(STABILISE, dict(stabilise))
     except (TypeError, ValueError) as error:
         raise same_kind(error, f"stabilise: {error}") from error
+
+
+def _plain(made) -> dict[str, Any]:
+    return {option.name: getattr(made, option.name) for option in STABILISE}
 
 
 def _name(mask) -> str | None:

@@ -138,7 +138,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in (".npy", ".tif", ".tiff"):
-        raise ValueError(f"mask must be a .npy, .tif or .tiff file, got {path}")
+        raise ValueError(f"mask must be a .npy, .tif or .tiff file, got {str(path)!r}")
     try:
         found = _read(path)
     except (ValueError, EOFError) as error:  # a TiffFileError is a ValueError

@@ -18,7 +18,10 @@ def checked_mask(mask):
                 f"mask must be an array, got {type(mask).__name__}; magnify(..., mask=layer) "
                 "makes one of a layer"
             )
-        mask = np.asarray(mask)
+        try:
+            mask = np.asarray(mask)
+        except ValueError as error:
+            raise ValueError(f"mask must be an array: {error}") from None
     if len(mask.shape) not in (2, 3):
         raise ValueError(f"mask must be (Y, X) or (T, Y, X), got shape {tuple(mask.shape)}")
     if np.dtype(mask.dtype).kind not in "biu":

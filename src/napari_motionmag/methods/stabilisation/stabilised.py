@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +14,8 @@ from napari_motionmag.compute.optional import optional
 from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.options import STABILISE, checked
 from napari_motionmag.methods.stabilisation.aligned_frames import AlignedFrames, FrameAligner
+from napari_motionmag.methods.stabilisation.dense_motion import slow_below
 from napari_motionmag.methods.stabilisation.masks import checked_mask
-from napari_motionmag.methods.stabilisation.settings import AlignmentSettings
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -23,33 +26,37 @@ __all__ = ["Stabilised"]
 class Stabilised(Method):
     """Magnify with another method what is left of the motion after alignment.
 
-    Every frame that is needed is aligned to a reference by one map of the plane, of the whole
-    frame or of the part that a mask marks. The other method magnifies the motion left in the
-    aligned frames. What it changed is carried back to where things are in each frame and added to
-    the frame, so the large motion stays as it was, and what does not change is not resampled.
+    Every frame that is needed is aligned to a reference, by one map of the plane for the whole
+    frame or the part that a mask marks, or by the slow motion of each of its parts. The other
+    method magnifies the motion left in the aligned frames. What it changed is carried back to where
+    things are in each frame and added to the frame, so the large motion stays as it was, and what
+    does not change is not resampled.
 
     Parameters
     ----------
     method : object
         Has ``magnify(frames, operator, times, factor)``, as all methods of this package.
-    model : {"translation", "rigid", "affine"}
+    model : {"translation", "rigid", "affine", "dense"}
         What is taken for large motion and not magnified: shifts; and rotations; and stretch and
-        shear.
+        shear; or a smooth field of displacements that follows the drift of every part.
     mask : array, optional
         The part of the scene that is followed and magnified, (Y, X) bool in the reference frame,
         or (T, Y, X) for each frame (labels count as True). `magnify` makes one
-        of a napari layer. All when None: then what most of the frame does is large motion.
+        of a napari layer. All when None: then what most of the frame does is large motion. Not
+        for "dense".
     reference : int
-        Frame number; negative ones count from the end.
+        Frame number; negative ones count from the end. Not for "dense".
     align_to : {"reference", "current"}
         Whose pixels the aligned frames have. "reference": frames are aligned once for all output
-        frames, but what has left the reference's field of view is not magnified.
+        frames, but what has left the reference's field of view is not magnified; with "dense",
+        to one of a few neighboring output frames, as many as the slow motion takes for a period.
         "current": each output frame has its own aligned frames: all of it is magnified, at the
         cost of aligning and magnifying anew every time.
     smooth : float
         Standard deviation, frames, of a Gaussian over the maps in time. 0 removes all motion of
         the model; with more, only slow motion is large motion, and fast shaking of the whole
-        is magnified with the rest.
+        is magnified with the rest. "dense" follows motion below three quarters of the lowest
+        frequency that the temporal operator selects when it is 0.
     feather : float
         px, over which what is aligned fades into the still surroundings, inwards from the borders
         of frames and of the mask.
@@ -57,7 +64,7 @@ class Stabilised(Method):
     Raises
     ------
     ImportError
-        Without scikit-image.
+        Without scikit-image, which "dense" does not need.
     TypeError, ValueError
         If an option is not one of the above.
 
@@ -70,7 +77,12 @@ class Stabilised(Method):
     move; and no larger than a thing on a background with texture, as what the mask takes in of
     that moves against the thing, and is magnified.
 
-    Maps and aligned frames are made when a frame is needed, and kept with the movie.
+    Maps and fields are made when a frame is needed, and kept with the movie.
+
+    "dense" registers each pair of neighboring frames once, by least squares in windows of 8 px from
+    coarse to fine, and follows each point of the output frame through them. The positions are
+    low-pass filtered in time: motion in the band is not followed. Neighboring output frames share
+    aligned frames; a single one takes as many as the temporal operator needs.
 
     References
     ----------
@@ -89,7 +101,10 @@ class Stabilised(Method):
         smooth: float = 0.0,
         feather: float = 4.0,
     ):
-        optional("skimage.registration", "registration", "aligned movies")
+        if model != "dense":
+            optional("skimage.registration", "registration", "aligned movies")
+        elif mask is not None:
+            raise ValueError("mask must be None for model 'dense', which follows every part")
         if not callable(getattr(method, "magnify", None)):
             raise TypeError(f"method must have magnify(), got {method!r}")
         options = {
@@ -102,15 +117,14 @@ class Stabilised(Method):
         vars(self).update(checked(STABILISE, options))
         self.method = method
         self.mask = checked_mask(mask)
-        self._settings = AlignmentSettings(
-            self.model,
-            self.mask,
-            self.reference,
-            self.smooth,
-            self.feather,
-            self.name,
-            self.smallest_frame,
-        )
+        if mask is None:
+            digest = ""
+        elif isinstance(self.mask, np.ndarray) and self.mask.ndim == 2:
+            digest = hashlib.sha256(np.packbits(self.mask != 0)).hexdigest()
+        else:  # (T, Y, X), which may be large and lazy
+            digest = uuid.uuid4().hex
+        # the same for settings that align frames alike: what was aligned is kept under it
+        self.token = (self.model, self.reference, self.smooth, self.feather, digest)
 
     @property
     def name(self) -> str:
@@ -129,13 +143,21 @@ class Stabilised(Method):
         times: list[int],
         factor: float,
     ) -> np.ndarray:
-        aligner = FrameAligner(self._settings, frames)
-        results = []
-        if self.align_to == "reference":
-            groups = [(aligner.reference, times)]
+        if self.model == "dense":
+            cutoff = slow_below(operator, self.smooth)
+            aligner, together = FrameAligner(self, frames, cutoff, times[0]), math.ceil(1 / cutoff)
         else:
-            groups = [(t, [t]) for t in times]
-        for pivot, group in groups:
+            aligner, together = FrameAligner(self, frames), None
+        if self.align_to == "current":
+            together = 1
+        groups: dict[int, list[int]] = {}  # by the frame whose pixels they are magnified in
+        for t in times:
+            pivot = aligner.reference
+            if together is not None:
+                pivot = min(t // together * together + together // 2, len(frames) - 1)
+            groups.setdefault(pivot, []).append(t)
+        results = []
+        for pivot, group in groups.items():
             aligned = AlignedFrames(aligner, pivot, keep=group)
             magnified = self.method.magnify(aligned, operator, group, factor)
             for t, drawn in zip(group, magnified, strict=True):
@@ -158,5 +180,7 @@ class Stabilised(Method):
         numpy.ndarray
             (3, 3), from (y, x, 1) in the reference frame to frame t, px.
         """
-        aligner = FrameAligner(self._settings, frames)
+        if self.model == "dense":
+            raise ValueError("model 'dense' has a field of displacements, no map of the plane")
+        aligner = FrameAligner(self, frames)
         return aligner.transform(int(t)) @ np.linalg.inv(aligner.transform(aligner.reference))

@@ -1,7 +1,7 @@
-"""Effect of noise that is correlated between pixels on the error of a displacement.
+"""Noise in residuals of consecutive frames, and its correlation between pixels.
 
-Cameras with on-board processing, compressed and resampled movies have such noise. A sum over many
-pixels is then noisier than independent pixels make it.
+Cameras with on-board processing, compressed and resampled movies have noise that is correlated
+between pixels. A sum over many pixels is then noisier than independent pixels make it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
+from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_variance, freedom_of
 from napari_motionmag.views.estimators.registration import Template
 
 _REACH = 12  # px: correlations over larger distances are taken for structure, not noise
@@ -16,10 +17,12 @@ _FEWEST = 8  # pictures of noise, below which correlation may be chance
 _SURE = 2.5  # standard errors from which a factor is believed
 
 
-class NoiseColor:
-    """Compares pictures of noise, low-passed by the kernel of a template, with white noise."""
+class ResidualNoise:
+    """Noise of the pixels from differences between residuals of consecutive frames."""
 
     def __init__(self, template: Template):
+        self._template, self._last = template, (-2, None)
+        self._squares, self._starts = np.zeros_like(template.value), []
         height, width = template.value.shape
         least = 2 * _REACH + 1
         self._size = [next_fast_len(max(n + _REACH, least), real=True) for n in (height, width)]
@@ -37,14 +40,30 @@ class NoiseColor:
         self._found: list[np.ndarray] = []
         self._levels: list[float] = []
 
-    def add(self, picture: np.ndarray) -> None:
-        """Add a picture of low-passed noise, of the shape of the template."""
-        correlation = self._correlation(picture * self._mask)
+    def add(self, t: int, residual: np.ndarray) -> None:
+        """Add the low-passed residual of a frame; frames come in order."""
+        before, other = self._last
+        self._last = t, residual
+        if before != t - 1:
+            return
+        difference = residual - other
+        self._squares += difference**2
+        self._starts.append(before)
+        correlation = self._correlation(difference * self._mask)
         self._found.append(np.einsum("iyx,yx->i", self._share, correlation))
         self._levels.append(correlation[_REACH, _REACH] / self._pairs[_REACH, _REACH])
 
-    def factor(self) -> np.ndarray:
-        """Variance of the score along y, x over that of white noise; 1 where it may be chance."""
+    def model(self, floor: float) -> NoiseModel:
+        """Fit the noise of single pixels, smoothing and fitted shifts allowed for."""
+        mask, power = self._template.mask, self._template.kernel.power
+        freedom = mask.sum() * power**2
+        variance = self._squares[mask] / (2 * len(self._starts) * power**2)
+        variance *= freedom / max(freedom - 2, 1)
+        levels = self._template.value[mask]
+        return fit_variance(levels, variance, freedom_of(self._starts), None, floor)
+
+    def color(self) -> np.ndarray:
+        """Return the variance of the score along y, x over that of white noise; 1 by chance."""
         if len(self._found) < _FEWEST:
             return np.ones(2)
         expected = np.einsum("iyx,yx->i", self._share * self._pairs, self._white)
@@ -58,7 +77,7 @@ class NoiseColor:
         return np.where(np.abs(factor - 1) > _SURE * error, np.maximum(factor, 0.25), 1.0)
 
     def _correlation(self, picture: np.ndarray) -> np.ndarray:
-        """Sums of products of pixels at distances of -12 to 12 px, shape (25, 25)."""
+        """Return sums of products of pixels at distances of -12 to 12 px, shape (25, 25)."""
         spectrum = rfft2(picture, self._size)
         whole = irfft2(np.abs(spectrum) ** 2, self._size)
         return np.roll(whole, (_REACH, _REACH), (0, 1))[: 2 * _REACH + 1, : 2 * _REACH + 1]

@@ -76,8 +76,21 @@ class Template:
                 columns.append(rest / size)
         return np.array(columns)
 
+    @cached_property
+    def _contrast(self) -> np.ndarray:
+        return self.weight * (self.value - np.average(self.value, weights=self.weight))
+
+    @property
+    def gain_variance(self) -> float:
+        """Variance of :meth:`gain` from the noise of a frame."""
+        return 1 / max(float((self._contrast * self.value).sum()), 1e-300)
+
+    def gain(self, residual: np.ndarray) -> float:
+        """Return the change in contrast that a residual shows, as a share of it."""
+        return float((self._contrast * residual).sum()) * self.gain_variance
+
     def with_noise(self, noise: NoiseModel) -> Template:
-        """The same reference with another model of the noise."""
+        """Return the same reference with another model of the noise."""
         return Template(
             self.value, self.gradient, self.mask, self.kernel, noise, self.copies, self.brightness
         )

@@ -1,4 +1,4 @@
-"""Noise of the motion that a temporal operator selects."""
+"""Noise in spectra, and in the motion that a temporal operator selects."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 from scipy import signal
 
 from napari_motionmag.temporal import TemporalOperator
-from napari_motionmag.views.estimators.background import smooth_background
 
 _FEWEST_OUTSIDE = 16  # frequencies outside the band, below which they do not determine the noise
 _EXACT = 512  # frames up to which noise is followed through the operator exactly
 _TRIALS = 512
+_CLIP, _ROUNDS = 3.0, 40  # of the fit of a background
 
 
 def sigmas(covariance: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors along the best and the worst seen direction; inf where none is."""
+    """Return standard errors along the best and the worst seen direction; inf where none is."""
     values = np.linalg.eigvalsh(covariance)
     best = np.where(directions == 2, values[..., 0], values[..., 1])
     worst = np.where(directions == 2, values[..., 1], np.inf)
@@ -23,11 +23,11 @@ def sigmas(covariance: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, 
 
 
 def operator_noise(operator: TemporalOperator, n: int) -> tuple[float, float, float]:
-    """What an operator makes of white noise over n frames: gain, freedom, skewness.
+    """Return gain, degrees of freedom and skewness of an operator for white noise in n frames.
 
-    gain: mean factor on its variance, the sum of squared weights. freedom and skewness: those of
-    the mean square of the output; n degrees of freedom where that is white, fewer for a narrow band
-    or a reference of one frame, whose noise is in all frames.
+    The gain is the mean factor on the variance, the sum of squared weights; the others are those
+    of the mean square of the output: n degrees of freedom where it is white, fewer for a narrow
+    band or a reference of one frame, whose noise is in all frames.
     """
     if n <= _EXACT:
         rows = operator.apply(np.eye(n), axis=0)
@@ -49,9 +49,9 @@ def operator_noise(operator: TemporalOperator, n: int) -> tuple[float, float, fl
 def seen_noise(
     course: np.ndarray, covariance: np.ndarray, operator: TemporalOperator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The covariance, enlarged where windows move more outside the band than it explains.
+    """Return the covariance, enlarged where windows move more outside the band than it explains.
 
-    Also the relative standard error (gy, gx) of what was enlarged, 0 elsewhere.
+    Also its relative standard error (gy, gx) where it is enlarged, 0 elsewhere.
     """
     n = len(course)
     enlarged = np.zeros(course.shape[1:3], bool)
@@ -78,3 +78,38 @@ def seen_noise(
         enlarged[i, seen[more]] = True
     covariance = np.einsum("yxik,yxk,yxjk->yxij", vectors, values, vectors)
     return covariance, np.where(enlarged, doubt, 0.0)
+
+
+def smooth_background(
+    density: np.ndarray, degree: int, used: np.ndarray | None = None, from_top: int = 0
+) -> np.ndarray:
+    """Fit the smooth part of periodograms (F,) or (F, W), from which peaks must stand out.
+
+    Polynomials in log-log, peaks clipped: one of `degree` in the frequency, one of `from_top` in
+    the distance to the highest frequency, for noise that alternates from frame to frame. `used`
+    are the bins to fit, all but the first two when None. Bins have exponential distributions, for
+    which Fisher scoring of the mean is iterated least squares with equal weights.
+    """
+    spectra = density if density.ndim == 2 else density[:, np.newaxis]
+    bins = np.arange(len(spectra))
+    if used is None:
+        used = bins >= min(2, len(bins) - 8)
+    low, high = (_standardized(np.log(np.maximum(x, 1.5)), used) for x in (bins, bins[::-1]))
+    powers = [low**k for k in range(degree + 1)] + [high**k for k in range(1, from_top + 1)]
+    design = np.stack(powers, axis=1)
+    inverse = np.linalg.pinv(design[used])
+    floor = np.maximum(1e-12 * spectra.max(axis=0), 1e-300)
+    parts = inverse @ (np.log(np.maximum(spectra[used], floor)) + np.euler_gamma)
+    for _ in range(_ROUNDS):
+        fitted = np.exp(np.clip(design[used] @ parts, -600, 600))
+        ratio = np.minimum(spectra[used] / fitted, _CLIP) / -np.expm1(-_CLIP)
+        step = np.clip(inverse @ (ratio - 1), -1, 1)
+        parts += step
+        if np.abs(step).max() < 1e-4:
+            break
+    smooth = np.maximum(np.exp(np.clip(design @ parts, -600, 600)), floor)
+    return smooth if density.ndim == 2 else smooth[:, 0]
+
+
+def _standardized(x: np.ndarray, used: np.ndarray) -> np.ndarray:
+    return (x - x[used].mean()) / x[used].std()

@@ -6,7 +6,7 @@ import itertools
 import operator
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -31,6 +31,19 @@ def warn_user(message: str) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
+
+
+class Counter:
+    """Calls ``progress(done, total)`` after each of `total` steps; None does nothing."""
+
+    def __init__(self, progress: Callable[[int, int], object] | None, total: int):
+        self.progress, self.done, self.total = progress, 0, total
+
+    def step(self, *_) -> None:
+        """Count one more step, up to the total."""
+        self.done = min(self.done + 1, self.total)
+        if self.progress is not None:
+            self.progress(self.done, self.total)
 
 
 class Series:

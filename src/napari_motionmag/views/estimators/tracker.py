@@ -10,15 +10,16 @@ import numpy as np
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.band_kernel import KERNELS, BandKernel, Sampler
-from napari_motionmag.views.estimators.noise_color import NoiseColor
-from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_variance, freedom_of
+from napari_motionmag.views.estimators.noise_color import ResidualNoise
+from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.estimators.registration import Registered, Template, register, search
-from napari_motionmag.views.estimators.series import Series, warn_user
+from napari_motionmag.views.estimators.series import Counter, Series, warn_user
 
 _KEPT_BYTES = 1 << 28  # the region of all frames is kept in memory up to this
 _SAMPLED = 64  # frames averaged to choose the kernel
 _PAIRS = 64  # of consecutive frames from which the noise is estimated
 _SUSPICIOUS = 2.0  # residual over the usual one from which a frame is searched for everywhere
+_LIT = 4.0  # standard errors from which a change in brightness is believed
 _MISFIT = 1.5  # median misfit above which the model of a rigid shift is doubted
 
 
@@ -50,7 +51,7 @@ class Tracker:
     ):
         self.movie, self.mask, self.own = movie, mask, own
         self.reach, self.brightness = reach, brightness
-        self._progress, self._done, self._total = progress, 0, 3 * movie.n_frames
+        self.count = Counter(progress, 3 * movie.n_frames)
         margin = BandKernel.half + math.ceil(self.reach)
         outer = tuple(
             slice(max(0, part.start - margin), min(size, part.stop + margin))
@@ -84,79 +85,65 @@ class Tracker:
             return
         for t, picture in self.series.frames():
             self._kept[t] = picture
-            self._tick()
-
-    def _tick(self) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(min(self._done, self._total), self._total)
+            self.count.step()
 
     def track(self, noise: NoiseModel | None) -> Track:
         """Find the displacement of all frames: coarsely, then with the best kernel."""
         n = self.movie.n_frames
-        _, first = next(self.pictures([int(self.own[len(self.own) // 2])]))
-        template = self._template(
-            self.sampler.value(first, (0, 0), KERNELS[0]),
-            self.sampler.gradient(first, (0, 0), KERNELS[0]),
-            KERNELS[0],
-            None,
-            1,
-        )
+        middle = self.own[len(self.own) // 2 :][:1]
+        template = self._aligned(np.zeros((n, 2)), KERNELS[0], None, middle)
         if not len(template.axes):
             raise ValueError(
-                "region has no structure: all pixels are alike, so no displacement can be measured"
+                "region has no structure: all pixels are equal, so no displacement can be measured"
             )
         shifts = self._centered(self._pass(template, np.zeros((n, 2)), guess=False)[0])
         kernel, noise, self.color = self._best_kernel(shifts, noise)
         rounds = 2 if len(self.own) > 1 and shifts[self.own].std(axis=0).max() > 0.3 else 1
-        self._total += (rounds - 1 - (not self._kept)) * n
+        self.count.total += (rounds - 1 - (not self._kept)) * n
         for _ in range(rounds):
-            template = self._aligned(shifts, kernel, noise)
+            template = self._aligned(shifts, kernel, noise, self.own)
             if not len(template.axes):
                 raise ValueError(
                     "region has too little structure for its noise: no displacement below half a "
                     "pixel can be measured; choose a larger region or one with edges or spots"
                 )
-            shifts, results = self._pass(template, shifts, guess=True)
+            shifts, results, gains = self._pass(template, shifts, guess=True)
             shifts = self._centered(shifts)
-        self._warn(template, shifts, misfit=results[2])
+        self._warn(template, shifts, results[2], gains)
         return Track(shifts, *results, noise, kernel.cutoff, tuple(self.color.tolist()))
 
     def _centered(self, shifts: np.ndarray) -> np.ndarray:
-        """Displacements from the mean of those of the reference frames."""
+        """Return displacements from the mean of those of the reference frames."""
         return shifts - shifts[self.own].mean(axis=0)
 
-    def _template(self, value, gradient, kernel, noise, copies) -> Template:
-        return Template(value, gradient, self.mask, kernel, noise, copies, self.brightness)
-
-    def _aligned(self, shifts, kernel, noise, most: int | None = None) -> Template:
-        """The mean of the reference frames, each moved back by what it was displaced."""
-        chosen = self.own
-        if most is not None and len(chosen) > most:
-            chosen = chosen[np.linspace(0, len(chosen) - 1, most).round().astype(int)]
+    def _aligned(self, shifts, kernel, noise, chosen: np.ndarray) -> Template:
+        """Return the mean of reference frames, each moved back by its displacement."""
         value, gradient = 0.0, 0.0
-        for t, picture in self.pictures(chosen):
+        for t, picture in self.pictures(chosen.tolist()):
             value = value + self.sampler.value(picture, shifts[t], kernel)
             gradient = gradient + self.sampler.gradient(picture, shifts[t], kernel)
-        count = len(chosen)
-        return self._template(value / count, gradient / count, kernel, noise, count)
+        n = len(chosen)
+        return Template(value / n, gradient / n, self.mask, kernel, noise, n, self.brightness)
 
     def _best_kernel(
         self, shifts: np.ndarray, noise: NoiseModel | None
     ) -> tuple[BandKernel, NoiseModel, np.ndarray]:
-        """The kernel with the least predicted error, the noise that it sees, and its color."""
+        """Return the kernel with the least predicted error, the noise and its color."""
         n = self.movie.n_frames
         pairs = np.unique(np.linspace(0, n - 2, min(n - 1, _PAIRS)).round().astype(int))
         seen = np.unique([pairs, pairs + 1])
         floor = 1 / 12 if self.movie.dtype.kind in "iu" else 0.0
+        few = self.own
+        if len(few) > _SAMPLED:
+            few = few[np.linspace(0, len(few) - 1, _SAMPLED).round().astype(int)]
         best = None
         for kernel in KERNELS:
-            template = self._aligned(shifts, kernel, noise, _SAMPLED)
-            differences = _Differences(template)
+            template = self._aligned(shifts, kernel, noise, few)
+            measured = ResidualNoise(template)
             for t, picture in self.pictures(seen):
                 residual = self.sampler.value(picture, shifts[t], kernel) - template.value
-                differences.add(t, template.without_brightness(residual))
-            model, color = differences.noise(floor), differences.color.factor()
+                measured.add(t, template.without_brightness(residual))
+            model, color = measured.model(floor), measured.color()
             template = template.with_noise(model)
             variance = np.pad(model.variance(template.value), BandKernel.half, mode="edge")
             error = template.frame_covariance(variance)
@@ -169,11 +156,11 @@ class Tracker:
         return best[1:]
 
     def _pass(self, template: Template, starts: np.ndarray, guess: bool):
-        """Register all frames. Also what noise does to them, where its model is known."""
+        """Register all frames; with a noise model in the template, also find their errors."""
         n = self.movie.n_frames
         shifts = np.zeros((n, 2))
         covariance, own_part = np.zeros((2, n, 2, 2))
-        misfit = np.ones(n)
+        misfit, gains = np.ones(n), np.zeros(n)
         usual: list[float] = []
         own = set(self.own.tolist())
         # the frame that is the reference is not displaced by definition
@@ -184,11 +171,12 @@ class Tracker:
             if t == still and guess:
                 match.shift[:] = 0.0
             shifts[t] = before = match.shift
-            self._tick()
+            self.count.step()
             if template.noise is not None:
                 parts = self._errors(picture, template, match, t in own)
                 covariance[t], own_part[t], misfit[t] = parts
-        return shifts, (covariance, own_part, misfit)
+                gains[t] = template.gain(match.residual)
+        return shifts, (covariance, own_part, misfit), gains
 
     def _find(self, picture, template, start, own: bool, usual: list[float]) -> Registered:
         """Register a frame from where it is expected; look everywhere if that fails."""
@@ -205,7 +193,7 @@ class Tracker:
         return match
 
     def _errors(self, picture, template: Template, match: Registered, own: bool):
-        """Covariance of a displacement, its part from the frame alone, and the misfit."""
+        """Return the covariance of a displacement, its part from the frame, and the misfit."""
         model = template.noise
         shift = tuple(np.rint(match.shift).astype(int))
         seen = model.variance(self.sampler.cut(picture, shift, BandKernel.half))
@@ -228,7 +216,7 @@ class Tracker:
             total = total + lost * self.reach**2
         return total, frame, misfit
 
-    def _warn(self, template: Template, shifts: np.ndarray, misfit: np.ndarray) -> None:
+    def _warn(self, template: Template, shifts, misfit, gains) -> None:
         if len(template.axes) == 1:
             y, x = template.axes[0]
             angle = math.degrees(math.atan2(y, x)) % 180
@@ -243,41 +231,17 @@ class Tracker:
                 f"reach={self.reach:g} px; a larger reach may find them",
             )
         typical = float(np.median(misfit))
-        if typical > _MISFIT:
+        excess = gains.var() / (template.gain_variance * self.color.max()) - 1
+        if not self.brightness and excess > _LIT * math.sqrt(2 / len(gains)):
+            warn_user(
+                f"brightness of the region varies by {100 * gains.std():.2g} % of its contrast, "
+                "which may look like motion: allow for it with brightness=True",
+            )
+        elif typical > _MISFIT:
             warn_user(
                 f"residuals are {typical:.2g} times what noise explains: the region does more than "
-                "shift as a whole (or try brightness=True); the error bars are of noise alone",
+                "shift as a whole (or try brightness=True); the error bars include noise alone",
             )
-
-
-class _Differences:
-    """Collects squared differences between the residuals of consecutive frames."""
-
-    def __init__(self, template: Template):
-        self.template = template
-        self.last = (-2, None)
-        self.squares = np.zeros_like(template.value)
-        self.starts: list[int] = []
-        self.color = NoiseColor(template)
-
-    def add(self, t: int, residual: np.ndarray) -> None:
-        before, other = self.last
-        if before == t - 1:
-            difference = residual - other
-            self.squares += difference**2
-            self.color.add(difference)
-            self.starts.append(before)
-        self.last = t, residual
-
-    def noise(self, floor: float) -> NoiseModel:
-        """Noise of the pixels, the kernel's smoothing and the fitted shifts allowed for."""
-        mask, power = self.template.mask, self.template.kernel.power
-        freedom = mask.sum() * power**2
-        variance = self.squares[mask] / (2 * len(self.starts) * power**2)
-        variance *= freedom / max(freedom - 2, 1)
-        return fit_variance(
-            self.template.value[mask], variance, freedom_of(self.starts), None, floor
-        )
 
 
 def _cost(template: Template, match: Registered) -> float:

@@ -12,6 +12,7 @@ UNDETERMINED = 0.5  # px: a direction known no better than this in one frame is 
 # structure along an edge, as a share of that across it, below which a bend or a tilt of the edge
 # would be taken for motion along it
 _WEAKEST = 0.02
+_LIGHT = 0.1  # share of the information about light that motion must leave
 _WARP = 0.1  # px: displacements above this are refined by warping
 _LEAST = 1e-60  # gray levels squared, for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
@@ -63,8 +64,10 @@ def _linear(centers: np.ndarray, size: int) -> np.ndarray:
 class WindowedDisplacement:
     """Displacement of every window by least squares against the mean of `copies` frames.
 
-    `covariance` (gy, gx, 2, 2) is that of one frame, px^2, NaN along directions that are not
-    determined; `directions` (gy, gx) is the number of those that are.
+    A change of light, one gain and one offset for the whole frame, is fitted together with the
+    displacements, as far as it differs from motion. `covariance` (gy, gx, 2, 2) is that of one
+    frame, px^2, 0 along directions that are not determined; `directions` (gy, gx) is the number of
+    those that are.
     """
 
     def __init__(self, mean, copies: int, windows: Windows, noise: NoiseModel, kernel: BandKernel):
@@ -87,6 +90,19 @@ class WindowedDisplacement:
         score = self._products(reach, reach * variance)
         self._inverse, self.directions = _inverted(hessian, score)
         self.covariance = self._inverse @ score @ self._inverse
+        centered = self._mean - np.average(self._mean, weights=weight)
+        spread = np.sqrt(np.average(centered**2, weights=weight))
+        light = np.stack([np.ones_like(mean), centered / (spread or 1.0)])
+        self._light = weight * light
+        self._mixed = self._products(self._steepest, light)  # of motion and light
+        moved = np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
+        whole = self._products(self._light, light).sum(axis=(0, 1))
+        values, vectors = np.linalg.eigh(whole - moved.sum(axis=(0, 1)))
+        used = vectors[:, values > _LIGHT * np.trace(whole) / 2]
+        self._light_inverse = used / values[values > _LIGHT * np.trace(whole) / 2] @ used.T
+        overlap = (windows.window / windows.step) ** 2  # windows that share a pixel
+        taken = self._inverse @ self._mixed
+        self.covariance += overlap * taken @ self._light_inverse @ np.swapaxes(taken, -1, -2)
 
     def _products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         parts = [[self.windows.sum(a * b) for b in second] for a in first]
@@ -113,8 +129,12 @@ class WindowedDisplacement:
         return moved
 
     def _step(self, picture: np.ndarray) -> np.ndarray:
-        score = self.windows.sum(self._steepest * (picture - self._mean))
-        return -np.einsum("yxij,jyx->yxi", self._inverse, score)
+        residual = picture - self._mean
+        score = np.moveaxis(self.windows.sum(self._steepest * residual), 0, -1)[..., np.newaxis]
+        light = self.windows.sum(self._light * residual).sum(axis=(1, 2))
+        light -= (np.swapaxes(self._mixed, -1, -2) @ self._inverse @ score).sum(axis=(0, 1))[:, 0]
+        score -= self._mixed @ (self._light_inverse @ light)[:, np.newaxis]
+        return -(self._inverse @ score)[..., 0]
 
 
 def _inverted(hessian: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

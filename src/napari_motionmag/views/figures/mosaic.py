@@ -25,39 +25,37 @@ def mosaic(
 ) -> np.ndarray:
     """Lay pictures out in rows, to look at kernels or activations.
 
-        Parameters
-        ----------
-        pictures : array_like, shape (N, h, w) or (N, h, w, 3)
-            NaN becomes background.
-        columns : int, optional
-            Pictures in a row; about as many as rows when None.
-        gap : int
-            Pixels between pictures.
-        scaling : {"each", "all"}
-            Stretch every picture to 0..1 by itself, or all alike.
-        signed : bool
-            Keep 0 at mid-gray (0.5), as for kernels.
-        background : float
-            Value of the gaps.
+    Parameters
+    ----------
+    pictures : array_like, shape (N, h, w) or (N, h, w, 3)
+        NaN becomes background.
+    columns : int, optional
+        Pictures in a row; about as many as rows when None.
+    gap : int
+        Pixels between pictures.
+    scaling : {"each", "all"}
+        Stretch every picture to 0..1 by itself, or all alike.
+    signed : bool
+        Keep 0 at mid-gray (0.5), as for kernels.
+    background : float
+        Value of the gaps.
 
-        Returns
-        -------
-        ndarray of float64, shape (rows * (h + gap) - gap, columns * (w + gap) - gap[, 3])
-            Values within 0..1.
+    Returns
+    -------
+    ndarray of float64, shape (rows * (h + gap) - gap, columns * (w + gap) - gap[, 3])
+        Values within 0..1.
 
-        Raises
-        ------
-        ValueError
-            If there are no pictures or an argument does not fit.
+    Raises
+    ------
+    ValueError
+        If there are no pictures or an argument does not fit.
 
-        Examples
-        --------
-        >>> import numpy as np
-
-    from napari_motionmag.compute.validate import one_of
-        >>> from napari_motionmag import views
-        >>> views.mosaic(np.zeros((4, 5, 5))).shape
-        (11, 11)
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.mosaic(np.zeros((4, 5, 5))).shape
+    (11, 11)
     """
     pictures = np.asarray(pictures, float)
     color = pictures.ndim == 4 and pictures.shape[-1] == 3
@@ -92,38 +90,36 @@ def labelled_mosaic(
 ) -> np.ndarray:
     """Lay pictures out in rows on white, enlarged without smoothing, with text below each.
 
-        Parameters
-        ----------
-        pictures : array_like, shape (N, h, w)
-        labels : sequence of str
-            Text for each; may have several lines.
-        columns : int, optional
-            Pictures in a row; about as many as rows when None.
-        side : int
-            Approximate width of each, px.
-        shared : int
-            Number of neighbors that are stretched to black and white together.
-        signed : bool
-            As for :func:`mosaic`.
+    Parameters
+    ----------
+    pictures : array_like, shape (N, h, w)
+    labels : sequence of str
+        Text for each; may have several lines.
+    columns : int, optional
+        Pictures in a row; about as many as rows when None.
+    side : int
+        Approximate width of each, px.
+    shared : int
+        Number of neighbors that are stretched to black and white together.
+    signed : bool
+        As for :func:`mosaic`.
 
-        Returns
-        -------
-        ndarray of uint8, shape (H, W)
-            0 is black.
+    Returns
+    -------
+    ndarray of uint8, shape (H, W)
+        0 is black.
 
-        Raises
-        ------
-        ValueError
-            If there are no pictures, or not as many labels.
+    Raises
+    ------
+    ValueError
+        If there are no pictures, or not as many labels.
 
-        Examples
-        --------
-        >>> import numpy as np
-
-    from napari_motionmag.compute.validate import one_of
-        >>> from napari_motionmag import views
-        >>> views.labelled_mosaic(np.eye(5)[None], ["eye"], side=50).shape
-        (83, 70)
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import views
+    >>> views.labelled_mosaic(np.eye(5)[None], ["eye"], side=50).shape
+    (83, 70)
     """
     from PIL import Image, ImageDraw, ImageFont
 

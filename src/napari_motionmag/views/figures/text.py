@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectrum
+from napari_motionmag.views.spectrum import MotionSpectrum, Peak, spectrum_of
 from napari_motionmag.views.trace import DisplacementTrace
 
 _FEWEST = 16  # frames of a spectrum
@@ -99,8 +99,9 @@ def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
     peaks: list[Peak] = []
     unit = "Hz" if trace.fps else "cycles/frame"
     if len(trace) >= _FEWEST:
-        known = trace if trace.fps else replace(trace, fps=1.0)
-        peaks = motion_spectrum(known, direction=direction).peaks()
+        spectrum = spectrum_of(trace if trace.fps else replace(trace, fps=1.0), direction)
+        peaks, aliasing = spectrum.peaks(), spectrum.aliasing(unit)
+        error += f"; {aliasing}" if aliasing else ""
     along = f"along {direction_in_words(direction)}"
     if peaks:
         text = peak_in_words(peaks[0], trace, direction, unit=unit, phase=True)

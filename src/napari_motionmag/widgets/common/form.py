@@ -20,6 +20,7 @@ from magicgui.widgets import (
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
+WEIGHTS_FILES = "Weights (*.safetensors *.index *.pth *.pt *.tar *.ckpt *.bin)"
 _LIST_HEIGHT = 74  # px, at most
 _OPEN, _CLOSED = "▾", "▸"
 
@@ -108,8 +109,11 @@ def line_edit(name: str, label: str, tooltip: str, value: str = "") -> LineEdit:
 
 def weights_file() -> FileEdit:
     """Create the field for a file with weights."""
-    tooltip = "A .safetensors file with weights of either network."
-    options = {"label": "Weights file", "mode": "r", "filter": "*.safetensors"}
+    tooltip = (
+        "A .safetensors file with weights of either network, or a published checkpoint of Oh et "
+        "al.: a file of TensorFlow's, or a state dict of PyTorch."
+    )
+    options = {"label": "Weights file", "mode": "r", "filter": WEIGHTS_FILES}
     return _create(FileEdit, "model_file", tooltip, **options)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import dask.array as da
 import numpy as np
 
-from napari_motionmag.compute.device_lock import INTERACTIVE, priority
+from napari_motionmag.compute.device import INTERACTIVE, priority
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.widgets.frames.layer_frames import LayerFrames
 from napari_motionmag.widgets.frames.prefetch import Prefetcher

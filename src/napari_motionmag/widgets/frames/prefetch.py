@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-from napari_motionmag.compute.device_lock import PREFETCH, Preempted, priority
+from napari_motionmag.compute.device import PREFETCH, Preempted, priority
 
 COUNT = 3  # frames
 

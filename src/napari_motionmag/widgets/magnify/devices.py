@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from napari_motionmag.compute.load_torch import load_torch
+from napari_motionmag.compute.device import load_torch
 from napari_motionmag.widgets.common.jobs import Job
 
 

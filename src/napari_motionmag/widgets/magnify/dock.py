@@ -14,6 +14,7 @@ from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
+from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
 from napari_motionmag.widgets.common.layer_movie import (
@@ -184,7 +185,9 @@ class MagnifyWidget(Dock):
         else:
             try:
                 movie = self._movie()
-                self._messages.say(describe(movie))
+                note = self.layer.value.metadata.get("fps_note", "")
+                hint = f". {note}" if note and typed_rate(self.layer.value) is None else ""
+                self._messages.say(f"{describe(movie)}{hint}")
             except EXPECTED as error:
                 self._messages.say(str(error))
         self.axes.native.setPlaceholderText("for example TCYX" if movie is None else movie.axes)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from napari_motionmag.magnification.settings import MagnifySettings
-from napari_motionmag.methods.registry import METHODS, label_of
+from napari_motionmag.methods.options import METHODS, label_of
 from napari_motionmag.widgets.common.form import button, checkbox, choice, group, weights_file
 from napari_motionmag.widgets.common.motion_fields import MotionFields
 from napari_motionmag.widgets.compare.choices import OWN_FILE

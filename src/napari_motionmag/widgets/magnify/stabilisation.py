@@ -13,6 +13,7 @@ MODELS = [
     ("Translation", "translation"),
     ("Rigid: translation and rotation", "rigid"),
     ("Affine: stretch and shear, too", "affine"),
+    ("Dense: slow drift of every part", "dense"),
 ]
 
 
@@ -53,11 +54,9 @@ class Stabilisation(CollapsibleSection):
         model = self.stabilise.value
         if not model:
             return {}
-        finer = self.finer.values()
-        if self.mask.value is None:
-            finer.pop("feather", None)
+        finer = {name: value for name, value in self.finer.values().items() if self._applies(name)}
         arguments = {"stabilise": {"model": model, **finer} if finer else model}
-        if self.mask.value is not None:
+        if self.mask.value is not None and model != "dense":
             arguments["mask"] = self.mask.value
         return arguments
 
@@ -68,8 +67,13 @@ class Stabilisation(CollapsibleSection):
         self.finer.fill(given)
 
     def _show_what_applies(self, _=None) -> None:
-        followed = bool(self.stabilise.value)
-        self.mask.visible = followed
+        self.mask.visible = self.stabilise.value not in ("", "dense")
         for name, field in self.finer.fields.items():
-            field.visible = followed and (name != "feather" or self.mask.value is not None)
+            field.visible = bool(self.stabilise.value) and self._applies(name)
         self.note = self.stabilise.value
+
+    def _applies(self, name: str) -> bool:
+        """Whether an option has a meaning with the chosen model and mask."""
+        if self.stabilise.value == "dense":
+            return name in ("align_to", "smooth")
+        return name != "feather" or self.mask.value is not None

@@ -12,7 +12,7 @@ from napari.layers import Image
 
 from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.views.estimators.motion_line import line_across_motion
+from napari_motionmag.views.estimators.lines import line_across_motion
 from napari_motionmag.views.figures.slices import SlicePicture, draw_slices
 from napari_motionmag.views.figures.text import shown_unit
 from napari_motionmag.views.progressive_slices import slice_passes

@@ -73,11 +73,34 @@ def test_still_scene_stays_still_at_any_factor(difference):
     assert torch.equal(difference(frame, still, torch.tensor([999.0])), frame)
 
 
+def test_drawing_and_denoising_are_apart(difference):
+    frame, change = _noise(1, 3, 64, 96), torch.zeros(1, 1, 64, 96)
+    motion = torch.zeros(1, 2, 64, 96)
+    motion[:, 0, :, 48:] = 12.0  # a hole opens behind the right half
+    difference.displacement = lambda *_: (motion, 0 * motion[:, :1], torch.zeros(1, 8, 32, 48))
+    change[..., 48:] = 0.1
+
+    def drawn(draw, denoise):
+        gain = torch.tensor([3.0])
+        whole, _, moved = difference.parts(frame, change, gain, draw, denoise)
+        return (whole - moved).abs().amax((0, 1, 2))
+
+    hole, far = slice(50, 58), [*range(36), *range(76, 80)]
+    both, holes, noise = drawn(True, 1.0), drawn(True, 0.0), drawn(False, 1.0)
+    assert both[hole].min() > 1e-4
+    assert both[far].min() > 1e-4
+    torch.testing.assert_close(holes[hole], both[hole])
+    assert not holes[far].any()
+    assert not noise[hole].any()
+    torch.testing.assert_close(noise[far], both[far])
+    torch.testing.assert_close(drawn(True, 0.5)[far], 0.5 * both[far])
+
+
 def test_without_drawing_the_frame_is_only_moved(difference):
     frame, change = _noise(1, 3, 64, 64), 0.1 * (_noise(1, 1, 64, 64, seed=1) - 0.5)
     gain = torch.tensor([3.0])
     drawn, _, moved = difference.parts(frame, change, gain)
-    assert torch.equal(difference(frame, change, gain, draw=False), moved)
+    assert torch.equal(difference(frame, change, gain, draw=False, denoise=0.0), moved)
     assert (drawn - moved).abs().max() > 1e-3
     assert (moved - frame).abs().max() > 1e-3
 
@@ -169,6 +192,19 @@ def test_light_of_an_area_stays_as_it_is_whatever_the_factor():
         delta = network.variation(torch.full_like(shape, 0.25))
         drawn.append(network.decoder(texture, network.manipulator(shape - delta, delta, factor)))
     assert torch.allclose(*drawn, atol=1e-3)
+
+
+def test_change_of_chroma_alone_is_not_magnified():
+    torch.manual_seed(0)
+    network = Oh2018Net(Oh2018Config(luma_motion=True)).eval().requires_grad_(False)
+    a, gray = _noise(1, 3, 24, 24), _noise(2, 1, 24, 24).expand(-1, 3, -1, -1)
+    b = a + torch.tensor([0.114, 0.0, -0.299]).view(1, 3, 1, 1) * _noise(1, 1, 24, 24, seed=1)
+    torch.testing.assert_close(network(a, b, 100.0), network(b, b, 1.0), atol=1e-3, rtol=0)
+    # frames without color are drawn as before
+    plain = Oh2018Net().eval().requires_grad_(False)
+    plain.load_state_dict(network.state_dict())
+    pair = gray.chunk(2)
+    torch.testing.assert_close(network(*pair, 5.0), plain(*pair, 5.0), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("kind", ["difference", "oh2018", "oh2018_local_mean"])

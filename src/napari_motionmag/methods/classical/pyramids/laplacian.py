@@ -54,25 +54,10 @@ def expand(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 class LaplacianPyramid:
-    """Bands of wavelengths of images of one size.
+    """Bands of wavelengths of images (Y, X) of one size, after Burt and Adelson, 1983.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (Y, X) of the images.
-    levels : int, optional
-        Number of bands, without the low-pass residual. As many as leave a residual of 2 to 4
-        px when None.
-
-    Attributes
-    ----------
-    wavelengths : tuple of float
-        Wavelength each band stands for, px; finest first.
-
-    References
-    ----------
-    .. [1] P. Burt, E. Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans.
-       Commun. 31(4), 1983.
+    There are `levels` of them, finest first, and a low-pass residual, of 2 to 4 px when None.
+    `wavelengths` are those that the bands stand for, px.
     """
 
     def __init__(self, shape: tuple[int, int], levels: int | None = None):

@@ -32,25 +32,10 @@ def reflected(positions: torch.Tensor, n: int) -> torch.Tensor:
 class Border:
     """Mirrored borders that meet without a step where the padded picture wraps around.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (Y, X) of the frames.
-    width : int
-        Border on each side, px; sizes are then rounded up to ones fast to transform.
-    device, dtype
-        Of the frames to be padded.
-
-    Attributes
-    ----------
-    padded : tuple of int
-        (Y, X) with borders.
-
-    Notes
-    -----
     Between the last pixel and, one turn further, the first, the mirror image of the end fades
     into the mirror image of the start. A plain mirrored border has a step in the middle, which
-    coarse subbands feel far inside the frame.
+    coarse subbands feel far inside the frame. Sizes, `padded`, are rounded up to ones that are
+    fast to transform.
     """
 
     def __init__(

@@ -59,22 +59,9 @@ class _Level:
 class RieszPyramid:
     """Laplacian-like pyramid that is nearly its own inverse, with its Riesz transforms.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (Y, X) of the images, at least 8 px each.
-    transform : {"exact", "taps"}
-        "exact": the Riesz transform itself, -i w/|w|; "taps": differences of neighbors,
-        ``[0.5, 0, -0.5]`` and its transpose, -i sin w, as in the paper.
-    device : str or torch.device
-        Where filters and results live.
-    dtype : torch.dtype
-        ``torch.float32`` or ``torch.float64``.
-
-    Attributes
-    ----------
-    shapes : list of tuple of int
-        (Y, X) of each band-pass level, finest first; the low-pass residual comes after them.
+    `transform` is "exact", the Riesz transform itself, -i w/|w|, or "taps", differences of
+    neighbors, ``[0.5, 0, -0.5]`` and its transpose, -i sin w, as in the paper. `shapes` are those
+    of the band-pass levels, finest first.
 
     Notes
     -----

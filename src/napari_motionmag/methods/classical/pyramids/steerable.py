@@ -12,18 +12,13 @@ frequency domain to its support before the inverse transform, so coarse subbands
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 
 import torch
 
 from napari_motionmag.compute.cache import Cache
-from napari_motionmag.methods.classical.pyramids.half_spectrum import (
-    add_part,
-    frequencies,
-    take_part,
-)
 from napari_motionmag.methods.classical.pyramids.padding import fast_size
 
 __all__ = ["PYRAMIDS", "Band", "Design", "SteerablePyramid", "get_pyramid"]
@@ -31,24 +26,12 @@ __all__ = ["PYRAMIDS", "Band", "Design", "SteerablePyramid", "get_pyramid"]
 
 @dataclass(frozen=True)
 class Design:
-    """What sets one kind of complex steerable pyramid apart.
+    """What distinguishes one kind of complex steerable pyramid."""
 
-    Attributes
-    ----------
-    filters_per_octave : int
-        Radial subbands in an octave of spatial frequency.
-    orientations : int
-        Subbands around the half circle.
-    transition : float
-        Width of the radial transitions, octaves.
-    bound : float
-        Largest shift that the subbands carry by phase alone, as a fraction of their wavelength.
-    """
-
-    filters_per_octave: int
-    orientations: int
-    transition: float
-    bound: float
+    filters_per_octave: int  # radial subbands in an octave of spatial frequency
+    orientations: int  # subbands around the half circle
+    transition: float  # width of the radial transitions, octaves
+    bound: float  # largest shift carried by phase alone, as a fraction of the wavelength
 
 
 #: The designs of Wadhwa et al. 2013, by name.
@@ -61,56 +44,20 @@ PYRAMIDS = {
 
 @dataclass(frozen=True)
 class Band:
-    """One oriented subband.
+    """One oriented subband."""
 
-    Attributes
-    ----------
-    level : int
-        0 is the finest.
-    orientation : int
-        Number of the orientation, 0 passes horizontal frequencies.
-    angle : float
-        Direction of the frequencies it passes, radians, from x (columns) towards y (rows).
-    wavelength : float
-        Wavelength at the middle of its pass-band, px of the image.
-    shape : tuple of int
-        (Y, X) of its coefficients.
-    """
-
-    level: int
-    orientation: int
-    angle: float
-    wavelength: float
-    shape: tuple[int, int]
+    level: int  # 0 is the finest
+    orientation: int  # 0 passes horizontal frequencies
+    angle: float  # of the frequencies it passes, radians, from x (columns) towards y (rows)
+    wavelength: float  # at the middle of its pass-band, px of the image
+    shape: tuple[int, int]  # (Y, X) of its coefficients
 
 
 class SteerablePyramid:
     """Complex steerable pyramid for images of one size.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        (Y, X) of the images, px; odd sizes are fine.
-    pyramid : {"octave", "half-octave", "quarter-octave"}
-        Which design of `PYRAMIDS`.
-    height : int, optional
-        Octaves covered by subbands. ``floor(log2(min(shape))) - 2`` when None, and no more.
-    device : str or torch.device
-        Where the filters and the results live.
-    dtype : torch.dtype
-        ``torch.float32`` or ``torch.float64``; coefficients are complex64 or complex128.
-
-    Attributes
-    ----------
-    levels : int
-        Number of radial subbands.
-    bands : tuple of Band
-        All oriented subbands, finest first.
-
-    Raises
-    ------
-    ValueError
-        If `shape`, `pyramid`, `height` or `dtype` is not one of the above.
+    `height` is the number of octaves covered by subbands, at most and by default
+    ``floor(log2(min(shape))) - 2``; `bands` are all oriented subbands, finest first.
 
     Notes
     -----
@@ -150,8 +97,7 @@ class SteerablePyramid:
         if len(shape) != 2 or min(shape) < 8:
             raise ValueError(f"shape must be (Y, X) of at least 8 px each, got {tuple(shape)}")
         tallest = math.floor(math.log2(min(shape))) - 2
-        if height is None:
-            height = tallest
+        height = tallest if height is None else height
         if not 1 <= height <= tallest:
             raise ValueError(f"height must be 1 to {tallest} for shape {shape}, got {height}")
         self.shape = (int(shape[0]), int(shape[1]))
@@ -187,7 +133,7 @@ class SteerablePyramid:
         size = tuple(min(n, fast_size(2 * f + 1)) for n, f in zip(self.shape, reach, strict=True))
         return size, reach
 
-    # ---------------------------------------------------------------- filters
+    # ---- filters ----
 
     def _radial(self, k: int, radius: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """High-pass and low-pass windows of cut-off k."""
@@ -204,7 +150,7 @@ class SteerablePyramid:
             low = low * self._radial(j, radius)[1]
         return low
 
-    def _residual_windows(self, *, half: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    def residual_windows(self, *, half: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """High-pass and low-pass residual windows, (Y, X) or (Y, X // 2 + 1), float64."""
         y, x = frequencies(self.shape, self.shape, self.device)
         radius = torch.hypot(y, x[:, : self.shape[1] // 2 + 1] if half else x)
@@ -235,26 +181,12 @@ class SteerablePyramid:
             out[b] = radial * (scale * along.clamp_min(0) ** k)
         return out
 
-    def squared_response(self) -> torch.Tensor:
-        """Sum of the squared responses of all subbands and residuals."""
-        high, low = self._residual_windows(half=False)
-        total = high.square() + low.square()
-        for level in range(self.levels):
-            size, reach = self._geometry(level)
-            # the real part of a one-sided subband has half of its power on either side
-            power = 2 * self.filters(level).double().square().sum(0)
-            power = (power + torch.roll(power.flip((0, 1)), (1, 1), (0, 1))) / 2
-            ry, rx = (torch.arange(-f, f + 1, device=self.device) for f in reach)
-            here = (ry[:, None] % size[0], rx % size[1])
-            total[ry[:, None] % self.shape[0], rx % self.shape[1]] += power[here]
-        return total
-
     def nbytes(self) -> int:
         """Bytes of all filters once they are made."""
         item = torch.finfo(self.dtype).bits // 8
         return sum(item * math.prod(band.shape) for band in self.bands)
 
-    # ---------------------------------------------------------------- image and spectrum
+    # ---- image and spectrum ----
 
     def spectrum(self, image: torch.Tensor) -> torch.Tensor:
         """Half spectrum of real images, (..., Y, X) to (..., Y, X // 2 + 1)."""
@@ -276,7 +208,7 @@ class SteerablePyramid:
         size, reach = self._geometry(level)
         add_part(spectrum, plane, reach, math.prod(self.shape) / math.prod(size))
 
-    # ---------------------------------------------------------------- subbands
+    # ---- subbands ----
 
     def analyse(self, cropped: torch.Tensor, level: int, orientation: int) -> torch.Tensor:
         """Coefficients of a subband from `crop`; the phase grows in the direction of its angle."""
@@ -297,30 +229,15 @@ class SteerablePyramid:
 
     def residuals(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Half spectrum of both residuals after analysis and synthesis."""
-        high, low = self._residual_windows(half=True)
+        high, low = self.residual_windows(half=True)
         return spectrum * (high.square() + low.square()).to(self.dtype)
 
-    def highpass(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """High-pass residual image, (..., Y, X)."""
-        return self.image(spectrum * self._residual_windows(half=True)[0].to(self.dtype))
-
-    def lowpass(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Low-pass residual image at full resolution, (..., Y, X)."""
-        return self.image(spectrum * self._residual_windows(half=True)[1].to(self.dtype))
-
-    def decompose(self, image: torch.Tensor) -> dict[Band, torch.Tensor]:
-        """All subbands of an image at once, for inspection; see `coefficients` to save memory."""
-        return dict(self.coefficients(self.spectrum(image)))
-
     def reconstruct(
-        self,
-        coefficients: dict[Band, torch.Tensor] | Iterator[tuple[Band, torch.Tensor]],
-        residuals: torch.Tensor,
+        self, coefficients: Iterable[tuple[Band, torch.Tensor]], residuals: torch.Tensor
     ) -> torch.Tensor:
-        """Collapse subbands and residuals to an image."""
+        """Collapse subbands, as from `coefficients`, and residuals to an image."""
         spectrum = residuals.clone()
-        items = coefficients.items() if isinstance(coefficients, dict) else coefficients
-        for band, values in items:
+        for band, values in coefficients:
             plane = self.synthesise(values, band.level, band.orientation)
             self.uncrop(plane, band.level, spectrum)
         return self.image(spectrum)
@@ -338,12 +255,60 @@ def get_pyramid(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> SteerablePyramid:
-    """A `SteerablePyramid` that may have been used before, its filters made.
-
-    Arguments are those of `SteerablePyramid`.
-    """
+    """Return a `SteerablePyramid` that may have been used before, its filters made."""
     key = (tuple(shape), pyramid, height, str(torch.device(device)), dtype)
     return _PYRAMIDS.get(
         key,
         lambda: SteerablePyramid(shape, pyramid, height=height, device=device, dtype=dtype),
     )
+
+
+# ---- parts of the half spectra of real images --------------------------------------------------
+
+
+def frequencies(
+    size: tuple[int, int], shape: tuple[int, int], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Column of y and row of x frequencies of a part, over the image's Nyquist, in FFT order."""
+    y, x = (
+        torch.fft.fftfreq(n, 1 / n, dtype=torch.float64, device=device) * (2 / full)
+        for n, full in zip(size, shape, strict=True)
+    )
+    return y[:, None], x[None, :]
+
+
+def take_part(
+    spectrum: torch.Tensor, size: tuple[int, int], reach: tuple[int, int]
+) -> torch.Tensor:
+    """Low frequencies up to index `reach`, (..., y, x), of a half spectrum (..., Y, X // 2 + 1)."""
+    (fy, fx) = reach
+    out = spectrum.new_zeros((*spectrum.shape[:-2], *size))
+    out[..., : fy + 1, : fx + 1] = spectrum[..., : fy + 1, : fx + 1]
+    if fy:
+        out[..., -fy:, : fx + 1] = spectrum[..., -fy:, : fx + 1]
+    if fx:
+        # negative x frequencies are the conjugates of the opposite positive ones
+        out[..., 0, -fx:] = spectrum[..., 0, 1 : fx + 1].flip(-1).conj()
+    if fx and fy:
+        positive = spectrum[..., 1 : fy + 1, 1 : fx + 1].flip((-2, -1))
+        negative = spectrum[..., -fy:, 1 : fx + 1].flip((-2, -1))
+        out[..., -fy:, -fx:] = positive.conj()
+        out[..., 1 : fy + 1, -fx:] = negative.conj()
+    return out
+
+
+def add_part(
+    spectrum: torch.Tensor, part: torch.Tensor, reach: tuple[int, int], scale: float
+) -> None:
+    """Add `scale` times the real image that a part of a spectrum stands for to a half spectrum."""
+    fy, fx = reach
+    # the real part has the mean of a frequency and the conjugate of its opposite
+    half = scale / 2
+    opposite = torch.cat([part[..., :1], part[..., part.shape[-1] - fx :].flip(-1)], -1).conj()
+    part = part[..., : fx + 1]
+    columns = spectrum[..., : fx + 1]
+    columns[..., 0, :] += half * (part[..., 0, :] + opposite[..., 0, :])
+    if fy:
+        up, down = slice(1, fy + 1), slice(-fy, None)
+        columns[..., up, :] += half * (part[..., up, :] + opposite[..., down, :].flip(-2))
+        columns[..., down, :] += half * (part[..., down, :] + opposite[..., up, :].flip(-2))

@@ -3,15 +3,21 @@
 import os
 import threading
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
+
+import torch
+from torch import Tensor
 
 SWITCH = "NAPARI_MOTIONMAG_KERNELS"  # "0" in the environment turns them off
 _LOCK = threading.Lock()
 
 
 def available() -> bool:
-    """Whether the kernels can be had here, and do what is expected.
+    """Whether the kernels are installed and give correct results.
 
     The first call in an installation takes some seconds: numba compiles for this processor, and
     keeps the result in its cache.
@@ -20,7 +26,7 @@ def available() -> bool:
 
 
 def why_unavailable() -> str | None:
-    """Why there are no kernels; None where there are."""
+    """Return why there are no kernels; None where they are available."""
     with _LOCK:  # others wait for the one that compiles
         return _why_unavailable()
 
@@ -34,18 +40,61 @@ def _why_unavailable() -> str | None:
             return "numba is not installed"
         from napari_motionmag.methods.learned.kernels import (
             gradients,
+            sampling,
             splatting,
             upsampling,
             winograd,
         )
 
-        kernels = winograd, gradients, upsampling, splatting
+        kernels = winograd, gradients, upsampling, splatting, sampling
         wrong = [kernel.__name__.rpartition(".")[2] for kernel in kernels if not kernel.self_test()]
         why = f"wrong results of {', '.join(wrong)}" if wrong else None
-    except Exception as error:  # compilers fail in many ways; all is well without them
+    except Exception as error:  # compilers fail in many ways; the networks also run without them
         why = f"{type(error).__name__}: {error}"
     if why is not None:
         warnings.warn(
             f"the networks run without numba's kernels, slower: {why}", RuntimeWarning, stacklevel=4
         )
     return why
+
+
+# ---- for the kernels ----
+
+
+def checked(name: str, x: Tensor, shape: tuple) -> None:
+    """Refuse a tensor that is not float32 of this shape on the CPU: kernels do not look."""
+    if x.dtype != torch.float32 or x.device.type != "cpu" or x.shape != shape:
+        raise ValueError(
+            f"{name} must be float32 {tuple(shape)} on the CPU, "
+            f"got {x.dtype} {tuple(x.shape)} on {x.device}"
+        )
+
+
+def share_rows(work: Callable, pictures: int, rows: int) -> None:
+    """Call ``work(picture, first, last)`` for all rows of all pictures, in several threads.
+
+    Up to as many threads as torch may use; the caller's is one of them. All are done, or have
+    failed, when it returns.
+    """
+    threads = max(1, min(torch.get_num_threads(), rows))
+    bounds = [rows * k // threads for k in range(threads + 1)]
+    parts = [(picture, *part) for picture in range(pictures) for part in pairwise(bounds)]
+    own, others = parts[:1], []
+    for part in parts[1:]:
+        try:
+            others.append(_pool(os.getpid()).submit(work, *part))
+        except RuntimeError:  # Python is about to end, or there are no more threads
+            own.append(part)
+    try:
+        for part in own:
+            work(*part)
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Return the threads of a process: those of its parent are not there after a fork."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="kernels")

@@ -7,10 +7,9 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from napari_motionmag.methods.learned.derivative_filters import SLOPE, SMOOTH
+from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
-from napari_motionmag.methods.learned.kernels.checks import checked
 from napari_motionmag.methods.learned.kernels.llvm_vectors import BYTES, LANES, Address, kernel
-from napari_motionmag.methods.learned.kernels.threads import shared
 
 
 def _weighted(builder, registers, weights):
@@ -77,8 +76,10 @@ def _fill(line, picture, y):
     height, width = picture.shape
     y = min(max(y, 0), height - 1)
     line[0] = line[1] = picture[y, 0]
-    line[2 : width + 2] = picture[y]
-    line[width + 2 :] = picture[y, width - 1]
+    for x in range(width):
+        line[x + 2] = picture[y, x]
+    for x in range(width + 2, line.size):
+        line[x] = picture[y, width - 1]
 
 
 @kernel(
@@ -117,7 +118,8 @@ def _products(luma, variation, out, near, between, sums, window, first, last):
                     for step in range(window):
                         total += sums[k, x * window + step]
                     out[k, y // window, x] = total * share
-            sums[:] = 0
+            for at in range(0, 24 * sums.shape[1], BYTES):
+                vectors.clear(sums.ctypes.data + at)
 
 
 def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
@@ -150,7 +152,7 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
         given = (array[picture] for array in arrays)
         _products(*given, *own, window, first * window, last * window)
 
-    shared(work, count, height // window)
+    share_rows(work, count, height // window)
     return out
 
 

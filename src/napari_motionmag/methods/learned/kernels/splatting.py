@@ -7,10 +7,9 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
-from napari_motionmag.methods.learned.kernels.checks import checked
 from napari_motionmag.methods.learned.kernels.llvm_vectors import FOUR, I64, Address, kernel
-from napari_motionmag.methods.learned.kernels.threads import shared
 
 _ONE = np.float32(1)
 _BAND = 128  # rows, at least, that a thread moves at a time
@@ -126,8 +125,8 @@ def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
                 rows = height * band // bands, height * (band + 1) // bands
                 _splat(*(array[picture] for array in arrays), *rows)
 
-        shared(work, count, (bands + 1 - start) // 2)
-    shared(
+        share_rows(work, count, (bands + 1 - start) // 2)
+    share_rows(
         lambda picture, first, last: _means(arrays[2][picture], means[picture], first, last),
         count,
         height // 4,
@@ -156,7 +155,7 @@ def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]
         total, near, to, covered = (array[picture] for array in arrays)
         _settle(total, near, little, to, covered, first, last)
 
-    shared(work, count, height)
+    share_rows(work, count, height)
     return source, coverage
 
 

@@ -9,8 +9,8 @@ from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
-from napari_motionmag.methods.learned.kernels.checks import checked
 from napari_motionmag.methods.learned.kernels.llvm_vectors import (
     BYTES,
     FOUR,
@@ -19,7 +19,6 @@ from napari_motionmag.methods.learned.kernels.llvm_vectors import (
     Address,
     kernel,
 )
-from napari_motionmag.methods.learned.kernels.threads import shared
 
 _CHANNELS = 3
 
@@ -90,7 +89,7 @@ def upsampled(x: Tensor, weights: Tensor) -> Tensor:
         arrays = (array[picture].data_ptr() for array in (weights, values, out))
         _upsample(*arrays, height, width, first, last)
 
-    shared(work, count, height)
+    share_rows(work, count, height)
     return out
 
 

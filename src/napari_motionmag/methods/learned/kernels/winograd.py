@@ -20,8 +20,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
-from napari_motionmag.methods.learned.kernels.checks import checked
 from napari_motionmag.methods.learned.kernels.llvm_vectors import (
     BYTES,
     I64,
@@ -31,7 +31,6 @@ from napari_motionmag.methods.learned.kernels.llvm_vectors import (
     kernel,
 )
 from napari_motionmag.methods.learned.kernels.llvm_vectors import at as _at
-from napari_motionmag.methods.learned.kernels.threads import shared
 
 # Polynomials are evaluated at 0, +-A, +-B and infinity. With these points, whose powers are exact,
 # errors are a quarter of those with 1 and 2 (measured).
@@ -402,7 +401,7 @@ class Winograd:
                 self._panel, -(-scratch.ctypes.data // 64) * 64, height, width, first, last,
             )  # fmt: skip
 
-        shared(work, count, -(-height // 4) * -(-width // 4))
+        share_rows(work, count, -(-height // 4) * -(-width // 4))
         return y if self._drawn == self.outputs else y[:, : self.outputs]
 
 

@@ -21,10 +21,10 @@ from napari_motionmag.methods.learned.networks.flow_candidates import (
 )
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
-from napari_motionmag.methods.learned.networks.splatting import backward_flow, sample
+from napari_motionmag.methods.learned.networks.splatting import backward_flow, bilinear, sample
 
 LUMA = (0.299, 0.587, 0.114)
-_COLOUR = 0.01  # of white; nearby color that lets half of the drawn color through
+_COLOR = 0.01  # of white; nearby color that lets half of the drawn color through
 SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at quarter resolution
 
 
@@ -73,11 +73,11 @@ class DifferenceConfig:
 class ResidualBlock(nn.Module):
     """Conv 3x3, ReLU, conv 3x3 and a skip; no normalization."""
 
-    def __init__(self, width: int, hidden: int | None = None, *, scale: float = 1.0):
+    def __init__(self, width: int, hidden: int | None = None, *, scale: float = 1.0, **options):
         super().__init__()
         hidden = hidden or width
-        self.first = Conv2d(width, hidden, 3, padding=1, after="relu")
-        self.second = Conv2d(hidden, width, 3, padding=1)
+        self.first = Conv2d(width, hidden, 3, padding=1, after="relu", **options)
+        self.second = Conv2d(hidden, width, 3, padding=1, **options)
         with torch.no_grad():
             self.second.weight.mul_(scale)
 
@@ -263,8 +263,8 @@ class DifferenceNet(nn.Module):
 
     stride = 8
     # 56 px for the light, 62 for the candidates, 132 for the choice among them, 48 for the largest
-    # displacement, 26 for holes and interpolation, 84 for the drawing.
-    halo = 408
+    # displacement, 36 for holes and interpolation, 84 for the drawing.
+    halo = 418
 
     def __init__(self, config: DifferenceConfig | None = None):
         super().__init__()
@@ -275,7 +275,7 @@ class DifferenceNet(nn.Module):
     @property
     def bytes_per_pixel(self) -> float:
         """Memory that a forward pass takes at most, for each pixel."""
-        return 110 + 5.2 * max(self.config.half, self.config.drawing[0])
+        return 140 + 5.2 * max(self.config.half, self.config.drawing[0])
 
     def encode(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
         """What the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
@@ -293,7 +293,14 @@ class DifferenceNet(nn.Module):
             motions, features = flow_candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
 
-    def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, draw: bool = True) -> Tensor:
+    def forward(
+        self,
+        frame: Tensor,
+        variation: Tensor,
+        gain: Tensor,
+        draw: bool = True,
+        denoise: float = 1.0,
+    ) -> Tensor:
         """Magnify.
 
         Parameters
@@ -305,20 +312,21 @@ class DifferenceNet(nn.Module):
         gain : Tensor
             (N,), m - 1.
         draw : bool
-            Whether to draw what comes to light and to take noise away. Without, the frame is
-            only moved.
+            Whether to draw what comes to light behind what moves.
+        denoise : float
+            How much of the noise to take away, 0 to 1.
 
         Returns
         -------
         Tensor
             float32 (N, C, H, W), the magnified frame.
         """
-        if not draw:
+        if not draw and not denoise:
             variation = self._of_motion(frame, variation)
             motion, importance, _ = self.displacement(frame, variation, gain)
             planes, moved, *_ = self._moved(frame, motion, importance)
             return frame.float() + from_planes(moved - planes)
-        return self.parts(frame, variation, gain)[0]
+        return self.parts(frame, variation, gain, draw, denoise)[0]
 
     @staticmethod
     def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
@@ -337,20 +345,29 @@ class DifferenceNet(nn.Module):
             moved = torch.where(still, planes, sample(planes, source))
         return planes, moved, source, coverage
 
-    def parts(self, frame: Tensor, variation: Tensor, gain: Tensor):
+    def parts(
+        self,
+        frame: Tensor,
+        variation: Tensor,
+        gain: Tensor,
+        draw: bool = True,
+        denoise: float = 1.0,
+    ):
         """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
         variation = self._of_motion(frame, variation)
         motion, importance, context = self.displacement(frame, variation, gain)
         planes, moved, source, coverage = self._moved(frame, motion, importance)
         with torch.autocast(frame.device.type, enabled=False):
-            context = sample(context.float(), F.avg_pool2d(source, 2) * 0.5, "bilinear")
+            context = bilinear(context.float(), F.avg_pool2d(source, 2) * 0.5)
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
-        change = gain.view(-1, 1, 1, 1) * variation
-        drawn = drawn * _near(change, self.config.gate)
+        gain = gain.view(-1, 1, 1, 1)
+        drawn = drawn * _near(gain * variation, self.config.gate)
+        if not (draw and denoise == 1):
+            drawn = drawn * (denoise + (draw - denoise) * _uncovered(coverage))
         if moved.shape[1] > 1:  # gray frames stay gray
-            colour = _near(moved[:, 1:], _COLOUR)
-            drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * colour], 1)
+            color = _near(moved[:, 1:], _COLOR)
+            drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * color], 1)
         frame = frame.float()
         only_moved = frame + from_planes(moved - planes)
         return only_moved + from_planes(drawn), motion, only_moved
@@ -380,6 +397,13 @@ class DifferenceNet(nn.Module):
             state[name] = state[name][:4]
         grey.load_state_dict(state)
         return grey.to(next(self.parameters()).device).train(self.training)
+
+
+def _uncovered(coverage: Tensor) -> Tensor:
+    """1 in holes, where layers meet and just beside them, 0 where pixels arrive one by one."""
+    off = ((coverage - 1).abs() - 0.3) / 0.4
+    off = F.max_pool2d(off.clamp(0, 1), 9, 1, 4)
+    return F.avg_pool2d(off, 5, 1, 2, count_include_pad=False)
 
 
 def _near(x: Tensor, half: float) -> Tensor:

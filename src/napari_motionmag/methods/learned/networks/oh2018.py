@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_motionmag.methods.learned.networks.difference import ResidualBlock
+from napari_motionmag.methods.learned.networks.difference import ResidualBlock, luma
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,27 @@ class Oh2018Config:
     local_mean : int
         Odd side of the window, in pixels of shape (2 px), whose mean is taken from Delta, twice
         over; 0 leaves Delta as it is. Light changes shape over whole areas, motion at edges.
+    luma_motion : bool
+        Take Delta from the luma of the frames, texture and the base from their color: what codecs
+        do to chroma, which they keep at a quarter of the pixels, is not magnified.
+    padding : {"zeros", "reflect"}
+        What lies beyond the border of a layer's input.
+    strided_padding : {"both", "after"}
+        Before layers of stride 2: on all sides, or zeros below and on the right alone, as
+        TensorFlow's "SAME" has it.
+    bias : bool
+        Biases in the encoder and the decoder.
+    shape_in, texture_up, up_again : bool
+        Whether there is the convolution before the blocks of shape; the one after texture is
+        upsampled; a first of two after the last upsampling.
+    g_size : int
+        Odd side of the kernels of g, px.
+    base : {"rest", "frame"}
+        What h is added to: the shape without its variation, ``M - Delta``, or that of the frame.
+    gain : {"m", "m - 1"}
+        What g is multiplied by.
+    unit_range : bool
+        The network sees black as 0 instead of -1.
     """
 
     manipulator: str = "nonlinear"
@@ -39,21 +60,65 @@ class Oh2018Config:
     decoder_blocks: int = 9
     channels: int = 3
     local_mean: int = 0
+    luma_motion: bool = False
+    # variants of published checkpoints
+    padding: str = "zeros"
+    strided_padding: str = "both"
+    bias: bool = True
+    shape_in: bool = True
+    texture_up: bool = True
+    up_again: bool = False
+    g_size: int = 3
+    base: str = "rest"
+    gain: str = "m"
+    unit_range: bool = False
 
     def __post_init__(self):
         if self.local_mean < 0 or (self.local_mean and self.local_mean % 2 == 0):
             raise ValueError(f"local_mean must be 0 or odd, got {self.local_mean!r}")
-        if self.manipulator not in ("nonlinear", "linear"):
-            raise ValueError(
-                f"manipulator must be 'nonlinear' or 'linear', got {self.manipulator!r}"
-            )
+        if self.g_size % 2 == 0:
+            raise ValueError(f"g_size must be odd, got {self.g_size!r}")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be {allowed[0]!r} or {allowed[1]!r}, got {getattr(self, name)!r}"
+                )
 
     def to_dict(self) -> dict:
         return asdict(self)
 
 
-def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width, scale=0.5) for _ in range(count)))
+# fields for published checkpoints
+VARIANTS = (
+    *("padding", "strided_padding", "bias", "shape_in", "texture_up", "up_again"),
+    *("g_size", "base", "gain", "unit_range"),
+)
+_CHOICES = {
+    "manipulator": ("nonlinear", "linear"),
+    "padding": ("zeros", "reflect"),
+    "strided_padding": ("both", "after"),
+    "base": ("rest", "frame"),
+    "gain": ("m", "m - 1"),
+}
+
+
+class _PaddedAfter(nn.Conv2d):
+    """A convolution with zeros below and on the right of its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (0, 1, 0, 1)))
+
+
+def _conv(config: Oh2018Config, inputs: int, outputs: int, size: int = 3, stride: int = 1, **more):
+    options = {"bias": config.bias, "padding_mode": config.padding, **more}
+    if stride == 2 and config.strided_padding == "after":
+        return _PaddedAfter(inputs, outputs, size, stride, bias=options["bias"])
+    return nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, **options)
+
+
+def _blocks(config: Oh2018Config, width: int, count: int) -> nn.Sequential:
+    options = {"bias": config.bias, "padding_mode": config.padding}
+    return nn.Sequential(*(ResidualBlock(width, scale=0.5, **options) for _ in range(count)))
 
 
 class Encoder(nn.Module):
@@ -61,19 +126,20 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Oh2018Config):
         super().__init__()
-        self.first = nn.Conv2d(config.channels, 16, 7, padding=3)
-        self.down = nn.Conv2d(16, 32, 3, stride=2, padding=1)
-        self.trunk = _blocks(32, config.encoder_blocks)
-        self.texture_in = nn.Conv2d(32, 32, 3, stride=2, padding=1)
-        self.texture = _blocks(32, config.head_blocks)
-        self.shape_in = nn.Conv2d(32, 32, 3, padding=1)
-        self.shape = _blocks(32, config.head_blocks)
+        self.unit_range = config.unit_range
+        self.first = _conv(config, config.channels, 16, 7)
+        self.down = _conv(config, 16, 32, stride=2)
+        self.trunk = _blocks(config, 32, config.encoder_blocks)
+        self.texture_in = _conv(config, 32, 32, stride=2)
+        self.texture = _blocks(config, 32, config.head_blocks)
+        self.shape_in = _conv(config, 32, 32) if config.shape_in else None
+        self.shape = _blocks(config, 32, config.head_blocks)
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.relu(self.first(2 * frame - 1))
+        x = F.relu(self.first(frame if self.unit_range else 2 * frame - 1))
         x = self.trunk(F.relu(self.down(x)))
         texture = self.texture(F.relu(self.texture_in(x)))
-        shape = self.shape(F.relu(self.shape_in(x)))
+        shape = self.shape(x if self.shape_in is None else F.relu(self.shape_in(x)))
         return texture, shape
 
 
@@ -83,22 +149,25 @@ class Manipulator(nn.Module):
     def __init__(self, config: Oh2018Config):
         super().__init__()
         self.linear = config.manipulator == "linear"
+        self.adds_to_frame = config.base == "frame"
+        self.less = 1 if config.gain == "m - 1" else 0
         if not self.linear:
             bias = config.manipulator_bias
-            self.g = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
-            self.h_in = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
-            self.h_first = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
-            self.h_second = nn.Conv2d(32, 32, 3, padding=1, bias=bias)
+            self.g = _conv(config, 32, 32, config.g_size, bias=bias)
+            self.h_in = _conv(config, 32, 32, bias=bias)
+            self.h_first = _conv(config, 32, 32, bias=bias)
+            self.h_second = _conv(config, 32, 32, bias=bias)
 
     def forward(self, base: Tensor, delta: Tensor, factor: Tensor | float) -> Tensor:
         return base + self.response(delta, factor)
 
     def response(self, delta: Tensor, factor: Tensor | float) -> Tensor:
-        """What is added to the base: ``h(m g(Delta))`` or ``m Delta``."""
+        """What is added to ``M - Delta``: ``h(m g(Delta))`` or ``m Delta``."""
         if self.linear:
             return factor * delta
-        x = self.h_in(factor * F.relu(self.g(delta)))
-        return x + self.h_second(F.relu(self.h_first(x)))
+        x = self.h_in((factor - self.less) * F.relu(self.g(delta)))
+        x = x + self.h_second(F.relu(self.h_first(x)))
+        return x + delta if self.adds_to_frame else x
 
 
 class Decoder(nn.Module):
@@ -106,17 +175,23 @@ class Decoder(nn.Module):
 
     def __init__(self, config: Oh2018Config):
         super().__init__()
-        self.texture_up = nn.Conv2d(32, 32, 3, padding=1)
-        self.fusion = _blocks(64, config.decoder_blocks)
-        self.up = nn.Conv2d(64, 32, 3, padding=1)
-        self.last = nn.Conv2d(32, config.channels, 7, padding=3)
+        self.unit_range = config.unit_range
+        self.texture_up = _conv(config, 32, 32) if config.texture_up else None
+        self.fusion = _blocks(config, 64, config.decoder_blocks)
+        self.up_first = _conv(config, 64, 64) if config.up_again else None
+        self.up = _conv(config, 64, 32)
+        self.last = _conv(config, 32, config.channels, 7)
 
     def forward(self, texture: Tensor, shape: Tensor) -> Tensor:
         up = F.interpolate(texture, scale_factor=2, mode="nearest")
-        x = torch.cat([F.relu(self.texture_up(up)), shape], 1)
-        x = self.fusion(x)
+        if self.texture_up is not None:
+            up = F.relu(self.texture_up(up))
+        x = self.fusion(torch.cat([up, shape], 1))
         x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return 0.5 * (self.last(F.relu(self.up(x))) + 1)
+        if self.up_first is not None:
+            x = F.relu(self.up_first(x))
+        x = self.last(F.relu(self.up(x)))
+        return x if self.unit_range else 0.5 * (x + 1)
 
 
 def without_local_mean(delta: Tensor, window: int) -> Tensor:
@@ -163,10 +238,15 @@ class Oh2018Net(nn.Module):
         self.decoder = Decoder(config)
         # 79 px are within reach of the convolutions, and two windows
         self.halo = 80 + 4 * (config.local_mean // 2)
+        self.halo += 2 * (config.g_size - 3) + 4 * config.up_again
 
     def variation(self, delta: Tensor) -> Tensor:
         """Delta = T(M) as it is magnified: less its local mean."""
         return without_local_mean(delta, self.config.local_mean)
+
+    def moving(self, frame: Tensor) -> Tensor:
+        """What Delta is taken from: the frame, or its luma in all channels."""
+        return luma(frame).expand_as(frame) if self.config.luma_motion else frame
 
     def forward(self, reference: Tensor, frame: Tensor, factor: Tensor | float) -> Tensor:
         """Magnify the motion from `reference` to `frame`.
@@ -183,10 +263,11 @@ class Oh2018Net(nn.Module):
         Tensor
             (N, C, H, W), the magnified frame.
         """
-        _, shape_a = self.encoder(reference)
-        texture, shape_b = self.encoder(frame)
+        _, shape_a = self.encoder(self.moving(reference))
+        texture, base = self.encoder(frame)
+        shape_b = self.encoder(self.moving(frame))[1] if self.config.luma_motion else base
         delta = self.variation(shape_b - shape_a)
-        return self.decoder(texture, self.manipulator(shape_b - delta, delta, factor))
+        return self.decoder(texture, self.manipulator(base - delta, delta, factor))
 
     def to_grey(self) -> "Oh2018Net":
         """A network for one channel with the same result as three equal channels.
@@ -198,7 +279,7 @@ class Oh2018Net(nn.Module):
         grey = Oh2018Net(Oh2018Config(**{**self.config.to_dict(), "channels": 1}))
         state = self.state_dict()
         state["encoder.first.weight"] = state["encoder.first.weight"].sum(1, keepdim=True)
-        for name in ("decoder.last.weight", "decoder.last.bias"):
+        for name in {"decoder.last.weight", "decoder.last.bias"} & state.keys():
             state[name] = state[name].mean(0, keepdim=True)
         grey.load_state_dict(state)
         return grey.to(next(self.parameters()).device).train(self.training)

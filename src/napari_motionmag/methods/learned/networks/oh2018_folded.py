@@ -9,11 +9,45 @@
 - Frames of which only the shape is asked for go without the texture head.
 """
 
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from napari_motionmag.methods.learned.networks.inference_conv import convolved, has_fused, winograd
+from napari_motionmag.methods.learned.networks.oh2018 import VARIANTS, Oh2018Config, Oh2018Net
+
+
+def for_inference(network: Oh2018Net, dtype: torch.dtype = torch.float32):
+    """The parts of a network for inference: rearranged, or as they are where they do not fold."""
+    folds = all(getattr(network.config, name) == getattr(Oh2018Config, name) for name in VARIANTS)
+    return (FoldedOh2018 if folds else UnfoldedOh2018)(network, dtype)
+
+
+class UnfoldedOh2018:
+    """A network of another graph, as a published checkpoint has it, with the same parts."""
+
+    def __init__(self, network: Oh2018Net, dtype: torch.dtype = torch.float32):
+        self.dtype = dtype
+        self.network = deepcopy(network).to(dtype)
+        self.variation = network.variation
+
+    def shape(self, frame: Tensor) -> Tensor:
+        """The shape representation alone."""
+        return self.encoder(frame)[1]
+
+    def encoder(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Texture and shape of a frame."""
+        return self.network.encoder(frame.to(self.dtype))
+
+    def response(self, delta: Tensor, factor: float) -> Tensor:
+        """What is added to the base."""
+        return self.network.manipulator.response(delta.to(self.dtype), factor)
+
+    def decoder(self, texture: Tensor, shape: Tensor) -> Tensor:
+        """Frame of texture and magnified shape."""
+        return self.network.decoder(texture.to(self.dtype), shape.to(self.dtype))
 
 
 class FoldedOh2018:

@@ -1,12 +1,14 @@
-"""Taking turns on a device."""
+"""The device: taking turns on it, and its memory."""
 
 import threading
 import time
 
 import numpy as np
 import pytest
+import torch
 
-from napari_motionmag.compute.device_lock import (
+from napari_motionmag.compute import device
+from napari_motionmag.compute.device import (
     INTERACTIVE,
     NORMAL,
     PREFETCH,
@@ -151,3 +153,32 @@ def test_networks_give_way_in_mid_frame(model, checks, monkeypatch):
         runner.lock._waiting.clear()
     assert len(calls) == checks, "it goes no further"
     assert np.array_equal(method.magnify(frames, Dynamic(), [1], 5.0), expected)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 18.13 GB)"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_errors_of_memory_are_known(error, expected):
+    assert device.is_out_of_memory(error) is expected
+
+
+def test_limits_of_a_container_count(monkeypatch, tmp_path):
+    (tmp_path / "memory.max").write_text("5000\n")
+    (tmp_path / "memory.current").write_text("2000\n")
+    monkeypatch.setattr(device, "_CGROUP", tmp_path)
+    assert device.free_memory(torch.device("cpu")) == 3000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert device.free_memory(torch.device("cpu")) > 2**20
+
+
+def test_more_held_than_recommended_leaves_nothing_free(monkeypatch):
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 100)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 150)
+    assert device.free_memory(torch.device("mps")) == 0

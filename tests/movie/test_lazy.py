@@ -9,7 +9,7 @@ import pytest
 
 from napari_motionmag import Movie, magnify
 from napari_motionmag.compute.cache import Cache
-from napari_motionmag.movie.chunk_reader import read
+from napari_motionmag.movie.lazy import read
 
 RNG = np.random.default_rng(0)
 FRAMES = RNG.integers(0, 60000, (9, 20, 31)).astype(np.uint16)

@@ -1,27 +1,25 @@
-"""Points along a path through the frame, and the intensities there."""
+"""Lines through the frame, the intensities there, and the line that shows the motion."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_motionmag.compute.validate import above_zero, one_of
+from napari_motionmag.movie.color import luma
+from napari_motionmag.movie.movie import Movie
 
 OUTSIDE = ("raise", "nan", "nearest")
 ORDERS = range(6)
 _SPLINE_REACH = 32  # px beyond which a pixel does not matter to a spline of order 2 and more
+_FRAMES = 8  # that show where the movie moves
+_SMOOTH = 2.0  # px
+_STANDS_OUT = 2.0  # times the typical spread in time
+_LENGTH = 0.4  # of the shorter side of the frame
 
 
 class Line:
-    """Points at equal distances along a path, and beside it; all in px.
-
-    Attributes
-    ----------
-    points : ndarray, shape (L, 2)
-        Samples on the path.
-    distance : ndarray, shape (L,)
-        From the start along the path.
-    """
+    """Points (L, 2) at equal distances (L,) along a path, and beside it; all in px."""
 
     def __init__(self, line, width: float = 1, step: float = 1.0):
         corners = _checked_corners(line)
@@ -48,7 +46,7 @@ class Line:
         return len(self.points)
 
     def spread(self) -> np.ndarray:
-        """Samples across the width, shape (W, L, 2); W = 1 for a width below 2."""
+        """Return samples across the width, shape (W, L, 2); W = 1 for a width below 2."""
         count = int(np.ceil(self.width))
         offsets = np.linspace(-0.5, 0.5, count) * (self.width - 1) if count > 1 else np.zeros(1)
         return self.points + offsets[:, np.newaxis, np.newaxis] * self._across
@@ -108,7 +106,7 @@ class PointSampler:
         self._order = order
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """Sample a frame cut to :attr:`window`, (Y, X) or (Y, X, S), as float64; alpha is left."""
+        """Sample a frame cut to :attr:`window`, (Y, X) or (Y, X, S), as float64; drop alpha."""
         if frame.ndim == 3:
             return np.stack([self(frame[..., channel]) for channel in range(3)], axis=-1)
         return map_coordinates(
@@ -139,3 +137,28 @@ def _checked_corners(line) -> np.ndarray:
     if not np.isfinite(corners).all():
         raise ValueError(f"line must be finite; got {corners.tolist()}")
     return corners
+
+
+def line_across_motion(movie: Movie, at: tuple[int, ...] = ()) -> np.ndarray | None:
+    """Return a short line, (2, 2), across the edge that varies most in time.
+
+    None if nothing stands out in the eight frames that are read.
+    """
+    times = np.unique(np.linspace(0, movie.n_frames - 1, _FRAMES).round().astype(int))
+    frames = [np.asarray(movie.read(int(t), at), np.float32) for t in times]
+    frames = np.nan_to_num(np.stack([luma(frame) for frame in frames]))
+    spread = gaussian_filter(frames.std(axis=0), _SMOOTH)
+    if spread.max() <= _STANDS_OUT * np.median(spread):
+        return None
+    center = np.array(np.unravel_index(spread.argmax(), spread.shape), float)
+    shape = np.array(spread.shape)
+    length = _LENGTH * shape.min()
+    # the direction in which the picture varies most around there
+    offsets = np.indices(spread.shape) - center[:, None, None]
+    weights = np.exp(-(offsets**2).sum(axis=0) / (2 * (length / 6) ** 2))
+    dy, dx = np.gradient(gaussian_filter(frames.mean(axis=0), _SMOOTH / 2))
+    tensor = np.array([[(weights * a * b).sum() for b in (dy, dx)] for a in (dy, dx)])
+    direction = np.linalg.eigh(tensor)[1][:, 1]
+    direction *= np.sign(direction[np.abs(direction).argmax()])  # to the right, or down
+    ends = center + np.outer([-length / 2, length / 2], direction)
+    return np.clip(ends, 0, shape - 1)

@@ -1,0 +1,94 @@
+"""``napari-motionmag evaluate``: measure the methods by the protocols of the paper."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+METHODS = ("learned:difference", "learned:oh2018", "phase")
+
+
+def add_command(commands, common) -> None:
+    """Add the command ``evaluate``."""
+    parser = commands.add_parser(
+        "evaluate",
+        parents=[common],
+        help="measure the methods by the protocols of the paper",
+        description="Score methods by the paper's protocols, on pictures never trained on; or draw "
+        "the paper's figures again.",
+    )
+    add = parser.add_argument
+    add(
+        "--methods",
+        nargs="+",
+        default=METHODS,
+        metavar="METHOD[:MODEL]",
+        help=f"as 'learned:oh2018', 'learned:my.safetensors', 'phase'; default: {METHODS}",
+    )
+    add("--full", action="store_true", help="all levels and more scenes")
+    add("--only", nargs="+", metavar="NAME", help="protocols, or with --paper numbers of figures")
+    add("--seeds", type=int, metavar="N", help="scenes a level: 2 when quick, 10 in full")
+    add("--device", help="cpu, cuda, cuda:N or mps (default: the best available)")
+    add(
+        "--beside",
+        type=Path,
+        metavar="JSON",
+        help="evaluation.json of other methods on the same scenes, shown with these",
+    )
+    add("--out", type=Path, metavar="DIR", help="folder for evaluation.json and evaluation.png")
+    add(
+        "--paper",
+        type=Path,
+        metavar="DIR",
+        help="draw the figures of the paper into a folder; those that are there already are kept",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments) -> None:
+    """Run the command."""
+    if arguments.out or arguments.paper:
+        from napari_motionmag.compute.optional import optional
+
+        optional("matplotlib", "plots", "figures")
+    if arguments.paper:
+        _paper(arguments)
+    else:
+        _scores(arguments)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _paper(arguments) -> None:
+    from napari_motionmag.evaluation.paper.figure import Setting
+    from napari_motionmag.evaluation.paper.run import run as draw
+
+    setting = Setting(tuple(arguments.methods), arguments.full, arguments.device)
+    print(draw(arguments.paper, setting, arguments.only, _tell))
+
+
+def _scores(arguments) -> None:
+    from napari_motionmag.evaluation.run import curves, evaluate, merged, psnr_table, table
+
+    before = None if arguments.beside is None else json.loads(arguments.beside.read_text())
+    started = time.monotonic()
+    result = evaluate(
+        arguments.methods,
+        seeds=arguments.seeds or (10 if arguments.full else 2),
+        quick=not arguments.full,
+        device=arguments.device,
+        only=arguments.only,
+        report=_tell,
+    )
+    if before is not None:
+        result = merged(before, result)
+    print(table(result), psnr_table(result), sep="\n\n")
+    _tell(f"{time.monotonic() - started:.0f} s")
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "evaluation.json").write_text(json.dumps(result, indent=1))
+        curves(result).savefig(arguments.out / "evaluation.png", dpi=110)

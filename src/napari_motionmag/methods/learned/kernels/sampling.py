@@ -1,0 +1,90 @@
+"""Values of a picture between its pixels, by cubic splines."""
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from napari_motionmag.methods.learned.kernels import checked, share_rows
+from napari_motionmag.methods.learned.kernels.llvm_vectors import kernel
+
+_BORDER = 2  # px of coefficients around the picture
+
+
+@njit(inline="always")
+def _weights(part):
+    """Of four neighbors, for a place `part` behind the second one."""
+    rest = np.float32(1) - part
+    outer, inner = np.float32(1 / 6), np.float32(2 / 3)
+    half = np.float32(0.5)
+    return (
+        rest * rest * rest * outer,
+        inner - part * part * (np.float32(1) - part * half),
+        inner - rest * rest * (np.float32(1) - rest * half),
+        part * part * part * outer,
+    )
+
+
+@kernel(
+    "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8, i8)",
+    error_model="numpy",
+    fastmath={"contract", "reassoc"},
+)
+def _sample(coefficients, source, out, first, last):
+    height, width = source.shape[1:]
+    for y in range(first, last):
+        for x in range(width):
+            if not (source[0, y, x] == source[0, y, x] and source[1, y, x] == source[1, y, x]):
+                for channel in range(out.shape[0]):
+                    out[channel, y, x] = np.nan  # from nowhere
+                continue
+            at_x = min(max(np.float32(x) + source[0, y, x], np.float32(0)), np.float32(width - 1))
+            at_y = min(max(np.float32(y) + source[1, y, x], np.float32(0)), np.float32(height - 1))
+            left, top = int(at_x), int(at_y)
+            wx = _weights(at_x - np.float32(left))
+            wy = _weights(at_y - np.float32(top))
+            for channel in range(out.shape[0]):
+                total = np.float32(0)
+                for k in range(4):
+                    row = np.float32(0)
+                    for j in range(4):
+                        row += wx[j] * coefficients[channel, top + k + 1, left + j + 1]
+                    total += wy[k] * row
+                out[channel, y, x] = total
+
+
+def sampled(coefficients: Tensor, source: Tensor) -> Tensor:
+    """Values at displaced positions, which stay within the picture.
+
+    Parameters
+    ----------
+    coefficients : Tensor
+        float32 (N, C, H + 4, W + 4), of cubic splines, two rows and columns beyond each border.
+    source : Tensor
+        float32 (N, 2, H, W), displacement x and y in px.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H, W).
+    """
+    count, channels, height, width = coefficients.shape
+    height, width = height - 2 * _BORDER, width - 2 * _BORDER
+    checked("coefficients", coefficients, coefficients.shape)
+    checked("source", source, (count, 2, height, width))
+    out = coefficients.new_empty(count, channels, height, width)
+    arrays = [x.numpy() for x in (coefficients.contiguous(), source.contiguous(), out)]
+
+    def work(picture, first, last):
+        _sample(*(array[picture] for array in arrays), first, last)
+
+    share_rows(work, count, height)
+    return out
+
+
+def self_test() -> bool:
+    """Whether the kernel does what is expected of it."""
+    ramp = torch.from_numpy(np.tile(np.arange(-2, 6, dtype=np.float32), (1, 1, 8, 1)))
+    source = torch.from_numpy(np.full((1, 2, 4, 4), 0.25, np.float32))
+    found = sampled(ramp, source).numpy()
+    return np.allclose(found, [0.25, 1.25, 2.25, 3.0], atol=1e-6)
