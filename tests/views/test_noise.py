@@ -400,3 +400,15 @@ def test_progress_counts_every_frame_that_is_read(texture):
     seen = []
     noise_floor(movie, "dynamic", axes="TYX", progress=lambda *state: seen.append(state))
     assert seen == [(k + 1, reads(12)) for k in range(reads(12))]
+
+
+@pytest.mark.parametrize("axes", ["TYX", "TCYX", "TYXS"])
+def test_frames_of_a_surrogate_are_read_one_by_one_as_all_together(axes):
+    sizes = {"T": 6, "C": 2, "Y": 20, "X": 24, "S": 3}
+    data = np.random.default_rng(0).integers(0, 4000, [sizes[axis] for axis in axes])
+    still = motionless_surrogate(Movie(data.astype(np.uint16), axes=axes, fps=10))
+    other = (1,) if "C" in axes else ()
+    expected = np.asarray(still.data)[(4, *other)]
+    assert np.array_equal(still.read(4, other), expected)
+    part = (slice(3, 9), slice(5, 20))
+    assert np.array_equal(still.read(4, other, part), expected[part])

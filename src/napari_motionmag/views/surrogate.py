@@ -98,10 +98,14 @@ class _Redrawn:
         """That of the movie."""
         return self.movie.shape
 
-    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
-        """Draw one frame, with all axes of the movie."""
+    def __getitem__(self, index: tuple[slice | int, ...]) -> np.ndarray:
+        """Draw a frame, or a part of it; axes that are given as a number are left out."""
         movie = self.movie
-        at = {axis: part.start for axis, part in zip(movie.axes, index, strict=True)}
+        at, picked = {}, []
+        for axis, part in zip(movie.axes, index, strict=True):
+            at[axis] = part.start if isinstance(part, slice) else part
+            whole = part if axis in "YXS" else slice(None)
+            picked.append(whole if isinstance(part, slice) else 0)
         t, other = at["T"], tuple(at[axis] for axis in movie.other_axes)
         mean, sigma = self.cache.get(other, lambda: self._statistics(other))
         random = np.random.default_rng([self.seed, t, *other])
@@ -112,7 +116,7 @@ class _Redrawn:
         frame = frame.astype(movie.dtype)
         if movie.has_alpha:
             frame = np.concatenate([frame, movie.read(t, other)[..., 3:]], axis=-1)
-        return movie.expand(frame)
+        return movie.expand(frame)[tuple(picked)]
 
     def _statistics(self, other: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean frame and the standard deviation of its noise, (Y, X) or (Y, X, 3)."""
