@@ -12,6 +12,7 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 EXPECTED = (ValueError, TypeError, OSError, ImportError)  # the message says what is wrong
 _FIELDS = {  # what functions call an argument in their messages, and the docks a field
     "try brightness=True": "try “Allow for changes in brightness”",
+    "allow for it with brightness=True": "try “Allow for changes in brightness”",
     "the limit reach=": "the limit “Reach” of ",
     "pass axes": "fill in “Axes”",
     "give fps=... or use .bind(fps) first": "fill in “Rate”",
