@@ -82,7 +82,7 @@ def _check_config(config) -> None:
         raise ValueError(f"config must be a dict, got {config!r}")
     for name, value in (config or {}).items():
         for number in value if isinstance(value, (list, tuple)) else [value]:
-            least = 0 if name.endswith(("_blocks", "local_mean")) else 1
+            least = 0 if name.endswith(("_blocks", "local_mean", "chroma_doubt")) else 1
             whole = isinstance(number, int) and not isinstance(number, bool)
             if whole and not least <= number <= MOST_CHANNELS:
                 raise ValueError(
