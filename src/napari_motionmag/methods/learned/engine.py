@@ -173,10 +173,11 @@ class Engine:
         variation: Tensor,
         gain: float,
         draw: bool = True,
-        denoise: float = 1.0,
+        denoise: Sequence[float] | None = None,
     ) -> Tensor:
         network = self.runner(frame.shape[1])
-        return network(frame, variation, frame.new_full((len(frame),), gain), draw, denoise)
+        shares = None if denoise is None else frame.new_tensor(denoise)
+        return network(frame, variation, frame.new_full((len(frame),), gain), draw, shares)
 
     # ---- the device ----
 
@@ -330,9 +331,12 @@ class Engine:
         variations: Sequence[np.ndarray],
         gain: float,
         draw: bool = True,
-        denoise: float = 1.0,
+        denoise: Sequence[float] | None = None,
     ) -> np.ndarray:
-        """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
+        """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
+
+        `denoise`: how much of the noise of each frame to take away; all of it when None.
+        """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
@@ -346,7 +350,8 @@ class Engine:
             with engine.streaming():
                 given = cut(padded), cut(changes)
                 with engine.working():
-                    drawn = engine._difference(*given, gain, draw, denoise)
+                    shares = None if denoise is None else denoise[first:last]
+                    drawn = engine._difference(*given, gain, draw, shares)
                     engine.finish()
                 return engine.download(drawn)
 

@@ -256,7 +256,7 @@ def _published(path: Path, digest: str):
         "format": _FORMAT,
         "model": "oh2018",
         "origin": origin,
-        "licence": "not ours; see the licence of its origin",
+        "license": "not ours; see the license of its origin",
         "file": path.name,
         "file_sha256": digest,
         "config": config,
@@ -301,7 +301,7 @@ def of_the_user() -> list[Weights]:
 def _weights(name: str, path: Path) -> Weights:
     card = read_card(path)
     if "origin" in card:
-        description = f"{card['model']}, {card['origin']}; {card['licence']}"
+        description = f"{card['model']}, {card['origin']}; {card['license']}"
     else:
         description = (
             f"{card['model']}, {card.get('steps', '?')} steps of {card.get('batch', '?')} crops "
