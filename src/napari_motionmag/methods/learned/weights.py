@@ -158,6 +158,9 @@ def resolve(model: str | Path) -> Path:
         raise TypeError(f"model must be a name or the path of a weights file, got {model!r}")
     if model == "default":
         model = DEFAULT
+    shipped = FOLDER / f"{model}.safetensors"
+    if model == shipped.stem and os.path.isfile(shipped):  # asked for each frame
+        return shipped
     names = {**_named(user_folder()), **_named(FOLDER)}
     if isinstance(model, str) and model in names:
         return names[model]
