@@ -304,6 +304,17 @@ def test_clearing_the_rate_goes_back_to_the_layer(widget):
     assert widget.fps.value == pytest.approx(10)
 
 
+def test_a_frame_near_an_end_is_said_to_be_less_certain(viewer, widget, movie, magnified, qtbot):
+    magnified()
+    widget.mode.value = "temporal"
+    widget.band_low.value, widget.band_high.value = 2, 4
+    for frame, near in ((0, True), (6, False)):
+        viewer.dims.set_current_step(0, frame)
+        widget.factor.value = 5 + frame  # drawn at once
+        qtbot.waitUntil(lambda t=frame: f"Frame {t} drawn" in widget.status.value, timeout=20_000)
+        assert ("near an end of the movie, less certain" in widget.status.value) == near
+
+
 def test_a_rate_that_may_be_only_that_of_playing_is_said_until_one_is_typed(viewer, widget, movie):
     note = "25 fps may be only the playback speed"
     film = viewer.add_image(movie.data, scale=(0.04, 1, 1), units=("s", "pixel", "pixel"))

@@ -337,7 +337,11 @@ class MagnifyWidget(Dock):
             return
         self._messages.all_well()
         result = self._show(layer, shown)
-        self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s")
+        ends = shown.operator.less_certain_frames(shown.movie.n_frames)
+        near = (
+            ": near an end of the movie, less certain" if any(place[0] in e for e in ends) else ""
+        )
+        self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s{near}")
         if then is not None:
             then(result)
         elif self.slow_frames.suspects(seconds):
