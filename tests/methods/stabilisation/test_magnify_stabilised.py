@@ -183,7 +183,7 @@ def test_layers_bring_their_masks():
     layer = magnify_layer(image, 3, method="linear", stabilise="rigid", mask=drawn)
     about = layer.metadata["napari_motionmag"]["recipe"]
     assert about["mask"]["name"] == "body"
-    assert layer.name == "cell x3 linear stabilised static"
+    assert layer.name == "x3 cell linear stabilised static"
     expected = magnify(MOVIE, 3, method="linear", stabilise="rigid", mask=labels)[4].compute()
     np.testing.assert_allclose(layer.data[4].compute(), expected, atol=1e-6)
 
