@@ -149,7 +149,7 @@ def noise_level(variation: np.ndarray, weights) -> float:
     return float(typical * math.sqrt(math.pi / 2) / 6 / norm)
 
 
-def _usual_denoising(variation: np.ndarray, weights) -> float:
+def usual_denoising(variation: np.ndarray, weights) -> float:
     """How much of the noise of a frame to take away."""
     beyond = max(0.0, 255 * noise_level(variation, weights) - NOISE_KEPT)
     return beyond**2 / (beyond**2 + NOISE_HALF**2)
@@ -169,7 +169,7 @@ def _draw_by_difference(
     varied = _variation(frames, "luma", operator, times, signal, 4 * height * width)
     if denoise is None and draw:
         rows = [truncated_row(operator, t, len(frames))[1] for t in times]
-        shares = [_usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
+        shares = [usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
     else:
         shares = [denoise or 0.0] * len(times)
     return runner.difference(list(current.values()), varied, factor - 1, draw, shares)
