@@ -82,7 +82,7 @@ def comparison(sample: str, frame: int, methods: list[str]):
         widget.compare(methods)
         _wait(lambda: len(viewer.layers) == len(methods) and all(y.loaded for y in viewer.layers))
         _wait_until_quiet(2)
-        widget._fields.status.value = ""  # it says how long that took
+        widget.status.value = ""  # it says how long that took
         _wait_until_quiet(0.5)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     finally:

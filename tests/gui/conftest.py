@@ -80,13 +80,6 @@ def frames():
     return (still + rng.integers(0, 60, SHAPE)).astype(np.uint16)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _modules_are_not_garbage():
-    """Let garbage collection, which napari does for each layer removed, skip what is imported."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="module")
 def window(qapp):
     """A viewer with a real window, for all tests of a module."""
@@ -100,7 +93,10 @@ def window(qapp):
         init_qactions.cache_clear()
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
         QtViewer._instances.clear()  # make_napari_viewer takes what it did not make for a leak
+        gc.collect()
+        gc.freeze()  # napari collects garbage for each layer that is removed: skip what stays
         yield viewer
+        gc.unfreeze()
         patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda *_: None)
         viewer.close()
         NapariApplication.destroy("module_app")
@@ -166,6 +162,22 @@ def click(qtbot):
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     return press
+
+
+@pytest.fixture
+def settled(qtbot):
+    """Wait until no change of a dock waits to be acted on, no job runs and no event is queued."""
+
+    def wait(widget):
+        def is_idle():
+            drawing = widget._frame_runner.working
+            return not (widget._timer.isActive() or drawing or widget.working)
+
+        QApplication.processEvents()
+        qtbot.waitUntil(is_idle, timeout=20_000)
+        QApplication.processEvents()
+
+    return wait
 
 
 @pytest.fixture

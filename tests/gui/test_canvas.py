@@ -7,7 +7,7 @@ from napari.utils.theme import get_theme
 from PIL import Image as Picture
 from qtpy.QtWidgets import QLabel
 
-from napari_motionmag.widgets.common import canvas as canvas_module
+from napari_motionmag.widgets.common import ask_file
 from napari_motionmag.widgets.common.canvas import Canvas
 
 
@@ -73,7 +73,7 @@ def test_saved_black_on_white_as_it_is_zoomed(viewer, canvas, tmp_path):
 def test_the_disk_button_asks_for_a_file(canvas, tmp_path, monkeypatch):
     path = tmp_path / "figure"
     monkeypatch.setattr(
-        canvas_module.QFileDialog, "getSaveFileName", lambda *_: (str(path), "PDF (*.pdf)")
+        ask_file.QFileDialog, "getSaveFileName", lambda *_: (str(path), "PDF (*.pdf)")
     )
     canvas.toolbar.save_figure()
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")

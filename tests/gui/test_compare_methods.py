@@ -48,15 +48,13 @@ def widget(viewer, movie, method, others):
 
 
 @pytest.fixture
-def idle(qtbot):
+def idle(qtbot, settled):
     """Wait until all methods have drawn, and a change made before has come through."""
 
     def wait(widget):
-        qtbot.wait(10)
-        qtbot.waitUntil(
-            lambda: not widget._timer.isActive() and not widget._comparison.drawing, timeout=20_000
-        )
-        qtbot.wait(10)
+        settled(widget)
+        qtbot.waitUntil(lambda: not widget._comparison.drawing, timeout=20_000)
+        settled(widget)
 
     return wait
 
@@ -270,10 +268,10 @@ def test_a_layer_that_is_hidden_costs_nothing(viewer, widget, others, compared, 
     assert not layers[1].visible
 
 
-def test_three_dimensions(viewer, widget, compared, qtbot, notifications):
+def test_three_dimensions(viewer, widget, compared, qtbot, notifications, settled):
     layers = compared()
     viewer.dims.ndisplay = 3
-    qtbot.wait(50)
+    settled(widget)
     assert not any(layer.visible for layer in layers)
     assert len([text for _, text in notifications() if "Compute all" in text]) == 1
     viewer.dims.ndisplay = 2
@@ -309,7 +307,7 @@ def test_the_widget_is_closed(viewer, widget, movie, compared, qtbot, keep):
     layers = compared()
     widget._fields.compare_row.keep.value = keep
     viewer.window.remove_dock_widget(widget.native)
-    qtbot.wait(20)
+    qtbot.waitUntil(lambda: not widget._comparison.active, timeout=5000)
     assert not grid(viewer).enabled
     assert movie.visible
     assert all(layer in viewer.layers for layer in layers)
@@ -324,7 +322,7 @@ def test_the_viewer_is_closed_meanwhile(make_napari_viewer, frames, method, othe
     method.seconds = 0.05
     widget.compare(["pixels", "still"])
     viewer.close()
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not widget._comparison._frame_runner.working, timeout=10_000)
 
 
 @pytest.mark.parametrize(

@@ -175,4 +175,4 @@ def test_leaving_while_measuring(viewer, dock, click, qtbot):
     click(dock, "measure")
     qtbot.waitUntil(lambda: not dock.cancel.native.isHidden(), timeout=5000)
     viewer.window.remove_dock_widget(dock.native)
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)

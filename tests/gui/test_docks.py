@@ -1,11 +1,16 @@
 """All docks in one real window of 1366 x 768 px."""
 
+import napari
 import pytest
 from half_moving import add_movie
 from magicgui.widgets import Container, Label
-from qtpy.QtWidgets import QDockWidget, QTabBar
+from qtpy.QtWidgets import QApplication, QDockWidget, QTabBar
 
 from napari_motionmag.widgets.common.dock import Dock
+from napari_motionmag.widgets.magnify.dock import MagnifyWidget
+from napari_motionmag.widgets.magnify.open_dock import compare_methods, fill_band
+from napari_motionmag.widgets.measure.displacement import DisplacementWidget
+from napari_motionmag.widgets.slices.dock import SliceViewWidget
 
 NAMES = [
     "Magnify motion",
@@ -29,8 +34,11 @@ def docks(viewer, qtbot):
     opened = {}
     for name in NAMES:
         opened[name] = viewer.window.add_plugin_dock_widget("napari-motionmag", name)[1]
-        qtbot.wait(20)  # for the dock to become a tab
-    qtbot.wait(200)
+    first = outer(opened[NAMES[0]])
+    qtbot.waitUntil(
+        lambda: len(window.tabifiedDockWidgets(first)) == len(NAMES) - 1, timeout=10_000
+    )
+    QApplication.processEvents()  # the last one comes to the front
     return opened
 
 
@@ -49,6 +57,21 @@ def outer(widget) -> QDockWidget:
     while not isinstance(native, QDockWidget):
         native = native.parent()
     return native
+
+
+def in_front(widget) -> bool:
+    """Whether a dock is the one of the tabs that is seen."""
+    dock = outer(widget)
+    bars = [bar for bar in dock.parent().findChildren(QTabBar) if bar.parent() is dock.parent()]
+    front = {bar.tabText(k): k == bar.currentIndex() for bar in bars for k in range(bar.count())}
+    return front.get(dock.windowTitle(), True)
+
+
+def fits(widget) -> bool:
+    """Whether all that a dock holds can be scrolled to, and nothing is cut at the side."""
+    contents, viewport = widget._area.widget(), widget._area.viewport()
+    below = widget._area.verticalScrollBar().maximum()
+    return contents.height() <= viewport.height() + below and contents.width() <= viewport.width()
 
 
 def test_all_docks_fit_into_a_small_window(viewer, docks, qtbot):
@@ -70,11 +93,7 @@ def test_all_docks_fit_into_a_small_window(viewer, docks, qtbot):
     assert set(NAMES) <= titles, "legible: without the name of the plugin"
     for widget in ours.values():
         outer(widget).raise_()
-        qtbot.wait(50)
-        bar = widget._area.verticalScrollBar()
-        contents = widget._area.widget()
-        assert contents.height() <= widget._area.viewport().height() + bar.maximum()
-        assert contents.width() <= widget._area.viewport().width(), "nothing is cut at the side"
+        qtbot.waitUntil(lambda widget=widget: in_front(widget) and fits(widget), timeout=5000)
         assert widget.status.native.isVisible()
 
 
@@ -92,3 +111,28 @@ def test_every_control_has_a_tooltip(docks):
             continue
         for field in controls(widget):
             assert field.tooltip, f"{field.name} of {name}"
+
+
+def test_docks_of_a_script_or_a_command_come_to_the_front(viewer, qtbot, method, monkeypatch):
+    movie = add_movie(viewer)
+    opened = []
+    for kind in (MagnifyWidget, SliceViewWidget, DisplacementWidget):
+        opened.append(kind(viewer))  # at once, with no event handled in between
+        viewer.window.add_dock_widget(opened[-1], name=kind.__name__)
+    magnify, slices, displacement = opened
+    tabs = {outer(slices), outer(displacement)}
+    window = viewer.window._qt_window
+    qtbot.waitUntil(
+        lambda: set(window.tabifiedDockWidgets(outer(magnify))) == tabs and in_front(displacement),
+        timeout=5000,
+    )
+    assert not in_front(magnify)
+    monkeypatch.setattr(napari, "current_viewer", lambda: viewer)
+    magnify._fields.compare_row.choose_methods(["pixels"])
+    compare_methods()
+    qtbot.waitUntil(lambda: in_front(magnify), timeout=5000)
+    outer(slices).raise_()
+    qtbot.waitUntil(lambda: in_front(slices), timeout=5000)
+    fill_band(viewer, movie, (1, 2), 10)
+    qtbot.waitUntil(lambda: in_front(magnify), timeout=5000)
+    magnify.end_comparison()

@@ -88,7 +88,7 @@ def test_asynchronous_slicing(viewer, movie, widget, method, magnified, qtbot, f
             viewer.dims.set_current_step(0, t)
             widget.factor.value = 4 + t / 10
             qtbot.wait(15)
-        qtbot.waitUntil(lambda: layer.name.startswith("cell x4.7 "), timeout=10_000)
+        qtbot.waitUntil(lambda: layer.name.startswith("x4.7 cell "), timeout=10_000)
         expected = frames[7] + 3.7 * (frames[7].astype(float) - frames[0])
         expected = np.clip(expected, 0, 65535)
         qtbot.waitUntil(

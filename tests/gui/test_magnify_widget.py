@@ -19,7 +19,7 @@ def test_magnify_adds_a_lazy_calibrated_layer(viewer, movie, widget, method, mag
     movie.contrast_limits_range = (0, 9000)
     widget.factor.value = 3
     layer = magnified()
-    assert layer.name == "cell x3 pixels static"
+    assert layer.name == "x3 cell pixels static"
     assert isinstance(layer.data, da.Array)
     assert (layer.data.shape, layer.data.dtype) == (frames.shape, frames.dtype)
     for name in ("scale", "translate", "rotate", "shear", "units", "axis_labels", "gamma"):
@@ -54,7 +54,7 @@ def test_a_change_redraws_only_the_frame_that_is_shown(
     layer = magnified()
     method.drawn.clear()
     widget.factor.value = 20
-    qtbot.waitUntil(lambda: layer.name == "cell x20 pixels static", timeout=10_000)
+    qtbot.waitUntil(lambda: layer.name == "x20 cell pixels static", timeout=10_000)
     assert method.drawn == [4]
     assert len(viewer.layers) == 2
     assert layer.metadata["napari_motionmag"]["recipe"]["factor"] == 20
@@ -67,7 +67,7 @@ def test_many_changes_in_a_row_draw_once(viewer, widget, method, magnified, qtbo
     method.drawn.clear()
     for factor in range(2, 30):
         widget.factor.value = factor
-    qtbot.waitUntil(lambda: layer.name == "cell x29 pixels static", timeout=10_000)
+    qtbot.waitUntil(lambda: layer.name == "x29 cell pixels static", timeout=10_000)
     assert len(method.drawn) == 1
 
 
@@ -76,7 +76,7 @@ def test_the_slider_and_the_number_follow_each_other(widget, magnified, qtbot):
     layer = magnified()
     row.slider.value = row.slider.max
     assert widget.factor.value == 1000
-    qtbot.waitUntil(lambda: layer.name == "cell x1000 pixels static", timeout=10_000)
+    qtbot.waitUntil(lambda: layer.name == "x1000 cell pixels static", timeout=10_000)
     widget.factor.value = 0
     assert row.slider.value == 0
     widget.factor.value = -5
@@ -87,25 +87,24 @@ def test_changes_while_a_frame_is_drawn_end_with_the_last(widget, method, magnif
     layer = magnified()
     method.gate.clear()
     widget.factor.value = 5
-    qtbot.waitUntil(lambda: widget._latest.busy, timeout=10_000)
-    widget.factor.value = 6
-    qtbot.wait(300)
-    widget.factor.value = 7
-    qtbot.wait(300)
-    assert layer.name == "cell x10 pixels static"  # still free to be used
+    qtbot.waitUntil(lambda: widget._frame_runner.working, timeout=10_000)
+    for factor in (6, 7):
+        widget.factor.value = factor
+        qtbot.waitUntil(lambda: not widget._timer.isActive(), timeout=5000)
+    assert layer.name == "x10 cell pixels static"  # still free to be used
     method.gate.set()
-    qtbot.waitUntil(lambda: layer.name == "cell x7 pixels static", timeout=10_000)
+    qtbot.waitUntil(lambda: layer.name == "x7 cell pixels static", timeout=10_000)
 
 
-def test_not_live_waits_for_the_button(widget, method, magnified, qtbot, click):
+def test_not_live_waits_for_the_button(widget, method, magnified, qtbot, click, settled):
     layer = magnified()
     widget.live.value = False
     method.drawn.clear()
     widget.factor.value = 4
-    qtbot.wait(400)
+    settled(widget)
     assert method.drawn == []
     click(widget, "magnify")
-    qtbot.waitUntil(lambda: layer.name == "cell x4 pixels static", timeout=10_000)
+    qtbot.waitUntil(lambda: layer.name == "x4 cell pixels static", timeout=10_000)
 
 
 def test_frames_are_drawn_outside_the_main_thread(widget, method, magnified):
@@ -121,7 +120,7 @@ def test_from_a_script(viewer, widget, method, frames):
     widget.factor.value = 8
     layer = widget()
     assert layer in viewer.layers
-    assert layer.name == "cell x8 pixels 1-3 Hz"
+    assert layer.name == "x8 cell pixels 1-3 Hz"
     widget.factor.value = 9
     assert widget() is layer
     widget.band_high.value = 500
@@ -212,6 +211,13 @@ def test_new_layers_are_offered(viewer, widget, movie):
     assert list(widget.layer.choices) == []
 
 
+def test_only_movies_are_offered(viewer, widget, movie):
+    viewer.add_image(np.zeros((20, 24)), name="picture")
+    viewer.add_image(np.zeros((3, 20, 24)), name="channels", axis_labels=("c", "y", "x"))
+    unclear = viewer.add_image(np.zeros((2, 5, 20, 24)), name="unclear")
+    assert list(widget.layer.choices) == [movie, unclear]
+
+
 def test_frames_of_a_removed_layer_are_given_back(viewer, widget, magnified, qtbot):
     layer = magnified()
     cache = magnification_behind(layer.data).cache
@@ -227,11 +233,11 @@ def test_each_movie_has_a_layer_of_its_own(viewer, widget, method, magnified, fr
     widget.layer.value = other
     click(widget, "magnify")
     qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=10_000)
-    assert viewer.layers[-1].name == "other x10 pixels static"
-    assert first.name == "cell x10 pixels static"
+    assert viewer.layers[-1].name == "x10 other pixels static"
+    assert first.name == "x10 cell pixels static"
 
 
-def test_a_result_that_was_renamed_or_removed(viewer, widget, magnified, qtbot, result, click):
+def test_a_result_that_was_renamed_or_removed(viewer, widget, magnified, qtbot, result, settled):
     layer = magnified()
     layer.name = "mine"
     widget.factor.value = 4
@@ -241,30 +247,30 @@ def test_a_result_that_was_renamed_or_removed(viewer, widget, magnified, qtbot, 
     assert layer.name == "mine"
     viewer.layers.remove(layer)
     widget.factor.value = 5  # nothing to bring up to date
-    qtbot.wait(300)
+    settled(widget)
     assert result() is None
-    assert magnified().name == "cell x5 pixels static"
+    assert magnified().name == "x5 cell pixels static"
 
 
 def test_time_across_the_picture_hides_the_lazy_layer(
-    viewer, widget, method, magnified, notifications, qtbot
+    viewer, widget, method, magnified, notifications, qtbot, settled
 ):
     layer = magnified()
     drawn = len(method.drawn)
     viewer.dims.order = (1, 0, 2)
-    qtbot.wait(50)
+    settled(widget)
     assert len(method.drawn) == drawn, "all frames would have been drawn"
     assert not layer.visible
     assert [severity for severity, text in notifications() if "Compute all" in text][:1] == [
         "warning"
     ]
     layer.visible = True
-    qtbot.wait(50)
+    settled(widget)
     assert not layer.visible, "hidden again"
     viewer.dims.order = (0, 1, 2)
     qtbot.waitUntil(lambda: layer.visible, timeout=5000)
     viewer.dims.ndisplay = 3
-    qtbot.wait(50)
+    settled(widget)
     assert not layer.visible
     viewer.dims.ndisplay = 2
     qtbot.waitUntil(lambda: layer.visible, timeout=5000)
@@ -304,6 +310,17 @@ def test_clearing_the_rate_goes_back_to_the_layer(widget):
     assert widget.fps.value == pytest.approx(10)
 
 
+def test_a_frame_near_an_end_is_said_to_be_less_certain(viewer, widget, movie, magnified, qtbot):
+    magnified()
+    widget.mode.value = "temporal"
+    widget.band_low.value, widget.band_high.value = 2, 4
+    for frame, near in ((0, True), (6, False)):
+        viewer.dims.set_current_step(0, frame)
+        widget.factor.value = 5 + frame  # drawn at once
+        qtbot.waitUntil(lambda t=frame: f"Frame {t} drawn" in widget.status.value, timeout=20_000)
+        assert ("near an end of the movie, less certain" in widget.status.value) == near
+
+
 def test_a_rate_that_may_be_only_that_of_playing_is_said_until_one_is_typed(viewer, widget, movie):
     note = "25 fps may be only the playback speed"
     film = viewer.add_image(movie.data, scale=(0.04, 1, 1), units=("s", "pixel", "pixel"))
@@ -333,15 +350,14 @@ def test_warnings_are_told_once(viewer, widget, method, magnified, qtbot, notifi
     with notification_manager:  # as in a running napari
         for t in range(6, 12):
             viewer.dims.set_current_step(0, t)
-            qtbot.wait(10)
-        assert "frame 11 is doubtful" in widget.status.value
+        qtbot.waitUntil(lambda: "frame 11 is doubtful" in widget.status.value, timeout=5000)
         for factor in (2, 3):
             widget.factor.value = factor
-            name = f"cell x{factor} pixels static"
+            name = f"x{factor} cell pixels static"
             qtbot.waitUntil(lambda name=name: layer.name == name, timeout=10_000)
         told = [text for _, text in notifications() if "doubtful" in text]
         assert len(told) == 1
         click(widget, "compute_all")
-        qtbot.waitUntil(lambda: not widget._whole.working, timeout=10_000)
+        qtbot.waitUntil(lambda: not widget.working, timeout=10_000)
         assert "doubtful" in widget.status.value
         assert len([text for _, text in notifications() if "doubtful" in text]) <= 2

@@ -87,6 +87,10 @@ def test_stabilisation(fields):
     said = {"model": "affine", "reference": 3, "align_to": "current", "smooth": 2.5}
     fields.fill({"stabilise": said})
     assert fields.settings().arguments()["stabilise"] == said
+    fields.fill({"stabilise": {"model": "dense", "smooth": 3.0, "feather": 9.0}})
+    assert fields.settings().arguments()["stabilise"] == {"model": "dense", "smooth": 3.0}
+    fields.fill({"stabilise": "dense"})
+    assert fields.settings().arguments()["stabilise"] == "dense"
     fields.fill({"stabilise": None})
     assert "stabilise" not in fields.settings().arguments()
     models = {value for _, value in fields.stabilise._default_choices}

@@ -42,17 +42,28 @@ def test_the_other_movie_is_magnified_in_the_same_way(
     viewer, repeating, made, movie, other, click, qtbot
 ):
     assert list(repeating.made.choices) == [made]
-    assert list(repeating.on.choices) == [movie, other]
+    assert list(repeating.on.choices) == [other], "not the movie that the layer was made of"
     assert repeating.recipe.value.startswith("x0, linear, ")
     repeating.on.value = other
     click(repeating, "repeat")
     qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=20_000)
     layer = newest(viewer)
-    assert layer.name == "other x0 linear 1-3 Hz"
+    assert layer.name == "x0 other linear 1-3 Hz"
     assert layer.colormap.name == "magenta"
     expected = magnify(other.data, 0, method="linear", mode="temporal", band=(1, 3), fps=20)
     assert np.array_equal(layer.data[4].compute(), expected[4].compute())
     assert (repeating.made.value, repeating.on.value) == (made, other), "the choices stay"
+
+
+def test_the_movie_that_it_came_from_is_never_offered(viewer, repeating, made, movie, other):
+    movie.name = "renamed"
+    assert list(repeating.on.choices) == [other]
+    second = viewer.add_layer(magnify_layer(other, 2, method="linear"))
+    repeating.made.value = second
+    assert list(repeating.on.choices) == [movie]
+    viewer.layers.remove(movie)
+    with pytest.raises(ValueError, match="no other movie"):
+        repeating()
 
 
 def test_each_time_another_layer(viewer, repeating, other):

@@ -25,14 +25,6 @@ def dock(viewer, movie):
     return made
 
 
-@pytest.fixture
-def settled(qtbot):
-    def wait(dock):
-        qtbot.waitUntil(lambda: not dock._timer.isActive() and not dock.working, timeout=20_000)
-
-    return wait
-
-
 def shown(dock):
     """Slices that are drawn, as (name, time x position array)."""
     return [(cut.layer.name, picture.view) for cut, picture in dock._pictures()]
@@ -95,7 +87,7 @@ def test_the_added_line_fits_a_rotated_layer(movie, dock, settled):
     movie.rotate = 40
     dock.add_line()
     settled(dock)
-    cut = dock._cuts[0]
+    cut, _ = dock._shown[0]
     np.testing.assert_allclose(cut.line, [(9.5, 3.45), (9.5, 19.55)], atol=1e-6)
 
 
@@ -176,7 +168,7 @@ def test_leaving_while_computing(viewer, movie, dock, method, qtbot):
     dock.layers.value = [layer]
     qtbot.waitUntil(lambda: not dock.cancel.native.isHidden(), timeout=5000)
     viewer.window.remove_dock_widget(dock.native)
-    qtbot.wait(600)
+    qtbot.waitUntil(lambda: not dock.working, timeout=10_000)
     assert len(method.drawn) < 12
     movie.scale = (1, 1, 1)
     viewer.dims.set_current_step(0, 3)
@@ -273,7 +265,7 @@ def test_ten_thousand_lazy_frames(viewer, dock, settled, qtbot):
     data = da.map_blocks(_block, chunks=chunks, dtype=np.uint8, meta=np.zeros((0, 0, 0), np.uint8))
     layer = viewer.add_image(data, name="long", contrast_limits=(0, 255), visible=False)
     dock.layers.value = [layer]
-    qtbot.waitUntil(lambda: bool(dock._coarse), timeout=5000)
+    qtbot.waitUntil(lambda: bool(dock._shown), timeout=5000)
     coarse = shown(dock)[0][1]
     known = ~np.isnan(coarse[:, 0])
     assert known[:5000].any()
@@ -408,7 +400,7 @@ def test_npe2_offers_the_widget(viewer, movie):
 def test_saving_by_the_button(dock, settled, click, monkeypatch, tmp_path, typed, kind, written):
     settled(dock)
     monkeypatch.setattr(
-        "napari_motionmag.widgets.common.dock.QFileDialog.getSaveFileName",
+        "napari_motionmag.widgets.common.ask_file.QFileDialog.getSaveFileName",
         lambda *_: (str(tmp_path / typed) if typed else "", kind),
     )
     click(dock, "save")
@@ -418,7 +410,7 @@ def test_saving_by_the_button(dock, settled, click, monkeypatch, tmp_path, typed
 def test_a_file_that_cannot_be_written_is_said(dock, settled, click, monkeypatch, tmp_path):
     settled(dock)
     monkeypatch.setattr(
-        "napari_motionmag.widgets.common.dock.QFileDialog.getSaveFileName",
+        "napari_motionmag.widgets.common.ask_file.QFileDialog.getSaveFileName",
         lambda *_: (str(tmp_path / "nowhere" / "mine.csv"), "CSV (*.csv)"),
     )
     click(dock, "save")

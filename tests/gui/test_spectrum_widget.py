@@ -179,7 +179,7 @@ def test_cancel_and_leave_while_measuring(viewer, dock, click, qtbot):
     click(dock, "measure")
     viewer.layers.clear()
     viewer.window.remove_dock_widget(dock.native)
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 40), (8, 40, 40), (40, 6, 6)])

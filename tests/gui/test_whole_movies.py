@@ -13,7 +13,7 @@ from napari_motionmag.widgets.frames import frame_cache as drawing
 
 
 def wait_idle(qtbot, widget):
-    qtbot.waitUntil(lambda: not widget._whole.working, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.working, timeout=20_000)
 
 
 def enabled(widget, name):
@@ -39,18 +39,18 @@ def test_compute_all_without_a_layer_makes_it_first(widget, method, click, qtbot
     assert result().data.shape == (12, 20, 24)
 
 
-def test_a_finished_layer_is_kept(viewer, widget, method, magnified, click, qtbot):
+def test_a_finished_layer_is_kept(viewer, widget, method, magnified, click, qtbot, settled):
     layer = magnified()
     click(widget, "compute_all")
     wait_idle(qtbot, widget)
     whole = layer.data
     widget.factor.value = 33
-    qtbot.wait(400)
+    settled(widget)
     assert layer.data is whole
     click(widget, "magnify")
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=10_000)
     assert layer.data is whole
-    assert viewer.layers[-1].name == "cell x33 pixels static"
+    assert viewer.layers[-1].name == "x33 cell pixels static"
 
 
 def test_cancel_leaves_the_lazy_layer(widget, method, magnified, click, qtbot):
@@ -135,7 +135,7 @@ def test_save_by_the_button(widget, magnified, click, qtbot, tmp_path, monkeypat
     magnified()
     path = tmp_path / "cell.npy"
     monkeypatch.setattr(
-        "napari_motionmag.widgets.magnify.dock.QFileDialog.getSaveFileName",
+        "napari_motionmag.widgets.common.ask_file.QFileDialog.getSaveFileName",
         lambda *_: (str(path), ""),
     )
     click(widget, "save")
@@ -175,11 +175,8 @@ def test_leaving_while_computing(viewer, widget, method, magnified, click, qtbot
     click(widget, "compute_all")
     qtbot.waitUntil(lambda: len(method.drawn) >= 1, timeout=10_000)
     viewer.window.remove_dock_widget(widget.native)
-    qtbot.wait(400)
-    drawn = len(method.drawn)
-    assert drawn < 12
-    qtbot.wait(200)
-    assert len(method.drawn) == drawn
+    wait_idle(qtbot, widget)  # the thread is over: nothing more can be drawn
+    assert len(method.drawn) < 12
     assert isinstance(layer.data, da.Array)
     viewer.dims.set_current_step(0, 0)  # the layer goes on by itself
     assert layer._data_view.shape == (20, 24)
@@ -188,10 +185,10 @@ def test_leaving_while_computing(viewer, widget, method, magnified, click, qtbot
 def test_leaving_while_a_frame_is_drawn(viewer, widget, method, click, qtbot, result):
     method.gate.clear()
     click(widget, "magnify")
-    qtbot.waitUntil(lambda: widget._latest.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: widget._frame_runner.working, timeout=10_000)
     viewer.window.remove_dock_widget(widget.native)
     method.gate.set()
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not widget._frame_runner.working, timeout=10_000)
     assert result() is None
 
 
@@ -205,10 +202,10 @@ def test_closing_the_viewer_while_computing(make_napari_viewer, frames, method, 
     widget()
     method.seconds = 0.05
     method.drawn.clear()
-    widget._whole.compute(widget._results.of(widget.layer.value))
+    widget._compute_all(widget._results.of(widget.layer.value))
     qtbot.waitUntil(lambda: len(method.drawn) >= 1, timeout=10_000)
     viewer.close()
-    qtbot.wait(800)
+    wait_idle(qtbot, widget)
     assert len(method.drawn) < 12
 
 

@@ -89,7 +89,7 @@ def test_making_a_layer_reads_little(frames, counting_source):
 )
 def test_names(operator, kind):
     recipe = {"factor": 10.0, "method": "learned", "operator": operator}
-    assert magnified_name("cell", recipe) == f"cell x10 learned {kind}"
+    assert magnified_name("cell", recipe) == f"x10 cell learned {kind}"
 
 
 def test_rgb_and_multiscale(frames):

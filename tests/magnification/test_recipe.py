@@ -81,7 +81,7 @@ def test_the_other_layer_is_magnified_in_the_same_way():
     first, other = layer(), layer(name="other", fps=20.0, colormap="magenta")
     said = {"method": "riesz", "mode": "temporal", "band": (1, 2)}
     made = repeat(magnify_layer(first, 4, **said), on=other)
-    assert made.name == "other x4 riesz 1-2 Hz"
+    assert made.name == "x4 other riesz 1-2 Hz"
     assert made.colormap.name == "magenta"
     assert made.metadata["napari_motionmag"]["recipe"]["fps"] == 20
     assert same(made, magnify(other.data, 4, fps=20, **said))
@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_refused_with_one_clear_error():
 def test_arguments_can_be_changed_and_recipes_be_plain():
     made = magnify_layer(layer(), 4, method="linear")
     again = repeat(json.loads(json.dumps(made.metadata)), on=layer(name="other"), factor=7)
-    assert again.name == "other x7 linear static"
+    assert again.name == "x7 other linear static"
     assert is_magnified(again)
     assert recipe_of(recipe_of(again))["factor"] == 7
 

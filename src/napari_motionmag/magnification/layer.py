@@ -110,7 +110,7 @@ def weights_hash(recipe: Mapping) -> str | None:
 
 
 def magnified_name(source: str, recipe: Mapping) -> str:
-    """Return the name of a magnified layer, for example ``"cell x10 learned static"``."""
+    """Return the name of a magnified layer, for example ``"x10 cell learned static"``."""
     kind = TemporalOperator.from_dict(dict(recipe["operator"])).selection
     mark = " stabilised" if recipe.get("stabilise") else ""
-    return f"{source} x{recipe['factor']:g} {recipe['method']}{mark} {kind}"
+    return f"x{recipe['factor']:g} {source} {recipe['method']}{mark} {kind}"

@@ -74,12 +74,11 @@ def filter_array(op, x, axis: int, first: int, start: int, stop: int, n: int) ->
     return out
 
 
-def scan_array(x, state=None, *, sos: np.ndarray, axis: int):
+def scan_array(x, state, *, sos: np.ndarray, axis: int):
     """Filter frames with second-order sections, continuing from the `state` of earlier frames.
 
-    The first frame of all is subtracted: the sections pass no constant, and zero becomes the
-    steady state to start from. Returns the output and the state: the first frame, and the delays
-    (sections, 2, ...), float64.
+    The state is a frame that is subtracted from all, as the sections pass no constant, and the
+    delays (sections, 2, ...), float64. Returns the output and the state.
     """
     from scipy import signal  # costs half a second: only where it is used
 
@@ -87,9 +86,6 @@ def scan_array(x, state=None, *, sos: np.ndarray, axis: int):
     source, target = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)
     if not len(source):  # an empty block changes nothing
         return out, state
-    if state is None:
-        delays = np.zeros((len(sos), 2, *source.shape[1:]))
-        state = source[0].astype(np.float64), delays
     origin, delays = state[0], np.empty_like(state[1])
     finite = True
     with np.errstate(invalid="ignore", over="ignore"):  # reported below
@@ -177,18 +173,33 @@ def _output(scanned):
     return scanned[0]
 
 
-def scan_dask(op, x, axis: int, sos: np.ndarray):
-    """Apply second-order sections to a dask array: blocks of time in turn, carrying the state."""
+def _start_of(blocks, *, op, axis, n):
+    return None, op._start(np.concatenate(blocks, axis=axis), axis, n)
+
+
+def scan_dask(op, x, axis: int, first: int):
+    """Apply second-order sections to a dask array: blocks of time in turn, carrying the state.
+
+    The state to start from is that of the `first` frames.
+    """
     name = _token(op, x, axis)
-    scan = f"scan-{name}"
+    scan, start = f"scan-{name}", f"start-{name}"
     graph = {}
-    begin = partial(scan_array, sos=sos, axis=axis)
-    after = partial(_scan_after, sos=sos, axis=axis)
+    begin = partial(_start_of, op=op, axis=axis, n=x.shape[axis])
+    after = partial(_scan_after, sos=op.sos, axis=axis)
+    early = int(np.searchsorted(np.cumsum(x.chunks[axis]), first)) + 1
     for index in product(*map(range, x.numblocks)):
-        key, block = (scan, *index), (x.name, *index)
-        before = (scan, *index[:axis], index[axis] - 1, *index[axis + 1 :])
-        graph[key] = _task(key, after, block, before) if index[axis] else _task(key, begin, block)
-        graph[(name, *index)] = _task((name, *index), _output, key)
+        at, block = index[axis], (x.name, *index)
+
+        def along(name, k, index=index):
+            return (name, *index[:axis], k, *index[axis + 1 :])
+
+        if at == 0:
+            key = (start, *index)
+            graph[key] = _task(key, begin, [along(x.name, k) for k in range(early)])
+        before = along(scan, at - 1) if at else (start, *index)
+        graph[(scan, *index)] = _task((scan, *index), after, block, before)
+        graph[(name, *index)] = _task((name, *index), _output, (scan, *index))
     return _collection(name, graph, x)
 
 

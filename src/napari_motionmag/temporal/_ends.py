@@ -44,8 +44,9 @@ def end_rows(
     conditions = [np.ones(width), (at - at.mean()) / width]
     wanted = [np.zeros(len(outputs))] * 2
     if width * center >= 2 * np.pi and width >= 6:  # a period fits in
-        conditions += [np.cos(center * at), np.sin(center * at)]
-        wanted += [np.cos(center * outputs), np.sin(center * outputs)]
+        waves = [np.cos, np.sin][: 2 if center < np.pi else 1]  # the sine at fps / 2 is zero
+        conditions += [wave(center * at) for wave in waves]
+        wanted += [wave(center * outputs) for wave in waves]
     conditions = np.stack(conditions[: width - 1], 1)
     wanted = np.stack(wanted[: width - 1])
     solved = cho_solve(factored, conditions)

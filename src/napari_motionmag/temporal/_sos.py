@@ -58,6 +58,57 @@ def _length_above(h: np.ndarray, tolerance: float) -> int:
     return int(np.count_nonzero(after >= tolerance * after[0]))
 
 
+@lru_cache(maxsize=64)
+def start_weights(op, n: int) -> np.ndarray:
+    """Weights (2, frames) of the first frames, a period of the band, for intercept and slope.
+
+    They are those of the line that fits best, on which the movie is taken to have come. The
+    intercept is relative to the first frame, so that its weights sum to zero, too.
+    """
+    frames = min(n, max(4, math.ceil(op.fps / math.sqrt(op.low * op.high))))
+    weights = np.linalg.pinv(np.stack([np.ones(frames), np.arange(frames)], 1))
+    weights[0, 0] -= 1
+    weights[[0, 1], 0] -= weights.sum(1)  # to the last bit
+    return weights
+
+
+@lru_cache(maxsize=64)
+def ramp_state(op) -> np.ndarray:
+    """Delays (sections, 2) before frame 0 of a signal that always was the number of the frame."""
+    slope, level, delays = 1.0, 0.0, []
+    for b0, b1, b2, _, a1, a2 in op.sos:
+        settled = np.linalg.inv([[1 + a1, -1], [a2, 1]])
+        gains = np.array([b1 - a1 * b0, b2 - a2 * b0])
+        # delays are rising * t + here: what they are a frame later comes from what they are now
+        rising = settled @ gains * slope
+        here = settled @ (gains * level - rising)
+        delays.append(here)
+        slope, level = rising[0] + b0 * slope, here[0] + b0 * level
+    return np.array(delays)
+
+
+@lru_cache(maxsize=16)
+def ramp_response(op, length: int) -> np.ndarray:
+    """Outputs of frames 0, 1, ... that `ramp_state` leads to when zeros follow."""
+    from scipy import signal
+
+    return signal.sosfilt(op.sos, np.zeros(length), zi=ramp_state(op))[0]
+
+
+def start_state(op, frames, n: int):
+    """The first frame on the line that the first frames lie on, and the delays that it leaves.
+
+    `frames` are those of `start_weights`, float64, of NumPy or torch.
+    """
+    first = frames[0]
+    lines = [
+        sum(float(weight) * (frame - first) for weight, frame in zip(row, frames, strict=True))
+        for row in start_weights(op, n)
+    ]
+    delays = [[float(delay) * lines[1] for delay in pair] for pair in ramp_state(op)]
+    return first + lines[0], delays
+
+
 def pad_length(sos: np.ndarray, n: int) -> int:
     """Frames of odd extension at each end: the default of `sosfiltfilt`, if the movie has them."""
     taps = 2 * len(sos) + 1 - min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from napari_motionmag.temporal._ends import end_rows
 from napari_motionmag.temporal.base import check_band, check_fps, check_number, check_nyquist
 from napari_motionmag.temporal.fir import CenteredKernel, scaled_kernel
 
@@ -15,9 +16,10 @@ from napari_motionmag.temporal.fir import CenteredKernel, scaled_kernel
 class Acceleration(CenteredKernel):
     """Deviation from linear motion: a Laplacian of Gaussian in time.
 
-    Still scenes and motion of constant velocity give exactly nothing (away from the ends of the
-    movie, where reflection turns the motion around), so that small vibrations of large moving
-    objects are selected.
+    Still scenes and motion of constant velocity give exactly nothing, so that small vibrations of
+    large moving objects are selected. The first and the last `interval` outputs, which the kernel
+    does not fit around, have weights of their own over twice as many frames; where these are more
+    than 1024, the movie is reflected at its ends, which turns the motion around.
 
     Parameters
     ----------
@@ -94,6 +96,14 @@ class Acceleration(CenteredKernel):
         """Weights of frames ``t - interval`` to ``t + interval``; read-only."""
         self._require_fps()
         return _acceleration_kernel(self)
+
+    @property
+    def _end_frames(self):
+        return 2 * self.n_taps + 1  # a period
+
+    def _end_rows(self, n):
+        kernel = np.pad(self.kernel, self.interval + 1)
+        return end_rows(0.5 * self.frequency, 1.5 * self.frequency, self.fps, kernel, n)
 
     def _wanted(self):
         return f"frequency={self.frequency!r} (the center of band)"

@@ -112,6 +112,30 @@ class TemporalOperator(ABC):
         """
         return None
 
+    def less_certain_frames(self, n_frames: int) -> tuple[range, range]:
+        """Outputs near the ends of a movie that are less sharp in frequency, or start with a delay.
+
+        Parameters
+        ----------
+        n_frames : int
+            Number of frames of the movie, at least 2.
+
+        Returns
+        -------
+        first, last : range
+            Frames for which more than 5 % of the weights of the filter lie outside of the movie.
+
+        Examples
+        --------
+        >>> from napari_motionmag.temporal import FIR
+        >>> FIR(2, 4, fps=30).less_certain_frames(64)
+        (range(0, 10), range(54, 64))
+        """
+        n_frames = check_int("n_frames", n_frames, 2)
+        self._require_fps()
+        before, after = (min(reach, n_frames) for reach in self._reach(0.05))
+        return range(before), range(max(n_frames - after, before), n_frames)
+
     def apply(self, x, axis: int = 0):
         """Filter an array along time.
 
@@ -235,6 +259,10 @@ class TemporalOperator(ABC):
     @abstractmethod
     def _describe(self) -> str:
         """:meth:`describe` without the frame rate."""
+
+    def _reach(self, share: float) -> tuple[int, int]:
+        """Frames before and after the output frame that hold all but `share` of the weights."""
+        return 0, 0
 
     def _window(self, start: int, stop: int, n: int) -> tuple[int, int]:
         """Range of frames that outputs ``start..stop-1`` of a movie of `n` frames need."""

@@ -1,8 +1,8 @@
 """Operators with a finite, symmetric kernel, and the band-pass FIR filter.
 
 Kernels are centered on the output frame, so nothing is delayed (zero phase). Near the ends of a
-movie the band-pass has weights of its own for every output; other kernels, and very long ones, see
-the movie reflected, as ``numpy.pad(mode="reflect")`` does.
+movie every output has weights of its own; very long kernels see the movie reflected, as
+``numpy.pad(mode="reflect")`` does.
 """
 
 import math
@@ -46,6 +46,19 @@ class CenteredKernel(TemporalOperator):
         self._require_fps()
         return self.n_taps // 2, self.n_taps // 2
 
+    @property
+    def _end_frames(self) -> int:
+        """Number of frames that make the outputs near an end of a movie."""
+        return self.n_taps
+
+    @abstractmethod
+    def _end_rows(self, n: int) -> np.ndarray:
+        """Weights of the first outputs of a movie of `n` frames; see `end_rows`."""
+
+    def _has_ends(self, n: int) -> bool:
+        """Whether outputs near the ends have weights of their own."""
+        return min(self._end_frames, n) <= MOST_END_FRAMES
+
     @abstractmethod
     def _wanted(self) -> str:
         """The argument that decides on the length of the kernel, for errors."""
@@ -77,8 +90,14 @@ class CenteredKernel(TemporalOperator):
         return indices.copy(), weights.copy()
 
     def _end_row(self, t, n):
-        """The row of an output that the kernel does not fit around: the movie reflected."""
-        return _folded_row(self, t, n)
+        """The row of an output that the kernel does not fit around."""
+        if not self._has_ends(n):
+            return _folded_row(self, t, n)
+        rows = _ends(self, n)
+        width = rows.shape[1]
+        if t < len(rows):
+            return np.arange(width), rows[t]
+        return np.arange(n - width, n), rows[n - 1 - t, ::-1]
 
     def _response(self, frequencies):
         # sum of h[k] cos(k w) over both sides, as a Chebyshev series in cos(w)
@@ -86,20 +105,47 @@ class CenteredKernel(TemporalOperator):
         series = self.kernel[half:] * np.where(np.arange(half + 1) > 0, 2.0, 1.0)
         return chebval(np.cos(2 * np.pi * frequencies / self.fps), series)
 
+    def _reach(self, share):
+        return (kernel_reach(self.kernel, share),) * 2
+
     def _window(self, start, stop, n):
         half = self.n_taps // 2
         if start >= half and stop + half <= n:
             return start - half, stop + half
         self._check_length(n)
-        frames = _reflect(np.arange(start - half, stop + half), n)
-        return int(frames.min()), int(frames.max()) + 1
+        if not self._has_ends(n):
+            frames = _reflect(np.arange(start - half, stop + half), n)
+            return int(frames.min()), int(frames.max()) + 1
+        width = min(self._end_frames, n)
+        first = start - half if stop + half <= n else min(start - half, n - width)
+        last = stop + half if start >= half else max(stop + half, width)
+        return max(0, first), min(n, last)
 
     def _filter(self, frames, first, start, stop, n):
-        # the kernel passes no constant: without it float64 keeps every digit of the variation
+        self._check_length(n)
+        # the weights pass no constant: without it float64 keeps every digit of the variation
         frames -= frames[:1].copy()
+        if not self._has_ends(n):
+            return self._filter_reflected(frames, first, start, stop, n)
+        half = self.n_taps // 2
+        fits = min(max(half, start), stop)  # the kernel fits around outputs fits..ends-1
+        ends = max(min(n - half, stop), fits)
+        parts = []
+        if fits < ends:
+            parts = [_convolve(frames[fits - half - first : ends + half - first], self.kernel)]
+        if start < fits or ends < stop:
+            rows = _ends(self, n)
+            width = rows.shape[1]
+            if start < fits:
+                parts.insert(0, np.tensordot(rows[start:fits], frames[:width], 1))
+            if ends < stop:
+                late = rows[n - stop : n - ends][::-1, ::-1]
+                parts.append(np.tensordot(late, frames[n - width - first :][:width], 1))
+        return np.concatenate(parts)
+
+    def _filter_reflected(self, frames, first, start, stop, n):
         half = self.n_taps // 2
         if self.n_taps > 4 * n:  # so short a movie takes less memory unfolded as weights
-            self._check_length(n)
             rows = np.zeros((stop - start, len(frames)))
             for t in range(start, stop):
                 indices, weights = _folded_row(self, t, n)
@@ -182,49 +228,8 @@ class FIR(BandPass, CenteredKernel):
         self._require_fps()
         return _fir_kernel(self)
 
-    def _has_ends(self, n: int) -> bool:
-        """Whether outputs near the ends have weights of their own."""
-        return min(self.n_taps, n) <= MOST_END_FRAMES
-
-    def _end_row(self, t, n):
-        if not self._has_ends(n):
-            return super()._end_row(t, n)
-        rows = _fir_ends(self, n)
-        width = rows.shape[1]
-        if t < len(rows):
-            return np.arange(width), rows[t]
-        return np.arange(n - width, n), rows[n - 1 - t, ::-1]
-
-    def _window(self, start, stop, n):
-        if not self._has_ends(n):
-            return super()._window(start, stop, n)
-        self._check_length(n)
-        half, width = self.n_taps // 2, min(self.n_taps, n)
-        first = start - half if stop + half <= n else min(start - half, n - width)
-        last = stop + half if start >= half else max(stop + half, width)
-        return max(0, first), min(n, last)
-
-    def _filter(self, frames, first, start, stop, n):
-        if not self._has_ends(n):
-            return super()._filter(frames, first, start, stop, n)
-        self._check_length(n)
-        # the weights pass no constant: without it float64 keeps every digit of the variation
-        frames -= frames[:1].copy()
-        half = self.n_taps // 2
-        fits = min(max(half, start), stop)  # the kernel fits around outputs fits..ends-1
-        ends = max(min(n - half, stop), fits)
-        parts = []
-        if fits < ends:
-            parts = [_convolve(frames[fits - half - first : ends + half - first], self.kernel)]
-        if start < fits or ends < stop:
-            rows = _fir_ends(self, n)
-            width = rows.shape[1]
-            if start < fits:
-                parts.insert(0, np.tensordot(rows[start:fits], frames[:width], 1))
-            if ends < stop:
-                late = rows[n - stop : n - ends][::-1, ::-1]
-                parts.append(np.tensordot(late, frames[n - width - first :][:width], 1))
-        return np.concatenate(parts)
+    def _end_rows(self, n):
+        return end_rows(self.low, self.high, self.fps, self.kernel, n)
 
     def _wanted(self):
         return f"band=({self.low!r}, {self.high!r})"
@@ -245,6 +250,12 @@ class FIR(BandPass, CenteredKernel):
                 f"{frequencies[most]:.3g} Hz; taps=None takes {needed}",
                 stacklevel=4,
             )
+
+
+def kernel_reach(kernel: np.ndarray, share: float) -> int:
+    """Frames to one side beyond which lies less than `share` of a symmetric kernel."""
+    outside = np.cumsum(np.abs(kernel))
+    return int(np.count_nonzero(outside[: len(kernel) // 2] > share * outside[-1]))
 
 
 def scaled_kernel(kernel: np.ndarray, frequency: float, fps: float) -> np.ndarray:
@@ -271,9 +282,9 @@ def _fir_kernel(op: FIR) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _fir_ends(op: FIR, n: int) -> np.ndarray:
+def _ends(op: CenteredKernel, n: int) -> np.ndarray:
     """Rows of the first outputs of a movie of `n` frames. Do not write to the result."""
-    return end_rows(op.low, op.high, op.fps, op.kernel, n)
+    return op._end_rows(n)
 
 
 @lru_cache(maxsize=64)

@@ -1,10 +1,11 @@
 """Recursive operators: Butterworth band-pass and difference of first-order low-passes.
 
-Both pass no constant, and start as if the first frame had stood still for ever before (the
-steady state), so the first output is zero and no start-up transient is magnified.
+Both pass no constant, and start as if what drifts in the first frames had always drifted at that
+rate: on the line that fits the first period of the band. A start from rest would let drift in.
 """
 
 import math
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,10 +18,15 @@ from napari_motionmag.temporal._sos import (
     both_ways_reach,
     both_ways_row,
     impulse,
+    memory,
     pad_length,
+    ramp_response,
     slowest_pole,
+    start_state,
+    start_weights,
 )
 from napari_motionmag.temporal.base import BandPass, TemporalOperator, check_int
+from napari_motionmag.temporal.fir import kernel_reach
 
 
 class _Recursive(TemporalOperator):
@@ -35,13 +41,20 @@ class _Recursive(TemporalOperator):
 
     def _row(self, t, n):
         newest_last, rest = impulse(self, n)
-        first = max(0, t - len(newest_last) + 1)
-        if first == t:
-            return np.array([t], dtype=np.int64), np.array([0.0])
-        weights = newest_last[len(newest_last) - (t - first) - 1 :].copy()
-        # the oldest frame stands for all before it: exactly so at the start of the movie
-        weights[0] = rest[t - first]
-        return np.arange(first, t + 1, dtype=np.int64), weights
+        memory = len(newest_last)
+        if t >= memory:
+            weights = newest_last.copy()
+            weights[0] = rest[-1]  # the oldest frame stands for all before it
+            return np.arange(t - memory + 1, t + 1, dtype=np.int64), weights
+        intercept, slope = start_weights(self, n)
+        count = len(slope)
+        weights = np.zeros(max(t + 1, count))
+        weights[: t + 1] = newest_last[memory - t - 1 :]
+        passed = weights.sum()
+        weights[:count] += ramp_response(self, memory)[t] * slope - passed * intercept
+        weights[0] -= passed
+        frames = np.flatnonzero(weights)
+        return (frames, weights[frames]) if len(frames) else (np.array([t]), np.array([0.0]))
 
     def _response(self, frequencies):
         delay = np.exp(-2j * np.pi * frequencies / self.fps)[..., np.newaxis]
@@ -50,18 +63,30 @@ class _Recursive(TemporalOperator):
         below = sos[:, 3] + delay * (sos[:, 4] + delay * sos[:, 5])
         return np.prod(above / below, axis=-1)
 
+    def _reach(self, share):
+        length = memory(self, share)
+        return sys.maxsize if length is None else length - 1, 0
+
     def _filter(self, frames, first, start, stop, n):
-        return _apply.scan_array(frames, sos=self.sos, axis=0)[0]
+        return _apply.scan_array(frames, self._start(frames, 0, n), sos=self.sos, axis=0)[0]
+
+    def _start(self, x, axis, n):
+        """State before frame 0 of a movie of `n` frames that begins with `x`."""
+        count = start_weights(self, n).shape[1]
+        frames = np.moveaxis(x, axis, 0)[:count].astype(np.float64)
+        origin, delays = start_state(self, frames, n)
+        return origin, np.array(delays)
 
     def _apply_numpy(self, x, axis):
         if self.zero_phase:
             return super()._apply_numpy(x, axis)
-        return _apply.scan_array(x, sos=self.sos, axis=axis)[0]
+        start = self._start(x, axis, x.shape[axis])
+        return _apply.scan_array(x, start, sos=self.sos, axis=axis)[0]
 
     def _apply_dask(self, x, axis):
         if self.zero_phase:
             return super()._apply_dask(x, axis)
-        return _apply.scan_dask(self, x, axis, self.sos)
+        return _apply.scan_dask(self, x, axis, start_weights(self, x.shape[axis]).shape[1])
 
 
 @dataclass(frozen=True)
@@ -91,7 +116,8 @@ class Butterworth(BandPass, _Recursive):
 
     Notes
     -----
-    Causal: started in the steady state of the first frame.
+    Causal: started in the steady state of the line that fits the frames of the first period of the
+    band, which the first outputs need, too. From order 2 on an even drift gives exactly nothing.
 
     Zero-phase: the movie is extended by odd reflection at both ends, by ``3 (2 sections + 1)``
     frames or less (the default of `sosfiltfilt`) but at most ``n_frames - 1``, and both passes
@@ -143,6 +169,14 @@ class Butterworth(BandPass, _Recursive):
             )
 
     # ---- zero phase ----
+
+    def _reach(self, share):
+        if not self.zero_phase:
+            return super()._reach(share)
+        reach = both_ways_reach(self)
+        if reach is None:
+            return sys.maxsize, sys.maxsize
+        return (kernel_reach(both_ways_row(self, reach, 2 * reach + 1), share),) * 2
 
     def _row(self, t, n):
         if not self.zero_phase:

@@ -59,18 +59,14 @@ class Recursion:
             return 0
         return _nbytes(self._origin) * (1 + 2 * len(self._delays))
 
-    def start(self, t: int) -> None:
-        """Begin at frame t, in the steady state of that frame."""
-        self.t, self._origin = t - 1, None
+    def start(self, t: int, state) -> None:
+        """Begin at frame t, with a frame that is taken off all, and delays."""
+        self.t, (self._origin, self._delays) = t - 1, state
 
     def step(self, frame):
         """Filter the next frame; return float64."""
         self.t += 1
         x = _double(frame)
-        if self._origin is None:
-            # the sections pass no constant: taking it off makes zero the steady state
-            self._origin = x
-            self._delays = [[x * 0, x * 0] for _ in self._sections]
         x = x - self._origin
         for (b0, b1, b2, a1, a2), delays in zip(self._sections, self._delays, strict=True):
             y = b0 * x + delays[0]
@@ -95,13 +91,14 @@ class StreamingOperator:
         self.lock = threading.RLock()
         self._reference = None
         self._recursion: Recursion | None = None
+        self._early: dict[int, object] = {}  # frames that were read for the state to start from
         self._latest = -2
         self._recent: OrderedDict[int, object] = OrderedDict()
 
     @property
     def nbytes(self) -> int:
         """Bytes that are kept."""
-        held = [self._reference, *self._recent.values()]
+        held = [self._reference, *self._recent.values(), *self._early.values()]
         state = 0 if self._recursion is None else self._recursion.nbytes
         return state + sum(_nbytes(array) for array in held if array is not None)
 
@@ -196,6 +193,19 @@ class StreamingOperator:
         memory = _sos.memory(self.operator, TOLERANCE)
         return behind if behind > 0 and (memory is None or behind <= memory) else None
 
+    def _start(self, t: int, get) -> None:
+        """Begin at frame t: the first of the movie, or as if that had stood still before."""
+        count = 1 if t else _sos.start_weights(self.operator, self.n_frames).shape[1]
+        self._early = {k: get(k) for k in range(t, t + count)}
+        frames = [_double(frame) for frame in self._early.values()]
+        if t:
+            still = frames[0] * 0
+            state = frames[0], [[still, still] for _ in self.operator.sos]
+        else:
+            state = _sos.start_state(self.operator, frames, self.n_frames)
+        self._recursion = Recursion(self.operator.sos)
+        self._recursion.start(t, state)
+
     def _continued(self, times: list[int], get) -> dict:
         out, late = {}, []
         for t in sorted(times):
@@ -203,10 +213,10 @@ class StreamingOperator:
                 late.append(t)
                 continue
             if self._recursion is None or self._steps_behind(t) is None:
-                self._recursion = Recursion(self.operator.sos)
-                self._recursion.start(int(truncated_row(self.operator, t, self.n_frames)[0][0]))
+                self._start(int(truncated_row(self.operator, t, self.n_frames)[0][0]), get)
             while self._recursion.t < t:
-                frame = get(self._recursion.t + 1)
+                at = self._recursion.t + 1
+                frame = self._early.pop(at) if at in self._early else get(at)
                 y = _single(self._recursion.step(frame), frame)
                 if t - self._recursion.t < KEPT:
                     out[self._recursion.t] = y

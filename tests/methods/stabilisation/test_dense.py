@@ -204,6 +204,16 @@ def test_neighbors_are_registered_once(monkeypatch):
     assert len(counted) == N - 1
 
 
+def test_a_frame_of_a_long_movie_takes_no_more_than_its_surroundings(counting_source):
+    frames, reads = counting_source(np.concatenate([movie(3)[:, :24, :32]] * 5))
+    settings = {"stabilise": "dense", "intensity_range": (0, 1), **BAND}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        magnify(frames, FACTOR, **settings)[10].compute()
+    middle = {len(frames) // 2 - 1, len(frames) // 2}  # tell how noisy the movie is
+    assert max(set(reads) - middle) < 80  # the filter reaches to 50, that of the drift on to 75
+
+
 def test_a_recipe_makes_the_same_frames_again():
     frames = movie(3)
     settings = {"method": "linear", "intensity_range": (0, 1), **BAND}

@@ -274,8 +274,9 @@ def _sha256(paths: tuple[Path, ...], modified: tuple[int, ...]) -> str:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal; of all files of a checkpoint in turn."""
-    paths = tuple(published.files(path)) or (Path(path),)
-    return _sha256(paths, tuple(file.stat().st_mtime_ns for file in paths))
+    path = Path(path)
+    paths = [path] if path.suffix == ".safetensors" else published.files(path) or [path]
+    return _sha256(tuple(paths), tuple(file.stat().st_mtime_ns for file in paths))
 
 
 def available() -> list[Weights]:

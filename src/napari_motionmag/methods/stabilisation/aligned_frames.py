@@ -22,17 +22,10 @@ _POORLY_ALIKE = 0.5
 
 
 class FrameAligner:
-    """Reads frames and knows how they lie against each other.
+    """Reads frames and knows how they lie against each other, as a `Stabilised` wants it.
 
-    Parameters
-    ----------
-    settings : Stabilised
-        What is followed, and how.
-    frames : sequence of ndarray
-    cutoff : float, optional
-        Model "dense": cycles per frame, below which motion is followed.
-    first : int, optional
-        A frame that is needed in any case, which tells the shape of all; the reference if None.
+    For model "dense", `cutoff` is the frequency, in cycles per frame, below which motion is
+    followed, and `first` a frame that is needed in any case; for others that is the reference.
     """
 
     def __init__(self, settings, frames: Sequence[np.ndarray], cutoff=None, first=None):

@@ -16,36 +16,11 @@ _MODELS = STABILISE[0].choices
 
 
 def stabilised(method, stabilise, mask, movie, operator, source=None) -> tuple[Any, dict[str, Any]]:
-    """Wrap a method so that it magnifies what is left of the motion after alignment.
+    """Wrap a method so that it magnifies the motion that alignment leaves.
 
-    Parameters
-    ----------
-    method : object
-        A method.
-    stabilise : str, mapping or None
-        Model of the large motion, or options of `Stabilised` by name; None to leave it.
-    mask : array, path, mapping, napari layer or None
-        The part that is followed and magnified; see `mask_of`.
-    movie : Movie
-        The source.
-    operator : TemporalOperator
-        What is magnified.
-    source : object, optional
-        What the movie was made of: its place counts when it is a layer.
-
-    Returns
-    -------
-    method : object
-        The method, or a `Stabilised` one.
-    recipe : dict
-        ``stabilise`` and ``mask`` as plain values that mean the same.
-
-    Raises
-    ------
-    ImportError
-        Without scikit-image.
-    TypeError, ValueError
-        If an argument is not one of the above or does not fit the movie.
+    `stabilise`, a model or options of `Stabilised`, and `mask`, anything for `mask_of`, are those
+    of `magnify`; `source` is what the movie was made of, whose place counts when it is a layer.
+    Returns the method and both arguments as plain values. Raises as `magnify` does.
     """
     if stabilise is None:
         if mask is not None:

@@ -32,18 +32,8 @@ _STEPS = 3  # of Gauss-Newton at each resolution
 def slow_below(operator: TemporalOperator, smooth: float) -> float:
     """Frequency, in cycles per frame, below which motion is slow.
 
-    Parameters
-    ----------
-    operator : TemporalOperator
-        Bound.
-    smooth : float
-        Frames, the standard deviation of a Gaussian with the same cut-off; 0: three quarters of
-        the lowest frequency that the operator selects.
-
-    Raises
-    ------
-    ValueError
-        If the operator has no band and `smooth` is 0.
+    That of a Gaussian of `smooth` frames; if 0, three quarters of the lowest frequency that the
+    operator selects. ValueError if it has no band either.
     """
     if smooth > 0:
         return min(np.sqrt(2 * np.log(2)) / (2 * np.pi * smooth), 0.375)
@@ -59,19 +49,8 @@ def slow_below(operator: TemporalOperator, smooth: float) -> float:
 class DenseMotion:
     """How far everything has slowly moved between two frames of a movie.
 
-    Parameters
-    ----------
-    grey : callable
-        ``grey(t)`` is frame t, (Y, X), float32.
-    shape : (int, int)
-        Of the frames.
-    n_frames : int
-    cache : Cache
-        Where fields are kept.
-    series : tuple
-        Key of the frames in it.
-    cutoff : float
-        Cycles per frame, below which motion is slow.
+    ``grey(t)`` is frame t, (Y, X); fields are kept in `cache` under `series`; motion below
+    `cutoff`, in cycles per frame, is slow.
     """
 
     def __init__(

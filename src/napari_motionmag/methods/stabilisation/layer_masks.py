@@ -1,7 +1,4 @@
-"""Masks as people have them: arrays, files, and what is drawn in napari, in pixels of the movie.
-
-Nothing here imports napari: layers are known by their traits.
-"""
+"""Masks from arrays, files and napari layers, in the pixels of a movie; napari is not imported."""
 
 from __future__ import annotations
 
@@ -18,30 +15,11 @@ __all__ = ["mask_from_layer", "mask_of"]
 
 
 def mask_of(given, axes: str, shape: tuple[int, ...], source=None):
-    """A mask as an array in the pixels of a movie, and the frame it is drawn in.
+    """Return a mask, (Y, X) or (T, Y, X), perhaps lazy, and the frame it is drawn in or None.
 
-    Parameters
-    ----------
-    given : array, path, mapping, or napari Labels or Shapes layer
-        An array (Y, X) or (T, Y, X), of bool or of labels; a file for `read_mask`; what
-        `mask_recipes.pack` made; or a layer, see `mask_from_layer`.
-    axes, shape : str, tuple of int
-        Of the movie.
-    source : napari.layers.Image, optional
-        The movie's layer.
-
-    Returns
-    -------
-    mask : array
-        (Y, X), or (T, Y, X) with a mask for each frame; perhaps lazy.
-    frame : int or None
-        The one frame in which the mask is drawn, when it is known.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is of another type, does not fit the movie, or marks nothing, or marks pixels in
-        several frames but not in all.
+    `given` is an array of bool or of labels, a file, a dict from `pack`, or a Labels or Shapes
+    layer; `source` is the movie's layer. TypeError or ValueError if `given` is of another type,
+    does not fit the movie, marks nothing, or marks pixels in several frames but not in all.
     """
     plane = tuple(shape[axes.index(letter)] for letter in "YX")
     allowed = (plane, (shape[axes.index("T")], *plane))
@@ -61,7 +39,7 @@ def mask_of(given, axes: str, shape: tuple[int, ...], source=None):
 
 
 def _in_one_frame(mask):
-    """Take a mask that marks one frame only for that of this frame."""
+    """Return a mask that marks one frame only as (Y, X), with the number of the frame."""
     marks = getattr(mask, "marks", None)
     if marks is None:
         if not isinstance(mask, np.ndarray):  # looked at when frames are needed
@@ -81,30 +59,11 @@ def _in_one_frame(mask):
 
 
 def mask_from_layer(layer, axes: str, shape: tuple[int, ...], source=None):
-    """The mask that a napari Labels or Shapes layer draws, in the pixels of a movie.
+    """Return what a Labels or Shapes layer marks as bool (Y, X) or (T, Y, X), perhaps lazy.
 
-    Parameters
-    ----------
-    layer : napari.layers.Labels or napari.layers.Shapes
-        Labels other than 0, or the inside of the shapes, are marked: the union along axes other
-        than T, Y and X. Layers with fewer axes than the movie have its last ones.
-    axes, shape : str, tuple of int
-        Of the movie.
-    source : napari.layers.Image, optional
-        The movie's layer: scale, translation and all other transforms of both are respected.
-        Without, the mask's data coordinates are pixels of the movie.
-
-    Returns
-    -------
-    array
-        bool, (Y, X); or when it has a time axis (T, Y, X), perhaps lazy.
-
-    Raises
-    ------
-    TypeError
-        If it is neither.
-    ValueError
-        If it marks nothing, or without `source` if labels do not have the shape of the movie.
+    Labels other than 0, or the inside of the shapes, are marked: the union along axes other than T,
+    Y and X. A layer with fewer axes than the movie has its last ones. With `source`, the movie's
+    layer, the transforms of both layers are respected; without, data coordinates are pixels.
     """
     sizes = {letter: n for letter, n in zip(axes, shape, strict=True) if letter != "S"}
     if hasattr(layer, "to_masks"):
@@ -135,25 +94,13 @@ def mask_from_layer(layer, axes: str, shape: tuple[int, ...], source=None):
 
 
 def _letters(ndim: int, sizes: dict[str, int]) -> str:
-    """Letters of the axes of a layer, the last ones of the movie's."""
+    """Letters of the axes of a layer: the last ones of the movie."""
     letters = "".join(sizes)
     return "?" * (ndim - len(letters)) + letters[max(len(letters) - ndim, 0) :]
 
 
 class _Placed:
-    """Where the pixels of a movie lie in the data coordinates of a layer: an affine map.
-
-    Parameters
-    ----------
-    layer : napari layer
-        What is drawn.
-    letters : str
-        Of its axes.
-    sizes : dict of str to int
-        The movie's axes.
-    source : napari.layers.Image or None
-        The movie's layer.
-    """
+    """The affine map from the pixels of a movie to the data coordinates of a layer."""
 
     def __init__(self, layer, letters: str, sizes: dict[str, int], source):
         count = len(sizes)
@@ -198,12 +145,9 @@ def _near(values) -> np.ndarray:
 
 
 class _Looked:
-    """Labels looked up at the pixels of a movie: like an array, each frame made when indexed.
+    """Labels at the pixels of a movie: like an array, each frame made when indexed.
 
-    Attributes
-    ----------
-    marks : numpy.ndarray
-        (T,) whether there is a label in the frame of the labels; not there for lazy labels.
+    ``marks`` (T,) tells which frames have a label; lazy labels do not have it.
     """
 
     dtype = np.dtype(bool)
@@ -238,7 +182,7 @@ class _Looked:
 
 
 def _drawn(layer, sizes: dict[str, int], source):
-    """The inside of shapes. Their corners are moved to pixels of the movie, then they are drawn."""
+    """Return the inside of shapes, whose corners are moved to pixels of the movie first."""
     plane = (sizes["Y"], sizes["X"])
     if len(layer.data) == 0:
         raise ValueError("mask: the Shapes layer holds no shape")

@@ -1,4 +1,4 @@
-"""Masks as plain values, to be kept with a result and used again, and from files."""
+"""Masks as plain values, kept with a result, and masks from files."""
 
 from __future__ import annotations
 
@@ -20,21 +20,11 @@ _MOST_TEXT = 2**16  # characters of a mask that is kept as text
 
 
 def pack(mask, name: str | None = None) -> dict[str, Any] | None:
-    """A mask as plain values.
+    """Return a mask as plain values: ``shape``, and ``bits``, the pixels as text for `unpack`.
 
-    Parameters
-    ----------
-    mask : array or None
-        bool, (Y, X) or (T, Y, X).
-    name : str, optional
-        Of the layer or file it came from.
-
-    Returns
-    -------
-    dict or None
-        ``shape``, and ``bits``: the pixels as text, which `unpack` reads. Long ones (over 64 KiB
-        when compressed) and lazy ones are not kept: then there is ``name``, and ``sha256`` of the
-        pixels if they were in memory, to tell whether it is the same mask that is given again.
+    Instead of long ones (over 64 KiB when compressed) and lazy ones there is ``name``, that of the
+    layer or file, and ``sha256`` of pixels in memory, which tells the same mask when it is given
+    again.
     """
     if mask is None:
         return None
@@ -51,31 +41,17 @@ def pack(mask, name: str | None = None) -> dict[str, Any] | None:
 
 
 def is_kept(about: Mapping[str, Any]) -> bool:
-    """Whether the pixels of a mask are in what `pack` returned."""
+    """Whether the pixels of a mask are in the result of `pack`."""
     return "bits" in about
 
 
 def unpack(
     about: Mapping[str, Any], allowed: Sequence[tuple[int, ...]] | None = None
 ) -> np.ndarray:
-    """Return the mask that `pack` made a dict of.
+    """Return the mask, bool, in the result of `pack`.
 
-    Parameters
-    ----------
-    about : mapping
-        What `pack` returned.
-    allowed : sequence of tuple of int, optional
-        Shapes that fit the movie; others are refused before anything is decompressed.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool, (Y, X) or (T, Y, X).
-
-    Raises
-    ------
-    ValueError
-        If the pixels are not in it, it does not fit the movie, or it is damaged.
+    ValueError if its pixels are missing or damaged, or its shape is not one of `allowed`: then
+    nothing is decompressed.
     """
     shape = _checked_shape(about.get("shape"), allowed)
     if not is_kept(about):
@@ -98,7 +74,7 @@ def unpack(
 
 
 def _checked_shape(shape, allowed: Sequence[tuple[int, ...]] | None) -> tuple[int, ...]:
-    """Return the shape in a recipe, or say what is wrong with it."""
+    """Return the shape in a recipe if it is allowed."""
     if not (
         isinstance(shape, (list, tuple))
         and len(shape) in (2, 3)
@@ -118,29 +94,18 @@ def _checked_shape(shape, allowed: Sequence[tuple[int, ...]] | None) -> tuple[in
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask from a file.
-
-    Parameters
-    ----------
-    path : path
-        ``.npy``, ``.tif`` or ``.tiff``, (Y, X) or (T, Y, X); pixels other than 0 are marked.
-
-    Returns
-    -------
-    numpy.ndarray
-        bool.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file, or not of that shape.
-    """
+    """Read a .npy or .tif file, (Y, X) or (T, Y, X), as bool: other pixels than 0 are marked."""
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in (".npy", ".tif", ".tiff"):
         raise ValueError(f"mask must be a .npy, .tif or .tiff file, got {str(path)!r}")
     try:
-        found = _read(path)
+        if kind == ".npy":
+            found = np.load(path, allow_pickle=False)
+        else:
+            from tifffile import imread
+
+            found = imread(path)
     except (ValueError, EOFError) as error:  # a TiffFileError is a ValueError
         raise ValueError(f"mask: {path} cannot be read: {error}") from error
     if found.ndim not in (2, 3) or found.dtype.kind not in "buif":
@@ -148,11 +113,3 @@ def read_mask(path: str | Path) -> np.ndarray:
             f"mask: {path} must be (Y, X) or (T, Y, X), got shape {found.shape} of {found.dtype}"
         )
     return found != 0
-
-
-def _read(path: Path) -> np.ndarray:
-    if path.suffix.lower() == ".npy":
-        return np.load(path, allow_pickle=False)
-    from tifffile import imread
-
-    return imread(path)

@@ -9,7 +9,7 @@ __all__ = ["checked_mask", "feathered", "smooth_step"]
 
 
 def checked_mask(mask):
-    """A mask as it is used; TypeError or ValueError unless it can be."""
+    """Return a mask as an array; TypeError or ValueError if it is not one."""
     if mask is None:
         return None
     if not (hasattr(mask, "shape") and hasattr(mask, "dtype")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -25,43 +25,21 @@ _SETTLED = 5e-4  # px at each resolution
 _ANGLES = np.deg2rad(np.arange(15, 360, 15))
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """A map and how good it is.
-
-    Attributes
-    ----------
-    matrix : numpy.ndarray
-        (3, 3) from (y, x, 1) in the reference to the frame, px.
-    correlation : float
-        Of the reference and the aligned frame at coarse resolution, 1 when alike.
-    """
+class Alignment(NamedTuple):
+    """A map (3, 3) from (y, x, 1) in the reference to a frame, px, and how alike both then are."""
 
     matrix: np.ndarray
     correlation: float
 
 
 class Template:
-    """A reference, prepared so that frames can be aligned to it.
+    """A reference (Y, X), prepared so that frames can be aligned to it, or to a part of it.
 
-    A first guess comes from the masked normalized cross-correlation at low resolution; it is
-    refined from coarse to fine by Gauss-Newton steps on the reference's gradient (inverse
-    compositional), with gain and offset of the brightness free, and with weights that leave out
-    what moves in its own way as long as it is the smaller part.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        (Y, X), the reference.
-    model : {"translation", "rigid", "affine"}
-        What maps are looked for.
-    mask : numpy.ndarray, optional
-        (Y, X) bool, the part of the reference that is to be aligned; all when None.
-
-    Raises
-    ------
-    ValueError
-        If the part has no texture to align, or is too small.
+    A first guess comes from the masked normalized cross-correlation at low resolution [2]_; it is
+    refined from coarse to fine by Gauss-Newton steps on the gradient of the reference (inverse
+    compositional [1]_), with gain and offset of the brightness free, and with weights that leave
+    out what moves in its own way as long as it is the smaller part. ValueError if the part has too
+    little texture, or is too small.
 
     References
     ----------

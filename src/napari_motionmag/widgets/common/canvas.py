@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter
-from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_motionmag.widgets.common.ask_file import ask_file
 
 MISSING = 'Plots need matplotlib: pip install "napari-motionmag[plots]"'
 SAVE_AS = "PNG (*.png);;PDF (*.pdf);;SVG (*.svg)"
@@ -22,19 +25,9 @@ _BUTTONS = ("Home", "Pan", "Zoom", "Save")
 
 
 class Canvas(QWidget):
-    """A figure that is drawn by a function, again whenever the theme changes.
+    """A figure at least `height` px high, drawn by a function, again when the theme changes.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Its theme is followed.
-    height : int
-        Least height of the figure, px.
-
-    Attributes
-    ----------
-    figure : matplotlib.figure.Figure or None
-        None where matplotlib is not installed; a line of text says so then.
+    ``figure`` is None where matplotlib is not installed; a line of text says so then.
     """
 
     def __init__(self, viewer, height: int = 260):
@@ -55,34 +48,26 @@ class Canvas(QWidget):
             missing.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             rows.addWidget(missing)
             return
-        viewer.events.theme.connect(self._theme_changed)
-        self._theme_changed()
+        viewer.events.theme.connect(self._on_theme_changed)
+        self._on_theme_changed()
 
     def draw(self, function: Callable | None) -> None:
-        """Draw with a function, now and whenever the theme changes.
+        """Draw with a function, now and whenever the theme changes; None empties the figure.
 
-        Parameters
-        ----------
-        function : callable or None
-            Called as ``function(figure)`` with an empty figure; adds axes and all that is on
-            them, in matplotlib's default colors, which are those of the theme. None: empty.
+        ``function(figure)`` adds axes and all that is on them to an empty figure, in matplotlib's
+        default colors, which are those of the theme.
         """
         self._draw = function
         if self.figure is not None:
             self._redraw()
 
     def save(self, path: str | Path) -> None:
-        """Save the figure, black on white and in the size shown.
-
-        Parameters
-        ----------
-        path : path
-            Its suffix is one that matplotlib knows, such as .png, .pdf or .svg.
+        """Save the figure, black on white and in the size and zoom shown.
 
         Raises
         ------
         ValueError
-            If nothing is drawn, or the suffix is unknown.
+            If nothing is drawn, or matplotlib does not know the suffix.
         """
         if self.figure is None or self._draw is None:
             raise ValueError("there is nothing to save: nothing is drawn")
@@ -96,15 +81,15 @@ class Canvas(QWidget):
         with rc_context(rc=_style("white", "white", "black", "#b0b0b0", self._font_size())):
             figure = Figure(figsize=self.figure.get_size_inches(), layout="constrained")
             self._draw(figure)
-            for mine, shown in zip(figure.axes, self.figure.axes, strict=False):
-                mine.set_xlim(shown.get_xlim())  # as the user zoomed
-                mine.set_ylim(shown.get_ylim())
+            for axes, shown in zip(figure.axes, self.figure.axes, strict=False):
+                axes.set_xlim(shown.get_xlim())
+                axes.set_ylim(shown.get_ylim())
             figure.savefig(path, dpi=SAVED_DPI)
 
     def close_down(self) -> None:
         """Release the viewer."""
         if self.figure is not None and self._viewer is not None:
-            self._viewer.events.theme.disconnect(self._theme_changed)
+            self._viewer.events.theme.disconnect(self._on_theme_changed)
         self._viewer = self._draw = None
 
     def _make(self, rows, height: int) -> None:
@@ -114,7 +99,7 @@ class Canvas(QWidget):
         self._canvas = _canvas_class()(self.figure)
         self._canvas.setMinimumSize(WIDTH, height)
         self._canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.toolbar = _toolbar_class()(self._canvas, self, self._ask_where_to_save)
+        self.toolbar = _toolbar_class()(self._canvas, self, self._on_save_clicked)
         rows.addWidget(self._canvas, stretch=1)
         rows.addWidget(self.toolbar)
 
@@ -129,12 +114,12 @@ class Canvas(QWidget):
         self.toolbar.update()  # "home" is what is drawn now
         self._canvas.draw_idle()
 
-    def _theme_changed(self, _=None) -> None:
+    def _on_theme_changed(self, _=None) -> None:
         theme = get_theme(self._viewer.theme)
-        ground, text = theme.background.as_hex(), theme.text.as_hex()
-        inside = "#16171c" if QColor(ground).lightness() < 128 else "#ffffff"
+        background, text = theme.background.as_hex(), theme.text.as_hex()
+        inside = "#16171c" if QColor(background).lightness() < 128 else "#ffffff"
         grid = theme.secondary.as_hex()
-        self._canvas.style_now = _style(ground, inside, text, grid, self._font_size())
+        self._canvas.style_now = _style(background, inside, text, grid, self._font_size())
         self.toolbar.paint_icons(text)
         self._redraw()
 
@@ -143,50 +128,36 @@ class Canvas(QWidget):
         size = str(getattr(theme, "font_size", "9pt")).removesuffix("pt")
         return min(max(float(size), 8.0), 12.0)
 
-    def _ask_where_to_save(self) -> None:
-        path, chosen = QFileDialog.getSaveFileName(self, "Save the figure", "figure.png", SAVE_AS)
-        if not path:
+    def _on_save_clicked(self) -> None:
+        path = ask_file(self, "Save the figure", "figure.png", SAVE_AS)
+        if path is None:
             return
-        if not Path(path).suffix:
-            path += chosen.partition("*")[2].rstrip(")") or ".png"
-        from napari.utils.notifications import show_error
-
         try:
             self.save(path)
         except (ValueError, OSError) as error:
             show_error(str(error))
 
 
-def _style(ground: str, inside: str, text: str, grid: str, size: float) -> dict:
+def _style(background: str, inside: str, text: str, grid: str, size: float) -> dict:
     """Return settings of matplotlib for a theme."""
     from cycler import cycler
 
     return {
-        "figure.facecolor": ground,
-        "savefig.facecolor": ground,
-        "axes.facecolor": inside,
-        "axes.edgecolor": text,
-        "axes.labelcolor": text,
-        "axes.titlecolor": text,
-        "axes.titlesize": size,
-        "axes.labelsize": size,
+        **dict.fromkeys(("figure.facecolor", "savefig.facecolor"), background),
+        **dict.fromkeys(("axes.facecolor", "legend.facecolor"), inside),
+        **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "axes.titlecolor"), text),
+        **dict.fromkeys(("text.color", "xtick.color", "ytick.color"), text),
+        **dict.fromkeys(("grid.color", "legend.edgecolor"), grid),
+        **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), size),
+        **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), size - 0.5),
         "axes.linewidth": 0.8,
         "axes.prop_cycle": cycler(color=CYCLE),
-        "font.size": size,
-        "grid.color": grid,
         "grid.linewidth": 0.5,
         "grid.alpha": 0.6,
         "image.cmap": "gray",
-        "legend.facecolor": inside,
-        "legend.edgecolor": grid,
         "legend.fontsize": size - 1,
         "legend.framealpha": 0.8,
         "lines.linewidth": 1.2,
-        "text.color": text,
-        "xtick.color": text,
-        "ytick.color": text,
-        "xtick.labelsize": size - 0.5,
-        "ytick.labelsize": size - 0.5,
     }
 
 

@@ -40,86 +40,13 @@ def throttled(function: Callable, seconds: float) -> Callable:
     return call
 
 
-def in_background(function: Callable[[], object], done: Callable) -> None:
-    """Run a function in a thread; then call ``done(result, error)`` on the main thread.
-
-    For short functions: the program waits for them at its end.
-    """
-
-    def run() -> None:
-        try:
-            outcome = function(), None
-        except Exception as error:
-            outcome = None, error
-        _on_main_thread(done, *outcome)
-
-    threading.Thread(target=run, name="napari-motionmag").start()
-
-
-class LatestOnly:
-    """Runs short functions one after another in the background; while one runs, the newest waits.
-
-    Parameters
-    ----------
-    done : callable
-        Called on the main thread as ``done(request, result, error)``; one of the last two is
-        None. Not called for requests that were replaced by newer ones.
-    """
-
-    def __init__(self, done: Callable):
-        self._done: Callable | None = done
-        self._running = False
-        self._waiting: tuple | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether something runs."""
-        return self._running
-
-    def request(self, request, function: Callable[[], object]) -> None:
-        """Run ``function()``; `request` comes back with its result."""
-        self._waiting = (request, function)
-        if not self._running:
-            self._start()
-
-    def stop(self) -> None:
-        """Forget what runs and what waits."""
-        self._waiting = self._done = None
-
-    def _start(self) -> None:
-        (request, function), self._waiting = self._waiting, None
-        self._running = True
-        in_background(function, lambda *outcome: self._returned(request, *outcome))
-
-    def _returned(self, request, result, error) -> None:
-        self._running = False
-        if self._done is None:
-            return
-        if self._waiting is not None:
-            self._start()
-        else:
-            self._done(request, result, error)
-
-
 class Job:
-    """A long job in a thread, with a progress bar in napari's activity dock.
+    """Work in a thread, with a progress bar in napari's activity dock unless it is quiet.
 
-    Parameters
-    ----------
-    work : callable
-        ``work(progress)`` calls ``progress(done, total)`` after each step; that raises `Cancelled`
-        once the job is cancelled.
-    title : str
-        Of the progress bar.
-    done : callable
-        Called on the main thread at the end as ``done(error, cancelled)``.
-    stepped : callable, optional
-        Called on the main thread as ``stepped(done, total)``, now and then.
-    warned : callable, optional
-        Called on the main thread as ``warned(place, text)`` with each warning; `place` is its
-        category, file and line.
-    quiet : bool
-        Without a progress bar.
+    ``work(progress)`` calls ``progress(done, total)`` after each step, which raises `Cancelled`
+    once the job is cancelled. The other functions are called on the main thread:
+    ``done(error, cancelled)`` at the end, ``stepped(done, total)`` now and then, and
+    ``warned(place, text)`` with each warning; see `warnings_to`.
     """
 
     def __init__(
@@ -147,11 +74,6 @@ class Job:
     def cancel(self) -> None:
         """Stop after the step in progress."""
         self._cancelled.set()
-
-    def abandon(self) -> None:
-        """Cancel, and call nobody any more."""
-        self._done = self._stepped = self._warned = None
-        self.cancel()
 
     def _run(self) -> None:
         outcome = None, False
@@ -187,15 +109,13 @@ class Job:
         finally:
             self._updating = False
 
-    def _finish(self, error, cancelled: bool) -> None:
+    def _finish(self, error: Exception | None, cancelled: bool) -> None:
         atexit.unregister(self._wait)
         self._finished = True
         if self._bar is not None:
             with suppress(RuntimeError, KeyError):  # its window may be gone already
                 self._bar.close()
-        done, self._done = self._done, None
-        if done is not None:
-            done(error, cancelled)
+        self._done(error, cancelled)
 
     def _wait(self) -> None:
         """Wait for the thread as the program ends: it must not find Qt gone."""
@@ -206,12 +126,8 @@ class Job:
 class Replacing:
     """Runs the newest of the jobs that were requested; the one before is cancelled.
 
-    Parameters
-    ----------
-    busy : callable
-        Called with True when a long job begins and with False when it is over.
-    warned : callable
-        Called as ``warned(place, text)`` when a job warns.
+    ``busy(True)`` is called when a job with a title begins and ``busy(False)`` when it is over,
+    ``warned`` as by `Job`.
     """
 
     def __init__(self, busy: Callable[[bool], object], warned: Callable):
@@ -226,19 +142,13 @@ class Replacing:
         return self._job is not None
 
     def request(
-        self,
-        work: Callable,
-        done: Callable,
-        stepped: Callable | None = None,
-        *,
-        title: str,
-        quick: bool = False,
+        self, work: Callable, done: Callable, stepped: Callable | None = None, *, title: str = ""
     ) -> None:
-        """Begin a job as soon as possible; see `Job`.
+        """Begin a job as soon as possible; see `Job`. It is quiet without a title.
 
-        `done` is not called when a newer job replaces this one. Quick jobs have no progress bar.
+        `done` is not called when a newer job replaces this one.
         """
-        self._waiting = (work, done, stepped, title, quick)
+        self._waiting = (work, done, stepped, title)
         if self._job is None:
             self._start()
         else:
@@ -256,26 +166,26 @@ class Replacing:
         self.cancel()
 
     def _start(self) -> None:
-        (work, done, stepped, title, quick), self._waiting = self._waiting, None
+        (work, done, stepped, title), self._waiting = self._waiting, None
 
-        def over(error, cancelled):
+        def over(error: Exception | None, cancelled: bool) -> None:
             self._job = None
             if self._closed:
                 return
-            if not quick:
+            if title:
                 self._busy(False)
             if self._waiting is not None:
                 self._start()
             else:
                 done(error, cancelled)
 
-        def step(*progress):
-            if stepped is not None and not (self._closed or quick):
+        def step(*progress) -> None:
+            if stepped is not None and title and not self._closed:
                 stepped(*progress)
 
-        if not quick:
+        if title:
             self._busy(True)
-        self._job = Job(work, title, over, step, self._warn, quiet=quick)
+        self._job = Job(work, title, over, step, self._warn, quiet=not title)
 
     def _warn(self, place: tuple, text: str) -> None:
         if not self._closed:

@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+from napari.layers import Image, Layer
+
 from napari_motionmag.magnification.layer import source_is_known, source_of
 from napari_motionmag.movie.layer_traits import FPS_KEY, layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 
 
-class Source:
-    """Makes a movie of a layer, and the same one again as long as the layer stays the same.
+class MovieOfLayer:
+    """Makes a movie of a layer, and returns the same one as long as the layer stays the same.
 
-    A movie remembers its intensity range, which takes reading a few frames to estimate.
+    A movie remembers its intensity range, and estimating that takes reading a few frames.
     """
 
     def __init__(self):
         self._movie: Movie | None = None
-        self._of: tuple = ()
+        self._key: tuple = ()
 
-    def movie(self, layer, axes: str = "") -> Movie:
-        """Return the movie of a layer.
-
-        Parameters
-        ----------
-        layer : napari.layers.Image
-        axes : str
-            Letters that the user gave; empty to go by the layer.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the layer is no movie, or its axes are unknown.
-        """
-        given = {"axes": axes.strip()} if axes.strip() else {}
-        arguments = layer_arguments(layer, given)
-        identity = (id(arguments["data"]), *(str(v) for k, v in arguments.items() if k != "data"))
-        if self._movie is None or identity != self._of:
-            self._movie, self._of = Movie(**arguments), identity
+    def __call__(self, layer: Image, axes: str = "") -> Movie:
+        """Return the movie of a layer; `axes` are those the user typed, if any."""
+        arguments = layer_arguments(layer, {"axes": axes.strip()} if axes.strip() else {})
+        key = (id(arguments["data"]), *(str(v) for k, v in arguments.items() if k != "data"))
+        if self._movie is None or key != self._key:
+            self._movie, self._key = Movie(**arguments), key
         return self._movie
 
 
-def given_by_user(layer, axes: str) -> list[str]:
-    """Return which of axes and fps the user gave, and not the layer."""
-    given = ["axes"] if axes.strip() else []
-    return given if typed_rate(layer) is None else [*given, "fps"]
+def typed_by_user(layer: Image, axes: str) -> list[str]:
+    """Return which of axes and fps come from the user, and not from the layer."""
+    typed = ["axes"] if axes.strip() else []
+    return typed if typed_rate(layer) is None else [*typed, "fps"]
 
 
-def record_rate(viewer, layer, fps: float) -> None:
-    """Record the frame rate that a user typed, for a movie and all that was made of it.
+def describe(movie: Movie) -> str:
+    """Return a few words about a movie."""
+    return f"{movie.n_frames} frames ({movie.axes}), {describe_rate(movie)}"
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layer : napari.layers.Image
-        The movie, or a result.
-    fps : float
-        Frames per second; 0 to go by the layers again.
+
+def describe_rate(movie: Movie) -> str:
+    """Return the frame rate of a movie in words."""
+    return "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
+
+
+def record_rate(viewer, layer: Image, fps: float) -> None:
+    """Record the frame rate that a user typed, for a movie and all layers that were made of it.
+
+    0 frames per second means the rate of the layers again.
     """
     origin = _origin(layer)
     for other in {layer, origin, *(one for one in viewer.layers if _origin(one) is origin)}:
@@ -63,13 +56,13 @@ def record_rate(viewer, layer, fps: float) -> None:
             other.metadata = metadata | ({FPS_KEY: float(fps)} if fps else {})
 
 
-def _origin(layer):
+def _origin(layer: Layer) -> Layer:
     while (source := source_of(layer)) is not None:
         layer = source
     return layer
 
 
-def open_source(viewer, magnified):
+def open_source(viewer, magnified: Image) -> Image | None:
     """Return the layer in a viewer that a magnified layer was made of, or None.
 
     By identity, whatever the layers are called now. A magnified layer that was not made in this
@@ -83,7 +76,7 @@ def open_source(viewer, magnified):
     return named[0] if named else None  # napari gives no name twice
 
 
-def suggestion_of(layer) -> dict:
+def suggestion_of(layer: Image) -> dict:
     """Return the arguments for `magnify` that a layer brings along, as the samples do."""
     suggested = layer.metadata.get("suggestion", {})
     return dict(suggested) if isinstance(suggested, dict) else {}

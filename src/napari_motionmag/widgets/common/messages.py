@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from napari.utils.notifications import notification_manager, show_error, show_warning
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError)  # the message says what is wrong
-_FIELDS = {  # what the messages of functions call an argument, and the docks a field
+_FIELDS = {  # what functions call an argument in their messages, and the docks a field
     "try brightness=True": "try “Allow for changes in brightness”",
     "the limit reach=": "the limit “Reach” of ",
     "pass axes": "fill in “Axes”",
@@ -19,13 +19,7 @@ _FIELDS = {  # what the messages of functions call an argument, and the docks a 
 
 
 class Messages:
-    """Messages of a widget.
-
-    Parameters
-    ----------
-    status : magicgui.widgets.Label
-        The line at the foot.
-    """
+    """Messages of a dock, whose foot is the label `status`."""
 
     def __init__(self, status):
         self._status = status
@@ -42,22 +36,16 @@ class Messages:
         if self._status is not None:
             self._status.value = in_words_of_fields(message)
 
-    def say_drawn(self, message: str) -> None:
-        """Show a message, with the latest warning."""
+    def say_result(self, message: str) -> None:
+        """Show a message, followed by the latest warning."""
         self.say(f"{message}. {self._warning}" if self._warning else message)
         self._warning = ""
 
     def warn(self, place: tuple, text: str) -> None:
-        """Show a warning, as a notification too unless one from the same place was.
+        """Show a warning, and notify of it unless one from the same place was shown.
 
-        Methods warn at each frame, with other numbers each time.
-
-        Parameters
-        ----------
-        place : tuple
-            Category, file and line of the warning. Deprecations, which are for programmers, are
-            not shown.
-        text : str
+        Methods warn at each frame, with other numbers each time. `place` is the category, file
+        and line of the warning. Deprecations, which are for programmers, are not shown.
         """
         if self._status is None or issubclass(place[0], DeprecationWarning):
             return
@@ -67,12 +55,12 @@ class Messages:
             self._warned.add(place)
             show_warning(in_words_of_fields(text))
 
-    def report(self, error: Exception) -> None:
-        """Show an error, as a notification too unless it was the last one shown."""
+    def report(self, error: Exception, *, again: bool = False) -> None:
+        """Show an error, and notify of it unless it was the last one; with `again`, in any case."""
         if self._status is None:
             return
         self.say(str(error))
-        if str(error) == self._reported:
+        if str(error) == self._reported and not again:
             return
         self._reported = str(error)
         if isinstance(error, EXPECTED):
@@ -80,11 +68,11 @@ class Messages:
         else:  # with its traceback
             notification_manager.receive_error(type(error), error, error.__traceback__)
 
-    def all_well(self) -> None:
-        """Forget the last error, so that it is shown when it comes again."""
+    def forget_error(self) -> None:
+        """Forget the last error, so that it is shown when it occurs again."""
         self._reported = ""
 
-    def afresh(self) -> None:
+    def forget(self) -> None:
         """Forget errors and warnings, for a new request of the user."""
         self._reported = self._warning = ""
         self._warned.clear()

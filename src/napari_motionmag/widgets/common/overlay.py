@@ -11,52 +11,47 @@ from napari.utils.transforms import Affine
 def over_frame(
     layer, axes: str, pictures: Mapping[tuple[int, ...], np.ndarray], step=1.0, first=(0.0, 0.0)
 ) -> tuple[np.ndarray, dict]:
-    """Lay pictures over the frames of a layer.
+    """Lay pictures, (h, w[, 3]), over the frames of an Image layer whose data have `axes`.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    axes : str
-        Letters of its data.
-    pictures : mapping of tuple of int to ndarray, shape (h, w[, 3])
-        By the index along the axes other than T, Y, X and S. One of them is shown at any index.
-    step : float
-        Pixels of the movie from one pixel of a picture to the next.
-    first : (float, float)
-        Row and column of the frame where the first pixel is.
+    `pictures` are given by the index along the axes other than T, Y, X and S; a single one is
+    shown at any index. Neighboring pixels of a picture are `step` pixels of the movie apart, and
+    the first one is at the row and column `first` of the frame.
 
-    Returns
-    -------
-    data : ndarray
-        All pictures; time is left out when that is the first axis.
-    arguments : dict
-        Calibration of a layer of these data, for the constructors of napari's layers.
+    Returns an array of all pictures, without time where that is the first axis, and the
+    calibration for the constructor of a layer.
     """
     letters = axes.replace("S", "")
-    others = [letter for letter in letters if letter not in "TYX"]
-    several = len(pictures) > 1
-    needed = set("YX") | (set(others) if several else set())
-    start = min(letters.index(letter) for letter in needed)
-    kept = letters[start:]
-    data = layer.data[0] if layer.multiscale else layer.data
-    shape = dict(zip(axes, data.shape, strict=True))
-    picture = next(iter(pictures.values()))
-    if several:
-        sizes = [shape[letter] for letter in others]
-        picture = np.stack([pictures[at] for at in np.ndindex(*sizes)])
-        picture = picture.reshape(*sizes, *picture.shape[1:])
-    here = "".join(others if several else []) + "YX"
+    others = [letter for letter in letters if letter not in "TYX"] if len(pictures) > 1 else []
+    start = min(letters.index(letter) for letter in ["Y", "X", *others])
+    shape = dict(zip(axes, _shape(layer), strict=True))
+    sizes = [shape[letter] for letter in others]
+    if others:
+        array = np.stack([pictures[at] for at in np.ndindex(*sizes)])
+        array = array.reshape(*sizes, *array.shape[1:])
+    else:
+        (array,) = pictures.values()
     # the axes of the pictures in the order of the layer's; others repeat without taking memory
-    order = [here.index(letter) for letter in kept if letter in here]
-    rest = list(range(len(here), picture.ndim))
-    picture = picture.transpose(order + rest)
-    for position, letter in enumerate(kept):
+    here = [*others, "Y", "X"]
+    order = [here.index(letter) for letter in letters[start:] if letter in here]
+    array = array.transpose(order + list(range(len(here), array.ndim)))
+    for position, letter in enumerate(letters[start:]):
         if letter not in here:
-            picture = np.expand_dims(picture, position)
-            wide = list(picture.shape)
-            wide[position] = shape[letter]
-            picture = np.broadcast_to(picture, wide)
-    return picture, _calibration(layer, letters, start, step, first)
+            array = np.expand_dims(array, position)
+            wide = (*array.shape[:position], shape[letter], *array.shape[position + 1 :])
+            array = np.broadcast_to(array, wide)
+    return array, _calibration(layer, letters, start, step, first)
+
+
+def beside_frame(layer, axes: str, picture: np.ndarray) -> tuple[np.ndarray, dict]:
+    """Lay a picture, (h, w), to the right of the frames of a layer, as high as they are."""
+    height, width = (_shape(layer)[axes.index(letter)] for letter in "YX")
+    step = height / picture.shape[0]
+    first = ((step - 1) / 2, 1.05 * width + (step - 1) / 2)
+    return over_frame(layer, axes, {(): picture}, step=step, first=first)
+
+
+def _shape(layer) -> tuple[int, ...]:
+    return (layer.data[0] if layer.multiscale else layer.data).shape
 
 
 def _calibration(layer, letters: str, start: int, step: float, first) -> dict:
@@ -80,25 +75,3 @@ def _calibration(layer, letters: str, start: int, step: float, first) -> dict:
         "units": tuple(layer.units)[start:],
         "axis_labels": tuple(layer.axis_labels)[start:],
     }
-
-
-def beside_frame(layer, axes: str, picture: np.ndarray) -> tuple[np.ndarray, dict]:
-    """Lay a picture to the right of the frames of a layer, as high as they are.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    axes : str
-        Letters of its data.
-    picture : ndarray, shape (h, w)
-
-    Returns
-    -------
-    data, arguments
-        As of `over_frame`.
-    """
-    data = layer.data[0] if layer.multiscale else layer.data
-    height, width = (data.shape[axes.index(letter)] for letter in "YX")
-    step = height / picture.shape[0]
-    first = ((step - 1) / 2, 1.05 * width + (step - 1) / 2)
-    return over_frame(layer, axes, {(): picture}, step=step, first=first)

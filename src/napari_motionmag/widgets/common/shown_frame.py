@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+TIME_ACROSS = (
+    "Time runs across the picture, which needs all magnified frames: press “Compute all” first, "
+    "or put time back on a slider"
+)
+
 
 def frame_shown(viewer, layer, axes: str) -> tuple[int, tuple[int, ...]]:
     """Return the frame of a layer at the sliders of a viewer.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Its sliders may run in other units than the layer.
-    layer : napari.layers.Image
-        A layer whose data have `axes`.
-    axes : str
-        Letters, as of a `Movie`.
-
-    Returns
-    -------
-    t : int
-        Frame number, within the movie.
-    other : tuple of int
-        Index along each axis that is not T, Y, X or S.
+    Its number, within the movie, and its index along each axis that is not T, Y, X or S. The
+    sliders may run in other units than the layer, whose data have `axes`.
     """
     point = np.asarray(viewer.dims.point, float)[-layer.ndim :]
     if len(point) < layer.ndim:  # not in the viewer yet
@@ -43,8 +35,15 @@ def time_is_drawn(viewer, layer, axes: str) -> bool:
     return axes.index("T") + first in viewer.dims.displayed
 
 
+def frame_to_draw(viewer, layer, axes: str) -> tuple[int, tuple[int, ...]]:
+    """Return `frame_shown`; ValueError if time runs across the picture."""
+    if time_is_drawn(viewer, layer, axes):
+        raise ValueError(TIME_ACROSS)
+    return frame_shown(viewer, layer, axes)
+
+
 def _unit_ratios(viewer, layer) -> np.ndarray:
-    """What a step of each slider is in the units of the layer."""
+    """Return what a step of each slider is in the units of the layer."""
     units = getattr(viewer.dims, "units", None)
     ratios = np.ones(layer.ndim)
     if not units:

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
 from weakref import WeakSet
 
 from qtpy.QtCore import QTimer
 
-from napari_motionmag.magnification.magnification import Magnification
-from napari_motionmag.widgets.common.jobs import LatestOnly
+from napari_motionmag.widgets.common.jobs import Replacing
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.viewer import make_current
-from napari_motionmag.widgets.compare.choices import ORIGINAL, Choice, layer_name, summary
+from napari_motionmag.widgets.compare.choices import ORIGINAL, Choice, summary
 from napari_motionmag.widgets.compare.grid import GridLayout
-from napari_motionmag.widgets.frames.async_slicing import SlowFrames
-from napari_motionmag.widgets.frames.frame_cache import time_frame
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 
-_COMPARING: WeakSet = WeakSet()  # one in each viewer
-
-
-class Settings(Protocol):
-    """What a comparison needs of the dock that it belongs to."""
-
-    native: object  # its Qt widget
-    slow_frames: SlowFrames
-
-    def shown_movie(self) -> tuple:
-        """Return the source layer, its movie and the frame that is shown."""
-
-    def plan(self, movie, method: str, model: str) -> Magnification:
-        """Plan a magnification with a method and a network."""
-
-    def adding_layers(self) -> AbstractContextManager:
-        """Return a context in which layers may be added and removed."""
-
-    def comparison_changed(self) -> None:
-        """A comparison began or ended."""
+_ACTIVE: WeakSet = WeakSet()  # comparisons, one in each viewer
 
 
 @dataclass(eq=False)
@@ -54,31 +29,24 @@ class _Pane:
 
 
 class Comparison:
-    """Compares methods on a movie.
+    """Compares methods on the movie of a `MagnifyWidget`, which plans how it is magnified."""
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    settings : Settings
-    messages : Messages
-    """
-
-    def __init__(self, viewer, settings: Settings, messages: Messages):
+    def __init__(self, viewer, dock, messages: Messages):
         self._viewer = viewer
-        self._settings = settings
+        self._dock = dock
         self._messages = messages
         self._results = Results(viewer, messages)
-        self._latest = LatestOnly(self._drawn)
+        self._frame_runner = Replacing(lambda busy: None, messages.warn)
         self._grid = GridLayout(viewer)
         self._source = None
         self._panes: list[_Pane] = []
-        self._kept: list[_Pane] = []  # of earlier comparisons
+        self._kept: list[_Pane] = []  # of earlier comparisons; the results live as long as they
         self._queue: deque = deque()
         self._failures: list[tuple[Choice, str]] = []
         self._reported: list[str] = []
         self._seconds = 0.0
-        viewer.layers.events.removing.connect(self._removing)
-        viewer.layers.events.removed.connect(self._removed)
+        viewer.layers.events.removing.connect(self._on_removing)
+        viewer.layers.events.removed.connect(self._on_removed)
 
     @property
     def active(self) -> bool:
@@ -88,7 +56,7 @@ class Comparison:
     @property
     def drawing(self) -> bool:
         """Whether frames are being drawn."""
-        return self._latest.busy or bool(self._queue)
+        return self._frame_runner.working or bool(self._queue)
 
     @property
     def source(self):
@@ -102,34 +70,33 @@ class Comparison:
     def start(self, choices: Sequence[Choice]) -> None:
         """Compare these choices; layers of the comparison in progress are replaced."""
         self._reported = []
-        self._messages.afresh()
+        self._messages.forget()
         panes = [_Pane(choice) for choice in choices if choice.method]
-        if not panes:
-            self._messages.report(ValueError("Choose at least one method to compare"))
-            return
         try:
-            source, movie, place = self._settings.shown_movie()
+            if not panes:
+                raise ValueError("Choose at least one method to compare")
+            source, movie, place = self._dock.shown_movie()
         except EXPECTED as error:
             self._messages.report(error)
             return
-        planned, failures = self._planned(panes, movie)
+        planned, failures = self._plan(panes, movie)
         if not planned:  # nothing is changed then
-            self._tell(failures, len(panes))
+            self._report(failures, len(panes))
             return
-        for other in list(_COMPARING):
+        for other in list(_ACTIVE):
             if other is not self and other._viewer is self._viewer:
                 other.end()
-        _COMPARING.add(self)
+        _ACTIVE.add(self)
         if self.active:
             self._grid.pause()
-            with self._settings.adding_layers():
+            with self._dock.updating():
                 self._remove_layers()
         self._source, self._panes = source, [pane for pane, _ in planned]
         original = ORIGINAL in choices
         self._grid.begin(len(planned) + original)
         if original:
             self._grid.add(source)
-        self._settings.comparison_changed()
+        self._dock.on_comparison_changed()
         self._draw(planned, failures, place)
 
     def refresh(self) -> None:
@@ -137,55 +104,50 @@ class Comparison:
         if not self.active or self._source not in self._viewer.layers:
             return
         try:
-            source, movie, place = self._settings.shown_movie()
+            source, movie, place = self._dock.shown_movie()
         except EXPECTED as error:
             self._messages.report(error)
             return
-        if source is not self._source:
-            return
-        panes = [pane for pane in self._panes if not pane.gone]
-        planned, failures = self._planned(panes, movie)
-        self._draw(planned, failures, place)
+        if source is self._source:
+            panes = [pane for pane in self._panes if not pane.gone]
+            self._draw(*self._plan(panes, movie), place)
 
     def end(self, keep: bool = False) -> None:
         """Stop comparing: the viewer looks as it did before.
 
-        Parameters
-        ----------
-        keep : bool
-            Keep the layers, hidden. Those that the user renamed are kept in any case.
+        The layers are removed, or hidden if they are to be kept or the user renamed them.
         """
         if not self.active:
             return
         self._queue.clear()
-        _COMPARING.discard(self)
-        with self._settings.adding_layers():
+        _ACTIVE.discard(self)
+        with self._dock.updating():
             self._grid.pause()
             self._remove_layers(keep)
             self._grid.end()
         self._source = None
-        self._settings.comparison_changed()
+        self._dock.on_comparison_changed()
 
     def close(self, viewer_closes: bool = False) -> None:
         """Release the viewer. The layers stay; unless it closes, it looks as before."""
-        self._latest.stop()
+        self._frame_runner.close()
         if viewer_closes:
             self._grid.forget()
         else:
             self.end(keep=True)
-        _COMPARING.discard(self)
-        self._viewer.layers.events.removing.disconnect(self._removing)
-        self._viewer.layers.events.removed.disconnect(self._removed)
+        _ACTIVE.discard(self)
+        self._viewer.layers.events.removing.disconnect(self._on_removing)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._results.close()
 
     # ---- frames, one method after another ----
 
-    def _planned(self, panes: Sequence[_Pane], movie):
+    def _plan(self, panes: Sequence[_Pane], movie) -> tuple[list, list]:
         """Return the panes with what draws them, and the failures of the others."""
         planned, failures = [], []
         for pane in panes:
             try:
-                plan = self._settings.plan(movie, pane.choice.method, pane.choice.model)
+                plan = self._dock.plan(movie, pane.choice.method, pane.choice.model)
                 planned.append((pane, self._results.shown(plan)))
             except EXPECTED as error:
                 failures.append((pane.choice, str(error)))
@@ -196,74 +158,66 @@ class Comparison:
         self._queue = deque(planned)
         self._failures, self._attempted = failures, len(planned) + len(failures)
         self._place, self._seconds = place, 0.0
-        self._next()
+        self._draw_next()
 
-    def _next(self) -> None:
+    def _draw_next(self) -> None:
         while self._queue:
             pane, shown = self._queue.popleft()
             if pane.gone:
                 continue
-            if self._unseen(pane):
-                self._show(pane, shown)
-                continue
-            self._messages.say(f"Drawing frame {self._place[0]}: {pane.choice.label}…")
-            self._latest.request(("show", pane, shown), partial(time_frame, shown, self._place))
-            return
+            if not self._is_hidden_by_user(pane):
+                self._draw_pane(pane, shown)
+                return
+            self._show(pane, shown)
         self._finish()
 
-    def _drawn(self, request, seconds, error) -> None:
-        if not self.active:
-            return
-        task, pane, shown = request
-        if task == "time":
+    def _draw_pane(self, pane: _Pane, shown) -> None:
+        seconds = []
+
+        def done(error: Exception | None, cancelled: bool) -> None:
+            if not self.active:
+                return
+            if self._source not in self._viewer.layers:
+                self._queue.clear()
+                self._messages.say("The movie was closed; the layers stay")
+                return
             if error is None:
-                self._settings.slow_frames.noticed(seconds)
-            return
-        if self._source not in self._viewer.layers:
-            self._queue.clear()
-            self._messages.say("The movie was closed; the layers stay")
-            return
-        if error is None:
-            self._seconds += seconds
-            self._show(pane, shown)
-        else:
-            kind = "" if isinstance(error, EXPECTED) else f"{type(error).__name__}: "
-            self._failures.append((pane.choice, f"{kind}{error}"))
-            self._hide(pane)
-        self._next()
+                self._seconds += seconds[0]
+                self._show(pane, shown)
+            else:
+                kind = "" if isinstance(error, EXPECTED) else f"{type(error).__name__}: "
+                self._failures.append((pane.choice, f"{kind}{error}"))
+                self._hide(pane)
+            self._draw_next()
+
+        place = self._place
+        self._messages.say(f"Drawing frame {place[0]}: {pane.choice.label}…")
+        self._frame_runner.request(lambda _: seconds.append(shown.time_frame(place)), done)
 
     def _show(self, pane: _Pane, shown) -> None:
         if pane.gone:
             return
-        with self._settings.adding_layers():
-            name = layer_name(self._source.name, pane.choice, shown.factor)
+        # what differs comes first: long names are cut off at the end
+        name = f"{pane.choice.name} x{shown.factor:g}: {self._source.name}"
+        with self._dock.updating():
             pane.result = self._results.show(self._source, shown, key=pane, name=name)
             if pane.result.layer not in self._grid.layers:
                 self._grid.add(pane.result.layer)
 
     def _finish(self) -> None:
-        seen = [pane for pane in self._panes if pane.result and pane.result.layer.visible]
+        seen = [pane.result for pane in self._panes if pane.result and pane.result.layer.visible]
         self._grid.expect(len(self._grid.layers))
         if self._failures:
-            self._tell(self._failures, self._attempted)
+            self._report(self._failures, self._attempted)
             return
         self._reported = []
-        self._messages.all_well()
-        count = len(seen)
-        self._messages.say_drawn(
-            f"Frame {self._place[0]} drawn with {count} methods in {self._seconds:.2g} s"
+        self._messages.forget_error()
+        self._messages.say_result(
+            f"Frame {self._place[0]} drawn with {len(seen)} methods in {self._seconds:.2g} s"
         )
-        if self._settings.slow_frames.suspects(self._seconds):
-            # networks are loaded by now: the next frame tells how fast scrubbing is
-            t, other = self._place
-            after = ((t + 1) % seen[0].result.shown.movie.n_frames, other) if seen else self._place
-            all_shown = [pane.result.shown for pane in seen]
-            self._latest.request(
-                ("time", None, None),
-                lambda: sum(time_frame(shown, after) for shown in all_shown),
-            )
+        self._dock.time_next_frame([result.shown for result in seen], self._place, self._seconds)
 
-    def _tell(self, failures: list, attempted: int) -> None:
+    def _report(self, failures: list, attempted: int) -> None:
         """Report failures; those that were reported last time at the foot alone."""
         messages = summary(failures, attempted)
         news = [message for message in messages if message not in self._reported]
@@ -274,7 +228,7 @@ class Comparison:
 
     # ---- layers ----
 
-    def _unseen(self, pane: _Pane) -> bool:
+    def _is_hidden_by_user(self, pane: _Pane) -> bool:
         """Whether the user has hidden the layer, so that nothing need be drawn now."""
         result = pane.result
         return result is not None and not result.layer.visible and not result.hidden
@@ -289,11 +243,10 @@ class Comparison:
     def _remove_layers(self, keep: bool = False) -> None:
         """Remove the layers, except those that the user renamed."""
         self._queue.clear()
-        panes, self._panes = self._panes, []
-        self._grid.drop([pane.result.layer for pane in panes if pane.result])
+        panes = [pane for pane in self._panes if pane.result and not pane.gone]
+        self._panes = []
+        self._grid.drop([pane.result.layer for pane in panes])
         for pane in panes:
-            if pane.result is None or pane.gone:
-                continue
             layer = pane.result.layer
             if keep or layer.name != pane.result.name:
                 layer.visible = False
@@ -301,11 +254,10 @@ class Comparison:
             elif layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
-    def _removing(self, event) -> None:
-        make_current(self._settings.native)
+    def _on_removing(self, event) -> None:
+        make_current(self._dock.native)
 
-    def _removed(self, event) -> None:
-        """A layer was taken from the viewer."""
+    def _on_removed(self, event) -> None:
         self._grid.drop([event.value])
         for pane in self._panes:
             if pane.result is not None and pane.result.layer is event.value:

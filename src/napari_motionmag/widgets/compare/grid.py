@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from napari.layers.utils._link_layers import link_layers, unlink_layers
+from napari.experimental import link_layers, unlink_layers
 
 LINKED = ("contrast_limits", "gamma", "colormap")
 SPACING = 4  # px between the cells
@@ -26,16 +26,11 @@ def columns_for(count: int, frame: tuple[float, float], canvas: tuple[float, flo
 
 
 class GridLayout:
-    """Shows layers of a viewer side by side, each with its name, and restores the viewer.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    """
+    """Shows layers of a viewer side by side, each with its name, and restores the viewer."""
 
     def __init__(self, viewer):
         self._viewer = viewer
-        self._before: _Before | None = None
+        self._before: _State | None = None
         self._layers: list = []
         self._named: dict = {}  # layer -> visibility and font size of its name before
         self._count = 0
@@ -56,7 +51,7 @@ class GridLayout:
         if self.active:
             self.drop(self.layers)
         else:
-            self._before = _Before(self._viewer)
+            self._before = _State(self._viewer)
         self.pause()
         for layer in self._viewer.layers:
             layer.visible = False
@@ -139,8 +134,8 @@ class GridLayout:
         self._camera = _camera(viewer)
 
 
-class _Before:
-    """The state of a viewer before a comparison."""
+class _State:
+    """The state of a viewer before layers are shown side by side."""
 
     def __init__(self, viewer):
         self.viewer = viewer

@@ -16,17 +16,16 @@ class SlowFrames:
 
     def __init__(self):
         self._turned_on = False
-        self._decided = False
 
     def suspects(self, seconds: float) -> bool:
         """Return whether a frame took so long that another one, with all loaded, is to be timed."""
-        return seconds >= SLOW and not self._decided and not get_settings().experimental.async_
+        return seconds >= SLOW and not self._turned_on and not get_settings().experimental.async_
 
-    def noticed(self, seconds: float) -> None:
+    def notice(self, seconds: float) -> None:
         """Take note of how long a frame took."""
         if not self.suspects(seconds):
             return
-        self._decided = self._turned_on = True  # once: a user who turns it off wants it off
+        self._turned_on = True  # once: a user who turns it off wants it off
         _not_saved()["async_"] = True
         get_settings().experimental.async_ = True
         show_info(
@@ -36,11 +35,10 @@ class SlowFrames:
         )
 
     def undo(self) -> None:
-        """Put the setting back."""
+        """Put the setting back, when the dock closes."""
         if self._turned_on:
             get_settings().experimental.async_ = False
             _not_saved().pop("async_", None)
-            self._turned_on = False
 
 
 def _not_saved() -> dict:

@@ -6,9 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
-from typing import Protocol
 
 import dask.array as da
 import numpy as np
@@ -24,45 +22,20 @@ BATCH_SECONDS = 0.25  # a cancelled job goes on for this long, or for as long as
 _PREFETCHER = Prefetcher()
 
 
-class FrameListener(Protocol):
-    """Is told, in any thread, what happens to the frames of a layer."""
-
-    def unwanted(self, token: str) -> bool:
-        """Whether the layer is about to be hidden, on the main thread."""
-
-    def failed(self, token: str, error: Exception) -> None:
-        """A frame could not be drawn; the error is raised afterwards."""
-
-    def prefetch_failed(self, token: str, error: Exception) -> None:
-        """A frame that nobody waits for could not be drawn."""
-
-    def listening(self) -> AbstractContextManager:
-        """Return a context in which the warnings of this thread are listened to."""
-
-
 @dataclass(frozen=True)
 class CachedMagnification(Magnification):
-    """A magnification that keeps the frames it drew, and reports to a listener.
+    """A magnification that keeps the frames it drew, and tells a `FrameListener`, if any."""
 
-    Parameters
-    ----------
-    listener : FrameListener, optional
-        None: nobody is told.
-    """
-
-    listener: FrameListener | None = None
+    listener: object = None
 
     @classmethod
-    def of(
-        cls, magnification: Magnification, listener: FrameListener | None = None
-    ) -> CachedMagnification:
+    def of(cls, magnification: Magnification, listener=None) -> CachedMagnification:
         """Make one of a plain magnification; the token stays."""
-        values = {f.name: getattr(magnification, f.name) for f in fields(Magnification)}
-        return cls(**values, listener=listener)
+        return cls(**_values(magnification), listener=listener)
 
     def plain(self) -> Magnification:
         """Return the magnification without cache and listener."""
-        return Magnification(**{f.name: getattr(self, f.name) for f in fields(Magnification)})
+        return Magnification(**_values(self))
 
     def dask(self) -> da.Array:
         """Return the lazy result; blank to napari while its layer is about to be hidden."""
@@ -78,10 +51,10 @@ class CachedMagnification(Magnification):
     ) -> list[np.ndarray]:
         """Draw frames as `Magnification` does; a single one is kept for the next time."""
         if self.listener is None:
-            return self._cached(times, other, keep)
+            return self._draw_cached(times, other, keep)
         try:
             with self.listener.listening(), priority(INTERACTIVE):
-                drawn = self._cached(times, other, keep)
+                drawn = self._draw_cached(times, other, keep)
         except Exception as error:
             self.listener.failed(self.token, error)
             raise
@@ -95,35 +68,33 @@ class CachedMagnification(Magnification):
             )
         return drawn
 
+    def time_frame(self, place: tuple[int, tuple[int, ...]]) -> float:
+        """Draw a frame, which caches it, and return the seconds that it took."""
+        t, other = place
+        start = time.perf_counter()
+        self.draw([t], other)
+        return time.perf_counter() - start
+
     def _prefetch(self, t: int, other: tuple[int, ...]) -> None:
         with self.listener.listening():
-            self._cached([t], other)
+            self._draw_cached([t], other, True)
 
-    def _cached(
-        self, times: Sequence[int], other: tuple[int, ...], keep: bool = True
+    def _draw_cached(
+        self, times: Sequence[int], other: tuple[int, ...], keep: bool
     ) -> list[np.ndarray]:
         if len(times) != 1:
             return super().draw(times, other, keep=keep)
         return [super().draw(times, other, keep=True)[0].copy()]
 
 
-def time_frame(magnification: Magnification, place: tuple[int, tuple[int, ...]]) -> float:
-    """Draw a frame, which caches it, and return the seconds that it took."""
-    t, other = place
-    start = time.perf_counter()
-    magnification.draw([t], other)
-    return time.perf_counter() - start
+def _values(magnification: Magnification) -> dict:
+    return {field.name: getattr(magnification, field.name) for field in fields(Magnification)}
 
 
 def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return an array for a whole result: in memory or, when it is large, in a temporary file.
 
-    The file goes when the array goes.
-
-    Raises
-    ------
-    OSError
-        If there is not enough room on the disk either.
+    The file goes when the array goes. Raises OSError if there is no room on the disk either.
     """
     import psutil
 
@@ -142,14 +113,7 @@ def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def draw_all(magnification: Magnification, out: np.ndarray) -> Iterator[int]:
-    """Draw all frames into an array; yield how many are done, after each.
-
-    Parameters
-    ----------
-    magnification : Magnification
-    out : ndarray
-        Shape and dtype of the movie; written to.
-    """
+    """Draw all frames into an array of the movie's shape; yield how many are done, after each."""
     movie = magnification.movie
     done, batch = 0, 1
     for other in movie.series():
@@ -175,5 +139,4 @@ def draw_all(magnification: Magnification, out: np.ndarray) -> Iterator[int]:
 def total_frames(magnification: Magnification) -> int:
     """Return how many frames `draw_all` draws."""
     movie = magnification.movie
-    sizes = (movie.shape[movie.axes.index(x)] for x in movie.other_axes)
-    return int(np.prod([movie.n_frames, *sizes]))
+    return movie.n_frames * len(list(movie.series()))

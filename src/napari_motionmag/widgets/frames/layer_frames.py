@@ -23,9 +23,9 @@ class LayerFrames(da.Array):
     @classmethod
     def of(cls, array: da.Array, unwanted: Callable[[], bool]) -> LayerFrames:
         """Make one of an array; `unwanted` says whether the layer is about to be hidden."""
-        made = cls(array.dask, array.name, array.chunks, meta=array._meta)
-        made.unwanted = unwanted
-        return made
+        frames = cls(array.dask, array.name, array.chunks, meta=array._meta)
+        frames.unwanted = unwanted
+        return frames
 
     def __getitem__(self, index):
         part = super().__getitem__(index)

@@ -1,4 +1,4 @@
-"""The magnified layers that a dock made, each bound to its source."""
+"""The magnified layers of a dock, each bound to its source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from napari.layers import Image
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
@@ -19,70 +20,47 @@ from napari_motionmag.magnification.layer import (
 )
 from napari_motionmag.movie.region import Region
 from napari_motionmag.widgets.common.messages import Messages, warnings_to
-from napari_motionmag.widgets.common.shown_frame import time_is_drawn
+from napari_motionmag.widgets.common.shown_frame import TIME_ACROSS, time_is_drawn
 from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
 from napari_motionmag.widgets.frames.layer_frames import mark_slicing
-
-TIME_ACROSS = (
-    "Time runs across the picture, which needs all magnified frames: press “Compute all” first, "
-    "or put time back on a slider"
-)
 
 
 @dataclass
 class Result:
-    """A magnified layer.
+    """A magnified layer, what draws it, and the name that it got last."""
 
-    Attributes
-    ----------
-    layer : napari.layers.Image
-    shown : CachedMagnification
-        Draws it.
-    name : str
-        The name that it got last; the user may have changed it.
-    whole : bool
-        Whether all its frames are drawn.
-    hidden : str
-        Why it was hidden: ``"failed"``, ``"time"``, or nothing.
+    layer: Image
+    shown: CachedMagnification
+    name: str  # the user may have changed it
+    whole: bool = False  # all its frames are drawn
+    hidden: str = ""  # why it was hidden: "failed", "time", or nothing
+
+
+class FrameListener(QObject):
+    """Takes what happens in any thread to the main one, never while a layer is being sliced.
+
+    ``unwanted(token)`` says, on the main thread, whether a layer is about to be hidden.
     """
 
-    layer: object
-    shown: CachedMagnification
-    name: str
-    whole: bool = False
-    hidden: str = ""
-
-
-class _Listener(QObject):
-    """Takes what happens in any thread to the main one, never while a layer is being sliced."""
-
-    frame_failed = Signal(str, object)
+    frame_failed = Signal(str, object)  # token and error, which is raised afterwards
     frame_ahead_failed = Signal(str, object)
     warned = Signal(tuple, str)
 
     def __init__(self, unwanted: Callable[[str], bool]):
         super().__init__()
         self.unwanted = unwanted
-
-    def failed(self, token: str, error: Exception) -> None:
-        self.frame_failed.emit(token, error)
-
-    def prefetch_failed(self, token: str, error: Exception) -> None:
-        self.frame_ahead_failed.emit(token, error)
+        self.failed, self.prefetch_failed = self.frame_failed.emit, self.frame_ahead_failed.emit
 
     def listening(self):
+        """Return a context in which the warnings of this thread are passed on."""
         return warnings_to(self.warned.emit)
 
 
 class Results:
     """Magnified layers in a viewer.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    messages : Messages
-        Of the dock. A layer of which a frame could not be drawn is hidden, since napari would
-        report each frame anew.
+    A layer of which a frame could not be drawn is hidden, since napari would report each frame
+    anew. `messages` are those of the dock.
     """
 
     def __init__(self, viewer, messages: Messages):
@@ -90,7 +68,7 @@ class Results:
         self._messages = messages
         self._of: WeakKeyDictionary = WeakKeyDictionary()
         self._hiding = False
-        self._listener = _Listener(self._unwanted)
+        self._listener = FrameListener(self._unwanted)
         queued = Qt.ConnectionType.QueuedConnection
         self._listener.frame_failed.connect(self._hide_failed, queued)
         self._listener.frame_ahead_failed.connect(self._warn_ahead, queued)
@@ -113,18 +91,10 @@ class Results:
         self._of.clear()
         self._viewer = None
 
-    def _forget_frames(self, event) -> None:
-        """Give back the memory of the frames of a layer that was removed."""
-        for result in self._of.values():
-            if result.layer is event.value:
-                result.shown.cache.clear()
-
     def of(self, source) -> Result | None:
         """Return the lazy layer of a source, which follows the settings, or None."""
-        result = None if source is None else self._of.get(source)
-        if result is None or result.whole or result.layer not in self._viewer.layers:
-            return None
-        return result
+        result = self.latest(source)
+        return None if result is None or result.whole else result
 
     def latest(self, source) -> Result | None:
         """Return the newest layer of a source, lazy or finished, or None."""
@@ -138,14 +108,8 @@ class Results:
     def show(self, source, shown: CachedMagnification, key=None, name: str | None = None) -> Result:
         """Add the layer of a source, or draw its layer by another magnification.
 
-        Parameters
-        ----------
-        source : napari.layers.Image
-        shown : CachedMagnification
-        key : object, optional
-            Stands for the source in `of`, where a source has several layers.
-        name : str, optional
-            Name of the layer; by default, how it was made.
+        `key` stands for the source in `of`, where a source has several layers. The name says how
+        the layer was made, unless one is given.
         """
         key = source if key is None else key
         name = magnified_name(source.name, shown.recipe) if name is None else name
@@ -160,9 +124,8 @@ class Results:
         self._viewer.add_layer(layer)
         layer.visible = True
         layer.events.visible.connect(self._hide_when_time_is_across)
-        result = Result(layer, shown, layer.name)
-        self._of[key] = result
-        return result
+        self._of[key] = Result(layer, shown, layer.name)
+        return self._of[key]
 
     def finish(self, result: Result, data: np.ndarray) -> None:
         """Give a layer all its frames; it no longer follows the settings."""
@@ -188,9 +151,22 @@ class Results:
             result.hidden = ""
             result.layer.visible = True
 
+    def _forget_frames(self, event) -> None:
+        """Give back the memory of the frames of a layer that was removed."""
+        for result in self._of.values():
+            if result.layer is event.value:
+                result.shown.cache.clear()
+
+    # ---- frames that cannot be drawn ----
+
+    def _visible(self, token: str) -> list[Result]:
+        """Return what is drawn by a magnification and visible."""
+        results = list(self._of.values())
+        return [x for x in results if x.shown.token == token and x.layer.visible]
+
     def _hide_failed(self, token: str, error: Exception) -> None:
-        for result in list(self._of.values()):
-            if result.shown.token == token and not result.whole and result.layer.visible:
+        for result in self._visible(token):
+            if not result.whole:
                 result.layer.visible = False
                 result.hidden = "failed"
                 self._messages.say(
@@ -199,36 +175,31 @@ class Results:
 
     def _warn_ahead(self, token: str, error: Exception) -> None:
         """Report an error in a frame that will be shown next."""
-        for result in list(self._of.values()):
-            if result.shown.token == token and result.layer.visible:
-                self._messages.warn((UserWarning, "prefetch", token), f"A frame to come: {error}")
+        for _ in self._visible(token):
+            self._messages.warn((UserWarning, "prefetch", token), f"A frame to come: {error}")
+
+    # ---- time across the picture ----
 
     def _dims_events(self) -> list:
         return [self._viewer.dims.events.order, self._viewer.dims.events.ndisplay]
 
+    def _is_across(self, result: Result) -> bool:
+        return time_is_drawn(self._viewer, result.layer, result.shown.movie.axes)
+
     def _unwanted(self, token: str) -> bool:
         """Whether a layer is about to be hidden: napari slices it before we can hide it."""
-        return any(
-            result.shown.token == token
-            and result.layer.visible
-            and not result.whole
-            and time_is_drawn(self._viewer, result.layer, result.shown.movie.axes)
-            for result in list(self._of.values())
-        )
+        return any(not x.whole and self._is_across(x) for x in self._visible(token))
 
     def _hide_when_time_is_across(self, event=None) -> None:
         """Hide lazy layers of which all frames would be needed at once."""
         if self._hiding:
             return
         hidden = []
-        for result in list(self._of.values()):
-            layer = result.layer
-            if result.whole or layer not in self._viewer.layers:
-                continue
-            across = time_is_drawn(self._viewer, layer, result.shown.movie.axes)
-            if across and layer.visible:
+        for result in self._lazy():
+            across = self._is_across(result)
+            if across and result.layer.visible:
                 result.hidden = "time"
-                hidden.append(layer)
+                hidden.append(result.layer)
             elif not across and result.hidden == "time":
                 # once the viewer has told the layer of its new axes
                 QTimer.singleShot(0, self._reveal_after_time_across)
@@ -241,14 +212,14 @@ class Results:
             show_warning(f"{TIME_ACROSS}. Hidden meanwhile: {names}")
 
     def _reveal_after_time_across(self) -> None:
-        for result in list(self._of.values()):
-            layer = result.layer
-            if (
-                result.hidden == "time"
-                and layer in self._viewer.layers
-                and not time_is_drawn(self._viewer, layer, result.shown.movie.axes)
-            ):
+        for result in self._lazy():
+            if result.hidden == "time" and not self._is_across(result):
                 self._reveal(result)
+
+    def _lazy(self) -> list[Result]:
+        """Return the results in the viewer of which not all frames are drawn."""
+        results = list(self._of.values())
+        return [x for x in results if not x.whole and x.layer in self._viewer.layers]
 
 
 def _fits(result: Result, shown: CachedMagnification) -> bool:

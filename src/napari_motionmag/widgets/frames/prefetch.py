@@ -31,19 +31,10 @@ class Prefetcher:
         draw: Callable[[int], object],
         failed: Callable[[Exception], object],
     ) -> None:
-        """Take note of a frame that was shown.
+        """Take note that frame t of a sequence was shown; another sequence begins anew.
 
-        Parameters
-        ----------
-        series : hashable
-            Which sequence of frames; a frame of another one begins anew.
-        t, n_frames : int
-            Which frame, of how many.
-        draw : callable
-            ``draw(t)`` draws a frame and keeps it.
-        failed : callable
-            Called in the thread of the prefetcher with an error of `draw`. The frames after that
-            one are not drawn ahead.
+        ``draw(t)`` draws a frame and keeps it; ``failed(error)`` is called in the thread of the
+        prefetcher when it raises, and the frames after that one are not drawn ahead.
         """
         with self._lock:
             before, self._last = self._last, (series, t)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from napari_motionmag.compute.device import load_torch
-from napari_motionmag.widgets.common.jobs import in_background
+from napari_motionmag.widgets.common.jobs import Job
 
 
 def find_devices(found: Callable[[list[str]], object]) -> None:
@@ -16,8 +16,14 @@ def find_devices(found: Callable[[list[str]], object]) -> None:
     """
     if "torch" in sys.modules:
         found(device_names())
-    else:
-        in_background(device_names, lambda names, error: found(names or ["cpu"]))
+        return
+    names: list[str] = []
+    Job(
+        lambda progress: names.extend(device_names()),
+        "Looking for devices",
+        lambda error, cancelled: found(names or ["cpu"]),
+        quiet=True,
+    )
 
 
 def device_names() -> list[str]:

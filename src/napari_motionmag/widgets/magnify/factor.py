@@ -11,6 +11,10 @@ _BELOW_ONE = 40  # steps of the slider from 0 to 1
 _ABOVE_ONE = 240  # from 1 to LARGEST
 LAST = _BELOW_ONE + _ABOVE_ONE
 _DECADES = math.log10(LARGEST)
+_TOOLTIP = (
+    "Total gain of the selected motion: displacement after / before.\n1 leaves the movie as it is, "
+    "0 removes the motion, 0 to 1 attenuates it, negative mirrors it."
+)
 
 
 def factor_at(position: int) -> float:
@@ -28,7 +32,7 @@ def position_of(factor: float) -> int:
     return round(_BELOW_ONE + _ABOVE_ONE * min(math.log10(factor) / _DECADES, 1.0))
 
 
-class _Factor(FloatSpinBox):
+class _Number(FloatSpinBox):
     @FloatSpinBox.value.setter
     def value(self, value) -> None:
         if math.isnan(value):  # Qt would take the largest number
@@ -37,33 +41,29 @@ class _Factor(FloatSpinBox):
 
 
 class FactorField(Container):
-    """A number with a slider; the number may be outside the slider's range.
+    """The ``number``, -1000 to 1000, with a ``slider`` that shows it from 0 to 1000."""
 
-    Attributes
-    ----------
-    number : FloatSpinBox
-        The factor, -1000 to 1000.
-    slider : Slider
-        0 to 1000.
-    """
-
-    def __init__(self, tooltip: str, **kwargs):
-        number = _Factor(name="number", value=10, min=-LARGEST, max=LARGEST, tooltip=tooltip)
-        number.adaptive_step = True
-        slider = Slider(name="slider", min=0, max=LAST, readout=False, tooltip=tooltip)
-        super().__init__(widgets=[number, slider], layout="horizontal", labels=False, **kwargs)
+    def __init__(self):
+        self.number = _Number(value=10, min=-LARGEST, max=LARGEST, tooltip=_TOOLTIP)
+        self.number.adaptive_step = True
+        self.number.native.setPrefix("x ")
+        self.number.native.setObjectName("factor")
+        self.slider = Slider(min=0, max=LAST, readout=False, tooltip=_TOOLTIP)
+        self.slider.native.setObjectName("factor_slider")
+        widgets, name = [self.number, self.slider], "factor_row"
+        super().__init__(
+            widgets=widgets, layout="horizontal", labels=False, name=name, label="Factor"
+        )
         self.margins = (0, 0, 0, 0)
-        number.native.setPrefix("x ")
-        slider.native.setObjectName("factor_slider")
-        self._follow(number.value)
-        number.changed.connect(self._follow)
-        slider.changed.connect(self._lead)
+        self._show_on_slider(self.number.value)
+        self.number.changed.connect(self._show_on_slider)
+        self.slider.changed.connect(self._on_slider_moved)
 
-    def _follow(self, factor: float) -> None:
+    def _show_on_slider(self, factor: float) -> None:
         with self.slider.changed.blocked():
             self.slider.value = position_of(factor)
 
-    def _lead(self, position: int) -> None:
+    def _on_slider_moved(self, position: int) -> None:
         with self.number.changed.blocked():
             self.number.value = factor_at(position)
         self.number.changed.emit(self.number.value)

@@ -1,26 +1,14 @@
-"""The fields of the dock widget "Magnify motion": what they are called, allow and say."""
+"""The fields of the dock "Magnify motion": what they are called, allow and say."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from magicgui.widgets import (
-    CheckBox,
-    ComboBox,
-    Container,
-    FileEdit,
-    PushButton,
-)
-
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.options import METHODS, label_of
-from napari_motionmag.widgets.common.motion_fields import (
-    MotionFields,
-    fill_motion,
-    may_be_narrow,
-    motion_arguments,
-)
+from napari_motionmag.widgets.common.form import button, checkbox, choice, group, weights_file
+from napari_motionmag.widgets.common.motion_fields import MotionFields
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
@@ -35,42 +23,25 @@ MODELS = [
     ("Oh et al. 2018", "oh2018"),
     ("From a file…", OWN_FILE),
 ]
-WEIGHTS_FILES = "Weights (*.safetensors *.index *.pth *.pt *.tar *.ckpt *.bin)"
-
-
-def device_choices(names: list[str]) -> list[tuple[str, str]]:
-    """Return (label, value) of the devices to choose from."""
-    return [("Automatic", "auto"), *((name, name) for name in names)]
+DEVICES = [("Automatic", "auto"), ("cpu", "cpu")]  # until it is known which there are
 
 
 class Fields(MotionFields):
-    """All fields, as attributes, and the rows they are shown in.
+    """All fields, as attributes, and the ``rows`` they are shown in, from top to bottom.
 
-    Parameters
-    ----------
-    layers, masks : callable
-        Return the layers to choose from.
-
-    Attributes
-    ----------
-    rows : list of Widget
-        Everything, from top to bottom.
-    parameters : list of Widget
-        What decides on the result, besides the layer.
+    ``layers()`` and ``masks()`` return the layers to choose from. ``parameters`` are the fields
+    that decide on the result, besides the layer.
     """
 
     def __init__(self, layers: Callable, masks: Callable):
         super().__init__(layers)
-        self._choose_factor()
-        self._choose_method()
-        self._act()
-        self.form = Container(name="form", labels=True)
-        self.form.margins = (0, 0, 0, 0)
-        chosen = (self.factor_row, self.method, self.model, self.model_file, self.device)
+        self._create_method_fields()
+        self._create_buttons()
         self.preset_rows = PresetRows()
         movie, motion = self.motion_rows[:2], self.motion_rows[2:]
-        for row in (*movie, *self.preset_rows.rows, *motion, *chosen):
-            self.form.append(row)  # one by one: labels are aligned as rows are added
+        method = [self.method, self.model, self.model_file, self.device]
+        rows = [*movie, *self.preset_rows.rows, *motion, self.factor_row, *method]
+        self.form = group(rows, labels=True, name="form")
         self.compare_row = CompareRow()
         self.method_options = MethodOptions()
         self.large_motion = Stabilisation(masks)
@@ -79,32 +50,12 @@ class Fields(MotionFields):
         self.region, self.preview = self.large_frames.region, self.large_frames.preview
         for field in self.method_options.parameters:
             setattr(self, field.name, field)
-        self.rows = [
-            self.form,
-            self.method_options,
-            self.large_motion,
-            self.large_frames,
-            self.live_row,
-            self.buttons,
-            self.compare_row,
-            self.cancel,
-        ]
-        self.parameters = [
-            *self.motion_parameters,
-            self.factor,
-            self.method,
-            self.model,
-            self.model_file,
-            self.device,
-            *self.method_options.parameters,
-            *self.large_motion.parameters,
-            *self.large_frames.parameters,
-        ]
-        for field in (*self.parameters, *self.live_row, *self.buttons, self.cancel):
-            field.native.setObjectName(field.name)
-        self.factor.native.setObjectName("factor")
-        for field in (self.method, self.model, self.device):
-            may_be_narrow(field.native)
+        sections = [self.method_options, self.large_motion, self.large_frames]
+        buttons = [self.live_row, self.buttons, self.compare_row, self.cancel]
+        self.rows = [self.form, *sections, *buttons]
+        self.parameters = [*self.motion_parameters, self.factor, *method]
+        for section in sections:
+            self.parameters += section.parameters
 
     def show_what_applies(self, *, axes: bool) -> None:
         """Hide the fields that the chosen mode and method do not use, and perhaps the axes."""
@@ -120,7 +71,7 @@ class Fields(MotionFields):
         Mask and region are the layers that are chosen.
         """
         method = method or self.method.value
-        arguments = motion_arguments(self)
+        arguments = self.motion_arguments()
         if method == "learned":
             model = model or self.model.value
             arguments["model"] = Path(self.model_file.value) if model == OWN_FILE else model
@@ -141,7 +92,7 @@ class Fields(MotionFields):
             options.fill(arguments)
         if "stabilise" in arguments:
             self.large_motion.fill(arguments["stabilise"])
-        fill_motion(self, arguments)
+        self.fill_motion(arguments)
 
     def enable(self, enabled: bool) -> None:
         """Let the fields be changed, or only the work in progress be cancelled."""
@@ -149,85 +100,49 @@ class Fields(MotionFields):
             row.enabled = enabled or row is self.cancel
         self.cancel.visible = not enabled
 
-    def _choose_factor(self) -> None:
-        self.factor_row = FactorField(
-            "Total gain of the selected motion: displacement after / before.\n1 leaves the movie "
-            "as it is, 0 removes the motion, 0 to 1 attenuates it, negative mirrors it.",
-            name="factor_row",
-            label="Factor",
-        )
+    def _create_method_fields(self) -> None:
+        self.factor_row = FactorField()
         self.factor = self.factor_row.number
+        methods = [(label_of(name), name) for name in METHODS]
+        self.method = choice("method", "Method", methods, "How motion is magnified.")
+        self.model = choice(
+            "model",
+            "Model",
+            MODELS,
+            "Which network: the default, the difference network, or the architecture of Oh et al. "
+            "(ECCV 2018), or weights of your own.",
+        )
+        self.model_file = weights_file()
+        tooltip = "Where to compute. Automatic: a GPU if there is one."
+        self.device = choice("device", "Device", DEVICES, tooltip)
 
-    def _choose_method(self) -> None:
-        self.method = ComboBox(
-            name="method",
-            label="Method",
-            choices=[(label_of(name), name) for name in METHODS],
-            tooltip="How motion is magnified.",
-        )
-        self.model = ComboBox(
-            name="model",
-            label="Model",
-            choices=MODELS,
-            tooltip="Which network: the default, the difference network, or the architecture of "
-            "Oh et al. (ECCV 2018), or weights of your own.",
-        )
-        self.model_file = FileEdit(
-            name="model_file",
-            label="Weights file",  # the widest label, and not often seen
-            mode="r",
-            filter=WEIGHTS_FILES,
-            tooltip="A .safetensors file with weights of either network, or a published "
-            "checkpoint of Oh et al.: a file of TensorFlow's, or a state dict of PyTorch.",
-        )
-        self.device = ComboBox(
-            name="device",
-            label="Device",
-            choices=device_choices(["cpu"]),
-            tooltip="What computes. Automatic: a GPU when there is one.",
-        )
-
-    def _act(self) -> None:
-        self.live = CheckBox(
-            name="live",
-            text="Live: redraw the shown frame on change",
+    def _create_buttons(self) -> None:
+        self.live = checkbox(
+            "live",
+            "Live: redraw the shown frame on change",
+            "Only the current frame is computed, other frames when you go to them.",
             value=True,
-            tooltip="Only the frame that is shown is drawn, others when you go to them.",
         )
-        self.magnify = PushButton(
-            name="magnify",
-            text="Magnify",
-            tooltip="Make the magnified layer, or bring it up to date. Frames are drawn when they "
-            "are shown.",
-        )
-        self.compute_all = PushButton(
-            name="compute_all",
-            text="Compute all",
-            tooltip="Draw all frames now, for fluent playing; into memory, or into a temporary "
-            "file when they are many.",
-        )
-        self.save = PushButton(
-            name="save",
-            text="Save…",
-            tooltip="Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video.",
-        )
-        self.refresh = PushButton(
-            name="refresh",
-            text="↻",
-            tooltip="Draw from the data as they are now, after they were edited in place.",
+        self.refresh = button(
+            "refresh", "↻", "Draw from the data as they are now, after they were edited in place."
         )
         self.refresh.native.setFixedWidth(28)
-        self.live_row = Container(
-            widgets=[self.live, self.refresh], layout="horizontal", labels=False, name="live_row"
+        self.magnify = button(
+            "magnify",
+            "Magnify",
+            "Create the magnified layer, or update it. Frames are computed when they are shown.",
         )
-        self.live_row.margins = (0, 0, 0, 0)
-        self.buttons = Container(
-            widgets=[self.magnify, self.compute_all, self.save],
-            layout="horizontal",
-            labels=False,
-            name="buttons",
+        self.compute_all = button(
+            "compute_all",
+            "Compute all",
+            "Compute all frames now, for smooth playback: into memory, or into a temporary file if "
+            "the result is large.",
         )
-        self.buttons.margins = (0, 0, 0, 0)
-        self.cancel = PushButton(
-            name="cancel", text="Cancel", visible=False, tooltip="Stop after the current frame."
+        self.save = button(
+            "save", "Save…", "Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video."
         )
+        self.live_row = group([self.live, self.refresh], "horizontal", name="live_row")
+        buttons = [self.magnify, self.compute_all, self.save]
+        self.buttons = group(buttons, "horizontal", name="buttons")
+        self.cancel = button("cancel", "Cancel", "Stop after the current frame.")
+        self.cancel.visible = False

@@ -5,47 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from magicgui.widgets import ComboBox, Widget
 from napari.layers import Image, Shapes
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.shapes import area_from_shapes
-from napari_motionmag.widgets.common.collapsible import CollapsibleSection
-from napari_motionmag.widgets.common.motion_fields import may_be_narrow
+from napari_motionmag.widgets.common.form import CollapsibleSection, choice
 
 PREVIEWS = [("Full", 1), ("Half", 2), ("Quarter", 4)]
 
 
 class LargeFrames(CollapsibleSection):
-    """The part of the frames that is magnified, and its resolution.
+    """The part of the frames that is magnified, ``region``, and its resolution, ``preview``.
 
-    Parameters
-    ----------
-    layers : callable
-        Returns layers, of which Shapes may be chosen.
-
-    Attributes
-    ----------
-    region, preview : ComboBox
+    Of the layers that ``layers(box)`` returns, Shapes may be chosen.
     """
 
     def __init__(self, layers: Callable):
-        self.region = ComboBox(
-            name="region",
-            label="Region",
-            choices=lambda box: [layer for layer in layers(box) if isinstance(layer, Shapes)],
+        self.region = choice(
+            "region",
+            "Region",
+            lambda box: [layer for layer in layers(box) if isinstance(layer, Shapes)],
+            "Shapes layer: only the rectangle around the shape that is selected, or that was drawn "
+            "last, is magnified. Move it, and the result moves along. Without one, the whole frame "
+            "is.",
             nullable=True,
-            tooltip="Shapes layer: only the rectangle around the shape that is selected, or that "
-            "was drawn last, is magnified. Move it, and the result moves along. Without one, the "
-            "whole frame is.",
         )
-        self.preview = ComboBox(
-            name="preview",
-            label="Resolution",
-            choices=PREVIEWS,
+        self.preview = choice(
+            "preview",
+            "Resolution",
+            PREVIEWS,
+            "Half: squares of 2 x 2 pixels are averaged first. Four times as fast and with half "
+            "the noise, but without fine detail.",
             value=1,
-            tooltip="Half: squares of 2 x 2 pixels are averaged first. Four times as fast and with "
-            "half the noise, but without fine detail.",
         )
         super().__init__(
             "Large frames",
@@ -53,16 +44,6 @@ class LargeFrames(CollapsibleSection):
             name="large_frames",
             tooltip="Magnify a part of the frames, or at a lower resolution, in less time.",
         )
-        self._followed: Shapes | None = None
-        for field in (self.region, self.preview):
-            field.native.setObjectName(field.name)
-            may_be_narrow(field.native)
-        self.region.changed.connect(self._follow)
-
-    @property
-    def parameters(self) -> list[Widget]:
-        """All fields."""
-        return [self.region, self.preview]
 
     def values(self) -> dict:
         """Return the arguments of `magnify`; the region is a layer."""
@@ -71,34 +52,11 @@ class LargeFrames(CollapsibleSection):
             arguments["preview"] = self.preview.value
         return arguments
 
-    def let_go(self) -> None:
-        """Stop listening to the region's layer."""
-        self._follow(None)
-
-    def _follow(self, layer: Shapes | None) -> None:
-        """Treat a change of the shapes as a change of the field."""
-        if self._followed is not None:
-            self._followed.events.data.disconnect(self._moved)
-        self._followed = layer
-        if layer is not None:
-            layer.events.data.connect(self._moved)
-
-    def _moved(self, _=None) -> None:
-        self.preview.changed.emit(self.preview.value)
-
 
 def region_of(shapes: Shapes, layer: Image, movie: Movie) -> tuple[int, int, int, int]:
-    """Return the rectangle around a shape, in pixels of a movie.
+    """Return the rectangle around a shape: first row, last row + 1, first column, last column + 1.
 
-    Returns
-    -------
-    (int, int, int, int)
-        First row, last row + 1, first column, last column + 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no shape, or it lies outside of the frames.
+    In pixels of the movie; ValueError if there is no shape, or it lies outside of the frames.
     """
     if not len(shapes.data):
         raise ValueError(f"Layer {shapes.name!r} has no shapes: draw a rectangle on the movie")

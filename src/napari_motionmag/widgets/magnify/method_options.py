@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, Widget
-from qtpy.QtWidgets import QSizePolicy
+from magicgui.widgets import Widget
 
 from napari_motionmag.methods.options import OPTIONS, Option
-from napari_motionmag.widgets.common.collapsible import CollapsibleSection
+from napari_motionmag.widgets.common.form import CollapsibleSection, checkbox, choice, number
 
 LARGEST = 2**40
 
 
 class OptionFields:
-    """A field for each of some options.
+    """A field for each of some options: ``fields``, by the name of the option.
 
-    Parameters
-    ----------
-    options : sequence of Option
-    prefix : str
-        Before the object names of the fields.
-
-    Attributes
-    ----------
-    fields : dict of str to Widget
-        By the name of the option.
+    The Qt names of the fields begin with `prefix`.
     """
 
     def __init__(self, options: Sequence[Option], prefix: str):
@@ -54,20 +44,9 @@ class OptionFields:
 
 
 class MethodOptions(CollapsibleSection):
-    """Options of all methods; those of one are shown.
+    """Options of all methods, ``of`` by method; those of one are shown."""
 
-    Parameters
-    ----------
-    changed : callable
-        Called when the user changes an option.
-
-    Attributes
-    ----------
-    of : dict of str to OptionFields
-        By method.
-    """
-
-    def __init__(self, changed: Callable | None = None):
+    def __init__(self):
         self.of = {
             method: OptionFields([o for o in options if not o.expert], method)
             for method, options in OPTIONS.items()
@@ -83,23 +62,12 @@ class MethodOptions(CollapsibleSection):
         for row in rows:
             row.changed.connect(self._show)
 
-    @property
-    def parameters(self) -> list[Widget]:
-        """All fields."""
-        return list(self.body)
-
     def values(self, method: str) -> dict:
         """Return the options of a method that differ from their defaults and apply."""
         if method not in self.of:
             return {}
-        options = self.of[method]
-        values = options.values()
+        values = self.of[method].values()
         return {name: value for name, value in values.items() if self._applies(method, name)}
-
-    def fill(self, method: str, values: Mapping) -> None:
-        """Set the options of a method; missing ones to their defaults."""
-        if method in self.of:
-            self.of[method].fill(values)
 
     def show(self, method: str) -> None:
         """Show the options of this method; nothing at all when it has none."""
@@ -121,30 +89,29 @@ class MethodOptions(CollapsibleSection):
 
 
 def _field(option: Option, prefix: str) -> Widget:
-    common = {
-        "name": f"{prefix}_{option.name}",
-        "label": option.label or option.name.capitalize(),
-        "tooltip": f"{option.help}\nIn scripts: {option.name}, {option.allowed}.",
-    }
+    name, label = f"{prefix}_{option.name}", option.label or option.name.capitalize()
+    tooltip = f"{option.help}\nIn scripts: {option.name}, {option.allowed}."
     if option.kind == "choice":
-        field = ComboBox(choices=list(option.choices), value=option.default, **common)
-    elif option.kind == "flag":
-        field = CheckBox(text="", value=option.default, **common)
-    else:
-        low = -LARGEST if option.low is None else option.low
-        if option.none:  # one step below the least value stands for it
-            low -= 1
-        high = LARGEST if option.high is None else option.high
-        value = low if option.default is None else option.default
-        field = FloatSpinBox(value=value, min=low, max=high, **common)
-        whole = option.kind == "integer"  # Qt's box for integers of any size shows no unit
-        field.step = 1 if whole else 0.1 if option.high == 1 else 0.5
-        field.native.setDecimals(0 if whole else 2)
-        if option.none:
-            field.native.setSpecialValueText("automatic")
-            field.tooltip += f"\nAutomatic: {option.none}."
-        unit = option.unit.split(" of ")[0]
-        field.native.setSuffix(f" {unit}" if unit else "")
-        field.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    field.native.setObjectName(field.name)
-    return field
+        return choice(name, label, list(option.choices), tooltip, value=option.default)
+    if option.kind == "flag":
+        field = checkbox(name, "", tooltip, option.default)
+        field.label = label
+        return field
+    low = -LARGEST if option.low is None else option.low
+    if option.none:  # one step below the least value stands for it
+        low -= 1
+        tooltip += f"\nAutomatic: {option.none}."
+    unit = option.unit.split(" of ")[0]
+    whole = option.kind == "integer"  # Qt's box for integers of any size shows no unit
+    return number(
+        name,
+        tooltip,
+        label=label,
+        value=low if option.default is None else option.default,
+        low=low,
+        high=LARGEST if option.high is None else option.high,
+        decimals=0 if whole else 2,
+        suffix=f" {unit}" if unit else "",
+        text_for_low="automatic" if option.none else "",
+        step=1 if whole else 0.1 if option.high == 1 else 0.5,
+    )

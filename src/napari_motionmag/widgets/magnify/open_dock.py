@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_motionmag.widgets.common.dock import dock_around
 from napari_motionmag.widgets.common.layer_movie import open_source
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
@@ -10,33 +11,39 @@ PLUGIN, TITLE = "napari-motionmag", "Magnify motion"
 
 def magnify_dock(viewer) -> MagnifyWidget:
     """Return the dock of a viewer, opened if need be, and bring it to the front."""
-    found = [w for w in viewer.window.dock_widgets.values() if isinstance(w, MagnifyWidget)]
-    widget = found[0] if found else viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)[1]
-    dock = widget.native.parent()
-    while dock is not None and not hasattr(dock, "toggleViewAction"):
-        dock = dock.parent()
+    opened = [w for w in viewer.window.dock_widgets.values() if isinstance(w, MagnifyWidget)]
+    widget = opened[0] if opened else viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)[1]
+    dock = dock_around(widget.native)
     if dock is not None:
         dock.show()
         dock.raise_()
     return widget
 
 
+def compare_methods() -> MagnifyWidget | None:
+    """Open the dock and press its button to compare methods on the active layer.
+
+    Returns None when there is no viewer with a window.
+    """
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return None
+    widget = magnify_dock(viewer)
+    active = viewer.layers.selection.active
+    if active in widget.layer.choices and widget.layer.value is not active:
+        widget.layer.value = active
+    widget.compare()
+    return widget
+
+
 def fill_band(
     viewer, layer, band: tuple[float, float], fps: float, filter: str = "fir"
 ) -> MagnifyWidget:
-    """Select the motion of a band in the dock.
+    """Select the motion of a band, in Hz, of a movie with `fps` in the dock.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layer : napari.layers.Image
-        The movie; of a magnified one, its source where that is still there.
-    band : (float, float)
-        Hz.
-    fps : float
-        Frames per second.
-    filter : str
-        As of `magnify`.
+    Of a magnified movie, the source is chosen where that is still there.
     """
     widget = magnify_dock(viewer)
     movie = open_source(viewer, layer) or layer

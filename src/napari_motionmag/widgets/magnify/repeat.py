@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, Container, Label, PushButton
+from magicgui.widgets import Label, Widget
 from napari.layers import Image
-from qtpy.QtWidgets import QSizePolicy
 
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of, repeated
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.temporal import TemporalOperator
-from napari_motionmag.widgets.common.dock import Dock
-from napari_motionmag.widgets.common.jobs import LatestOnly
-from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import may_be_narrow
-from napari_motionmag.widgets.common.script_button import ScriptButton
-from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.common.viewer import viewer_of
-from napari_motionmag.widgets.frames.frame_cache import time_frame
-from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Results
+from napari_motionmag.widgets.common.dock import Dock, reports_errors
+from napari_motionmag.widgets.common.form import button, choice, group, text
+from napari_motionmag.widgets.common.layer_movie import open_source
+from napari_motionmag.widgets.common.shown_frame import frame_to_draw
+from napari_motionmag.widgets.frames.magnified_layers import Results
 
 NONE_YET = "There is no magnified layer yet: make one with “Magnify motion”"
 
@@ -29,166 +24,115 @@ class _Copy:
 
 
 class RepeatWidget(Dock):
-    """Magnify another layer as a magnified layer was.
+    """Magnify another layer, ``on``, as a magnified layer, ``made``, was."""
 
-    Attributes
-    ----------
-    made, on : ComboBox
-        The magnified layer, and the layer to be magnified.
-    repeat : PushButton
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer, optional
-        The current one when None.
-    """
+    dock_name = "repeat_magnification"
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
-        self._viewer = viewer_of(napari_viewer)
-        self._make_fields()
-        copy = ScriptButton(self.script, "Put a Python script on the clipboard that does this.")
-        buttons = Container(widgets=[self.repeat, copy], layout="horizontal", labels=False)
-        buttons.margins = (0, 0, 0, 0)
-        rows = [
-            Label(value="As it was done in", tooltip=self.made.tooltip),
-            self.made,
-            self.recipe,
-            Label(value="magnify the motion in", tooltip=self.on.tooltip),
-            self.on,
-            buttons,
-        ]
-        super().__init__(self._viewer, "repeat_magnification", rows)
+        super().__init__(napari_viewer)
         self._results = Results(self._viewer, self._messages)
-        self._latest = LatestOnly(self._drawn)
         self._copies: list[_Copy] = []
-        self._connect()
+        self.made.changed.connect(self._on_made_chosen)
         self._describe()
 
     def __call__(self) -> Image:
-        """Make the layer and return it.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the recipe does not fit.
-        """
-        request, shown, place = self._planned()
-        time_frame(shown, place)
-        return self._show(request[0], shown)
+        """Make the layer and return it; ValueError or TypeError if the recipe does not fit."""
+        layer, shown, place = self._plan_shown()
+        shown.time_frame(place)
+        return self._show(layer, shown)
 
     def script(self) -> str:
-        """Return Python source that makes the layer.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the recipe does not fit.
-        """
-        (on, _), shown, _ = self._planned()
+        """Return Python source that makes the layer; the same errors."""
+        on, shown, _ = self._plan_shown()
         title = f"Magnify the motion in {on.name!r}, as in {self.made.value.name!r}."
         return source(magnification(FromLayer(on, shown.movie), shown.recipe), title=title)
 
     # ---- fields ----
 
-    def _make_fields(self) -> None:
-        self.made = ComboBox(
-            name="made",
-            choices=self._magnified_layers,
-            tooltip="A magnified layer: what made it is done again.",
+    def _create_widgets(self) -> list[Widget]:
+        self.made = choice(
+            "made",
+            "",
+            lambda _: [layer for layer in self._images() if is_magnified(layer)],
+            "The magnified layer whose settings are used.",
         )
-        self.recipe = Label(name="recipe", tooltip="How that layer was magnified.")
-        self.on = ComboBox(
-            name="on",
-            choices=self._sources,
-            tooltip="The movie to be magnified. Axes, frame rate and intensities are its own, "
-            "unless they were given by hand.",
+        self.recipe = text("recipe", "How that layer was magnified.")
+        self.on = choice(
+            "on",
+            "",
+            self._other_movies,
+            "The movie to magnify. Axes, frame rate and intensities are its own, unless they were "
+            "typed in.",
         )
-        self.repeat = PushButton(
-            name="repeat",
-            text="Repeat",
-            tooltip="Magnify this movie in the same way, as a layer of its own.",
+        self.repeat = button(
+            "repeat", "Repeat", "Magnify this movie in the same way, as a layer of its own."
         )
-        for field in (self.made, self.recipe, self.on, self.repeat):
-            field.native.setObjectName(field.name)
-        for box in (self.made, self.on):
-            may_be_narrow(box.native)
-        self.recipe.native.setWordWrap(True)
-        self.recipe.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.repeat.changed.connect(self._on_repeat_clicked)
+        return [
+            Label(value="Same settings as", tooltip=self.made.tooltip),
+            self.made,
+            self.recipe,
+            Label(value="for the motion in", tooltip=self.on.tooltip),
+            self.on,
+            group([self.repeat, self._create_script_button()], "horizontal"),
+        ]
 
-    def _magnified_layers(self, _=None) -> list[Image]:
-        return [layer for layer in self._images() if is_magnified(layer)]
+    def _other_movies(self, _=None) -> list[Image]:
+        """Return the movies but the one that the magnified layer was made of."""
+        made = self.made.value
+        source = None if made is None else open_source(self._viewer, made)
+        return [x for x in self._movies() if not is_magnified(x) and x is not source]
 
-    def _sources(self, _=None) -> list[Image]:
-        return [layer for layer in self._images() if not is_magnified(layer)]
+    def _on_made_chosen(self, _=None) -> None:
+        self.on.reset_choices()
+        self._describe()
 
-    def _describe(self, _=None) -> None:
+    def _describe(self) -> None:
         made = self.made.value
         self.recipe.value = "" if made is None else described(recipe_of(made))
         self.repeat.enabled = made is not None
         self._messages.say(NONE_YET if made is None else "")
-
-    # ---- repeating ----
-
-    def _planned(self):
-        """Return (target, its recipe's name), what is to be shown, and the frame shown."""
-        made, on = self.made.value, self.on.value
-        if made is None:
-            raise ValueError(NONE_YET)
-        if on is None:
-            raise ValueError("There is no movie to do it on: open one as an Image layer")
-        fps = typed_rate(on)  # goes before the rate that was typed for the other movie
-        planned = plan(on, **repeated(made, on, **({} if fps is None else {"fps": fps})))
-        if time_is_drawn(self._viewer, on, planned.movie.axes):
-            raise ValueError(TIME_ACROSS)
-        place = frame_shown(self._viewer, on, planned.movie.axes)
-        return (on, made.name), self._results.shown(planned), place
-
-    def _repeat(self, _=None) -> None:
-        """Draw the frame that is shown in the background, then add the layer."""
-        self._messages.afresh()
-        try:
-            request, shown, place = self._planned()
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
-        self._messages.say(f"Drawing frame {place[0]}…")
-        self._latest.request((request[0], shown, place), lambda: time_frame(shown, place))
-
-    def _drawn(self, request, seconds, error) -> None:
-        on, shown, place = request
-        if self._closed:
-            return
-        if error is not None:
-            self._messages.report(error)
-        elif on not in self._viewer.layers:
-            self._messages.say("The movie was closed")
-        else:
-            self._show(on, shown)
-            self._messages.say_drawn(f"Frame {place[0]} drawn in {seconds:.2g} s")
-
-    def _show(self, on, shown) -> Image:
-        chosen = self.made.value, self.on.value
-        self._copies.append(_Copy())
-        layer = self._results.show(on, shown, key=self._copies[-1]).layer
-        self.made.value, self.on.value = chosen  # adding a layer resets the choices
-        return layer
-
-    # ---- coming and going ----
-
-    def _connect(self) -> None:
-        self.repeat.changed.connect(self._repeat)
-        self.made.changed.connect(self._describe)
 
     def _on_layers_changed(self, event=None) -> None:
         super()._on_layers_changed(event)
         if not self._closed:
             self._describe()
 
-    def _close(self, _=None) -> None:
-        if self._closed:
-            return
-        super()._close()
-        self._latest.stop()
+    # ---- repeating ----
+
+    def _plan_shown(self):
+        """Return the layer to be magnified, what is to be shown, and the frame that is shown."""
+        made, on = self.made.value, self.on.value
+        if made is None:
+            raise ValueError(NONE_YET)
+        if on is None:
+            raise ValueError("There is no other movie to magnify: open one as an Image layer first")
+        fps = typed_rate(on)  # goes before the rate that was typed for the other movie
+        planned = plan(on, **repeated(made, on, **({} if fps is None else {"fps": fps})))
+        place = frame_to_draw(self._viewer, on, planned.movie.axes)
+        return on, self._results.shown(planned), place
+
+    @reports_errors
+    def _on_repeat_clicked(self, _=None) -> None:
+        """Draw the frame that is shown in the background, then add the layer."""
+        self._messages.forget()
+        on, shown, place = self._plan_shown()
+
+        def show(seconds: float) -> None:
+            self._show(on, shown)
+            self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s")
+
+        self._draw_frame(on, shown, place, show)
+
+    def _show(self, on: Image, shown) -> Image:
+        chosen = self.made.value, self.on.value
+        self._copies.append(_Copy())
+        layer = self._results.show(on, shown, key=self._copies[-1]).layer
+        self.made.value, self.on.value = chosen  # adding a layer resets the choices
+        return layer
+
+    def _on_close(self, *, viewer_closes: bool) -> None:
+        super()._on_close(viewer_closes=viewer_closes)
         self._results.close()
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from magicgui.widgets import ComboBox, Widget
-
 from napari_motionmag.methods.options import STABILISE
-from napari_motionmag.widgets.common.collapsible import CollapsibleSection
-from napari_motionmag.widgets.common.motion_fields import may_be_narrow
+from napari_motionmag.widgets.common.form import CollapsibleSection, choice
 from napari_motionmag.widgets.magnify.method_options import OptionFields
 
 MODELS = [
@@ -21,59 +18,36 @@ MODELS = [
 
 
 class Stabilisation(CollapsibleSection):
-    """How large motion is followed, and of which part of the scene.
+    """How large motion is followed, ``stabilise``, and of which part of the scene, ``mask``.
 
-    Parameters
-    ----------
-    masks : callable
-        Returns the layers to choose from.
-
-    Attributes
-    ----------
-    stabilise, mask : ComboBox
-    finer : OptionFields
-        The other options.
+    ``masks()`` returns the layers to choose from; ``finer`` holds the other options.
     """
 
     def __init__(self, masks: Callable):
-        self.stabilise = ComboBox(
-            name="stabilise",
-            label="Stabilise",
-            choices=MODELS,
+        self.stabilise = choice(
+            "stabilise",
+            "Stabilise",
+            MODELS,
+            "Large motion, of the stage or of a cell as a whole, breaks magnification. When it is "
+            "followed, it stays in the result as it is, and only motion besides it is magnified.",
             value="",
-            tooltip="Large motion, of the stage or of a cell as a whole, breaks magnification. "
-            "When it is followed, it stays in the result as it is, and only motion besides it is "
-            "magnified.",
         )
-        self.mask = ComboBox(
-            name="mask",
-            label="Mask",
-            choices=masks,
+        self.mask = choice(
+            "mask",
+            "Mask",
+            masks,
+            "Labels or Shapes layer that marks what is followed and magnified; painted in one "
+            "frame or in all. Without one, the whole frame is.",
             nullable=True,
-            tooltip="Labels or Shapes layer that marks what is followed and magnified; painted in "
-            "one frame or in all. Without one, the whole frame is.",
         )
-        finer = [option for option in STABILISE if option.name != "model"]
-        self.finer = OptionFields(finer, "stabilise")
+        self.finer = OptionFields([x for x in STABILISE if x.name != "model"], "stabilise")
         self.finer.fields["smooth"].native.setSpecialValueText("any")
         rows = [self.stabilise, self.mask, *self.finer.fields.values()]
-        super().__init__(
-            "Large motion",
-            rows,
-            name="large_motion",
-            tooltip="What moves as a whole, by more than a pixel or two.",
-        )
-        for field in (self.stabilise, self.mask):
-            field.native.setObjectName(field.name)
-            may_be_narrow(field.native)
+        tooltip = "What moves as a whole, by more than a pixel or two."
+        super().__init__("Large motion", rows, name="large_motion", tooltip=tooltip)
         for row in rows:
-            row.changed.connect(self.show)
-        self.show()
-
-    @property
-    def parameters(self) -> list[Widget]:
-        """All fields."""
-        return list(self.body)
+            row.changed.connect(self._show_what_applies)
+        self._show_what_applies()
 
     def values(self) -> dict:
         """Return the arguments of `magnify`; the mask is a layer."""
@@ -92,8 +66,7 @@ class Stabilisation(CollapsibleSection):
         self.stabilise.value = given.pop("model", MODELS[1][1])
         self.finer.fill(given)
 
-    def show(self, _=None) -> None:
-        """Show what applies."""
+    def _show_what_applies(self, _=None) -> None:
         self.mask.visible = self.stabilise.value not in ("", "dense")
         for name, field in self.finer.fields.items():
             field.visible = bool(self.stabilise.value) and self._applies(name)

@@ -7,15 +7,22 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, ComboBox, PushButton, Select, SpinBox, Widget
+from magicgui.widgets import Widget
 from napari.layers import Image
 
 from napari_motionmag.magnification.script import source
 from napari_motionmag.views.figures.motion import draw_displacement
 from napari_motionmag.views.figures.text import trace_in_words
 from napari_motionmag.views.trace import DisplacementTrace
-from napari_motionmag.widgets.common.dock import create_number, paths_for
-from napari_motionmag.widgets.common.motion_fields import may_be_narrow
+from napari_motionmag.widgets.common.form import (
+    button,
+    checkbox,
+    choice,
+    integer,
+    movie_list,
+    number,
+)
+from napari_motionmag.widgets.common.measurement_dock import paths_for
 from napari_motionmag.widgets.measure.region_dock import RegionDock
 from napari_motionmag.widgets.measure.regions import RegionRequest
 
@@ -41,7 +48,6 @@ class DisplacementWidget(RegionDock):
         self._traces: dict[str, DisplacementTrace] = {}
         super().__init__(napari_viewer)
         self.direction.changed.connect(self._draw)
-        self.save.changed.connect(lambda _: self._save_as("trace.csv", "CSV (*.csv)"))
 
     def save_to(self, path: str | Path) -> list[Path]:
         """Write the traces as tables, ``.csv``; several get their names added."""
@@ -74,63 +80,48 @@ class DisplacementWidget(RegionDock):
     # ---- fields ----
 
     def _create_rows(self) -> list[Widget]:
-        self.layers = Select(
-            name="layers",
-            label="Movies",
-            choices=self._movies,
-            tooltip="Image layers with a time axis. Select several (Ctrl) to compare them.",
-        )
-        self.layers.native.setMaximumHeight(74)
+        self.layers = movie_list(self._movies)
         region_rows = self._create_region_fields()
-        self.reference = ComboBox(
-            name="reference",
-            label="Against",
-            choices=REFERENCES,
-            tooltip="What the displacement is measured against. The mean has less noise.",
+        self.reference = choice(
+            "reference",
+            "Against",
+            REFERENCES,
+            "What the displacement is measured against. The mean has less noise.",
         )
-        self.reference_frame = SpinBox(
-            name="reference_frame", label="Frame", min=0, max=0, tooltip="Frame number, from 0."
+        self.reference_frame = integer(
+            "reference_frame", "Frame", 0, 0, "Number of the frame, from 0."
         )
-        self.direction = ComboBox(
-            name="direction",
-            label="Along",
-            choices=DIRECTIONS,
-            tooltip="The direction that is drawn. Saved files have both components.",
+        self.direction = choice(
+            "direction",
+            "Along",
+            DIRECTIONS,
+            "The direction that is drawn. Saved files have both components.",
         )
-        self.reach = create_number(
+        self.reach = number(
             "reach",
             "Largest displacement to look for; 0: 10 px, or an eighth of a small frame.",
             label="Reach",
             high=1000,
             decimals=2,
             suffix=" px",
-            text_for_zero="automatic",
+            text_for_low="automatic",
         )
-        self.brightness = CheckBox(
-            name="brightness",
-            text="Allow for changes in brightness",
-            value=False,
-            tooltip="For bleaching and flicker: each frame gets a gain and an offset.",
+        self.brightness = checkbox(
+            "brightness",
+            "Allow for changes in brightness",
+            "For bleaching and flicker: each frame gets a gain and an offset.",
         )
-        for box in (self.reference, self.direction):
-            may_be_narrow(box.native)
-        return [
-            self.layers,
-            *region_rows,
-            self.reference,
-            self.reference_frame,
-            self.direction,
-            self.reach,
-            self.brightness,
-        ]
+        reference = [self.reference, self.reference_frame, self.direction]
+        return [self.layers, *region_rows, *reference, self.reach, self.brightness]
 
     def _create_buttons(self) -> list[Widget]:
-        self.save = PushButton(
-            name="save",
-            text="Save traces…",
-            tooltip="CSV: times, displacement and errors in px and, if calibrated, µm.",
+        save = button(
+            "save",
+            "Save traces…",
+            "CSV: times, displacement and errors in px and, if calibrated, µm.",
+            lambda: self._save_as("Save the traces", "trace.csv", "CSV (*.csv)"),
         )
-        return [self._create_measure_button(), self.save]
+        return [self._create_measure_button(), save]
 
     def _measured_fields(self) -> list[Widget]:
         return [self.layers, self.reference, self.reference_frame, self.reach, self.brightness]
@@ -190,4 +181,4 @@ class DisplacementWidget(RegionDock):
         for name, trace in traces.items():
             text = trace_in_words(trace, directions[name])
             lines.append(f"{name}: {text}" if len(traces) > 1 else text[0].upper() + text[1:])
-        self._messages.say_drawn("\n".join(lines))
+        self._messages.say_result("\n".join(lines))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, SpinBox, Widget
+from magicgui.widgets import Widget
 from napari.layers import Image, Layer
 
 from napari_motionmag.magnification import recipe as recipes
@@ -16,19 +16,15 @@ from napari_motionmag.magnification.settings import MOTION
 from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.widgets.common.dock import NO_MOVIE, MeasurementDock
-from napari_motionmag.widgets.common.layer_movie import open_source, suggestion_of
+from napari_motionmag.widgets.common.dock import NO_MOVIE, reports_errors
+from napari_motionmag.widgets.common.form import checkbox, choice, integer
+from napari_motionmag.widgets.common.layer_movie import describe, open_source, suggestion_of
+from napari_motionmag.widgets.common.measurement_dock import CHOOSE_MOVIE, MeasurementDock
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import (
-    MotionFields,
-    band_to_start_from,
-    fill_motion,
-    may_be_narrow,
-    motion_arguments,
-)
+from napari_motionmag.widgets.common.motion_fields import MotionFields, band_to_start_from
 from napari_motionmag.widgets.common.overlay import over_frame
 
-FROM_FIELDS = "from the fields"
+FROM_FIELDS = "Set here"
 
 
 @dataclass(frozen=True)
@@ -57,32 +53,25 @@ class MotionRequest:
     def call(self, function: str, plane: tuple[int, ...], **changes) -> Call:
         """Return the call of a function of `views` that measures a plane."""
         options = {**self.selection, **self.at(plane), "window": self.window, **changes}
-        return Call(
-            "napari_motionmag.views", function, FromLayer(self.layer, self.movie), **options
-        )
+        movie = FromLayer(self.layer, self.movie)
+        return Call("napari_motionmag.views", function, movie, **options)
 
 
 class MotionDock(MeasurementDock):
     """A dock that maps the motion of a movie, selected as for a magnification.
 
-    Attributes
-    ----------
-    like : ComboBox
-        The magnified layer whose settings are taken.
-    layer, mode, reference, reference_frames, band_low, band_high, filter : Widget
-        As of `MotionFields`.
-    window : SpinBox
-    planes : CheckBox
+    Movie and motion are those of a magnified layer, ``like``, or of the fields, as `MotionFields`.
     """
 
     in_windows = True  # whether the frame is measured window by window, and all planes may be
 
-    def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
+    def __init__(self, napari_viewer=None):
         self._described: Image | None = None  # the layer that the fields were filled from
         super().__init__(napari_viewer)
         self._fields.axes, self._fields.fps = self.axes, self.fps
-        self._fields.band_row.label = "Band"
-        self._choose_active()
+        self._choose_active_layer(self.like)
+        if self.magnified is None:
+            self._choose_active_layer(self.layer)
         for field in (self.like, self.layer, self.mode, self.axes, self.fps):
             field.changed.connect(self._on_settings_changed)
         self.layer.changed.connect(self._fill_from_layer)
@@ -97,9 +86,9 @@ class MotionDock(MeasurementDock):
         if magnified is None:
             layer = self.layer.value
             if layer is None:
-                raise ValueError("There is no movie: open one as an Image layer first")
+                raise ValueError(NO_MOVIE)
             movie = self.movie_of(layer)
-            selection = motion_arguments(self._fields)
+            selection = self._fields.motion_arguments()
         else:
             layer, movie, selection, note = self._settings_of(magnified)
         operator = make_operator(**selection, fps=movie.fps)
@@ -126,27 +115,24 @@ class MotionDock(MeasurementDock):
         notes = []
         if not source_is_known(magnified):
             notes.append(
-                f"{magnified.name!r} was not made in this session; measured is the layer that it "
-                f"names as its source, {layer.name!r}"
+                f"{magnified.name!r} was not made in this session; the layer that it names as its "
+                f"source, {layer.name!r}, is measured"
             )
         if recipe.get("stabilise"):
             notes.append(
-                f"{magnified.name!r} was stabilised before it was magnified; measured is the movie "
-                "as it is"
+                f"{magnified.name!r} was stabilised before it was magnified; the movie as it is is "
+                "measured"
             )
         selection = {key: options[key] for key in MOTION if key in options}
         return layer, movie, selection, ". ".join(notes)
 
     # ---- measuring ----
 
+    @reports_errors
     def _measure_planes(self, function: Callable, title: str, show: Callable, **options) -> None:
         """Measure every plane in the background, then call ``show(request, results by plane)``."""
-        self._messages.afresh()
-        try:
-            request = self.request()
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
+        self._messages.forget()
+        request = self.request()
         count = len(request.planes)
 
         def work(progress) -> dict:
@@ -206,31 +192,30 @@ class MotionDock(MeasurementDock):
     # ---- fields ----
 
     def _create_rows(self) -> list[Widget]:
-        self.like = ComboBox(
-            name="like",
-            label="Settings",
-            choices=self._setting_choices,
-            tooltip="Take movie, motion and frame rate from a magnified layer, or set them here.",
+        self.like = choice(
+            "like",
+            "Settings",
+            self._setting_choices,
+            "Take movie, motion and frame rate from a magnified layer, or set them here.",
         )
-        may_be_narrow(self.like.native)
         fields = self._fields = MotionFields(self._movies)
-        for name in ("layer", "mode", "reference", "reference_frames", "band_low", "band_high"):
+        names = ("layer", "mode", "reference", "reference_frames", "band_low", "band_high")
+        for name in (*names, "filter"):
             setattr(self, name, getattr(fields, name))
-        self.filter = fields.filter
-        self.window = SpinBox(
-            name="window",
-            label="Window, px",
+        self.window = integer(
+            "window",
+            "Window, px",
+            8,
+            512,
+            "Side of the squares that are measured, px. Larger ones are less noisy and show less "
+            "detail.",
             value=32,
-            min=8,
-            max=512,
             step=8,
-            tooltip="Side of the squares that are measured, px. Larger ones are less noisy and "
-            "show less detail.",
         )
-        self.planes = CheckBox(
-            name="planes",
-            text="All planes and channels",
-            tooltip="Measure each of them, not only the one that is shown.",
+        self.planes = checkbox(
+            "planes",
+            "All planes and channels",
+            "Measure each of them, not only the one that is shown.",
         )
         motion = [row for row in fields.motion_rows if row not in (fields.axes, fields.fps)]
         windows = [self.window, self.planes] if self.in_windows else []
@@ -241,42 +226,32 @@ class MotionDock(MeasurementDock):
         return []
 
     def _setting_choices(self, _=None) -> list:
-        magnified = [layer for layer in self._images() if recipes.is_magnified(layer)]
-        return [("Set here", FROM_FIELDS), *((_short_name(layer), layer) for layer in magnified)]
-
-    def _choose_active(self) -> None:
-        active = self._viewer.layers.selection.active
-        if active in [choice for choice in self.like.choices if choice != FROM_FIELDS]:
-            self.like.value = active
-        elif active in self.layer.choices:
-            self.layer.value = active
+        return [FROM_FIELDS, *(layer for layer in self._images() if recipes.is_magnified(layer))]
 
     def _fill_from_layer(self, _=None) -> None:
         """Fill the fields from the chosen layer, once."""
         layer = self.layer.value
-        if layer is self._described or self._filling or self._closed:
+        if layer is self._described or self._updating or self._closed:
             return
         self._described = layer
         if layer is None:
-            self._messages.say(NO_MOVIE)
+            self._messages.say(CHOOSE_MOVIE)
             return
         try:
             movie = self.movie_of(layer)
         except EXPECTED as error:
             self._messages.say(str(error))
             return
-        last = movie.n_frames - 1
-        self._fields.reference.max, self._fields.reference_frames.max = max(last, 1), last + 1
+        self._fields.show_length(movie.n_frames)
         if movie.fps:
             self.band_low.value, self.band_high.value = band_to_start_from(movie.fps)
-        fill_motion(self._fields, suggestion_of(layer))
+        self._fields.fill_motion(suggestion_of(layer))
         self.window.max = max(8, min(movie.frame_shape[:2]))
-        rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
-        self._messages.say(f"{movie.n_frames} frames ({movie.axes}), {rate}")
+        self._messages.say(describe(movie))
 
     def _on_settings_changed(self, _=None) -> None:
         """Show the fields that apply."""
-        if self._closed or self._filling:
+        if self._closed or self._updating:
             return
         from_fields, layer, fields = self.magnified is None, self.layer.value, self._fields
         self._describe_movies([] if layer is None else [layer])
@@ -303,18 +278,7 @@ class MotionDock(MeasurementDock):
         self._fill_from_layer()
         self._on_settings_changed()
 
+    @reports_errors
     def _on_current_frame_clicked(self, _=None) -> None:
-        try:
-            request = self.request()
-        except EXPECTED as error:
-            self._messages.report(error)
-        else:
-            self.reference.value, _ = self._place_shown(request.layer, request.movie)
-
-
-def _short_name(magnified) -> str:
-    """Return the name of a magnified layer with its source last: the end of long names is cut."""
-    name = magnified.name
-    source = magnified.metadata["napari_motionmag"].get("source") or ""
-    done = name.removeprefix(source).strip()
-    return f"{done}, {source}" if source and done and done != name else name
+        request = self.request()
+        self.reference.value, _ = self._place_shown(request.layer, request.movie)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from magicgui.widgets import ComboBox, PushButton, Widget
+from magicgui.widgets import Widget
 from napari.utils import Colormap
 
 from napari_motionmag.magnification.script import source
 from napari_motionmag.views.estimators.series import pixel_size
 from napari_motionmag.views.figures.motion_map import AMPLITUDE_COLORS, draw_motion, phase_colors
 from napari_motionmag.views.motion_maps import MotionMap, motion_map
-from napari_motionmag.widgets.common.dock import create_number
+from napari_motionmag.widgets.common.form import button, choice, number
 from napari_motionmag.widgets.measure.motion_dock import MotionDock, MotionRequest
 
 _BRIGHT = 0.98  # of the amplitudes have colors of their own, the largest share the last one
+_UNITS = ["physical units", "pixels"]
 
 
 class MotionMapWidget(MotionDock):
@@ -51,41 +52,38 @@ class MotionMapWidget(MotionDock):
     # ---- fields ----
 
     def _create_own_rows(self) -> list[Widget]:
-        self.frequency = create_number(
+        self.frequency = number(
             "frequency",
             "Frequency of which amplitude and phase are mapped; 0: the one at which the selected "
             "motion is strongest.",
             label="Measured at",
             suffix=" Hz",
-            text_for_zero="the strongest frequency",
+            text_for_low="the strongest frequency",
         )
-        self.unit = ComboBox(
-            name="unit",
-            label="Amplitude in",
-            choices=["physical units", "pixels"],
-            tooltip="Physical units are those of the layer's scale; pixels if it has none.",
-        )
+        tooltip = "Physical units are those of the layer's scale; pixels if it has none."
+        self.unit = choice("unit", "Amplitude in", _UNITS, tooltip)
         return [self.frequency, self.unit]
 
     def _create_buttons(self) -> list[Widget]:
-        button = PushButton(
-            name="measure",
-            text="Map the motion",
-            tooltip="Add a map of the amplitude and one of the phase. Where the motion is not "
-            "above the noise they are transparent.",
-        )
-        button.changed.connect(lambda _: self.measure())
-        return [button]
+        return [
+            button(
+                "measure",
+                "Map the motion",
+                "Add a map of the amplitude and one of the phase. Where the motion is not above "
+                "the noise they are transparent.",
+                self.measure,
+            )
+        ]
 
     def _frequency_option(self) -> dict:
         return {"frequency": self.frequency.value} if self.frequency.value else {}
 
     def _pixel(self, request: MotionRequest) -> tuple[tuple[float, float] | None, str]:
         """Return the size of a pixel in the unit of the map, None for pixels, and the unit."""
-        found = pixel_size(request.movie) if self.unit.value == "physical units" else None
-        if found is None:
+        size = pixel_size(request.movie) if self.unit.value == _UNITS[0] else None
+        if size is None:
             return None, "px"
-        return tuple(float(f"{size:.6g}") for size in found[:2]), found[2]
+        return tuple(float(f"{side:.6g}") for side in size[:2]), size[2]
 
     # ---- results ----
 
@@ -114,7 +112,7 @@ class MotionMapWidget(MotionDock):
         wheel = Colormap(phase_colors(), name="phase")
         look = {"colormap": wheel, "contrast_limits": (-180.0, 180.0)}
         self._show_map(request, "phase (degrees)", phases, look, visible=False, **layer_options)
-        self._messages.say_drawn(_map_in_words(results[here], amplitudes[here], unit))
+        self._messages.say_result(_map_in_words(results[here], amplitudes[here], unit))
         draw = partial(
             draw_motion, amplitude=amplitudes[here], degrees=phases[here], top=top, unit=unit
         )

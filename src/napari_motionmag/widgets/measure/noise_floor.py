@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
-from magicgui.widgets import PushButton, Widget
+from magicgui.widgets import Widget
 from napari.utils import Colormap, DirectLabelColormap
 from napari.utils.colormaps import ensure_colormap
 
@@ -14,15 +14,15 @@ from napari_motionmag.magnification import recipe as recipes
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.magnification.settings import OF_THE_MOVIE
-from napari_motionmag.views.blend import blend, spread_weights
+from napari_motionmag.views.blend import blend
 from napari_motionmag.views.figures.noise_floor import draw_noise_floor, factor_range
 from napari_motionmag.views.noise_floors import NoiseFloor, noise_floor
 from napari_motionmag.views.surrogate import motionless_surrogate
-from napari_motionmag.widgets.common.jobs import in_background
-from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.shown_frame import time_is_drawn
+from napari_motionmag.widgets.common.dock import reports_errors
+from napari_motionmag.widgets.common.form import button
+from napari_motionmag.widgets.common.shown_frame import frame_to_draw
 from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
-from napari_motionmag.widgets.frames.magnified_layers import TIME_ACROSS, Results
+from napari_motionmag.widgets.frames.magnified_layers import Results
 from napari_motionmag.widgets.measure.motion_dock import MotionDock, MotionRequest
 
 COLORS = "viridis"  # of the largest honest factor
@@ -40,19 +40,13 @@ EXPLAINED = {
 class Faded(CachedMagnification):
     """A magnification that fades into the original."""
 
-    weights: np.ndarray | None = None  # 0 to 1, all axes of the movie, length 1 along T and S
+    weights: dict | None = None  # (Y, X), 0 to 1, by the index along the axes such as Z and C
 
     def draw(self, times, other=(), *, keep=False):
         """Return frames as `CachedMagnification` does, mixed with the original."""
-        place = dict(zip(self.movie.other_axes, other, strict=True))
-        index = [
-            0 if letter == "T" else place.get(letter, slice(None)) for letter in self.movie.axes
-        ]
-        weights = self.weights
-        for axis, letter in enumerate(self.movie.axes):
-            if letter in place and weights.shape[axis] == 1:
-                index[axis] = 0  # the same for all of them
-        weights = weights[tuple(index)]
+        weights = self.weights[tuple(other)]
+        if self.movie.is_rgb:
+            weights = weights[..., np.newaxis]
         return [
             blend(self.movie.read(t, other), frame, weights)
             for t, frame in zip(times, super().draw(times, other), strict=True)
@@ -78,13 +72,10 @@ class NoiseFloorWidget(MotionDock):
         """Map the noise; adds two layers."""
         self._measure_planes(noise_floor, "Mapping the noise", self._show_maps)
 
+    @reports_errors
     def fade(self) -> None:
         """Add a layer of the magnified movie, faded into the original where it may be noise."""
-        try:
-            request = self._request_of_magnified()
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
+        request = self._request_of_magnified()
         known = self._known_results(request)
         if known is not None:
             self._show_faded(request, known)
@@ -97,17 +88,13 @@ class NoiseFloorWidget(MotionDock):
 
         self._measure_planes(noise_floor, "Mapping the noise", show)
 
+    @reports_errors
     def null_control(self) -> None:
         """Add a layer of the motionless movie with the same noise, magnified in the same way."""
-        try:
-            request = self._request_of_magnified()
-            still = motionless_surrogate(request.movie)
-            magnification = plan(still, **_magnify_options(request))
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
-        shown = self._results[CONTROL].shown(magnification)
-        self._show_lazily(request, shown, CONTROL, "Drawing the null control…")
+        request = self._request_of_magnified()
+        still = motionless_surrogate(request.movie)
+        shown = self._results[CONTROL].shown(plan(still, **_magnify_options(request)))
+        self._show_lazily(request, shown, CONTROL)
 
     def script(self) -> str:
         """Return Python source that makes the same maps, and the faded movie and the control."""
@@ -129,27 +116,27 @@ class NoiseFloorWidget(MotionDock):
         return text + "limit_map, weights = floor.limit_map, floor.weights\n"
 
     def _create_buttons(self) -> list[Widget]:
-        measure = PushButton(
-            name="measure",
-            text="Map the noise",
-            tooltip="Add a map of where the motion is above the noise, and one of the largest "
-            "factor at which noise alone moves by less than 1 px.",
+        measure = button(
+            "measure",
+            "Map the noise",
+            "Add a map of where the motion is above the noise, and one of the largest factor at "
+            "which noise alone moves by less than 1 px.",
+            self.measure,
         )
-        self._fade = PushButton(
-            name="fade",
-            text="Fade noise",
-            tooltip="Add a layer that shows the magnified movie where the motion is above the "
-            "noise, and the original elsewhere. The magnified layer is kept, hidden.",
+        self._fade = button(
+            "fade",
+            "Fade noise",
+            "Add a layer that shows the magnified movie where the motion is above the noise, and "
+            "the original elsewhere. The magnified layer is kept, hidden.",
+            self.fade,
         )
-        self._null = PushButton(
-            name="null_control",
-            text="Null control",
-            tooltip="Magnify the mean frame with simulated noise in the same way: nothing moves "
-            "in it. What still moves in the result is noise.",
+        self._null = button(
+            "null_control",
+            "Null control",
+            "Magnify the mean frame with simulated noise in the same way: nothing moves in it. "
+            "What still moves in the result is noise.",
+            self.null_control,
         )
-        measure.changed.connect(lambda _: self.measure())
-        self._fade.changed.connect(lambda _: self.fade())
-        self._null.changed.connect(lambda _: self.null_control())
         return [measure, self._fade, self._null]
 
     def _on_settings_changed(self, _=None) -> None:
@@ -176,7 +163,7 @@ class NoiseFloorWidget(MotionDock):
         floor, factor = results[self._shown_plane(request, results)], None
         if request.magnified is not None:
             factor = recipes.recipe_of(request.magnified)["factor"]
-        self._messages.say_drawn(f"{floor.describe(factor)} {OUTLINED}")
+        self._messages.say_result(f"{floor.describe(factor)} {OUTLINED}")
         draw = partial(draw_noise_floor, floor=floor, factor=factor, colormap=COLORS)
         self.canvas.draw(draw if bool((floor.limit > 0).any()) else None)
 
@@ -200,59 +187,39 @@ class NoiseFloorWidget(MotionDock):
         request = self.request()
         if request.magnified is None:
             raise ValueError(NO_MAGNIFIED)
-        if time_is_drawn(self._viewer, request.layer, request.movie.axes):
-            raise ValueError(TIME_ACROSS)
+        frame_to_draw(self._viewer, request.layer, request.movie.axes)  # raises if there is none
         return request
 
+    @reports_errors
     def _show_faded(self, request: MotionRequest, results: dict[tuple, NoiseFloor]) -> None:
         if request.magnified is None or request.magnified not in self._viewer.layers:
             self._messages.say("The magnified layer was closed")
             return
-        movie = request.movie
-        sizes = [movie.shape[movie.axes.index(letter)] for letter in movie.other_axes]
-        weights = np.stack([results[at].weights for at in movie.series()])
-        weights = weights.reshape(*sizes, *weights.shape[1:])
-        own = [letter for letter in movie.axes if letter not in "TS"]
-        order = [f"{movie.other_axes}YX".index(letter) for letter in own]
-        try:
-            weights = spread_weights(movie, weights.transpose(order))
-            plain = plan(movie, **_magnify_options(request))
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
-        shown = self._results[FADED].shown(plain)
+        shown = self._results[FADED].shown(plan(request.movie, **_magnify_options(request)))
         options = {field.name: getattr(shown, field.name) for field in fields(shown)}
-        self._show_lazily(request, Faded(**options, weights=weights), FADED, "Fading…")
+        weights = {at: floor.weights.astype(np.float32) for at, floor in results.items()}
+        self._show_lazily(request, Faded(**options, weights=weights), FADED)
 
-    def _show_lazily(
-        self, request: MotionRequest, shown: CachedMagnification, kind: str, doing: str
-    ) -> None:
+    def _show_lazily(self, request: MotionRequest, shown: CachedMagnification, kind: str) -> None:
         """Draw the frame that is shown in the background, then add the layer."""
-        t, other = self._place_shown(request.layer, request.movie)
         before = self.status.value.rstrip(".")
-        self._messages.say(doing)
-        self._fade.enabled = self._null.enabled = False
+        self._enable_buttons(False)
 
-        def done(_, error) -> None:
-            if self._closed:
-                return
-            self._fade.enabled = self._null.enabled = True
-            if error is not None:
-                self._messages.report(error)
-            elif request.layer not in self._viewer.layers:
-                self._messages.say("The movie was closed")
-            else:
-                self._add_result(request, shown, kind)
-                self._messages.say_drawn(f"{EXPLAINED[kind]}. {before}")
+        def show(seconds: float) -> None:
+            self._enable_buttons(True)
+            self._add_result(request, shown, kind)
+            self._messages.say_result(f"{EXPLAINED[kind]}. {before}")
 
-        in_background(lambda: shown.draw([t], other), done)
+        place = self._place_shown(request.layer, request.movie)
+        self._draw_frame(request.layer, shown, place, show, partial(self._enable_buttons, True))
+
+    def _enable_buttons(self, enabled: bool) -> None:
+        self._fade.enabled = self._null.enabled = enabled
 
     def _add_result(self, request: MotionRequest, shown: CachedMagnification, kind: str) -> None:
-        magnified = request.magnified
-        with self._adding_layers():
-            result = self._results[kind].show(
-                request.layer, shown, key=magnified, name=f"{magnified.name} {kind}"
-            )
+        magnified, name = request.magnified, f"{request.magnified.name} {kind}"
+        with self.updating():
+            result = self._results[kind].show(request.layer, shown, key=magnified, name=name)
         # not as that of a magnified layer: the recipe alone does not make it
         about = result.layer.metadata.pop("napari_motionmag", None) or {}
         result.layer.metadata[f"napari_motionmag {kind}"] = {**about, "window": request.window}
@@ -260,11 +227,10 @@ class NoiseFloorWidget(MotionDock):
         if kind == FADED and magnified in self._viewer.layers:
             magnified.visible = False
 
-    def _close(self, event=None) -> None:
-        if not self._closed:
-            for results in self._results.values():
-                results.close()
-        super()._close(event)
+    def _on_close(self, *, viewer_closes: bool) -> None:
+        super()._on_close(viewer_closes=viewer_closes)
+        for results in self._results.values():
+            results.close()
 
 
 def _magnify_options(request: MotionRequest) -> dict:

@@ -5,45 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from magicgui.widgets import PushButton, Widget
-from napari.layers import Image, Points
+from napari.layers import Image, Points, Shapes
 
-from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, MeasurementDock
-from napari_motionmag.widgets.common.drawn_marks import DrawnMarks
+from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, reports_errors
+from napari_motionmag.widgets.common.form import button, choice, integer
+from napari_motionmag.widgets.common.measurement_dock import CHOOSE_MOVIE, MeasurementDock
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.measure.regions import (
     MAX_REGIONS,
-    RegionFields,
     RegionRequest,
     count_regions,
+    regions_of,
 )
 
+WHOLE = "the whole frame"
 CHANGED = "Press “Measure” for what is chosen now"
 
 
 class RegionDock(MeasurementDock):
-    """A dock that measures the displacement of regions of movies.
+    """A dock that measures the displacement of regions, ``marks``, of movies.
 
     Subclasses say which movies (`_chosen_layers`), what is measured (`_measurement`) and how the
     results are shown (`_show_results`).
-
-    Attributes
-    ----------
-    marks, side : magicgui.widgets.Widget
-        As of `RegionFields`.
-    measure : PushButton
     """
 
-    def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
+    def __init__(self, napari_viewer=None):
         self._requests: list[RegionRequest] = []  # what the results are of
         super().__init__(napari_viewer)
         self._choose_active()
         self._choose_drawn_region()
-        self._drawn_marks = DrawnMarks(
-            self._viewer, self._marks, count_regions, self._on_region_drawn
-        )
+        self._watch(self._marks, count_regions, self._on_region_drawn)
         for field in (*self._measured_fields(), self.marks, self.side, self.axes, self.fps):
             field.changed.connect(self._on_choice_changed)
-        self.measure.changed.connect(self.begin)
         self._on_choice_changed()
 
     # ---- for subclasses ----
@@ -68,18 +61,40 @@ class RegionDock(MeasurementDock):
         """Show what was measured, one result for each of `_requests`."""
         raise NotImplementedError
 
+    def _on_requests_changed(self, requests: list[RegionRequest]) -> None:
+        """Adapt the fields to the chosen movies."""
+
+    def _invitation(self, requests: list[RegionRequest]) -> str:
+        """Return the message while what is chosen is not measured yet."""
+        return CHANGED
+
+    def _title(self, layers: Sequence[Image]) -> str:
+        """Return the title of the progress bar."""
+        return f"Measuring {' and '.join(layer.name for layer in layers)}"
+
     # ---- fields ----
 
     def _create_region_fields(self) -> list[Widget]:
-        self._region_fields = RegionFields(self._marks)
-        self.marks, self.side = self._region_fields.marks, self._region_fields.side
+        self.marks = choice(
+            "marks",
+            "Region",
+            lambda _: [WHOLE, *self._marks()],
+            "Shapes layer: its rectangles, polygons or ellipses. Points layer: a square around "
+            "each point. Those selected in the layer, or all. A region that is drawn is chosen at "
+            "once.",
+            nullable=False,
+        )
+        tooltip = "Side of the square around each point."
+        self.side = integer("side", "Square (px)", 5, 999, tooltip, value=21)
         return [self.marks, self.side]
 
     def _create_measure_button(self) -> PushButton:
-        self.measure = PushButton(
-            name="measure", text="Measure", tooltip="Measure how the region moves."
-        )
+        self.measure = button("measure", "Measure", "Measure how the region moves.", self.begin)
         return self.measure
+
+    def _chosen_marks(self) -> Shapes | Points | None:
+        """Return the layer that marks the regions, or None for the whole frame."""
+        return None if self.marks.value == WHOLE else self.marks.value
 
     def _choose_drawn_region(self) -> None:
         """Choose a region that was drawn before the dock was opened."""
@@ -100,7 +115,7 @@ class RegionDock(MeasurementDock):
             return
         layers = self._open_layers(self._chosen_layers())
         self._describe_movies(layers)
-        marks = self._region_fields.layer
+        marks = self._chosen_marks()
         self.side.visible = isinstance(marks, Points)
         self._follow([*((layer, MOVIE_EVENTS) for layer in layers), (marks, ("data",))])
         self._timer.start()
@@ -108,40 +123,29 @@ class RegionDock(MeasurementDock):
     # ---- measuring ----
 
     def __call__(self) -> list:
-        """Measure, show and return the results.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a movie or a region does not fit.
-        """
+        """Measure, show and return the results; ValueError or TypeError if something is wrong."""
         requests, measure = self._chosen_requests(), self._measurement()
         results = [measure(request, None) for request in requests]
         self._requests = requests
         self._show_results(results)
         return results
 
-    def begin(self, _=None) -> None:
+    @reports_errors
+    def begin(self) -> None:
         """Measure in the background."""
-        self._messages.afresh()
-        try:
-            requests, measure = self._chosen_requests(), self._measurement()
-            for request in requests:
-                request.region.value(request.movie)  # raises where it is empty
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
+        self._messages.forget()
+        requests, measure = self._chosen_requests(), self._measurement()
+        for request in requests:
+            request.region.value(request.movie)  # raises where it is empty
 
         def work(progress) -> list:
-            results = []
-            for k, request in enumerate(requests):
-                results.append(
-                    measure(
-                        request,
-                        lambda done, total, k=k: progress(k * total + done, total * len(requests)),
-                    )
+            return [
+                measure(
+                    request,
+                    lambda done, total, k=k: progress(k * total + done, total * len(requests)),
                 )
-            return results
+                for k, request in enumerate(requests)
+            ]
 
         def show(results: list) -> None:
             self._requests = requests
@@ -150,25 +154,18 @@ class RegionDock(MeasurementDock):
         layers = list(dict.fromkeys(request.layer for request in requests))
         self._run(work, show, title=self._title(layers), layers=layers)
 
-    def _title(self, layers: Sequence[Image]) -> str:
-        return f"Measuring {' and '.join(layer.name for layer in layers)}"
-
     def _chosen_requests(self) -> list[RegionRequest]:
         layers = self._open_layers(self._chosen_layers())
         if not layers:
-            raise ValueError(NO_MOVIE)
+            raise ValueError(CHOOSE_MOVIE)
         requests = []
         for layer in layers:
             movie = self.movie_of(layer)
             _, other = self._place_shown(layer, movie)
             at = dict(zip(movie.other_axes, other, strict=True))
-            for region in self._region_fields.regions_in(layer):
+            for region in regions_of(self._chosen_marks(), layer, self.side.value):
                 requests.append(RegionRequest(layer, movie, region, at))
         return requests
-
-    def _is_current(self, requests: list[RegionRequest]) -> bool:
-        """Whether the results that are shown are of these requests."""
-        return [one.key for one in requests] == [one.key for one in self._requests]
 
     def _refresh(self) -> None:
         if self.working:
@@ -179,17 +176,5 @@ class RegionDock(MeasurementDock):
             self._messages.say(str(error))
             return
         self._on_requests_changed(requests)
-        if not self._is_current(requests):
+        if [one.key for one in requests] != [one.key for one in self._requests]:
             self._messages.say(self._invitation(requests))
-
-    def _on_requests_changed(self, requests: list[RegionRequest]) -> None:
-        """Adapt the fields to the chosen movies."""
-
-    def _invitation(self, requests: list[RegionRequest]) -> str:
-        """Return the message while what is chosen is not measured yet."""
-        return CHANGED
-
-    def _close(self, event=None) -> None:
-        if not self._closed:
-            self._drawn_marks.close()
-        super()._close(event)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from magicgui.widgets import ComboBox, SpinBox
 from napari.layers import Image, Points, Shapes
 
 from napari_motionmag.magnification.script import Call, FromLayer
@@ -14,9 +13,7 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.shapes import area_from_shapes, drawn_areas, polygon_mask
 from napari_motionmag.views.trace import DisplacementTrace
-from napari_motionmag.widgets.common.motion_fields import may_be_narrow
 
-WHOLE = "the whole frame"
 MAX_REGIONS = 8
 
 
@@ -94,47 +91,6 @@ class RegionRequest:
             "napari_motionmag.views", "displacement_trace", movie, region, **where, **options
         )
         return call.named("trace", f"{self.name}: dy, dx and their errors in px")
-
-
-class _WholeFrame:
-    """Stands for the whole frame in a choice of layers."""
-
-    def __str__(self) -> str:
-        return WHOLE
-
-
-class RegionFields:
-    """The fields that choose the regions to measure, marked in what ``layers()`` returns."""
-
-    def __init__(self, layers: Callable):
-        whole = _WholeFrame()
-        self.marks = ComboBox(
-            name="marks",
-            label="Region",
-            choices=lambda _: [whole, *layers()],
-            nullable=False,
-            tooltip="Shapes layer: its rectangles, polygons or ellipses. Points layer: a square "
-            "around each point. Those selected in the layer, or all. A region that is drawn is "
-            "chosen at once.",
-        )
-        self.side = SpinBox(
-            name="side",
-            label="Square (px)",
-            value=21,
-            min=5,
-            max=999,
-            tooltip="Side of the square around each point.",
-        )
-        may_be_narrow(self.marks.native)
-
-    @property
-    def layer(self) -> Shapes | Points | None:
-        """The chosen layer, or None for the whole frame."""
-        return None if isinstance(self.marks.value, _WholeFrame) else self.marks.value
-
-    def regions_in(self, image: Image) -> list[Region]:
-        """Return the chosen regions in pixels of an image; see `regions_of`."""
-        return regions_of(self.layer, image, self.side.value)
 
 
 def count_regions(marks: Shapes | Points) -> int:

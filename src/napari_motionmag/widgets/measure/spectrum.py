@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from magicgui.widgets import CheckBox, ComboBox, FloatRangeSlider, PushButton, Widget
+from magicgui.widgets import FloatRangeSlider, Widget
 from napari.layers import Image
 
 from napari_motionmag.magnification.script import Call, source
@@ -17,14 +17,16 @@ from napari_motionmag.views.figures.text import spectrum_in_words
 from napari_motionmag.views.responses import response_table
 from napari_motionmag.views.spectrum import MotionSpectrum, Peak, motion_spectrum, suggest_band
 from napari_motionmag.views.trace import DisplacementTrace
-from napari_motionmag.widgets.common.dock import create_number
+from napari_motionmag.widgets.common.dock import reports_errors
+from napari_motionmag.widgets.common.form import button, checkbox, choice, movie_choice, row
+from napari_motionmag.widgets.common.layer_movie import describe_rate
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import FILTERS, may_be_narrow, row
+from napari_motionmag.widgets.common.motion_fields import FILTERS, band_fields
 from napari_motionmag.widgets.magnify.open_dock import fill_band
 from napari_motionmag.widgets.measure.region_dock import CHANGED, RegionDock
 from napari_motionmag.widgets.measure.regions import RegionRequest
 
-AGAINST = [("smooth background", "background"), ("noise of pixels", "pixels")]
+AGAINST = [("smooth background", "background"), ("pixel noise", "pixels")]
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,10 @@ class SpectrumWidget(RegionDock):
             field.changed.connect(self._draw)
         self.band_slider.changed.connect(self._on_band_dragged)
         self.against.changed.connect(self._find_peaks)
-        self.use_band.changed.connect(self._on_use_band_clicked)
-        self.save.changed.connect(lambda _: self._save_as("spectrum.csv", "CSV (*.csv)"))
         self._draw()
 
     def __call__(self) -> MotionSpectrum:
-        """Measure the spectrum, show and return it.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the movie or the region does not fit.
-        """
+        """Measure the spectrum, show and return it."""
         super().__call__()
         return self._measured.spectrum
 
@@ -103,33 +97,18 @@ class SpectrumWidget(RegionDock):
     # ---- fields ----
 
     def _create_rows(self) -> list[Widget]:
-        self.layer = ComboBox(
-            name="layer",
-            label="Movie",
-            choices=self._movies,
-            nullable=False,
-            tooltip="Image layer with a time axis.",
-        )
+        self.layer = movie_choice(self._movies)
         region_rows = self._create_region_fields()
-        self.against = ComboBox(
-            name="against",
-            label="Peaks over",
-            choices=AGAINST,
-            tooltip="What a peak must stand out from. Few beats in the record, such as those of a "
-            "heart, look like a background: choose the noise of pixels then.",
+        self.against = choice(
+            "against",
+            "Peaks over",
+            AGAINST,
+            "What a peak must stand out from. A few beats in the recording, such as those of a "
+            "heart, look like a background: choose the pixel noise then.",
         )
-        self.filter = ComboBox(
-            name="filter",
-            label="Filter",
-            choices=FILTERS,
-            tooltip="The temporal filter whose response is drawn.",
-        )
-        self.band_low, self.band_high = (
-            create_number(
-                f"band_{edge}", f"{edge.title()}est frequency of the band, Hz.", suffix=" Hz"
-            )
-            for edge in ("low", "high")
-        )
+        tooltip = "The temporal filter whose response is drawn."
+        self.filter = choice("filter", "Filter", FILTERS, tooltip)
+        self.band_low, self.band_high = band_fields()
         self.band_row = row("Band", self.band_low, self.band_high)
         self.band_slider = FloatRangeSlider(
             name="band_slider",
@@ -139,28 +118,29 @@ class SpectrumWidget(RegionDock):
             max=1,
             tooltip="Drag the edges of the band, or the band itself, over the spectrum.",
         )
-        self.all_filters = CheckBox(
-            name="all_filters",
-            text="Draw all filters of this band",
-            value=False,
-            tooltip="Compare the responses of all temporal filters.",
+        self.all_filters = checkbox(
+            "all_filters",
+            "Draw all filters of this band",
+            "Compare the responses of all temporal filters.",
         )
-        for box in (self.layer, self.against, self.filter):
-            may_be_narrow(box.native)
-        fields = [self.against, self.filter, self.band_row, self.band_slider, self.all_filters]
-        return [self.layer, *region_rows, *fields]
+        band = [self.filter, self.band_row, self.band_slider, self.all_filters]
+        return [self.layer, *region_rows, self.against, *band]
 
     def _create_buttons(self) -> list[Widget]:
-        self.use_band = PushButton(
-            name="use_band",
-            text="Use this band",
-            tooltip="Fill in band, filter and rate in the dock “Magnify motion”; while a "
-            "measurement runs, when it is done.",
+        self.use_band = button(
+            "use_band",
+            "Use this band",
+            "Fill in band, filter and rate in the dock “Magnify motion”; while a measurement runs, "
+            "when it is done.",
+            self._on_use_band_clicked,
         )
-        self.save = PushButton(
-            name="save", text="Save spectrum…", tooltip="CSV: frequency, amplitude, density."
+        save = button(
+            "save",
+            "Save spectrum…",
+            "CSV: frequency, amplitude, density.",
+            lambda: self._save_as("Save the spectrum", "spectrum.csv", "CSV (*.csv)"),
         )
-        return [self._create_measure_button(), self.use_band, self.save]
+        return [self._create_measure_button(), self.use_band, save]
 
     def _measured_fields(self) -> list[Widget]:
         return [self.layer]
@@ -169,9 +149,7 @@ class SpectrumWidget(RegionDock):
         return [] if self.layer.value is None else [self.layer.value]
 
     def _choose_active(self) -> None:
-        active = self._viewer.layers.selection.active
-        if active in self.layer.choices:
-            self.layer.value = active
+        self._choose_active_layer(self.layer)
 
     def _chosen_requests(self) -> list[RegionRequest]:
         return super()._chosen_requests()[-1:]  # the spectrum is of one region
@@ -180,8 +158,7 @@ class SpectrumWidget(RegionDock):
         if self._measured is not None:
             return CHANGED
         movie = requests[0].movie
-        rate = "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
-        return f"{movie.n_frames} frames, {rate}. {CHANGED}"
+        return f"{movie.n_frames} frames, {describe_rate(movie)}. {CHANGED}"
 
     # ---- measuring ----
 
@@ -207,7 +184,7 @@ class SpectrumWidget(RegionDock):
         text = spectrum_in_words(spectrum, self._measured.trace, self._peaks, unit=unit)
         if unit != "Hz":
             text += ". Enter the rate to get frequencies in Hz"
-        self._messages.say_drawn(text)
+        self._messages.say_result(text)
 
     def _fps(self) -> float:
         """Return the rate of the spectrum, or else of the chosen movie; 0 if unknown."""
@@ -243,35 +220,34 @@ class SpectrumWidget(RegionDock):
         if measured is None and responses is None:
             self.canvas.draw(None)
             return
-        self.canvas.draw(
-            partial(
-                draw_spectrum,
-                spectrum=None if measured is None else measured.spectrum,
-                peaks=list(self._peaks),
-                band=None if responses is None else self.band(),
-                responses=responses,
-                unit="Hz" if measured is None else measured.unit,
-            )
+        draw = partial(
+            draw_spectrum,
+            spectrum=None if measured is None else measured.spectrum,
+            peaks=list(self._peaks),
+            band=None if responses is None else self.band(),
+            responses=responses,
+            unit="Hz" if measured is None else measured.unit,
         )
+        self.canvas.draw(draw)
 
     # ---- the band ----
 
     def _fit_band_slider(self) -> None:
         """Let the slider reach to half the rate, and show the band of the fields."""
-        highest, (low, high) = self._fps() / 2, self.band()
+        highest = self._fps() / 2
         self.band_slider.visible = highest > 0
         if highest > 0:
             with self.band_slider.changed.blocked():
                 self.band_slider.max = highest
                 self.band_slider.step = highest / 1000
-                self.band_slider.value = sorted(min(edge, highest) for edge in (low, high))
+                self.band_slider.value = sorted(min(edge, highest) for edge in self.band())
 
     def _on_band_dragged(self, band: tuple[float, float]) -> None:
         with self.band_low.changed.blocked(), self.band_high.changed.blocked():
             self.band_low.value, self.band_high.value = band
         self._draw()
 
-    def _on_use_band_clicked(self, _=None) -> None:
+    def _on_use_band_clicked(self) -> None:
         if not self.working:
             self._use_band()
             return
@@ -285,20 +261,18 @@ class SpectrumWidget(RegionDock):
         if busy:
             self._use_band_when_done = False
 
+    @reports_errors
     def _use_band(self) -> None:
         """Fill in the band where motion is magnified."""
+        self._messages.forget_error()
         low, high = self.band()
         layer, fps = self.layer.value, self._movie_fps()
-        try:
-            if layer is None or not fps:
-                raise ValueError("Choose a movie whose frame rate is known, or enter its rate")
-            if not 0 < low < high <= fps / 2:
-                raise ValueError(
-                    f"The band must be two increasing frequencies up to {fps / 2:g} Hz, half the "
-                    f"rate; it is {low:g} to {high:g} Hz"
-                )
-        except ValueError as error:
-            self._report(error)
-            return
+        if layer is None or not fps:
+            raise ValueError("Choose a movie whose frame rate is known, or enter its rate")
+        if not 0 < low < high <= fps / 2:
+            raise ValueError(
+                f"The band must be two increasing frequencies up to {fps / 2:g} Hz, half the "
+                f"rate; it is {low:g} to {high:g} Hz"
+            )
         fill_band(self._viewer, layer, (low, high), fps, self.filter.value)
         self._messages.say(f"“Magnify motion” is set to {low:.4g} to {high:.4g} Hz")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from magicgui.widgets import ComboBox, LineEdit, PushButton, Widget
+from magicgui.widgets import Widget
 from napari.layers import Image
 
 from napari_motionmag.magnification.script import Call, FromLayer, source
-from napari_motionmag.widgets.common.dock import create_number
+from napari_motionmag.widgets.common.dock import reports_errors
+from napari_motionmag.widgets.common.form import button, choice, line_edit, number, row
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import may_be_narrow, row
 from napari_motionmag.widgets.common.overlay import beside_frame, over_frame
 from napari_motionmag.widgets.measure.motion_dock import MotionDock, MotionRequest
 from napari_motionmag.widgets.networks.network_choice import NetworkChoice
@@ -37,17 +37,14 @@ class ActivationsWidget(MotionDock):
         self.model_file.changed.connect(self._on_network_changed)
         self._on_network_changed()
 
+    @reports_errors
     def compute(self) -> None:
         """Look at the units on the frame that is shown; adds layers."""
         from napari_motionmag.views.activations import unit_activations
 
-        self._messages.afresh()
-        try:
-            request = self.request()
-            t, options = self._options(request)
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
+        self._messages.forget()
+        request = self.request()
+        t, options = self._options(request)
         part, form = self.part.value, self.shown_as.value
         self._run(
             lambda _: unit_activations(request.movie, t, **options),
@@ -75,50 +72,36 @@ class ActivationsWidget(MotionDock):
     def _create_own_rows(self) -> list[Widget]:
         self._network = NetworkChoice()
         self.model, self.model_file = self._network.model, self._network.model_file
-        self.part = ComboBox(
-            name="part",
-            label="Layer",
-            choices=self._part_choices,
-            tooltip="Layer of the network. Those that do not depend on the factor are shown once.",
+        self.part = choice(
+            "part",
+            "Layer",
+            self._part_choices,
+            "Layer of the network. Those that do not depend on the factor are shown once.",
         )
-        may_be_narrow(self.part.native)
-        self.units = LineEdit(
-            name="units",
-            label="Units",
+        self.units = line_edit(
+            "units",
+            "Units",
+            "How many of the units that vary most over the frame; or numbers of units after a #, "
+            "as #3, 18, 30.",
             value="6",
-            tooltip="How many of the units that vary most over the frame; or numbers of units "
-            "after a #, as #3, 18, 30.",
         )
-        self.first, self.second = (
-            create_number(
-                name,
-                "Total gain of the selected motion, as in “Magnify motion”.",
-                value=value,
-                low=-1000,
-                high=1000,
-                decimals=2,
-                prefix="x ",
-            )
-            for name, value in (("first", 2), ("second", 5))
-        )
-        self.shown_as = ComboBox(
-            name="shown_as",
-            label="Show as",
-            choices=[("Pictures beside the movie", MOSAIC), ("Stack over the frame", STACK)],
-            tooltip="All units side by side with their numbers, or a layer with a slider for the "
-            "units that lies over the frame, one for each factor.",
+        tooltip = "Total gain of the selected motion, as in “Magnify motion”."
+        limits = {"low": -1000, "high": 1000, "decimals": 2, "prefix": "x "}
+        self.first = number("first", tooltip, value=2, **limits)
+        self.second = number("second", tooltip, value=5, **limits)
+        self.shown_as = choice(
+            "shown_as",
+            "Show as",
+            [("Pictures beside the movie", MOSAIC), ("Stack over the frame", STACK)],
+            "All units side by side with their numbers, or a layer with a slider for the units "
+            "that lies over the frame, one for each factor.",
         )
         factors = row("Factors", self.first, self.second)
         return [self.model, self.model_file, self.part, self.units, factors, self.shown_as]
 
     def _create_buttons(self) -> list[Widget]:
-        compute = PushButton(
-            name="compute",
-            text="Show activations",
-            tooltip="Add pictures of the units at work on the frame that is shown.",
-        )
-        compute.changed.connect(lambda _: self.compute())
-        return [compute]
+        tooltip = "Add pictures of the units at work on the frame that is shown."
+        return [button("compute", "Show activations", tooltip, self.compute)]
 
     def _part_choices(self, _=None) -> list[str]:
         from napari_motionmag.views.activations import LAYERS
@@ -164,7 +147,7 @@ class ActivationsWidget(MotionDock):
         numbers = ", ".join(f"{unit}" for unit in units)
         stride = result.strides[part]
         once = "" if len(maps) > 1 else ", which do not depend on the factor"
-        self._messages.say_drawn(
+        self._messages.say_result(
             f"Units {numbers} of {part} in frame {t}{once}. One pixel of them is {stride} x "
             f"{stride} px of the movie"
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
-from magicgui.widgets import ComboBox, PushButton, SpinBox, Widget
+from magicgui.widgets import Widget
 
 from napari_motionmag.magnification.script import Call, FromLayer, source
-from napari_motionmag.widgets.common.dock import MeasurementDock
-from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import may_be_narrow
+from napari_motionmag.widgets.common.dock import NO_MOVIE, reports_errors
+from napari_motionmag.widgets.common.form import button, choice, integer, movie_choice
+from napari_motionmag.widgets.common.measurement_dock import MeasurementDock
 from napari_motionmag.widgets.common.overlay import beside_frame
 from napari_motionmag.widgets.networks.network_choice import NetworkChoice
 
@@ -29,24 +29,19 @@ class KernelsWidget(MeasurementDock):
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         super().__init__(napari_viewer)
         self.fps.visible = False
-        active = self._viewer.layers.selection.active
-        if active in self.layer.choices:
-            self.layer.value = active
+        self._choose_active_layer(self.layer)
         for field in (self.layer, self.model):
             field.changed.connect(self._refresh)
         self._refresh()
 
+    @reports_errors
     def compute(self) -> None:
         """Approximate the network; adds a layer."""
         from napari_motionmag.views.kernels import encoder_kernels
 
+        self._messages.forget()
         layer = self.layer.value
-        self._messages.afresh()
-        try:
-            movie, options = self._request()
-        except EXPECTED as error:
-            self._messages.report(error)
-            return
+        movie, options = self._request()
         self._run(
             lambda progress: encoder_kernels(movie, **options, progress=progress),
             lambda result: self._show_kernels(layer, movie, options, result),
@@ -66,44 +61,29 @@ class KernelsWidget(MeasurementDock):
         return source(picture.named("picture"), title=title)
 
     def _create_rows(self) -> list[Widget]:
-        self.layer = ComboBox(
-            name="layer",
-            label="Movie",
-            choices=self._movies,
-            tooltip="The network is tried on its frames; at most 8 of them, 64 px or more.",
+        self.layer = movie_choice(
+            self._movies, "The network is tried on its frames; at most 8 of them, 64 px or more."
         )
-        may_be_narrow(self.layer.native)
         self._network = NetworkChoice()
         self.model, self.model_file = self._network.model, self._network.model_file
-        self.representation = ComboBox(
-            name="representation",
-            label="Response",
-            choices=[("Shape", "shape"), ("Texture", "texture")],
-            tooltip="Which output of the encoder. For “Difference”, which has one set of features: "
-            "their linear response to the variation (shape) or to the frame (texture).",
+        self.representation = choice(
+            "representation",
+            "Response",
+            [("Shape", "shape"), ("Texture", "texture")],
+            "Which output of the encoder. For “Difference”, which has one set of features: their "
+            "linear response to the variation (shape) or to the frame (texture).",
         )
-        self.count = SpinBox(
-            name="count",
-            label="Best",
-            value=8,
-            min=1,
-            max=_MAX_KERNELS,
-            tooltip="Number of kernels: those with the smallest error of approximation.",
-        )
+        tooltip = "Number of kernels: those with the smallest error of approximation."
+        self.count = integer("count", "Best", 1, _MAX_KERNELS, tooltip, value=8)
         return [self.layer, self.model, self.model_file, self.representation, self.count]
 
     def _create_buttons(self) -> list[Widget]:
-        compute = PushButton(
-            name="compute",
-            text="Show kernels",
-            tooltip="Add a picture of the kernels beside the movie.",
-        )
-        compute.changed.connect(lambda _: self.compute())
-        return [compute]
+        tooltip = "Add a picture of the kernels beside the movie."
+        return [button("compute", "Show kernels", tooltip, self.compute)]
 
     def _request(self) -> tuple:
         if self.layer.value is None:
-            raise ValueError("There is no movie: open one as an Image layer first")
+            raise ValueError(NO_MOVIE)
         options = {
             "model": self._network.value,
             "representation": self.representation.value,
@@ -128,7 +108,7 @@ class KernelsWidget(MeasurementDock):
         self.canvas.draw(partial(draw_kernels, found=result))
         kinds = Counter(result.kinds).most_common()
         size = result.kernels.shape[-1]
-        self._messages.say_drawn(
+        self._messages.say_result(
             f"{len(result.kernels)} kernels of {size} x {size} px: "
             f"{', '.join(f'{count} {kind}' for kind, count in kinds)}. Error: the share of a "
             f"unit's response that its kernel does not explain, {result.errors.min():.0%} to "

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from magicgui.widgets import ComboBox, FileEdit
-
-from napari_motionmag.widgets.magnify.fields import MODELS, OWN_FILE, WEIGHTS_FILES
+from napari_motionmag.widgets.common.form import choice, weights_file
+from napari_motionmag.widgets.magnify.fields import MODELS, OWN_FILE
 
 
 class NetworkChoice:
-    """The fields that choose a network, as attributes.
-
-    Attributes
-    ----------
-    model : ComboBox
-    model_file : FileEdit
-        Shown if the weights are the user's own.
-    """
+    """The fields ``model`` and ``model_file``, which is shown if the weights are the user's own."""
 
     def __init__(self):
-        self.model = ComboBox(
-            name="model",
-            label="Network",
-            choices=[choice for choice in MODELS if choice[1] != "default"],
-            tooltip="The network to look into.",
-        )
-        self.model_file = FileEdit(
-            name="model_file",
-            label="Weights file",
-            mode="r",
-            filter=WEIGHTS_FILES,
-            tooltip="A .safetensors file with weights of either network, or a published "
-            "checkpoint of Oh et al.: a file of TensorFlow's, or a state dict of PyTorch.",
-        )
+        models = [model for model in MODELS if model[1] != "default"]
+        self.model = choice("model", "Network", models, "The network to look into.")
+        self.model_file = weights_file()
 
     @property
     def value(self) -> str | Path:
@@ -48,13 +29,7 @@ class NetworkChoice:
 
     @property
     def kind(self) -> str:
-        """The architecture of the network.
-
-        Raises
-        ------
-        ValueError
-            If there are no such weights.
-        """
+        """The architecture of the network; ValueError if there are no such weights."""
         from napari_motionmag.methods.learned import weights
 
         return weights.read_card(weights.resolve(self.value))["model"]

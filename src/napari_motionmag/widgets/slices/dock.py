@@ -19,19 +19,29 @@ from napari_motionmag.views.progressive_slices import slice_passes
 from napari_motionmag.views.shapes import drawn_lines, line_from_shapes
 from napari_motionmag.views.slice_files import save_slice
 from napari_motionmag.views.slices import slice_calibration
-from napari_motionmag.widgets.common.dock import (
-    MOVIE_EVENTS,
-    NO_MOVIE,
+from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, reports_errors
+from napari_motionmag.widgets.common.form import button, checkbox, choice, integer, movie_list
+from napari_motionmag.widgets.common.layer_movie import open_source
+from napari_motionmag.widgets.common.measurement_dock import (
+    CHOOSE_MOVIE,
     MeasurementDock,
     paths_for,
 )
-from napari_motionmag.widgets.common.drawn_marks import DrawnMarks
-from napari_motionmag.widgets.common.layer_movie import open_source
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.slices.cuts import Cut, color_function, cut_in_turns, display_limits
-from napari_motionmag.widgets.slices.fields import SliceFields
 from napari_motionmag.widgets.slices.layers import add_line, open_slices
 
+ALONG = [
+    ("x, at a row (x-t)", "x"),
+    ("y, at a column (y-t)", "y"),
+    ("a line that is drawn", "line"),
+]
+LAYER_UNITS = [
+    ("s and µm, or ms, min…", "fit"),
+    ("s and µm", "s"),
+    ("frames and px (squares)", "px"),
+]
+ORDERS = [("nearest pixel", 0), ("linear", 1), ("cubic", 3)]
 SAVE_AS = "TIFF (*.tif);;CSV (*.csv)"
 NO_SLICE = "There is no slice yet: choose a movie and a line first"
 NO_LINE = "There is no line yet: press “Draw a line”, or draw one in a Shapes layer"
@@ -54,65 +64,48 @@ class SliceViewWidget(MeasurementDock):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         self._views: dict = {}  # layer -> (cut, view)
-        self._coarse: dict = {}  # the same, unfinished
         self._frames: dict = {}  # layer -> (key, frame)
-        self._cuts: list[Cut] = []
+        self._shown: list[tuple[Cut, np.ndarray]] = []  # the slices that are drawn, maybe coarse
         self._drawn_at = 0.0
         super().__init__(napari_viewer)
         self._choose_active_movies(self.layers)
-        self._drawn_lines = DrawnMarks(
-            self._viewer, self._shapes, lambda shapes: len(drawn_lines(shapes)), self._on_line_drawn
-        )
-        fields = self._fields
-        for field in (*fields.rows, fields.frame_beside, fields.live, self.axes, self.fps):
+        self._watch(self._shapes, lambda shapes: len(drawn_lines(shapes)), self._on_line_drawn)
+        line = [self.along, self.position, self.lines, self.line_width, self.order]
+        for field in (self.layers, *line, self.frame_beside, self.live, self.axes, self.fps):
             field.changed.connect(self._on_field_changed)
-        self.draw_line.changed.connect(self.add_line)
-        self.as_layers.changed.connect(lambda _: self.open_layers())
-        self.save.changed.connect(self._on_save_clicked)
         self._on_field_changed()
 
     def __call__(self) -> list[np.ndarray]:
-        """Cut the slices and return them, one (T, L) or (T, L, 3) for each of the movies.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a movie or the line does not fit.
-        """
+        """Cut the slices and return them, one (T, L) or (T, L, 3) for each of the movies."""
         cuts = [self._cut_of(layer) for layer in self._chosen_layers()]
         self._timer.stop()
         for cut in cuts:
             for _, view in slice_passes(cut.movie, cut.line, **cut.options):
-                self._views[cut.layer] = (cut, view)
+                self._views[cut.layer] = cut, view
             self._frames[cut.layer] = (cut.frame_key, cut.movie.read(cut.t, cut.at))
-        self._coarse, self._cuts = {}, cuts
+        self._shown = [self._views[cut.layer] for cut in cuts]
         self._draw()
         self._describe()
-        return [self._views[cut.layer][1] for cut in cuts]
+        return [view for _, view in self._shown]
 
-    def add_line(self, _=None):
+    @reports_errors
+    def add_line(self):
         """Add and return a Shapes layer with a line across the motion, ready to be dragged.
 
         It lies across the middle of the frame if no motion stands out.
         """
-        try:
-            layer = self._chosen_layers()[0]
-            source = open_source(self._viewer, layer) or layer  # quicker to read than a result
-            movie = self.movie_of(source)
-            _, at = self._place_shown(source, movie)
-            ends = line_across_motion(movie, at)
-        except EXPECTED as error:
-            self._messages.report(error)
-            return None
+        layer = self._chosen_layers()[0]
+        source = open_source(self._viewer, layer) or layer  # quicker to read than a result
+        movie = self.movie_of(source)
+        _, at = self._place_shown(source, movie)
+        ends = line_across_motion(movie, at)
         # is chosen as any drawn line is
         return add_line(self._viewer, source, movie.frame_shape, ends)
 
+    @reports_errors
     def open_layers(self):
         """Open the slices as layers in a window of their own; return its viewer, or None."""
-        pictures = self._pictures()
-        if not pictures:
-            self._messages.report(ValueError(NO_SLICE))
-            return None
+        pictures = self._some_pictures()
         viewer = open_slices(
             [(cut.layer, picture, _metadata(cut)) for cut, picture in pictures],
             self.layer_units.value,
@@ -123,9 +116,7 @@ class SliceViewWidget(MeasurementDock):
 
     def save_to(self, path: str | Path) -> list[Path]:
         """Write the slices as ``.csv`` or ``.tif``; several get the names of their layers added."""
-        pictures = self._pictures()
-        if not pictures:
-            raise ValueError(NO_SLICE)
+        pictures = self._some_pictures()
         paths = paths_for(path, [cut.layer.name for cut, _ in pictures])
         written = [
             save_slice(one, picture.view, cut.movie, cut.line)
@@ -144,21 +135,79 @@ class SliceViewWidget(MeasurementDock):
             calls.append(call.named("view", f"{cut.layer.name}; {corners}"))
         return source(*calls, title="Slices over time")
 
-    # ---- what to cut ----
+    # ---- fields ----
 
     def _create_rows(self) -> list[Widget]:
-        self._fields = fields = SliceFields(self._movies, self._shapes)
-        for name, field in vars(fields).items():
-            setattr(self, name, field)
-        return [*fields.rows, *fields.checks]
+        self.layers = movie_list(self._movies)
+        self.along = choice("along", "Along", ALONG, "The line that is cut.")
+        self.position = integer("position", "Row", 0, 0, "Row or column of the frame, px.")
+        self.lines = choice(
+            "lines",
+            "Drawn in",
+            self._shapes,
+            "Shapes layer; the line or path that is selected in it, or else the last.",
+            nullable=False,
+        )
+        self.line_width = integer(
+            "line_width",
+            "Width (px)",
+            1,
+            1000,
+            "The slice is the mean over this many pixels across the line: less noise.",
+        )
+        tooltip = "Interpolation between pixels."
+        self.order = choice("order", "Between px", ORDERS, tooltip, value=1)
+        self.frame_beside = checkbox(
+            "frame_beside",
+            "Frame and line beside the slice",
+            "Show the part of the frame around the line, as figures in papers do.",
+        )
+        self.live = checkbox(
+            "live",
+            "Live: follow line, layers and fields",
+            "Cut again after each change. Frames of magnified layers have to be computed: a coarse "
+            "slice comes first.",
+            value=True,
+        )
+        self.layer_units = choice(
+            "layer_units",
+            "Layers in",
+            LAYER_UNITS,
+            "Units of the slices that are opened as layers. In napari a second is as long as a µm: "
+            "where that makes a slice a mere stripe, ms or min may fit.",
+        )
+        line = [self.along, self.position, self.lines, self.line_width, self.order]
+        return [self.layers, *line, self.frame_beside, self.live, self.layer_units]
 
     def _create_buttons(self) -> list[Widget]:
-        return self._fields.buttons
+        draw_line = button(
+            "draw_line",
+            "Draw a line",
+            "Add a Shapes layer with a line across the motion; drag its ends, or add corners to a "
+            "path.",
+            self.add_line,
+        )
+        as_layers = button(
+            "as_layers",
+            "Open as layers",
+            "Open the slices in a second napari window: time down, position to the right.",
+            self.open_layers,
+        )
+        save = button(
+            "save",
+            "Save slices…",
+            "CSV with times and positions, or TIFF that ImageJ opens with its calibration. Figures "
+            "are saved by the button below them.",
+            self._on_save_clicked,
+        )
+        return [draw_line, as_layers, save]
+
+    # ---- what to cut ----
 
     def _chosen_layers(self) -> list[Image]:
         chosen = self._open_layers(self.layers.value)
         if not chosen:
-            raise ValueError(NO_MOVIE)
+            raise ValueError(CHOOSE_MOVIE)
         return chosen
 
     def _cut_of(self, layer) -> Cut:
@@ -198,7 +247,7 @@ class SliceViewWidget(MeasurementDock):
         self.position.label = "Column" if along == "y" else "Row"
         layers = self._open_layers(self.layers.value)
         self._describe_movies(layers)
-        if not self._filling:
+        if not self._updating:
             self._fit_position(layers)
         shapes = self.lines.value if along == "line" else None
         # set_data comes while a shape is dragged, data when it is let go
@@ -217,16 +266,13 @@ class SliceViewWidget(MeasurementDock):
         if self.along.value == "line" or not sizes:
             return
         is_new = self.position.max == 0
-        self._filling = True
-        try:
+        with self.updating():
             self.position.max = max(sizes) - 1
             if is_new:
                 self.position.value = max(sizes) // 2
-        finally:
-            self._filling = False
 
-    def _on_layer_edited(self, event=None) -> None:
-        if isinstance(getattr(event, "source", None), Image) and event.type == "data":
+    def _on_layer_edited(self, event) -> None:
+        if isinstance(event.source, Image) and event.type == "data":
             self._views.pop(event.source, None)
             self._frames.pop(event.source, None)
         super()._on_layer_edited(event)
@@ -249,9 +295,9 @@ class SliceViewWidget(MeasurementDock):
             self._cut(cuts, problem)
             return
         self._runner.cancel()
-        self._cuts = []
+        self._shown = []
         self.canvas.draw(None)
-        self._messages.say(problem or NO_MOVIE)
+        self._messages.say(problem or CHOOSE_MOVIE)
 
     def _cut(self, cuts: list[Cut], problem: str | None) -> None:
         """Cut in the background what is not there yet, then draw."""
@@ -269,9 +315,9 @@ class SliceViewWidget(MeasurementDock):
 
         def done(error, cancelled):
             if error is not None:
-                self._cuts, self._coarse = [], {}
+                self._shown = []
                 self.canvas.draw(None)
-                self._report(error)
+                self._messages.report(error, again=True)
             elif cancelled:
                 self._messages.say("Cancelled; what is shown is coarse. Any change begins again")
             else:
@@ -287,8 +333,7 @@ class SliceViewWidget(MeasurementDock):
             lambda progress: cut_in_turns(wanted, framed, views, frames, progress),
             done,
             stepped,
-            title="Cutting slices",
-            quick=all(cut.is_quick for cut in [*wanted, *framed]),
+            title="" if all(cut.is_quick for cut in [*wanted, *framed]) else "Cutting slices",
         )
 
     def _has_view(self, cut: Cut) -> bool:
@@ -301,27 +346,30 @@ class SliceViewWidget(MeasurementDock):
 
     def _show_slices(self, cuts, views: dict, frames: dict, *, finished: bool = True) -> None:
         """Draw what was cut so far; keep it if it is finished."""
-        found = {cut.layer: (cut, views[cut.layer]) for cut in cuts if cut.layer in views}
-        if finished:
-            self._views |= found
-            self._frames |= {
-                cut.layer: (cut.frame_key, frames[cut.layer]) for cut in cuts if cut.layer in frames
-            }
-            self._coarse = {}
-        else:
-            self._coarse = {layer: (cut, view.copy()) for layer, (cut, view) in found.items()}
-        self._cuts = [cut for cut in cuts if cut.layer in self._coarse or self._has_view(cut)]
+        self._shown = []
+        for cut in cuts:
+            if finished and cut.layer in frames:
+                self._frames[cut.layer] = cut.frame_key, frames[cut.layer]
+            if finished and cut.layer in views:
+                self._views[cut.layer] = cut, views[cut.layer]
+            if self._has_view(cut):
+                self._shown.append((cut, self._views[cut.layer][1]))
+            elif cut.layer in views:
+                self._shown.append((cut, views[cut.layer].copy()))
         self._draw()
         self._drawn_at = time.monotonic()
 
     # ---- drawing ----
 
     def _pictures(self) -> list[tuple[Cut, SlicePicture]]:
-        known = self._views.keys() | self._coarse.keys()
-        return [(cut, self._picture(cut)) for cut in self._cuts if cut.layer in known]
+        return [(cut, self._picture(cut, view)) for cut, view in self._shown]
 
-    def _picture(self, cut: Cut) -> SlicePicture:
-        _, view = self._coarse.get(cut.layer) or self._views[cut.layer]
+    def _some_pictures(self) -> list[tuple[Cut, SlicePicture]]:
+        if pictures := self._pictures():
+            return pictures
+        raise ValueError(NO_SLICE)
+
+    def _picture(self, cut: Cut, view: np.ndarray) -> SlicePicture:
         frame = self._frames.get(cut.layer) if self.frame_beside.value else None
         return SlicePicture(
             name=cut.layer.name,
@@ -341,32 +389,25 @@ class SliceViewWidget(MeasurementDock):
         self.canvas.draw(partial(draw_slices, pictures=pictures, now=now))
 
     def _describe(self, problem: str | None = None) -> None:
-        self._messages.all_well()
-        if not self._cuts:
+        self._messages.forget_error()
+        if not self._shown:
             return
-        cut = self._cuts[-1]
+        cut, view = self._shown[-1]
         calibration = slice_calibration(cut.movie, cut.line)
-        unit = {"um": "µm"}.get(calibration["length_unit"], calibration["length_unit"])
-        length = f"{calibration['positions'][-1]:.4g} {unit}"
-        span = cut.movie.n_frames * calibration["interval"]
-        time_unit = {"frame": "frames (rate unknown)"}.get(
-            calibration["time_unit"], calibration["time_unit"]
+        names = {"um": "µm", "frame": "frames (rate unknown)"}
+        unit, time_unit = (
+            names.get(calibration[key], calibration[key]) for key in ("length_unit", "time_unit")
         )
-        text = f"Line of {length} over {span:.4g} {time_unit}"
-        if np.isnan(self._views[cut.layer][1]).any():
+        length, span = calibration["positions"][-1], cut.movie.n_frames * calibration["interval"]
+        text = f"Line of {length:.4g} {unit} over {span:.4g} {time_unit}"
+        if np.isnan(view).any():
             text += "; blank where the line leaves the frame"
         self._messages.say(f"{text}. {problem}" if problem else text)
 
-    def _on_save_clicked(self, _=None) -> None:
-        if self._pictures():
-            self._save_as("slice.tif", SAVE_AS)
-        else:
-            self._messages.report(ValueError(NO_SLICE))
-
-    def _close(self, event=None) -> None:
-        if not self._closed:
-            self._drawn_lines.close()
-        super()._close(event)
+    @reports_errors
+    def _on_save_clicked(self) -> None:
+        self._some_pictures()
+        self._save_as("Save the slices", "slice.tif", SAVE_AS)
 
 
 def _metadata(cut: Cut) -> dict:

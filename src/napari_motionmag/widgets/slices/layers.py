@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 import numpy as np
+from napari.layers import Image
 
 from napari_motionmag.movie.units import seconds
 from napari_motionmag.views.figures.slices import SlicePicture
@@ -45,18 +46,10 @@ def add_line(viewer, layer, frame_shape: tuple[int, ...], ends: np.ndarray | Non
 def slice_layer(layer, picture: SlicePicture, about: dict, units: str = "fit"):
     """Return an Image layer with axes time and distance that shows a slice of a movie's layer.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    picture : SlicePicture
-    about : dict
-        Metadata.
-    units : {"fit", "s", "px"}
-        "s": s and um if the movie is calibrated. "fit": the same, with another unit of time
-        where s makes a mere stripe. "px": frames and px, whatever the calibration.
+    `units` are "s": s and um if the movie is calibrated; "fit": the same, with another unit of
+    time where s makes a mere stripe; or "px": frames and px, whatever the calibration. `about` is
+    the metadata.
     """
-    from napari.layers import Image
-
     calibration = picture.calibration
     positions = calibration["positions"]
     step = float(positions[-1] / max(len(positions) - 1, 1))
@@ -67,8 +60,8 @@ def slice_layer(layer, picture: SlicePicture, about: dict, units: str = "fit"):
     scale, named = (interval, step), (time_unit, calibration["length_unit"])
     if units == "px":
         scale, named = (1.0, 1.0), ("pixel", "pixel")
-    rgb = picture.view.ndim == 3
     view = picture.view
+    rgb = view.ndim == 3
     look = {"contrast_limits": picture.limits, "colormap": layer.colormap}
     if rgb:  # napari shows RGB of floats from 0 to 1
         low, high = picture.limits
