@@ -430,7 +430,7 @@ def test_a_region_at_half_the_resolution(capsys, film, tmp_path):
     assert "region must be" in err[0]
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_signals_remove_what_is_unfinished(film, tmp_path, name, code):
     if os.name == "nt":
         pytest.skip("signals of POSIX")

@@ -96,6 +96,22 @@ def test_a_torn_chunk_is_written_anew(tmp_path):
     assert contents(path) == contents(tmp_path / "whole.zarr")
 
 
+def test_a_frame_that_only_the_journal_has_is_written(tmp_path):
+    data = np.random.default_rng(0).integers(1, 99, (5, 8, 9)).astype("u2")
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save_movie(tmp_path / "film.zarr", data, recipe={}, resume=True, progress=stop)
+    journal = tmp_path / ".film.zarr.partial.journal"
+    journal.write_text(journal.read_text() + "4\n77\n")
+    save_movie(tmp_path / "film.zarr", data, recipe={}, resume=True)
+    save_movie(tmp_path / "whole.zarr", data, recipe={})
+    assert contents(tmp_path / "film.zarr") == contents(tmp_path / "whole.zarr")
+
+
 def test_a_store_without_a_journal_is_written_anew(tmp_path):
     data = np.full((4, 8, 9), 3, "u2")
     (tmp_path / ".film.zarr.partial").mkdir()

@@ -284,3 +284,13 @@ def test_frames_are_counted_over_all_series():
     stream = FrameStream(Movie(noise((4, 2, 3, 5, 6)), "TCZYX"))
     assert stream.total == 24
     assert len(list(stream.frames("TCZ"))) == 24
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr", ".mp4"])
+def test_wide_pixels_stay_wide(tmp_path, ending):
+    frames = np.random.default_rng(0).integers(0, 200, (4, 16, 18)).astype("u1")
+    units = ("s", "pixel", "pixel")
+    path = save_movie(tmp_path / f"film{ending}", frames, scale=(0.1, 1, 1.25), units=units)
+    movie = open_movie(path)
+    assert movie.scale == pytest.approx((0.1, 1, 1.25))
+    assert (movie.units, movie.fps) == (units, pytest.approx(10))

@@ -1,5 +1,6 @@
 """Nothing lost, nothing left behind, no success that is none."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -117,3 +118,28 @@ def test_a_damaged_journal_is_one_clear_line(tmp_path, content):
     with pytest.raises(ValueError, match=r"film\.zarr\.journal: is damaged .*; remove it") as error:
         Journal(path).read({})
     assert "\n" not in str(error.value)
+
+
+FULL = """
+import resource, signal, sys, numpy as np
+from napari_motionmag.io import save_movie
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+frames = np.random.default_rng(0).integers(0, 255, (30, 64, 64)).astype("u2")
+try:
+    save_movie(sys.argv[1], frames, fps=25, intensity_range=(0, 255))
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+@pytest.mark.parametrize("ending", [".ome.tif", ".zarr", ".npy", ".mp4", ".avi"])
+def test_an_output_that_does_not_fit_is_one_line_and_leaves_nothing(tmp_path, ending):
+    path = tmp_path / f"film{ending}"
+    limit = "2000" if ending == ".zarr" else "30000"  # bytes of a file; frames are files there
+    argv = [sys.executable, "-W", "ignore", "-c", FULL, str(path), limit]
+    told = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    line = rf"{path} cannot be written to its end: (File too large|No space.*); nothing is left"
+    assert re.match(line, told.stdout), told
+    assert list(tmp_path.iterdir()) == []

@@ -58,7 +58,8 @@ def clear(network):
 @pytest.fixture
 def linear_oh2018(tmp_path):
     """Shape: a known 7 x 7 kernel in unit 3, its square law in unit 5; texture: its sum."""
-    network = weights.build("oh2018", {"channels": 1})
+    blocks = dict.fromkeys(("encoder_blocks", "head_blocks", "decoder_blocks"), 1)
+    network = weights.build("oh2018", {"channels": 1, **blocks})
     clear(network)
     encoder = network.encoder
     random = np.random.default_rng(0)
@@ -217,7 +218,7 @@ def test_decoded_frames_are_those_of_magnify(small, model, colour):
     found = unit_activations(frames, 2, (1.5, 4), model=path, mode="dynamic")
     for factor, decoded in zip((1.5, 4), found.decoded, strict=True):
         whole = magnify(frames, factor, model=path, mode="dynamic", intensity_range=(0, 1))
-        np.testing.assert_allclose(decoded, whole[2].compute(), atol=1e-5)
+        np.testing.assert_allclose(decoded, whole[2].compute(), atol=2e-5)
 
 
 def test_layers_units_and_factors_of_oh2018(small):

@@ -42,6 +42,12 @@ def test_directions():
     assert direction_in_words(math.radians(30)) == "30° from x towards y"
 
 
+def test_motion_near_half_the_frame_rate_is_said(trace_of):
+    assert "near half the frame rate, 25 Hz" in trace_in_words(trace_of(23.8), 0.0)
+    assert "half the frame rate, 0.5 cycles/frame" in trace_in_words(trace_of(23.8, fps=None), 0.0)
+    assert "half the frame rate" not in trace_in_words(trace_of(8.0), 0.0)
+
+
 def test_what_oscillates_is_said(trace_of):
     trace = trace_of(8.0)
     spectrum = views.motion_spectrum(trace)

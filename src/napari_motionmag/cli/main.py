@@ -23,7 +23,7 @@ from napari_motionmag import cli
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
 
-BAD_INPUT, FAILURE, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+BAD_INPUT, FAILURE, INTERRUPTED = 2, 1, 130
 # what users can correct, besides what our own checks refuse
 _INPUT_ERRORS = (
     ImportError,
@@ -146,19 +146,25 @@ def _one_line_warnings(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def _termination_as_exit() -> Iterator[None]:
-    """Let a batch system's SIGTERM unwind the program, so that unfinished files are removed."""
+    """Let the signals that end a program unwind it, so that unfinished files are removed.
 
-    def leave(signum, frame):
-        raise SystemExit(TERMINATED)
+    A batch system sends SIGTERM, a terminal that is closed SIGHUP, which nohup has ignored.
+    """
 
-    replaced = None
+    def leave(number, frame):
+        raise SystemExit(128 + number)
+
+    replaced = {}
     if threading.current_thread() is threading.main_thread():
-        replaced = signal.signal(signal.SIGTERM, leave)
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                replaced[number] = signal.signal(number, leave)
     try:
         yield
     finally:
-        if replaced is not None:
-            signal.signal(signal.SIGTERM, replaced)
+        for number, handler in replaced.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

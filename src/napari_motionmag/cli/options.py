@@ -82,7 +82,7 @@ def filter_names() -> list[str]:
     else:
         files = sorted((Path(__file__).parents[1] / "temporal").glob("*.py"))
         classes = [text for file in files for text in file.read_text().split("\nclass ")[1:]]
-        filters = [text for text in classes if re.search(r'^    label\b.*= ".', text, re.M)]
+        filters = [text for text in classes if re.search(r'^    label\b.*= "[^"]', text, re.M)]
         names = [re.search(r'^    name\b.*= "(.*)"', text, re.M)[1] for text in filters]
     return sorted(names, key=lambda name: (name != "fir", name))
 

@@ -22,7 +22,7 @@ def add_command(commands, common) -> None:
         parents=[common],
         help="write a published checkpoint as a .safetensors file",
         description="Write a published checkpoint of the network of Oh et al. as a .safetensors "
-        "file with a card that says where it came from. It stays under its own licence.",
+        "file with a card that says where it came from. It stays under its own license.",
     )
     converted.add_argument(
         "file",

@@ -18,14 +18,7 @@ def check_target(
 ) -> None:
     """Raise OSError when nothing may be written at `path`.
 
-    Parameters
-    ----------
-    path : Path
-        Where the output is to be.
-    overwrite : bool
-        Whether an output that is there may be replaced.
-    may_replace_folder : callable, optional
-        When the output is a folder: whether a folder that is there is such an output.
+    `may_replace_folder`, for outputs that are folders, tells whether a folder is such an output.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
@@ -51,26 +44,9 @@ def written_whole(
 ) -> Iterator[Path]:
     """Yield a hidden name beside `path` to write at, and rename it to `path` in the end.
 
-    When the block is left by an exception, interrupts included, what was written is removed and
-    `path` stays as it was. Each call uses a name of its own.
-
-    Parameters
-    ----------
-    path, overwrite, may_replace_folder
-        As for `check_target`.
-    resumable : bool
-        Use the same hidden name each time and leave it there on failure, to continue later. Only
-        one process at a time may do so.
-
-    Yields
-    ------
-    Path
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> with written_whole(Path("traces.csv")) as partial:  # doctest: +SKIP
-    ...     partial.write_text("t,x")
+    When the block is left by an exception, interrupts included, the partial output is removed and
+    `path` stays as it was. Each call uses a name of its own; `resumable` ones use the same each
+    time and leave it there on failure, to continue later: only one process at a time may do so.
     """
     check_target(path, overwrite, may_replace_folder)
     token = "" if resumable else f".{uuid.uuid4().hex[:8]}"
@@ -111,12 +87,7 @@ def _remove(path: Path) -> None:
 def locked(path: Path, busy: str) -> Iterator[None]:
     """Hold the lock of a file while the block runs; a process that is killed gives it back.
 
-    Parameters
-    ----------
-    path : Path
-        The lock file; it is made, and removed at the end.
-    busy : str
-        Message of the BlockingIOError when another process holds it.
+    BlockingIOError with the message `busy` when another process holds it.
     """
     with open(path, "a") as file:
         try:

@@ -13,7 +13,7 @@ _THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @contextmanager
 def connected(scheduler: str | None = None, workers: int | None = None) -> Iterator:
-    """Yield a client of a running cluster, of one made here, or None.
+    """Yield a client of a running cluster, of a new one on this machine, or None.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
     Raises
     ------
     ValueError
-        When both are given, `workers` is no positive number, or there is no scheduler.
+        When both are given, `workers` is not a positive number, or the scheduler cannot be reached.
     """
     if scheduler is not None and workers is not None:
         raise ValueError("scheduler and workers exclude each other: one names a running cluster")
@@ -68,34 +68,21 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def slots(client) -> int:
-    """How many tasks a cluster runs at once, at least 1."""
+    """Return how many tasks a cluster runs at once, at least 1."""
     return max(1, sum(client.nthreads().values()))
 
 
 def completed(client, tasks: Sequence) -> Iterator:
-    """Run tasks on a cluster and yield the result of each when it is there, in any order.
+    """Run dask.delayed tasks on a cluster and yield each small result as it arrives, in any order.
 
-    Parameters
-    ----------
-    client : distributed.Client
-    tasks : sequence of dask.delayed.Delayed
-        Parts of one graph. Results should be small.
-
-    Yields
-    ------
-    object
-
-    Raises
-    ------
-    Exception
-        What a task raised. The remaining ones are cancelled then, as when the iteration is left.
+    When a task raises, or the iteration is left, the remaining ones are cancelled.
     """
     distributed = optional("distributed", "distributed", "clusters")
     futures = client.compute(list(tasks))

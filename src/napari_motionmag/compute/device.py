@@ -98,11 +98,8 @@ _LOCKS_GUARD = threading.Lock()
 def priority(level: int) -> Iterator[None]:
     """Set the priority of what this thread computes.
 
-    Parameters
-    ----------
-    level : int
-        `INTERACTIVE` for a frame that somebody waits for, `NORMAL`, or `PREFETCH` for one that may
-        be wanted later, which is computed only while nobody else wants the device.
+    `INTERACTIVE` for a frame that somebody waits for, `NORMAL`, or `PREFETCH` for one that may be
+    wanted later, which is computed only while nobody else wants the device.
     """
     before = _priority.set(level)
     try:

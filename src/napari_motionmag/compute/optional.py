@@ -7,17 +7,7 @@ from types import ModuleType
 
 
 def optional(module: str, extra: str, purpose: str) -> ModuleType:
-    """Import a module, or raise ImportError that names the extra that installs it.
-
-    Parameters
-    ----------
-    module : str
-        Name of the module.
-    extra : str
-        Extra of this package that requires it.
-    purpose : str
-        What needs it, in the plural.
-    """
+    """Import a module for `purpose` (plural), or name the extra that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError:

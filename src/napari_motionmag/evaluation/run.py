@@ -228,7 +228,7 @@ def table(result: dict) -> str:
 
 
 def psnr_table(result: dict) -> str:
-    """PSNR in dB and rms error in grey levels (1/255) as text."""
+    """PSNR in dB and rms error in gray levels (1/255) as text."""
     lines = ["PSNR [dB] / rms error [1/255]"]
     for name, rows in result["protocols"].items():
         for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -31,14 +32,8 @@ class ArrayLike:
 class Planes(ArrayLike):
     """An array in a file that is read plane by plane.
 
-    A subclass sets `path`, `shape` and `dtype`, and defines `read`.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    leading : int
-        How many axes come before those of a plane.
+    A subclass sets `path`, `shape`, `dtype` and how many axes lead those of a plane, and defines
+    `read`.
     """
 
     path: Path
@@ -63,6 +58,17 @@ class Planes(ArrayLike):
             return np.empty(numbers.shape + empty.shape, self.dtype)
         return np.stack(planes).reshape(numbers.shape + planes[0].shape)
 
+    def keep_frames(self, count: int, time: int = 0, because: str = "") -> None:
+        """Keep the first frames, which are whole, with a warning; not where less than 2 are."""
+        if not 2 <= count < self.shape[time]:
+            return  # reading says what is missing
+        warnings.warn(
+            f"{self.path}: promises {self.shape[time]} frames and has {count} whole ones"
+            f"{because}; these are read",
+            stacklevel=6,
+        )
+        self.shape = (*self.shape[:time], count, *self.shape[time + 1 :])
+
     def _reset(self) -> None:
         """Set the attributes that are not pickled, as they are before the first reading."""
 
@@ -79,15 +85,7 @@ class Planes(ArrayLike):
 
 
 class Reordered(ArrayLike):
-    """An array-like with its axes in another order.
-
-    Parameters
-    ----------
-    array : array
-        Anything with ``shape``, ``dtype`` and indexing by integers and slices.
-    order : sequence of int
-        For each axis of the result, the axis of `array`.
-    """
+    """An array-like with its axes in another order: for each axis, which of `array` it is."""
 
     def __init__(self, array, order: Sequence[int]):
         self.array = array

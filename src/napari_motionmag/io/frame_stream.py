@@ -35,14 +35,8 @@ def batch_size(movie: Movie, client=None) -> int:
 class FrameStream:
     """The frames of a movie in the order in which a file stores them.
 
-    Parameters
-    ----------
-    movie : Movie
-        Movie to write.
-    progress : callable, optional
-        Called as ``progress(done, total)`` after each frame; an exception stops writing.
-    client : distributed.Client, optional
-        Its cluster computes the frames.
+    ``progress(done, total)`` is called after each frame, and may stop writing by an exception. The
+    cluster of a client computes the frames.
     """
 
     def __init__(self, movie: Movie, progress: Progress | None = None, client=None):
@@ -57,19 +51,9 @@ class FrameStream:
     def frames(
         self, order: str, written: Collection[tuple[int, ...]] = ()
     ) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-        """Yield the index along the axes `order`, and the frame there.
+        """Yield the index along the axes `order`, the last running fastest, and the frame there.
 
-        Parameters
-        ----------
-        order : str
-            T and the other axes of the movie; the last runs fastest.
-        written : collection of tuple of int
-            Indices to leave out because they are written already.
-
-        Yields
-        ------
-        index : tuple of int
-        frame : ndarray, shape (Y, X) or (Y, X, S)
+        `written` are indices to leave out. Frames are (Y, X) or (Y, X, S).
         """
         wanted = [index for index in positions(self.movie, order) if index not in written]
         size = batch_size(self.movie, self.client)

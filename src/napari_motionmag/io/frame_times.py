@@ -16,21 +16,8 @@ def usual_rate(
 ) -> float:
     """Return the rate of most intervals between frames, and warn when others differ.
 
-    Parameters
-    ----------
-    path : Path
-        The file, for the warning.
-    times : ndarray, shape (T,)
-        Seconds, at least two.
-    tick : float
-        By how many seconds rounding may shift each.
-    average : Fraction, optional
-        The rate that the file names, returned where the times allow it.
-
-    Raises
-    ------
-    ValueError
-        When the times do not ascend.
+    Rounding may shift each of `times` (s) by `tick`; `average` is the rate that the file names,
+    returned where the times allow it. ValueError when they do not ascend.
     """
     intervals = np.diff(times)
     ordered = np.sort(intervals)

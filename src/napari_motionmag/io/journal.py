@@ -11,16 +11,9 @@ from pathlib import Path
 class Journal:
     """The frames of an unfinished output that are complete.
 
-    A text file beside the output: the first line holds the settings, each further line the index
-    of a frame. A line follows when its frame is written, so that the listed frames are complete
-    whenever the process is killed; the others are written again.
-
-    Parameters
-    ----------
-    path : Path
-        File of the journal.
-    source : mapping, optional
-        Identifies the state of the source, as `fingerprint` does.
+    A text file beside the output: the first line holds the settings and the state of the source,
+    each further line the index of a frame. A line follows when its frame is written, so that the
+    listed frames are complete whenever the process is killed; the others are written again.
     """
 
     def __init__(self, path: Path, source: Mapping | None = None):
@@ -31,15 +24,7 @@ class Journal:
     def read(self, settings: Mapping) -> set[tuple[int, ...]] | None:
         """Return the indices of complete frames, or None when there is no journal.
 
-        Parameters
-        ----------
-        settings : mapping
-            JSON values that determine the output, apart from the source.
-
-        Raises
-        ------
-        ValueError
-            When the journal is damaged, or of other settings or another source.
+        ValueError when it is damaged, or of other settings or another source.
         """
         try:
             content = self.path.read_bytes()
@@ -122,18 +107,7 @@ def _difference(before, now) -> str:
 
 
 def fingerprint(path: Path) -> dict:
-    """Return the size and time of a file or folder, which change with its content.
-
-    Parameters
-    ----------
-    path : Path
-        A file, a folder such as a zarr store, or a pattern of files.
-
-    Returns
-    -------
-    dict
-        Bytes, number of files and when the last one was changed (ns).
-    """
+    """Return bytes, number and last change (ns) of a file, folder or pattern of files."""
     files = [path]
     if path.is_dir():
         files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]

@@ -11,15 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def naming_damage(path: Path, problem: str) -> Iterator[None]:
-    """Turn what a library raises for damaged bytes into an error of one line with the path.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    problem : str
-        What failed, as ``"page 3 cannot be read"``.
-    """
+    """Turn what a library raises for damaged bytes into an error of one line with the path."""
     try:
         yield
     except (ImportError, Warning):
@@ -39,14 +31,7 @@ def naming_damage(path: Path, problem: str) -> Iterator[None]:
 def positive_number(path: Path, name: str, text) -> float | None:
     """Return a number above 0 from metadata, or None, with a warning where it is something else.
 
-    Parameters
-    ----------
-    path : Path
-        The file, for the warning.
-    name : str
-        Name of the entry.
-    text : object
-        What it says; None for nothing. Some programs write a comma for the decimal point.
+    Some programs write a comma for the decimal point.
     """
     if text is None:
         return None

@@ -51,15 +51,7 @@ def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:
 
 
 def read_layers(path: str | os.PathLike, opened: tuple | None = None) -> list[tuple]:
-    """Return the layer data tuple of a movie file, its frames not read yet.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-    opened : (Movie, list of warnings.WarningMessage), optional
-        The movie, if it is open already, and what opening it warned of.
-    """
+    """Return the layer data tuple of a movie, which may be `opened` already, with its warnings."""
     movie, caught = opened or (open_movie(path), ())
     for warning in caught:
         warnings.warn(str(warning.message), warning.category, stacklevel=2)

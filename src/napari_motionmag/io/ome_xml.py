@@ -18,15 +18,7 @@ _PLAUSIBLE = 10_000  # planes that may be missing without a second thought
 
 @dataclass(frozen=True)
 class OmeClaims:
-    """How to read an OME-TIFF after its claims were checked.
-
-    Attributes
-    ----------
-    how : dict
-        Arguments of `TiffPages`.
-    calibration : dict
-        fps and steps of `FileMovie`.
-    """
+    """Arguments of `TiffPages` and the calibration of an OME-TIFF whose claims were checked."""
 
     how: dict = field(default_factory=dict)
     calibration: dict = field(default_factory=dict)
@@ -35,19 +27,7 @@ class OmeClaims:
     def check(
         cls, path: Path, xml: str, page_shape: Sequence[int], count_pages: Callable[[], int]
     ) -> OmeClaims:
-        """Compare OME-XML with the pages that are there.
-
-        Parameters
-        ----------
-        path : Path
-            The file, for messages.
-        xml : str
-            Its OME-XML.
-        page_shape : sequence of int
-            Shape of its first page.
-        count_pages : callable
-            Returns how many pages the file has.
-        """
+        """Compare OME-XML with the shape of the first page and the number of pages."""
         try:
             root = ElementTree.fromstring(xml)
             pixels = root.find(".//{*}Pixels")

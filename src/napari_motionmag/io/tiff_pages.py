@@ -38,19 +38,8 @@ def quiet_tifffile() -> Iterator[None]:
 class TiffPages(Planes):
     """The first image series of a TIFF file as an array that reads single pages.
 
-    Parameters
-    ----------
-    path : Path
-        File to read; stays open after the first read.
-    **how
-        Arguments of `tifffile.TiffFile` beside the path.
-
-    Attributes
-    ----------
-    axes : str
-        Letters of the axes, as tifffile names them.
-    fps : object
-        What a file of tifffile calls its fps, or None.
+    `how` are arguments of `tifffile.TiffFile`; `axes` are letters as tifffile names them, and `fps`
+    is what a file of tifffile calls so. The file stays open after the first read.
     """
 
     _live = ("_lock", "_file", "_series", "_map")
@@ -112,14 +101,7 @@ class TiffPages(Planes):
         self._missing = because
         if self._offset is not None and (count < 2 or time > 0):
             raise ValueError(f"{self.path}: ends before its pixels do; it is cut off")
-        if count < 2:
-            return  # nothing to show without them: reading says which page it is
-        warnings.warn(
-            f"{self.path}: promises {self.shape[along]} frames and has {count} whole ones"
-            f"{because}; these are read",
-            stacklevel=5,
-        )
-        self.shape = (*self.shape[:along], count, *self.shape[along + 1 :])
+        self.keep_frames(count, along, because)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

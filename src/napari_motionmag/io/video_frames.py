@@ -144,13 +144,7 @@ class VideoFrames(Planes):
         self._changed = threading.Condition()
 
     def read(self, t: int) -> np.ndarray:
-        """Decode frame `t`.
-
-        Raises
-        ------
-        ValueError
-            When the file is damaged there.
-        """
+        """Decode frame `t`; ValueError when the file is damaged there."""
         with self._changed:
             self._waiting[t] += 1
         try:

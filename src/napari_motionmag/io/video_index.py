@@ -82,20 +82,7 @@ def import_av():
 
 
 def read_index(path, container) -> VideoIndex:
-    """Read the packets of a video.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for messages.
-    container : av.container.InputContainer
-        The file, opened.
-
-    Raises
-    ------
-    ValueError
-        When there is no video in the file.
-    """
+    """Read the packets of an open video; ValueError when there is no video in the file."""
     from av.error import FFmpegError
 
     videos = [stream for stream in container.streams.video if stream.codec_context is not None]

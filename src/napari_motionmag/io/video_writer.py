@@ -38,21 +38,13 @@ def check_video(movie: Movie | None, options: WriteOptions) -> None:
 
 
 def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
-    """Write a video file.
+    """Write a video of a movie of axes T, Y, X and perhaps S.
 
-    Parameters
-    ----------
-    path : Path
-        File to make.
-    stream : FrameStream
-        Movie to write, of axes T, Y, X and perhaps S.
-    options : WriteOptions
-        By ``extension``, ``".mp4"`` and ``".mov"`` are H.264, which loses a little and has 8
-        bits; ``".avi"`` has PNG frames, which keep 8- and 16-bit integers as they are and open in
-        ImageJ. ``playback_fps`` is how fast the video is to be shown: when None, as fast as the
-        movie was taken, or at 30 frames per second when that is faster than players can; the true
-        rate is kept in the comment and read back from there. ``intensity_range`` are the
-        intensities shown as black and white where 8 bits cannot hold them.
+    ``.mp4`` and ``.mov`` are H.264, which loses a little and has 8 bits; ``.avi`` has PNG frames,
+    which keep 8- and 16-bit integers and open in ImageJ. A movie that was taken faster than
+    players can show is shown at 30 frames per second unless ``playback_fps`` says otherwise; the
+    true rate is kept in the comment and read back from there. ``intensity_range`` are the
+    intensities shown as black and white where 8 bits cannot hold them.
     """
     extension, intensity_range = options.extension, options.intensity_range
     av = import_av()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import check_target, locked, written_whole
@@ -13,6 +14,8 @@ from napari_motionmag.io.frame_stream import FrameStream, Progress
 from napari_motionmag.io.journal import Journal
 from napari_motionmag.movie.lazy import paths_behind
 from napari_motionmag.movie.movie import Movie
+
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def save_movie(
@@ -119,10 +122,25 @@ def save_movie(
             intensity_range=intensity_range,
             journal=journal if resume else None,
         )
-        format_.write(partial, stream, options)
+        with _naming_output(path, resume):
+            format_.write(partial, stream, options)
     if resume:
         journal.remove()
     return path
+
+
+@contextmanager
+def _naming_output(path: Path, resume: bool) -> Iterator[None]:
+    """Say which output did not fit on its disk, and what became of it."""
+    try:
+        yield
+    except OSError as error:
+        cut = "requested and" in str(error) and "written" in str(error)  # as NumPy says it
+        if not cut and error.errno not in _FULL:
+            raise
+        reason = os.strerror(errno.ENOSPC if cut else error.errno)
+        rest = "what is written is kept, to resume" if resume else "nothing is left of it"
+        raise OSError(f"{path} cannot be written to its end: {reason}; {rest}") from error
 
 
 def _replaceable(format_: Format):

@@ -44,24 +44,11 @@ def check_zarr(movie: Movie | None, options: WriteOptions) -> None:
 
 
 def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
-    """Write an OME-Zarr 0.5 image, one frame a chunk.
+    """Write an OME-Zarr 0.5 image in the order TCZYX, one frame a chunk.
 
-    Parameters
-    ----------
-    path : Path
-        Folder to make; with a journal, one that an interrupted writing left is continued.
-    stream : FrameStream
-        Movie to write. The axes are put in the order T, C, Z, Y, X that OME-Zarr asks for. When
-        it has a client, the workers of its cluster compute and write; they must see `path`.
-    options : WriteOptions
-        Its recipe is kept with the image, and must be the same to resume.
-
-    Raises
-    ------
-    ValueError
-        When the journal is of another movie or other settings.
-    OSError
-        When the folder goes away while it is written.
+    With a journal, what an interrupted writing of the same movie and recipe left is continued, and
+    ValueError is raised when it is of another. With a client the workers of its cluster compute
+    and write; they must see `path`.
     """
     recipe, journal = options.recipe, options.journal
     movie = stream.movie
@@ -87,7 +74,8 @@ def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         _create(path, attributes, axes, shape, chunks, movie.dtype)
         if journal is not None:
             journal.begin(settings)
-    done = written or set()
+    # whatever the journal says, a frame is there only with its chunk
+    done = {index for index in written or () if _chunk(path, axes, order, index).is_file()}
     with nullcontext() if journal is None else journal:
         write = _written_here if stream.client is None else _written_by_workers
         for index in write(path, stream, axes, order, done):
@@ -97,15 +85,7 @@ def write_zarr(path: Path, stream: FrameStream, options: WriteOptions) -> None:
 
 
 def holds(path: Path, movie: Movie, recipe: Mapping | None = None) -> bool:
-    """Whether an image has the shape, type and metadata that `write_zarr` would give a movie.
-
-    Parameters
-    ----------
-    path : Path
-        A zarr store.
-    movie, recipe
-        As for `write_zarr`.
-    """
+    """Whether an image has the shape, type and metadata that `write_zarr` would give a movie."""
     group = import_zarr().open(path, mode="r")
     axes, shape = _as_stored(movie)
     stored = group.get("0") if hasattr(group, "get") else None
@@ -133,6 +113,12 @@ def _create(path: Path, attributes: dict, axes: str, shape, chunks, dtype: np.dt
         dtype=dtype.newbyteorder("="),
         dimension_names=[letter.lower() for letter in axes],
     )
+
+
+def _chunk(path: Path, axes: str, order: str, index: tuple[int, ...]) -> Path:
+    """Return the file of the chunk that holds a frame."""
+    where = dict(zip(order, index, strict=False))
+    return Path(path, "0", "c", *(str(where.get(letter, 0)) for letter in axes))
 
 
 def _sweep(path: Path, total: int) -> None:

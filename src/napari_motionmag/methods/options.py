@@ -402,13 +402,7 @@ def label_of(name: str) -> str:
 
 
 def checked(options: Iterable[Option], values: dict[str, Any]) -> dict[str, Any]:
-    """Return values as the types of their options.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one is not allowed or unknown.
-    """
+    """Return values as the types of their options; TypeError or ValueError where not allowed."""
     known = {option.name: option for option in options}
     if unknown := sorted(set(values) - set(known)):
         raise TypeError(f"unknown options {unknown}; there are {sorted(known)}")
@@ -418,13 +412,7 @@ def checked(options: Iterable[Option], values: dict[str, Any]) -> dict[str, Any]
 def parse_texts(
     options: Iterable[Option], texts: Iterable[str], argument: str, owner: str
 ) -> dict[str, Any]:
-    """Read ``name=value`` texts; `argument` and `owner` are for errors.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a text has another form, or names an unknown option or a value that is not allowed.
-    """
+    """Read ``name=value`` texts; `argument` and `owner` are for errors."""
     known = {option.name: option for option in options}
     values: dict[str, Any] = {}
     for text in texts:
@@ -480,13 +468,7 @@ METHODS: dict[str, Callable[..., Method]] = {
 
 
 def make_method(name: str, model, device, precision, tile, options: dict) -> Method:
-    """Make a method of arguments of `magnify`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no such method, or it does not take an argument.
-    """
+    """Make a method of arguments of `magnify`; TypeError or ValueError if it lacks one."""
     if name not in list(METHODS):
         raise ValueError(f"method must be one of {list(METHODS)}, got {name!r}")
     return METHODS[name](model, device, precision, tile, options)

@@ -1,6 +1,6 @@
 """Letters, names and checks of axes, scale, units and frame rate.
 
-Axes are guessed only where the shape leaves one reading.
+Axes are guessed only where the shape is unambiguous.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _refuse_empty(shape: tuple[int, ...]) -> None:
 
 
 def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
-    """Return the axes where the shape leaves one reading only."""
+    """Return the axes where the shape is unambiguous."""
     _refuse_empty(shape)
     # rows and columns of a picture are many; the samples of a color are three or four
     color = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) >= 8
@@ -122,7 +122,7 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
         )
     raise ValueError(
         f"axes cannot be guessed for data of shape {shape} and dtype {dtype}; pass axes with one "
-        f"letter for each axis, of {MEANING}, for example {EXAMPLES}"
+        f"letter per axis, of {MEANING}, for example {EXAMPLES}"
     )
 
 

@@ -18,24 +18,14 @@ YIQ_TO_RGB = np.linalg.inv(RGB_TO_YIQ)
 
 
 def luma(frame: np.ndarray) -> np.ndarray:
-    """Luma, (Y, X), of a gray or RGB frame, (Y, X) or (Y, X, 3)."""
+    """Return the luma, (Y, X), of a gray or RGB frame, (Y, X) or (Y, X, 3)."""
     return frame if frame.ndim == 2 else frame @ RGB_TO_YIQ[0].astype(frame.dtype)
 
 
 def to_planes(frame: np.ndarray, chroma: str) -> np.ndarray:
-    """The planes of a frame whose motion is changed.
+    """Return the planes (C, Y, X) of a frame whose motion is changed.
 
-    Parameters
-    ----------
-    frame : numpy.ndarray
-        (Y, X) or (Y, X, 3).
-    chroma : {"pass", "magnify"}
-        "pass": luma only; "magnify": luma and both chroma signals.
-
-    Returns
-    -------
-    numpy.ndarray
-        (C, Y, X), C = 1 or 3.
+    `chroma` "pass": the luma only; "magnify": luma and both chroma signals.
     """
     if frame.ndim == 2:
         return frame[None]
@@ -45,19 +35,9 @@ def to_planes(frame: np.ndarray, chroma: str) -> np.ndarray:
 
 
 def add_planes(frame: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Add a change of the planes of `to_planes` to the frame they came from.
+    """Add a change of the planes of `to_planes`, (C, Y, X), to the frame they came from.
 
-    Parameters
-    ----------
-    frame : numpy.ndarray
-        (Y, X) or (Y, X, 3).
-    change : numpy.ndarray
-        (C, Y, X). For one plane of an RGB frame, the chroma stays as it is.
-
-    Returns
-    -------
-    numpy.ndarray
-        Same shape as `frame`.
+    For one plane of an RGB frame, the chroma stays as it is.
     """
     if frame.ndim == 2:
         return frame + change[0]

@@ -30,7 +30,7 @@ class FrameSource(Sequence):
     Attributes
     ----------
     cache : Cache
-        Where methods keep what they made of frames: that of the movie.
+        Where methods keep values computed from frames: that of the movie.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class FrameSource(Sequence):
         return *self.series, t
 
     def fits(self, count: int, size: int | None = None) -> bool:
-        """Whether `count` frames, or values of `size` bytes each, can be kept at a time."""
+        """Whether the cache holds `count` frames, or values of `size` bytes, at a time."""
         if size is None:
             if self._in_memory:
                 return True

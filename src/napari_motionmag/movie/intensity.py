@@ -15,7 +15,7 @@ from reprlib import repr as shortened
 import numpy as np
 
 LOWEST, HIGHEST = 0.1, 99.9  # percentiles
-MARGIN = 0.05  # of the range found, added on either side
+MARGIN = 0.05  # of the estimated range, added on either side
 MAX_PIXELS = 1 << 18  # a frame is thinned to about this many pixels before percentiles are taken
 EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximately
 

@@ -1,6 +1,6 @@
-"""Arrays that name their axes and know their coordinates: xarray and tensorstore.
+"""Arrays that name their axes and have coordinates: xarray and tensorstore.
 
-They are known by their traits; neither package is imported.
+They are recognized by their attributes; neither package is imported.
 """
 
 from __future__ import annotations
@@ -14,16 +14,7 @@ EVEN = 1e-3  # steps that differ by less, relatively, from one another are the s
 
 
 class Labelled:
-    """An array of another library, as one that NumPy's indexing reads.
-
-    Parameters
-    ----------
-    array : object
-        What is read.
-    dtype : numpy.dtype
-    origin : tuple of int
-        Index of the first element, along each axis.
-    """
+    """Array of another library behind NumPy's indexing; `origin`: index of its first element."""
 
     def __init__(self, array, dtype, origin: tuple[int, ...] = ()):
         self.array = array
@@ -51,16 +42,9 @@ class Labelled:
 def labelled_arguments(data) -> dict | None:
     """Return arguments of `Movie` for an array that names its axes; None for other arrays.
 
-    Parameters
-    ----------
-    data : object
-        An ``xarray.DataArray`` (its dimensions, and its coordinates where they are regular) or a
-        ``tensorstore.TensorStore`` (its labels and dimension units).
-
-    Returns
-    -------
-    dict or None
-        ``data``, and ``axes``, ``scale``, ``units`` and ``name`` as far as they are known.
+    Of an ``xarray.DataArray`` its dimensions, and its coordinates where they are regular; of a
+    ``tensorstore.TensorStore`` its labels and dimension units. ``axes``, ``scale``, ``units`` and
+    ``name`` as far as they are known.
     """
     if all(hasattr(data, name) for name in ("dims", "coords", "variable", "dtype", "shape")):
         return _xarray_arguments(data)
@@ -70,7 +54,7 @@ def labelled_arguments(data) -> dict | None:
 
 
 def without_labels(data, axes, scale, units, name) -> tuple:
-    """Return the arguments of `Movie` for any array: those of labelled ones where not given."""
+    """Return arguments of `Movie`, filled in from an array that names its axes."""
     own = labelled_arguments(data)
     if own is None:
         return data, axes, scale, units, name
@@ -124,19 +108,8 @@ def _arguments(array, names, steps: list[tuple[float, str]], name) -> dict:
 def regular_step(coordinate: np.ndarray, unit) -> tuple[float | None, str]:
     """Return the distance between neighbors of a coordinate, and its unit.
 
-    Parameters
-    ----------
-    coordinate : ndarray, shape (n,)
-        Numbers, or times.
-    unit : object
-        Name of the unit; times have their own.
-
-    Returns
-    -------
-    step : float or None
-        Above 0; None where the coordinate is not regular.
-    unit : str
-        A canonical name, ``"pixel"`` where there is none.
+    The coordinate, shape (n,), has numbers in `unit`, or times, which have their own. The distance
+    is None where it is not regular; the unit is ``"pixel"`` where there is none.
     """
     if coordinate.dtype.kind in "mM":
         coordinate = (coordinate - coordinate[:1]) / np.timedelta64(1, "ns") * 1e-9

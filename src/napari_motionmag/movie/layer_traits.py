@@ -39,9 +39,9 @@ def typed_rate(layer) -> float | None:
 
 
 def rate_of(layer) -> float | None:
-    """Return the frame rate in a layer's metadata, or None: typed, or that it was magnified at.
+    """Return the frame rate in a layer's metadata, typed or of its magnification, or None.
 
-    It goes before the scale of the time axis, which users often leave as it is.
+    It takes precedence over the scale of the time axis, which users often leave as it is.
     """
     about = (getattr(layer, "metadata", None) or {}).get("napari_motionmag")
     recipe = about.get("recipe") if isinstance(about, Mapping) else None
@@ -83,7 +83,7 @@ def layer_arguments(layer, changes: Mapping) -> dict:
 
 
 def _layer_axes(layer, shape: tuple[int, ...], dtype: np.dtype, own: str | None = None) -> str:
-    """Return the axes by the names of the layer, or of the array itself, or by its shape."""
+    """Return the axes by the labels of the layer, those of the array, or its shape."""
     labels = tuple(getattr(layer, "axis_labels", ()) or ())
     found = [AXIS_NAMES.get(str(label).strip().lower()) for label in labels]
     if layer.rgb and len(found) == len(shape) - 1:
@@ -101,7 +101,7 @@ def _layer_axes(layer, shape: tuple[int, ...], dtype: np.dtype, own: str | None 
         contradicted |= letter not in (None, meant)
     if contradicted:
         raise ValueError(
-            f"axes cannot be told from the labels {labels} of layer {layer.name!r}, shape "
+            f"axes cannot be derived from the labels {labels} of layer {layer.name!r}, shape "
             f"{shape}; pass axes, for example {EXAMPLES}"
         )
     return guess

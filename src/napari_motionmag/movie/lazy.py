@@ -75,23 +75,9 @@ class _Source:
 def frames_as_dask(source, axes: str, dtype: np.dtype, name: str):
     """Return a dask array whose blocks are the frames of `source`, read when computed.
 
-    Unlike ``dask.array.from_array`` it takes a few milliseconds to compute one frame of a
+    `source` has ``shape`` and indexing by slices; dask arrays are rechunked. `name` is unique to
+    the data. Unlike ``dask.array.from_array`` it takes a few milliseconds to compute one frame of a
     hundred thousand, not a hundred.
-
-    Parameters
-    ----------
-    source : array
-        Anything with ``shape`` and indexing by slices; dask arrays are rechunked.
-    axes : str
-        One letter per axis; blocks are whole along Y, X and S and of length 1 along the rest.
-    dtype : numpy.dtype
-        Type of the elements.
-    name : str
-        Name of the array in graphs, unique to the data.
-
-    Returns
-    -------
-    dask.array.Array
     """
     import dask.array as da
     from dask.delayed import delayed
@@ -129,14 +115,7 @@ def _read_block(hidden: _Source, axes: str, block_id: tuple[int, ...] | None = N
 def read(data, index: Sequence[int | slice], cache: Cache) -> np.ndarray:
     """Return ``numpy.asarray(data[index])``, fast for one frame after another.
 
-    Parameters
-    ----------
-    data : array
-        NumPy, dask, zarr or any other with shape and dtype.
-    index : sequence of int or slice
-        For each axis; slices have step 1.
-    cache : Cache
-        Of this array; chunks are kept in it.
+    `index`: an int or a slice of step 1 for each axis. Chunks are kept in `cache`, that of `data`.
     """
     index = tuple(index)
     if isinstance(data, np.ndarray):
@@ -232,6 +211,7 @@ def _blocks(data, keys: list[tuple], cache: Cache, several: bool) -> dict | None
 def _tasks(data, keys: list[tuple]) -> dict | None:
     """Return the tasks that keys need; None for graphs without layers."""
     from dask.blockwise import Blockwise
+    from dask.core import keys_in_tasks
 
     layers = getattr(data.dask, "layers", None)
     if layers is None:
@@ -254,9 +234,8 @@ def _tasks(data, keys: list[tuple]) -> dict | None:
                 wanted.update(*dependencies.values())
             else:
                 part = {key: layer[key] for key in own}
-            near = {name, *data.dask.dependencies.get(name, ())}
-            for task in part.values():
-                wanted |= _needs(task, layers, near)
+            near = _Keys(layers, {name, *data.dask.dependencies.get(name, ())})
+            wanted |= keys_in_tasks(near, part.values())
             graph |= part
         wanted -= graph.keys()
     return graph
@@ -271,27 +250,12 @@ def _layer_of(key, layers, near=None) -> str | None:
     return next((name for name in names if key in layers[name]), None)
 
 
-def _needs(task, layers, near: set[str]) -> set:
-    """Return the keys that a task depends on."""
-    found = getattr(task, "dependencies", None)
-    if found is not None and not callable(found):
-        return set(found)
-    # tuples, as older dasks and user graphs have them: whatever in them is a key stands for it
-    keys, parts = set(), [task]
-    while parts:
-        part = parts.pop()
-        if isinstance(part, (str, tuple)) and _hashable(part) and _layer_of(part, layers, near):
-            keys.add(part)
-        elif isinstance(part, (tuple, list)):
-            parts.extend(part)
-        elif isinstance(part, dict):
-            parts.extend(part.values())
-    return keys
+class _Keys:
+    """The keys of some layers, without a list of them."""
 
+    def __init__(self, layers, names: set[str]):
+        self._layers, self._names = layers, names
 
-def _hashable(part) -> bool:
-    try:
-        hash(part)
-    except TypeError:
-        return False
-    return True
+    def __contains__(self, key) -> bool:
+        is_key = isinstance(key, (str, tuple))  # numbers would be looked up in vain
+        return is_key and _layer_of(key, self._layers, self._names) is not None

@@ -1,4 +1,4 @@
-"""Arrays that travel to other processes by the path of their file, not by their content."""
+"""Pickling of memory maps by the path of their file, without content."""
 
 from __future__ import annotations
 
@@ -11,32 +11,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class MappedFile:
-    """Where in a file the elements of an array lie.
+    """Position of an array's elements in a file."""
 
-    Attributes
-    ----------
-    path : str
-        The file, absolute.
-    size : int
-        Its bytes; a file of another size is refused.
-    offset : int
-        Byte of the first element.
-    shape : tuple of int
-    dtype : numpy.dtype
-    strides : tuple of int
-        In bytes.
-    """
-
-    path: str
-    size: int
-    offset: int
+    path: str  # absolute
+    size: int  # bytes of the file; a file of another size is refused
+    offset: int  # byte of the first element
     shape: tuple[int, ...]
     dtype: np.dtype
-    strides: tuple[int, ...]
+    strides: tuple[int, ...]  # bytes
 
     @classmethod
     def of(cls, array: np.ndarray) -> MappedFile | None:
-        """Where a memory map, or a view of one, lies; None for arrays in memory.
+        """Find a memory map, or a view of one, in its file; None for arrays in memory.
 
         Copy-on-write maps and maps of files without a name count as in memory.
         """
@@ -54,12 +40,12 @@ class MappedFile:
         return cls(path, os.stat(path).st_size, offset, array.shape, array.dtype, array.strides)
 
     def open(self) -> np.ndarray:
-        """Map the file again, to read."""
+        """Map the file again, for reading."""
         try:
             found = os.stat(self.path).st_size
         except FileNotFoundError:
             raise FileNotFoundError(
-                f"{self.path}: there is no such file here; workers on other machines need the "
+                f"{self.path}: not found; workers on other machines need the "
                 "movie under the same path"
             ) from None
         if found != self.size:

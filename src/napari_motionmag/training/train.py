@@ -36,7 +36,7 @@ STARTS = {"difference": "random", "oh2018": "linear"}
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the course of a training; kept in its checkpoint."""
+    """Settings of a training, kept in its checkpoint."""
 
     model: str = "difference"
     config: dict | None = None

@@ -143,8 +143,7 @@ def unit_activations(
     runner = engine(model, device)
     allowed = LAYERS[runner.kind]
     layers = allowed if layers is None else tuple(layers)
-    unknown = [layer for layer in layers if layer not in allowed]
-    if unknown or not layers:
+    if not layers or not set(layers) <= set(allowed):
         raise ValueError(
             f"layers of the network {runner.kind!r} must be among {', '.join(allowed)}; "
             f"got {layers}"
@@ -180,7 +179,7 @@ def _chosen(layer: str, maps: np.ndarray, units) -> np.ndarray:
 
 
 def _run(runner, movie: Movie, at, operator: TemporalOperator, t: int, factors):
-    """Maps by layer, magnified frames, and the padding, of a network at work on one frame."""
+    """Run a network on one frame; return maps by layer, magnified frames and the padding."""
 
     def read(index: int) -> np.ndarray:
         return movie.to_unit(movie.read(index, at))

@@ -73,16 +73,16 @@ def fade(movie, magnified, weights, *, axes: str | None = None):
 def spread_weights(movie, weights) -> np.ndarray:
     """Return weights with as many axes as the movie, of length 1 along time and samples."""
     weights = np.asarray(weights, np.float32)
-    own = [letter for letter in movie.axes if letter not in "TS"]
-    sizes = tuple(movie.shape[movie.axes.index(letter)] for letter in own)
-    frame = [letter for letter in own if letter in "YX"]
-    if weights.shape == tuple(movie.shape[movie.axes.index(letter)] for letter in frame):
-        own, sizes = frame, weights.shape
-    if weights.shape != sizes:
+    sizes = dict(zip(movie.axes, movie.shape, strict=True))
+    own = {letter: size for letter, size in sizes.items() if letter not in "TS"}
+    frame = {letter: size for letter, size in own.items() if letter in "YX"}
+    if weights.shape == tuple(frame.values()):
+        own = frame
+    elif weights.shape != tuple(own.values()):
         raise ValueError(
-            f"weights must have the shape {sizes} of the axes {''.join(own)}; got {weights.shape}"
+            f"weights must have the shape {tuple(own.values())} of the axes {''.join(own)}; "
+            f"got {weights.shape}"
         )
     if not (weights.min(initial=0) >= 0 and weights.max(initial=1) <= 1):  # NaN fails, too
         raise ValueError(f"weights must be within 0..1; got {weights.min():g} to {weights.max():g}")
-    shape = [movie.shape[movie.axes.index(letter)] if letter in own else 1 for letter in movie.axes]
-    return weights.reshape(shape)
+    return weights.reshape([own.get(letter, 1) for letter in movie.axes])

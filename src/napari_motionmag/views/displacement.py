@@ -43,8 +43,8 @@ def displacement_trace(
         The region in the reference. It is cut back to stay 8 px + `reach` away from the border of
         the frame; None takes all of the frame that remains.
     reference : "mean", int, slice or list of int
-        What the displacement is measured against. "mean" and several frames: the mean of these
-        frames after alignment; displacement 0 is then their mean displacement.
+        Frames against which the displacement is measured. For "mean" and several frames, the mean
+        of these frames after alignment; displacement 0 is then their mean displacement.
     axes : str, optional
     fps : float, optional
     at : mapping or sequence of int, optional
@@ -95,7 +95,9 @@ def displacement_trace(
     movie = as_movie(movie, axes, fps)
     model = _checked_noise(noise)
     shape = movie.frame_shape[:2]
-    reach = _checked_reach(reach, min(shape))
+    if reach is None:
+        reach = max(1, min(10, min(shape) // 8))
+    reach = above_zero("reach", reach, "px")
     own, described = _reference_frames(reference, movie.n_frames)
     window, mask = _cut_back(*checked_region(movie, region), shape, reach, region is not None)
     tracker = Tracker(movie, at, window, mask, own, reach, bool(brightness), progress)
@@ -131,14 +133,8 @@ def _checked_noise(noise) -> NoiseModel | None:
     return NoiseModel(sigma**2)
 
 
-def _checked_reach(reach, side: int) -> float:
-    if reach is None:
-        return float(max(1, min(10, side // 8)))
-    return above_zero("reach", reach, "px")
-
-
 def _reference_frames(reference, n: int) -> tuple[np.ndarray, str]:
-    """The frames of the reference, and what it is called."""
+    """Return the frames of the reference, and its description."""
     if isinstance(reference, str):
         if reference != "mean":
             raise ValueError(
@@ -167,11 +163,12 @@ def _cut_back(window, mask, shape, reach: float, explicit: bool):
             f"of the frame of {shape[0]} x {shape[1]} px; choose one further inside, or a smaller "
             f"reach than {reach:g} px"
         )
-    inner = tuple(
+    rows, columns = (
         slice(new.start - old.start, new.stop - old.start)
         for new, old in zip(kept, window, strict=True)
     )
-    if not mask[inner].any():
+    mask = mask[rows, columns]
+    if not mask.any():
         raise ValueError(f"region: the mask lies within {border} px of the border of the frame")
     if explicit and kept != window:
         (y0, y1), (x0, x1) = ((part.start, part.stop) for part in kept)
@@ -179,4 +176,4 @@ def _cut_back(window, mask, shape, reach: float, explicit: bool):
             f"region is cut back to rows {y0}..{y1 - 1}, columns {x0}..{x1 - 1}: it must stay "
             f"{border} px (8 and the reach) inside the frame"
         )
-    return kept, mask[inner]
+    return kept, mask

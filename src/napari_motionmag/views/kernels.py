@@ -69,8 +69,8 @@ def encoder_kernels(
     Parameters
     ----------
     frames : array, napari Image layer, Movie, or list of pictures
-        Pictures on which the network is tried; up to 8 are used, spread evenly. Those in a list
-        are (Y, X) or (Y, X, 3), black 0, white 1, 64 px or more, and may differ in size.
+        Pictures given to the network; up to 8 are used, spread evenly. Those in a list are (Y, X)
+        or (Y, X, 3), black 0, white 1, 64 px or more, and may differ in size.
     model : str or Path
         ``"default"``, ``"difference"``, ``"oh2018"`` or a ``.safetensors`` file.
     representation : {"shape", "texture"}
@@ -97,7 +97,7 @@ def encoder_kernels(
     Raises
     ------
     ValueError
-        If an argument does not fit or the pictures are too few or small for the fit.
+        If an argument is invalid, or the pictures are too few or too small for the fit.
 
     References
     ----------
@@ -126,25 +126,22 @@ def encoder_kernels(
     size = _SIZES[stride] if size is None else size
     if isinstance(size, bool) or int(size) != size or size < 3 or size % 2 == 0:
         raise ValueError(f"size must be an odd whole number from 3 up; got {size!r}")
-    pictures = [_prepared(picture, stride) for picture in _pictures(frames)]
+    pictures = [_prepared(picture) for picture in _pictures(frames)]
     if not pictures:
         raise ValueError("frames is empty; give at least one picture")
     if method is None:
         method = "impulse" if difference else "least_squares"
     approximate = by_impulses if method == "impulse" else by_least_squares
-    kernels, errors = approximate(respond, pictures, stride, int(size), progress or _silent)
+    progress = progress or (lambda done, total: None)
+    kernels, errors = approximate(respond, pictures, stride, int(size), progress)
     alive = np.flatnonzero(np.isfinite(errors) & kernels.any(axis=(1, 2)))
     chosen = alive[np.argsort(errors[alive], kind="stable")][:n]
     kinds = tuple(kernel_kind(kernel) for kernel in kernels[chosen])
     return EncoderKernels(kernels[chosen], errors[chosen], chosen, kinds, stride)
 
 
-def _silent(done: int, total: int) -> None:
-    """Ignore the progress."""
-
-
 def _response(network, difference: bool, representation: str):
-    """What maps a picture (1, 1, Y, X) to responses (1, C, Y / stride, X / stride)."""
+    """Return a function of a picture (1, 1, Y, X) to responses (1, C, ...), and their stride."""
     if not difference:
         which = REPRESENTATIONS.index(representation)
         return (lambda picture: network.encoder(picture)[1 - which]), (2, 4)[which]
@@ -167,24 +164,17 @@ def _response(network, difference: bool, representation: str):
 
 
 def _pictures(frames) -> Iterator[np.ndarray]:
-    if isinstance(frames, (list, tuple)):
-        for k in _spread(len(frames)):
-            yield np.asarray(frames[k], np.float32)
-        return
-    movie = Movie.from_any(frames)
-    others = list(movie.series())
-    for t in _spread(movie.n_frames):
-        yield movie.to_unit(movie.read(t, others[0]))
+    movie = None if isinstance(frames, (list, tuple)) else Movie.from_any(frames)
+    count = len(frames) if movie is None else movie.n_frames
+    for t in np.unique(np.linspace(0, count - 1, min(count, _MOST_FRAMES)).round().astype(int)):
+        if movie is None:
+            yield np.asarray(frames[t], np.float32)
+        else:
+            yield movie.to_unit(movie.read(int(t), next(movie.series())))
 
 
-def _spread(count: int) -> list[int]:
-    return np.unique(
-        np.linspace(0, count - 1, min(count, _MOST_FRAMES)).round().astype(int)
-    ).tolist()
-
-
-def _prepared(picture: np.ndarray, stride: int) -> Tensor:
-    """Luma of the middle of a picture, as a tensor (1, 1, Y, X) of sides the network takes."""
+def _prepared(picture: np.ndarray) -> Tensor:
+    """Return the luma of the middle of a picture, (1, 1, Y, X), of sides the network takes."""
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[-1] != 3):
         raise ValueError(f"frames must be (Y, X) or (Y, X, 3); got one of shape {picture.shape}")
     if min(picture.shape[:2]) < _SMALLEST:

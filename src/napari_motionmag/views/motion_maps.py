@@ -228,9 +228,10 @@ def motion_map(
     Notes
     -----
     One pass over the movie: the displacement of each window by least squares against a mean frame,
-    refined by warping where it is above 0.1 px. A gain and an offset of the whole frame are fitted
-    with them, so that a lamp that flickers is no motion. The operator acts on the displacements.
-    Amplitude and phase are those of a lock-in with a Hann window over the whole record.
+    refined by warping where it is above 0.1 px. A gain and an offset of the whole frame are taken
+    out where they stand out, so that a lamp that flickers is no motion. The operator acts on the
+    displacements. Amplitude and phase are those of a lock-in with a Hann window over the whole
+    record.
 
     The noise of a displacement follows from that of the pixels. For operators that select a band,
     it is checked at the frequencies outside: where a window moves more there than noise of the

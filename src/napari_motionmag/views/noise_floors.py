@@ -32,7 +32,7 @@ class NoiseFloor:
     sigma_worst : ndarray, shape (gy, gx)
         The same along the direction that is worst seen; inf along an edge.
     motion : MotionMap or None
-        What was measured; None with ``measure=False``.
+        The measured motion; None with ``measure=False``.
     frame_shape : (int, int)
     """
 

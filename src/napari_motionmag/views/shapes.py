@@ -181,7 +181,7 @@ def _chosen(layer, index, kinds: tuple[str, ...], wanted: str) -> tuple[np.ndarr
 
 
 def _pixels(corners: np.ndarray, layer, image) -> np.ndarray:
-    """Corners in data coordinates of the shapes to (y, x) px of the image."""
+    """Transform corners from data coordinates of the shapes to (y, x) px of the image."""
     if image is None:
         return corners[:, -2:].copy()
     world = [layer.data_to_world(corner) for corner in corners]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import label
 from scipy.signal import detrend, periodogram
 from scipy.stats import f as f_distribution
 
@@ -187,11 +188,11 @@ class MotionSpectrum:
         if level.max() > 1:
             return near_nyquist(float(self.frequencies[np.argmax(level)]), self.fps, unit)
         middle = (self.frequencies > 0.4 * nyquist) & (self.frequencies < 0.8 * nyquist)
-        freedom = [2 * part.sum() / _SHARED for part in (top, middle)]
-        least = np.mean(self.density[middle]) + self.noise * 1e-3
-        if np.mean(self.density[top]) <= f_distribution.isf(_RISES, *freedom) * least:
+        # the bin at the Nyquist frequency is real: one degree of freedom
+        freedom = (2 * top.sum() - (len(self.course) % 2 == 0), 2 * middle.sum())
+        times = np.mean(self.density[top]) / max(np.mean(self.density[middle]), 1e-300)
+        if times <= f_distribution.isf(_RISES, *np.array(freedom) / _SHARED):
             return None
-        times = np.mean(self.density[top]) / least
         return (
             f"the spectrum rises towards half the frame rate, {nyquist:.4g} {unit} (power there "
             f"{times:.2g} times that in the middle): motion faster than that may be folded into it "
@@ -342,12 +343,11 @@ def suggest_band(
     if not peaks:
         return None
     center = peaks[0].frequency
+    at = int(np.argmin(np.abs(spectrum.frequencies - center)))
     above = spectrum.density > spectrum.threshold(against=against)
-    first = last = int(np.argmin(np.abs(spectrum.frequencies - center)))
-    while first > 1 and above[first - 1]:
-        first -= 1
-    while last < len(above) - 1 and above[last + 1]:
-        last += 1
+    above[0], above[at] = False, True
+    runs = label(above)[0]
+    first, last = np.flatnonzero(runs == runs[at])[[0, -1]]
     reach = max(3 * spectrum.resolution, 0.1 * center)
     low = min(center - reach, spectrum.frequencies[first])
     high = max(center + reach, spectrum.frequencies[last])
@@ -360,6 +360,6 @@ def suggest_band(
 def _density(course: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return frequencies, one-sided power density and amplitude of a Hann-windowed periodogram."""
     frequencies, density = periodogram(course, fps, "hann", detrend="linear")
-    power = periodogram(course, fps, "hann", detrend="linear", scaling="spectrum")[1]
+    power = density * 1.5 * fps / len(course)  # 1.5 bins: noise bandwidth of the Hann window
     at_edge = (frequencies == 0) | (2 * np.arange(len(frequencies)) == len(course))
     return frequencies, density, np.sqrt(np.where(at_edge, power, 2 * power))

@@ -38,7 +38,7 @@ class DisplacementTrace:
     region : (slice, slice)
         Rows and columns of the rectangle around the region.
     reference : str
-        What displacement 0 is.
+        The frames at displacement 0, in words.
     fps : float or None
     pixel_size : (float, float) or None
         Height and width of a pixel, in `length_unit`.

@@ -93,7 +93,7 @@ def test_a_run_transforms_few_frames(method, frames, transformed):
     played = source(frames)
     for t in range(N):
         method.magnify(played, operator, [t], 6)
-    blocks = -(-N // (window // 2))
+    blocks = -(-N // (window // 4))
     assert len(transformed) <= N + (blocks + 1) * window < 0.2 * N * window
     transformed.clear()
     for t in range(N - 1, -1, -1):

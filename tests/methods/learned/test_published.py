@@ -344,7 +344,7 @@ def test_magnify_takes_a_checkpoint_as_it_is_and_converted(checkpoint, tmp_path,
         expected = program(*bordered, 3.0)[0, :, 8:-8, 8:-8].permute(1, 2, 0).numpy()
     assert np.abs(drawn[0] - expected).max() < 1e-5 * np.abs(expected).max()
     card = weights.read_card(out)
-    assert card["licence"].startswith("not ours")
+    assert card["license"].startswith("not ours")
     assert card["file"] == path.name
     assert card["file_sha256"] == weights.sha256(path)
     assert main(["weights", "convert", str(path), str(out)]) == 2

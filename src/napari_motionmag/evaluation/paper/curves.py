@@ -23,7 +23,12 @@ def _protocols(setting: Setting, *names: str):
     with warnings.catch_warnings():  # beyond a method's bounds is the point
         warnings.simplefilter("ignore", UserWarning)
         found = run.scores(setting.methods, setting.seeds, False, names)
-    return found["protocols"], run.curves(found)
+    numbers = {
+        f"SSIM, {name} {row['level']:g}": {"input": row["floor"], **row["ssim"]}
+        for name, rows in found["protocols"].items()
+        for row in rows
+    }
+    return numbers, run.curves(found)
 
 
 def quantitative(setting: Setting):

@@ -93,7 +93,7 @@ class DiscMovie:
         return min(fits, key=lambda fit: fit.cost).x
 
     def errors(self, drawn: np.ndarray, target) -> dict[str, float]:
-        """Return what is wrong with a magnified frame, in grey levels (1/255), rms.
+        """Return what is wrong with a magnified frame, in gray levels (1/255), rms.
 
         ``edge`` is within 4 px of where the disc's edge belongs, ``ringing`` from there to 20 px.
         """

@@ -20,16 +20,16 @@ def _strings():
     """Frames of the middle of the strings, their rows, frequencies and amplitudes, and the rate."""
     from napari_motionmag import samples
 
-    movie, info = samples.load("strings", n_frames=128)
+    movie, info = samples.load("strings", n_frames=72)
     middle = movie.shape[2] // 2
-    frames = [f.astype(np.float32) / 255 for f in movie[:, :, middle - 24 : middle + 24]]
+    frames = [f.astype(np.float32) / 255 for f in movie[:, :, middle - 64 : middle + 64]]
     return frames, info["rows"], info["frequencies"], info["amplitude"], info["fps"]
 
 
 def _course(frames: np.ndarray, row: float) -> np.ndarray:
     """Where a bright string is along y, in px from its row, by its center of gravity."""
     y = np.arange(round(row) - _WINDOW, round(row) + _WINDOW + 1)
-    profile = np.asarray(frames)[:, y, 16:32].mean(2)
+    profile = np.asarray(frames)[:, y, 56:72].mean(2)
     mass = np.clip(profile - profile.min(1, keepdims=True) - 0.05, 0, None)
     return mass @ y / mass.sum(1) - row
 
@@ -69,7 +69,7 @@ def bands(setting: Setting):
             for k, row in enumerate(rows):
                 gain = _amplitude(_course(drawn, row), frequencies[k], fps) / amplitudes[k]
                 (own if k == band else others).append(gain)
-            axes.imshow(drawn[:80, :, 24].T, cmap="gray", vmin=0, vmax=1, aspect="auto")
+            axes.imshow(drawn[:, :, 64].T, cmap="gray", vmin=0, vmax=1, aspect="auto")
             axes.set_title(f"{name}, {frequency:g} Hz", fontsize=8)
             axes.axis("off")
         numbers[name] = {"gain of its own string": own, "largest gain of others": max(others)}
@@ -89,7 +89,7 @@ def broad(setting: Setting):
             "frequencies [Hz]": found,
             "largest error": float(np.max(np.abs(np.divide(found, frequencies) - 1))),
         }
-        axes.imshow(drawn[:80, :, 24].T, cmap="gray", vmin=0, vmax=1, aspect="auto")
+        axes.imshow(drawn[:, :, 64].T, cmap="gray", vmin=0, vmax=1, aspect="auto")
         axes.set_title(f"{name}: " + ", ".join(f"{f:.1f} Hz" for f in found), fontsize=8)
         axes.axis("off")
     return numbers, canvas

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import written_whole
+from napari_motionmag.compute.versions import version_of
 from napari_motionmag.evaluation.paper import applications, comparisons, curves, inside, motion
 from napari_motionmag.evaluation.paper.figure import Figure, Setting
 from napari_motionmag.methods.learned import weights
@@ -39,7 +40,7 @@ def run(
     ----------
     out : Path
         Gets ``figure-8.json``, ``figure-8.png`` and so on, and ``paper.md``. Figures that are there
-        already, of the same methods and weights, are left as they are.
+        already, of the same methods, weights and version, are left as they are.
     setting : Setting
     only : sequence of str, optional
         Numbers of figures; all when None.
@@ -61,7 +62,7 @@ def run(
         raise ValueError(f"only must be of {', '.join(FIGURES)}, got {', '.join(unknown)}")
     out.mkdir(parents=True, exist_ok=True)
     chosen = [FIGURES[number] for number in FIGURES if only is None or number in only]
-    stamp = {"methods": _stamps(setting), "full": setting.full}
+    stamp = {"methods": _stamps(setting), "full": setting.full, "version": version_of()}
     for k, figure in enumerate(chosen, 1):
         head = f"[{k}/{len(chosen)}] Fig. {figure.number}: {figure.title}"
         path = out / f"figure-{figure.number}.json"
@@ -116,8 +117,6 @@ def flat(numbers: dict, head: str = "") -> list[str]:
         label = f"{head}{name}"
         if isinstance(value, dict):
             lines += flat(value, f"{label}, ")
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            lines += [line for row in value for line in flat(row, f"{label}, ")]
         elif isinstance(value, list | tuple):
             lines.append(f"{label}: {', '.join(_text(v) for v in value)}")
         else:

@@ -117,23 +117,9 @@ class Format:
 
 
 def axes_of(names: str, path: Path, shape: tuple[int, ...]) -> tuple[str | None, str]:
-    """Return the letters of axes by what a file calls them.
+    """Return the letters of axes by what a file calls them, or None and the error message.
 
-    Parameters
-    ----------
-    names : str
-        One capital for each axis; letters other than T, Z, C, Y, X and S are unknown.
-    path : Path
-        The file, for the message.
-    shape : tuple of int
-        Shape of the data.
-
-    Returns
-    -------
-    axes : str or None
-        None when the names do not tell.
-    hint : str
-        The error message in that case.
+    `names` has one capital for each axis; letters other than T, Z, C, Y, X and S are unknown.
     """
     unknown = [name for name in names if name not in "TZCYXS"]
     if "T" not in names and len(unknown) == 1:

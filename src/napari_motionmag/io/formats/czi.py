@@ -3,75 +3,42 @@
 from __future__ import annotations
 
 import struct
-import threading
 import warnings
-import weakref
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from napari_motionmag.compute.optional import optional
-from napari_motionmag.io.array_like import Planes
-from napari_motionmag.io.formats.base import FileMovie, Format, axes_of
-from napari_motionmag.io.frame_times import usual_rate
-from napari_motionmag.io.metadata import calibration_of, naming_damage, positive_number
+from napari_motionmag.io.formats.base import FileMovie, Format
+from napari_motionmag.io.library_planes import LibraryPlanes
+from napari_motionmag.io.metadata import positive_number
 
 _TYPES = {"Gray8": "u1", "Gray16": "u2", "Gray32Float": "f4", "Bgr24": "u1", "Bgr48": "u2"}
+_HEADER = 32  # bytes before the data of a segment of the file
 
 
-def _open(path: Path):
-    czi = optional("pylibCZIrw.czi", "formats", "CZI files")
-    return czi.CziReader(str(path))
+class CziPlanes(LibraryPlanes):
+    """The planes of the first scene of a CZI file."""
 
+    def open(self):
+        """Open the file with the library."""
+        return optional("pylibCZIrw.czi", "formats", "CZI files").CziReader(str(self.path))
 
-class CziPlanes(Planes):
-    """The planes of the first scene of a CZI file.
-
-    Attributes
-    ----------
-    axes : str
-        Letters of the axes.
-    xml : str
-        Metadata.
-    times : ndarray of float64, shape (T,), or None
-        Seconds from the first frame to each, where the file has them.
-    fps : float or None
-        Frames per second by `times`.
-    """
-
-    _live = ("_lock", "_file")
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.times = self.fps = None
-        self._reset()
-        file = _open(path)
-        try:
-            self.xml = file.raw_metadata
-            self._choose(file)
-            self._leave_out_missing(file)
-        finally:
-            file.close()
-
-    def _choose(self, file) -> None:
-        """Choose axes, scene and pixel type."""
+    def examine(self, file) -> None:
+        """Choose axes, scene and pixel type, and leave out frames that are not whole."""
         sizes = {key: stop for key, (_, stop) in file.total_bounding_box_no_pyramid.items()}
         others = {key: sizes[key] for key in sizes if key not in "TZCYX" and sizes[key] > 1}
-        if others:
-            text = ", ".join(f"{key}: {size}" for key, size in others.items())
-            warnings.warn(
-                f"{self.path}: has axes that are not read ({text}); the first of each is",
-                stacklevel=6,
-            )
+        self.warn_of_others(others)
         scenes = file.scenes_bounding_rectangle_no_pyramid
         self._scene = min(scenes) if len(scenes) > 1 else None
         if self._scene is not None:
             warnings.warn(
                 f"{self.path}: holds {len(scenes)} scenes; the first is read", stacklevel=6
             )
-        box = file.total_bounding_rectangle_no_pyramid if not scenes else scenes[min(scenes)]
+        box = scenes[min(scenes)] if scenes else file.total_bounding_rectangle_no_pyramid
         self._box = tuple(box)
         kinds = set(file.pixel_types.values())
         if len(kinds) != 1 or not kinds <= _TYPES.keys():
@@ -81,107 +48,71 @@ class CziPlanes(Planes):
             )
         kind = kinds.pop()
         self.dtype = np.dtype(_TYPES[kind])
-        leading = [letter for letter in "TZC" if sizes[letter] > 1]
-        samples = kind.startswith("Bgr")
-        self.leading = len(leading)
-        self.axes = "".join(leading) + ("YXS" if samples else "YX")
-        shape = [*(sizes[letter] for letter in leading), box[3], box[2]]
-        self.shape = (*shape, 3) if samples else tuple(shape)
-
-    def _leave_out_missing(self, file) -> None:
-        """Keep the frames before the first that is incomplete, with a warning."""
-        there = set()
+        names = "".join(letter for letter in "TZC" if sizes[letter] > 1)
+        samples = (3,) if kind.startswith("Bgr") else ()
+        self.leading = len(names)
+        self.axes = names + ("YXS" if samples else "YX")
+        self.shape = (*(sizes[letter] for letter in names), box[3], box[2], *samples)
+        self._there = set()
 
         def note(number, info) -> bool:
             place = info.coordinate.to_dict()
-            there.add(tuple(place.get(letter, 0) for letter in self.axes[: self.leading]))
+            self._there.add(tuple(place.get(letter, 0) for letter in names))
             return True
 
         file.enumerate_subblocks(note)
-        self._there = frozenset(there)
-        if not self.axes.startswith("T"):
-            return
-        rest = list(product(*map(range, self.shape[1 : self.leading])))
-        count = next(
-            (t for t in range(len(self)) if any((t, *place) not in there for place in rest)),
-            len(self),
-        )
-        if 2 <= count < len(self):
-            warnings.warn(
-                f"{self.path}: promises {len(self)} frames and has {count} whole ones before "
-                "the first that is missing; these are read",
-                stacklevel=6,
-            )
-            self.shape = (count, *self.shape[1:])
+        if names.startswith("T"):
+            rest = list(product(*map(range, self.shape[1 : self.leading])))
+            whole = [all((t, *place) in self._there for place in rest) for t in range(len(self))]
+            self.keep_frames([*whole, False].index(False))
 
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._file = None
-
-    def read(self, *where: int) -> np.ndarray:
-        """Read a plane, shape (Y, X) or (Y, X, 3)."""
-        names = self.axes[: self.leading]
-        place = dict(zip(names, where, strict=True))
-        text = ", ".join(f"{letter}={number}" for letter, number in place.items())
-        if where not in self._there:  # the library would give zeros
-            raise ValueError(f"{self.path}: plane {text} is missing")
-        with self._lock, naming_damage(self.path, f"plane {text} cannot be read"):
-            if self._file is None:
-                self._file = _open(self.path)
-                weakref.finalize(self, self._file.close)
-            plane = self._file.read(roi=self._box, plane=place, scene=self._scene)
+    def read_plane(self, file, place: Mapping[str, int]) -> np.ndarray | None:
+        """Read a plane; where there is none the library would give zeros."""
+        if tuple(place.values()) not in self._there:
+            return None
+        plane = file.read(roi=self._box, plane=dict(place), scene=self._scene)
         return plane[..., ::-1] if self.axes.endswith("S") else plane[..., 0]
+
+    def steps(self, file) -> Mapping[str, object]:
+        """Return the scaling of the metadata."""
+        root = ElementTree.fromstring(file.raw_metadata)
+        found = root.iterfind(".//Scaling/Items/Distance")
+        return {entry.get("Id"): 1e6 * float(entry.findtext("Value", "nan")) for entry in found}
+
+    def frame_times(self, file) -> np.ndarray | None:
+        """Return the time stamps, from an attachment of the file."""
+        with open(self.path, "rb") as content:
+
+            def at(place: int, layout: str) -> tuple:
+                content.seek(place)
+                return struct.unpack(layout, content.read(struct.calcsize(layout)))
+
+            (folder,) = at(_HEADER + 72, "<q")
+            if folder <= 0:
+                return None
+            (count,) = at(folder + _HEADER, "<i")
+            for number in range(count):
+                entry = folder + _HEADER + 256 + 128 * number
+                place, kind = at(entry + 12, "<q20x8s")
+                if kind.rstrip(b"\0") == b"CZTIMS":
+                    (stamps,) = at(place + _HEADER + 256 + 4, "<i")
+                    size = self.path.stat().st_size
+                    if not 0 < stamps <= size // 8:
+                        raise ValueError(f"{stamps} time stamps in {size} bytes")
+                    return np.array(at(place + _HEADER + 256 + 8, f"<{stamps}d"))
+        return None
+
+    def rate(self, file) -> float | None:
+        """Return the rate of the interval in the metadata."""
+        root = ElementTree.fromstring(file.raw_metadata)
+        increment = root.findtext(".//Image/Dimensions/T/Positions/Interval/Increment")
+        interval = positive_number(self.path, "Increment of T", increment)
+        return 1 / interval if interval else None
 
 
 def read_czi(path: Path) -> FileMovie:
     """Open a CZI file: axes, pixel size and frame rate, without pixels."""
-    planes = CziPlanes(path)
-    calibration = calibration_of(path, lambda: _calibration(path, planes))
-    axes, hint = axes_of(planes.axes, path, planes.shape)
-    return FileMovie(planes, axes, hint=hint, **calibration)
-
-
-def _calibration(path: Path, planes: CziPlanes) -> dict:
-    root = ElementTree.fromstring(planes.xml)
-    steps = {}
-    for distance in root.iterfind(".//Scaling/Items/Distance"):
-        letter = distance.get("Id")
-        step = positive_number(path, f"Scaling {letter}", distance.findtext("Value"))
-        if letter in planes.axes and step is not None:
-            steps[letter] = (step * 1e6, "um")
-    if not planes.axes.startswith("T"):
-        return {"steps": steps}
-    times = _time_stamps(path)
-    if times is not None and len(times) >= len(planes):
-        planes.times = times[: len(planes)] - times[0]
-        planes.fps = usual_rate(path, planes.times)
-        return {"fps": planes.fps, "steps": steps}
-    increment = root.findtext(".//Image/Dimensions/T/Positions/Interval/Increment")
-    interval = positive_number(path, "Increment of T", increment)
-    return {"fps": 1 / interval if interval else None, "steps": steps}
-
-
-def _time_stamps(path: Path) -> np.ndarray | None:
-    """Return the seconds at which frames were taken, from an attachment of the file."""
-    with open(path, "rb") as file:
-
-        def at(place: int, layout: str) -> tuple:
-            file.seek(place)
-            return struct.unpack(layout, file.read(struct.calcsize(layout)))
-
-        (folder,) = at(32 + 72, "<q")  # after the versions and names in the header
-        if folder <= 0:
-            return None
-        (count,) = at(folder + 32, "<i")
-        for number in range(count):
-            place, kind = at(folder + 32 + 256 + 128 * number + 12, "<q20x8s")
-            if kind.rstrip(b"\0") == b"CZTIMS":
-                (stamps,) = at(place + 32 + 256 + 4, "<i")
-                size = path.stat().st_size
-                if not 0 < stamps <= size // 8:
-                    raise ValueError(f"{stamps} time stamps in {size} bytes")
-                return np.array(at(place + 32 + 256 + 8, f"<{stamps}d"))
-    return None
+    return CziPlanes(path).movie()
 
 
 FORMAT = Format(

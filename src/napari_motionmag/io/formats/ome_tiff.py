@@ -24,17 +24,7 @@ _OME_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
 
 
 def read_tiff(path: Path) -> FileMovie:
-    """Open a TIFF file without reading its pixels.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    FileMovie
-        With axes, frame interval and pixel size from OME-XML or ImageJ metadata.
-    """
+    """Open a TIFF: axes, pixel size and frame rate by OME-XML or ImageJ's metadata, no pixels."""
     try:
         with quiet_tifffile(), tifffile.TiffFile(path) as file:
             page = file.pages.first
@@ -134,7 +124,7 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         steps = dict(zip(calibrated, zip(movie.scale, movie.units, strict=True), strict=True))
     for letter in "ZYX":
         step, unit = steps.get(letter, (1, "pixel"))
-        if meters(unit) is not None:
+        if meters(unit) is not None or (unit == "pixel" and step != 1):  # wide pixels of a video
             metadata[f"PhysicalSize{letter}"] = abs(step)
             metadata[f"PhysicalSize{letter}Unit"] = unit.replace("um", "\N{MICRO SIGN}m")
     if movie.fps is not None:

@@ -26,14 +26,7 @@ from napari_motionmag.movie.units import meters, seconds, short_name
 
 
 class ZarrFrames(ArrayLike):
-    """A zarr array that says which of its chunks are not there.
-
-    Parameters
-    ----------
-    path : Path
-        Store, for messages.
-    array : zarr.Array
-    """
+    """A zarr array that says which of its chunks are not there."""
 
     def __init__(self, path: Path, array):
         self.path = path
@@ -80,17 +73,7 @@ def _text(where) -> str:
 
 
 def read_zarr(path: Path) -> FileMovie:
-    """Open a zarr array, the finest level of an OME-Zarr image, or the array of an xarray group.
-
-    Parameters
-    ----------
-    path : Path
-        Store, or an array or image within.
-
-    Returns
-    -------
-    FileMovie
-    """
+    """Open a zarr array, the finest level of an OME-Zarr image, or the array of an xarray group."""
     zarr = import_zarr()
     try:
         node = zarr.open(path, mode="r")
@@ -143,7 +126,7 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> FileMov
     names = [entry["name"] if isinstance(entry, Mapping) else entry for entry in entries]
     letters = "".join(map(letter_of, names))
     calibration = calibration_of(
-        path, lambda: _calibration(path, letters, entries, level, multiscale)
+        path, lambda: _calibration(path, letters, entries, level, multiscale, bool(own))
     )
     data = ZarrFrames(path, array)
     if own.get("samples") and "C" in letters:
@@ -158,7 +141,7 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> FileMov
 
 
 def _calibration(
-    path: Path, letters: str, entries: list, level: Mapping, multiscale: Mapping
+    path: Path, letters: str, entries: list, level: Mapping, multiscale: Mapping, own: bool
 ) -> dict:
     """Return fps and steps of an OME-Zarr image; what is no number is left out with a warning."""
     factors = np.ones(len(letters))
@@ -171,14 +154,15 @@ def _calibration(
     steps, fps = {}, None
     for letter, entry, factor in zip(letters, entries, factors, strict=True):
         unit = short_name(entry.get("unit", "pixel")) if isinstance(entry, Mapping) else "pixel"
-        if seconds(unit) is None and meters(unit) is None:
+        wide = unit == "pixel" and own and factor != 1  # of a video, as it was written here
+        if seconds(unit) is None and meters(unit) is None and not wide:
             continue
         step = positive_number(path, f"scale of {letter}", float(factor))
         if step is None:
             continue
         if letter == "T" and seconds(unit) is not None:
             fps = 1 / (step * seconds(unit))
-        elif meters(unit) is not None:
+        elif meters(unit) is not None or (wide and letter in "ZYX"):
             steps[letter] = (step, unit)
     return {"fps": fps, "steps": steps}
 

@@ -17,15 +17,7 @@ ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 
 
 class PictureFrames(Planes):
-    """Pictures of one size and type as an array that opens those that are read.
-
-    Parameters
-    ----------
-    path : Path
-        The folder or pattern, for messages.
-    files : list of Path
-        One per frame.
-    """
+    """Pictures of one size and type, one per frame, as an array that opens those that are read."""
 
     def __init__(self, path: Path, files: list[Path]):
         self.path = path

@@ -11,18 +11,9 @@ from napari_motionmag.io.video_writer import check_video, write_video
 
 
 def read_video(path: Path) -> FileMovie:
-    """Open a video; frames are decoded when they are read.
+    """Open a video of axes TYX or TYXS, its rate that of `save_movie` or the one in the file.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    FileMovie
-        Axes TYX or TYXS. The frame rate is what the file says, which for films of high-speed
-        cameras is mostly how fast they are to be shown; for videos written by `save_movie`, the
-        one they were taken at.
+    The latter is for films of high-speed cameras mostly how fast they are to be shown.
     """
     frames = VideoFrames(path)
     axes = "TYX" if frames.ndim == 3 else "TYXS"

@@ -49,6 +49,7 @@ class Decomposition(ABC):
         device: torch.device,
     ):
         """Prepare for frames of (Y, X) = `shape`."""
+        self.method, self.planes, self.gain = method, planes, gain
 
     @abstractmethod
     def transform(self, planes: torch.Tensor) -> Any:
@@ -78,9 +79,8 @@ class Decomposition(ABC):
         band: Hashable,
         coefficients: torch.Tensor,
         delta: torch.Tensor,
-        gain: float,
     ) -> None:
-        """Add to `rows` of `total` what a subband changes when `gain` x `delta` is added to it."""
+        """Add to `rows` of `total` what a subband changes when gain x `delta` is added to it."""
 
     @abstractmethod
     def collapse(self, total: Any) -> torch.Tensor:
@@ -105,17 +105,13 @@ class LocalPhaseMethod(Method):
     def _magnify(self, frames, operator, times, factor):
         """Draw frames; those of a run in blocks, for each of which frames are transformed once.
 
-        A frame belongs to a run when the frame before or after it has been drawn. Of a frame drawn
-        alone, what the operator selects is kept for the next factor.
+        A frame belongs to a run when the frame before or after it has been drawn.
         """
+        gain = factor - 1
         cache = getattr(frames, "cache", None)
         size = 1 if cache is None else self._block_length(frames, operator, times[0])
-
-        def draw(times, deltas=None):
-            return self._with_less_memory(frames, operator, list(times), factor - 1, deltas)
-
         if size == 1:
-            drawn, warning = draw(times)
+            drawn, warning = self._with_less_memory(frames, operator, times, gain)
             self._warn(frames, warning)
             return drawn
         key = ("drawn", frames.series, self, operator, factor, size)
@@ -132,14 +128,12 @@ class LocalPhaseMethod(Method):
         if len(missing) < size and any(t in found or find(t) is not None for t in beside):
             for t in missing:
                 number = t // size
-                block = range(number * size, min((number + 1) * size, len(frames)))
-                drawn, warning = cache.get((*key, "block", number), partial(draw, block))
-                found[t] = drawn[t - block.start], warning
+                block = list(range(number * size, min((number + 1) * size, len(frames))))
+                draw = partial(self._with_less_memory, frames, operator, block, gain)
+                drawn, warning = cache.get((*key, "block", number), draw)
+                found[t] = drawn[t % size], warning
         elif missing:
-            alone = ("selected", frames.series, replace(self, sigma=0.0), operator, *missing)
-            deltas = dict(cache.peek(alone) or ())
-            drawn, warning = draw(missing, deltas if len(missing) == 1 else None)
-            cache.put(alone, tuple(deltas.items()), drops)
+            drawn, warning = self._draw_alone(frames, operator, missing, gain)
             for t, frame in zip(missing, drawn, strict=True):
                 found[t] = frame, warning
                 cache.put((*key, "frame", t), found[t], drops)
@@ -147,12 +141,22 @@ class LocalPhaseMethod(Method):
             self._warn(frames, warning)
         return np.stack([found[t][0] for t in times])
 
+    def _draw_alone(self, frames, operator, times, gain) -> tuple[np.ndarray, str | None]:
+        """Draw frames; of a single one, keep what the operator selects for the next factor."""
+        if len(times) > 1:
+            return self._with_less_memory(frames, operator, times, gain)
+        key = ("selected", frames.series, replace(self, sigma=0.0), operator, times[0])
+        deltas, drops = dict(frames.cache.peek(key) or ()), frames.cache.drops
+        drawn = self._with_less_memory(frames, operator, times, gain, deltas)
+        frames.cache.put(key, tuple(deltas.items()), drops)
+        return drawn
+
     def _warn(self, frames, warning: str | None) -> None:
         if warning:
             warn_once(frames, "bound", f"{self.name}: {warning}", stacklevel=4)
 
     def _block_length(self, frames, operator: TemporalOperator, t: int) -> int:
-        """How many frames of a run are drawn together: half as many as each needs, if they fit."""
+        """How many frames of a run are drawn together; 1 where that saves nothing."""
 
         def work_out() -> int:
             run = _Run(self, frames, operator, [t], 0.0, self.device, self.max_bytes)
@@ -203,7 +207,6 @@ class _Run:
         size = self.reader.size(times[0], method)
         planes = 3 if len(self.reader.shape) == 3 and method.chroma == "magnify" else 1
         self.parts = method.decomposition(method, size, planes, gain, device)
-        self.gain = gain
         self.times = times
         self.outputs = set(times)
         self.lock = device_lock(device)
@@ -217,12 +220,15 @@ class _Run:
         self.deltas: dict[Hashable, torch.Tensor] | None = None  # known, or to be filled
 
     def longest_block(self, operator: TemporalOperator, n_frames: int) -> int:
-        """How many frames to draw together: half as many as one needs, or what memory allows."""
+        """How many frames to draw together, if memory allows: a quarter of those that one needs.
+
+        More would make a single request wait longer, and runs only little faster.
+        """
         window = max(len(operator.needs(t, n_frames)) for t in (n_frames // 2, n_frames - 1))
         room = self.max_frames - window
         if room < 1:  # frames are processed in chunks; the sums of all subbands stay
             room = self.max_deltas
-        return min(window // 2, room, self.max_times)
+        return min(window // 4, room, self.max_times)
 
     def result(self) -> tuple[np.ndarray, str | None]:
         """Output frames, (T, Y, X[, 3]) float32, and a warning to issue."""
@@ -309,4 +315,4 @@ class _Run:
                 current = coefficients[[place[t] for t in times]]
             else:
                 current = self.parts.coefficients([self.kept[t] for t in times], band)
-            self.parts.change(total, rows, band, current, delta[rows], self.gain)
+            self.parts.change(total, rows, band, current, delta[rows])

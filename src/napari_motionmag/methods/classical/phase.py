@@ -22,6 +22,7 @@ class _SteerablePhases(Decomposition):
     """Phases of the steerable subbands of frames of one size."""
 
     def __init__(self, method, shape, planes, gain, device):
+        super().__init__(method, shape, planes, gain, device)
         self._border = Border(shape, method.padding, device, method.dtype)
         self._pyramid = get_pyramid(
             self._border.padded,
@@ -30,9 +31,6 @@ class _SteerablePhases(Decomposition):
             device=device,
             dtype=method.dtype,
         )
-        self._planes = planes
-        self._sigma = method.sigma
-        self._envelope = method.envelope
         bound = PYRAMIDS[method.pyramid].bound
         self.limit = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
         self.bands = self._pyramid.bands
@@ -40,7 +38,7 @@ class _SteerablePhases(Decomposition):
         pixels = math.prod(self._border.padded)
         self.frame_bytes = pixels * item + 1
         self.band_bytes = 12 * pixels * item
-        values = 2 if self._envelope else 1
+        values = 2 if self.method.envelope else 1
         self.delta_bytes = values * item * sum(math.prod(band.shape) for band in self.bands)
         self._cropped: tuple[list[torch.Tensor], int, torch.Tensor] | None = None
 
@@ -65,7 +63,7 @@ class _SteerablePhases(Decomposition):
         # parts in memory of their own: atan2 is several times faster on them
         real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
         phase = torch.atan2(imag, real)
-        if not self._envelope:
+        if not self.method.envelope:
             return phase[:, None]
         return torch.stack([phase, torch.hypot(real, imag)], 1)
 
@@ -77,16 +75,16 @@ class _SteerablePhases(Decomposition):
         return step
 
     def start(self, count: int) -> dict:
-        shape = (count, self._planes, *self._pyramid.shape[:1], self._pyramid.shape[1] // 2 + 1)
+        shape = (count, self.planes, *self._pyramid.shape[:1], self._pyramid.shape[1] // 2 + 1)
         spectrum = torch.zeros(
             shape, dtype=self._pyramid.complex_dtype, device=self._pyramid.device
         )
         return {"spectrum": spectrum, "level": None, "plane": None}
 
-    def change(self, total, rows, band, coefficients, delta, gain):
+    def change(self, total, rows, band, coefficients, delta):
         real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
         amplitude = torch.hypot(real, imag)
-        angle = gain * weighted_mean(delta[:, 0], amplitude, self._sigma)
+        angle = self.gain * weighted_mean(delta[:, 0], amplitude, self.method.sigma)
         self.limit.add(
             band.wavelength,
             angle,
@@ -96,15 +94,15 @@ class _SteerablePhases(Decomposition):
         # exp(i angle) - 1, without cancellation for small angles
         sine = torch.sin(angle / 2)
         turn, shrink = 2 * sine * torch.cos(angle / 2), -2 * sine.square()
-        if self._envelope:
+        if self.method.envelope:
             floor = torch.finfo(amplitude.dtype).tiny
-            ratio = (gain * delta[:, 1] / amplitude.clamp_min(floor)).clamp_min(-1)
+            ratio = (self.gain * delta[:, 1] / amplitude.clamp_min(floor)).clamp_min(-1)
             turn, shrink = turn * (1 + ratio), shrink * (1 + ratio) + ratio
         moved = torch.complex(real * shrink - imag * turn, imag * shrink + real * turn)
         part = self._pyramid.synthesise(moved, band.level, band.orientation)
         if total["level"] != band.level:
             self._fold(total)
-            shape = (len(total["spectrum"]), self._planes, *band.shape)
+            shape = (len(total["spectrum"]), self.planes, *band.shape)
             total["level"], total["plane"] = band.level, part.new_zeros(shape)
         total["plane"][rows] += part
 

@@ -28,12 +28,11 @@ class _RieszPhases(Decomposition):
     """Quaternionic phases of the levels of frames of one size."""
 
     def __init__(self, method, shape, planes, gain, device):
+        super().__init__(method, shape, planes, gain, device)
         self._pyramid = _PYRAMIDS.get(
             (tuple(shape), method.transform, str(device), method.dtype),
             lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
         )
-        self._planes = planes
-        self._sigma = method.sigma
         self.limit = PhaseLimit("Riesz pyramid", 0.25, gain)
         self.bands = range(len(self._pyramid.shapes))
         item = torch.finfo(method.dtype).bits // 8
@@ -67,24 +66,24 @@ class _RieszPhases(Decomposition):
     def start(self, count: int) -> list[torch.Tensor]:
         p = self._pyramid
         return [
-            torch.zeros((count, self._planes, *shape), dtype=p.dtype, device=p.device)
+            torch.zeros((count, self.planes, *shape), dtype=p.dtype, device=p.device)
             for shape in p.shapes
         ]
 
-    def change(self, total, rows, band, coefficients, delta, gain):
+    def change(self, total, rows, band, coefficients, delta):
         real, x, y = coefficients.unbind(-3)
         amplitude = torch.sqrt(coefficients.square().sum(-3))
         across = torch.hypot(x, y)
         safe = across.clamp_min(torch.finfo(across.dtype).tiny)
         x, y = x / safe, y / safe
-        if self._sigma:
+        if self.method.sigma:
             turn_x, turn_y = self._smooth(delta, x, y, amplitude)
-            angle = gain * (turn_x * x + turn_y * y)
+            angle = self.gain * (turn_x * x + turn_y * y)
         else:
             # the vector knows its direction where the Riesz transforms pass through zero
             turn_x, turn_y = delta.unbind(-3)
-            angle = gain * torch.hypot(turn_x, turn_y)
-            angle = torch.copysign(angle, gain * (turn_x * x + turn_y * y))
+            angle = self.gain * torch.hypot(turn_x, turn_y)
+            angle = torch.copysign(angle, self.gain * (turn_x * x + turn_y * y))
         self.limit.add(2.0 ** (band + 2), angle, amplitude, lambda: _mean_frequency(real, band))
         # real part of exp(angle n) (real + across n), minus real
         total[band][rows] = -2 * torch.sin(angle / 2).square() * real - torch.sin(angle) * across
@@ -99,10 +98,10 @@ class _RieszPhases(Decomposition):
         amplitude, for the vector whose components fit best.
         """
         turn_x, turn_y = delta.unbind(-3)
-        size = tuple(fast_size(n + math.ceil(3 * self._sigma)) for n in x.shape[-2:])
+        size = tuple(fast_size(n + math.ceil(3 * self.method.sigma)) for n in x.shape[-2:])
         maps = [turn_x, turn_y, x.square() - y.square(), 2 * x * y]
         maps = [m * amplitude for m in maps] + [amplitude]
-        turn_x, turn_y, even, odd, mass = blur(maps, self._sigma, size)
+        turn_x, turn_y, even, odd, mass = blur(maps, self.method.sigma, size)
         mass = floored(mass, amplitude)
         even, odd = even / mass, odd / mass  # shares: products of the masses could underflow
         # the damping decides where only one orientation is present, and is undone along it

@@ -173,10 +173,11 @@ class Engine:
         variation: Tensor,
         gain: float,
         draw: bool = True,
-        denoise: float = 1.0,
+        denoise: Sequence[float] | None = None,
     ) -> Tensor:
         network = self.runner(frame.shape[1])
-        return network(frame, variation, frame.new_full((len(frame),), gain), draw, denoise)
+        shares = None if denoise is None else frame.new_tensor(denoise)
+        return network(frame, variation, frame.new_full((len(frame),), gain), draw, shares)
 
     # ---- the device ----
 
@@ -264,19 +265,11 @@ class Engine:
         work: Callable[[Engine, Tile, int, int], np.ndarray],
         out: np.ndarray,
     ) -> None:
-        """Draw frames in pieces that fit into memory.
+        """Draw frames in pieces that fit into memory, into `out`, (count, Y, X[, C]).
 
-        Parameters
-        ----------
-        count : int
-            Number of frames.
-        shape : (int, int)
-            Of a padded frame, in px.
-        work : callable
-            ``work(engine, tile, first, last)`` draws frames ``first..last-1`` on a tile: an array
-            (N, Y, X) or (N, Y, X, C) as large as the tile that the network sees.
-        out : ndarray
-            (count, Y, X) or (count, Y, X, C), written to.
+        `shape`: of a padded frame, in px. ``work(engine, tile, first, last)`` draws frames
+        ``first..last-1`` on a tile: (N, Y, X) or (N, Y, X, C), as large as the tile that the
+        network sees.
         """
         for tile in self.tiles(*shape):
             first = 0
@@ -338,9 +331,12 @@ class Engine:
         variations: Sequence[np.ndarray],
         gain: float,
         draw: bool = True,
-        denoise: float = 1.0,
+        denoise: Sequence[float] | None = None,
     ) -> np.ndarray:
-        """Run the ``difference`` network on frames and their T(luma), with gain m - 1."""
+        """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
+
+        `denoise`: how much of the noise of each frame to take away; all of it when None.
+        """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
@@ -354,7 +350,8 @@ class Engine:
             with engine.streaming():
                 given = cut(padded), cut(changes)
                 with engine.working():
-                    drawn = engine._difference(*given, gain, draw, denoise)
+                    shares = None if denoise is None else denoise[first:last]
+                    drawn = engine._difference(*given, gain, draw, shares)
                     engine.finish()
                 return engine.download(drawn)
 

@@ -16,7 +16,7 @@ from napari_motionmag.movie.color import luma
 from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
 # Gray levels of 255: noise that is left alone, and how much more is half taken away.
-NOISE_KEPT, NOISE_HALF = 0.8, 0.35
+NOISE_KEPT, NOISE_HALF = 0.65, 0.3
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
 
@@ -35,8 +35,8 @@ class LearnedMagnifier(LearnedOptions, Method):
         pixels of the frame.
     denoise : float, optional
         Network ``difference``: how much of the noise to take away, 0 to 1. 0 keeps it, and the
-        finest texture. When None, more the noisier the movie is (see :func:`noise_level`): 0 up
-        to 0.8 gray levels of 255, half at 1.15; 0 without `draw`.
+        finest texture. When None, more the noisier the frames are (see :func:`noise_level`): 0 up
+        to 0.65 gray levels of 255, half at 0.95; 0 without `draw`.
 
     Raises
     ------
@@ -78,17 +78,14 @@ class LearnedMagnifier(LearnedOptions, Method):
 
     @property
     def context(self) -> int:
-        """Pixels around a region of a frame that take part in what is drawn there."""
+        """Pixels around a region that influence what is drawn there."""
         return self._engine().halo
 
     def _magnify(self, frames, operator, times: list[int], factor: float) -> np.ndarray:
         runner = self._engine()
         first = frames[times[0]]
         if runner.kind == "difference":
-            denoise = self.denoise
-            if denoise is None:
-                denoise = _usual_denoising(frames) if self.draw else 0.0
-            draw = partial(_draw_by_difference, draw=self.draw, denoise=denoise)
+            draw = partial(_draw_by_difference, draw=self.draw, denoise=self.denoise)
             planes = 8
         else:
             draw, planes = _draw_by_shape, 96
@@ -123,49 +120,43 @@ def _variation(
     return varied
 
 
-def noise_level(a: np.ndarray, b: np.ndarray) -> float:
-    """Estimate the standard deviation of the noise of two neighboring frames, black 0, white 1.
+def noise_level(variation: np.ndarray, weights) -> float:
+    """Estimate the standard deviation of the noise of frames from T of them, white is 1.
 
     Parameters
     ----------
-    a, b : numpy.ndarray
-        (Y, X) or (Y, X, 3).
+    variation : numpy.ndarray
+        (Y, X), T(luma), a weighted sum of frames whose noise is independent.
+    weights : array_like of float
+        The weights of the frames.
 
     Notes
     -----
-    Of the luma's difference, filtered by the product of two second differences, which leaves
-    little of what moves; the median over blocks of 16 px.
+    Of what the product of two second differences lets through, which is little of what moves;
+    the lower quartile over blocks of 16 px.
 
     References
     ----------
     Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding 64, 1996.
     """
-    a, b = (frame if frame.ndim == 2 else luma(frame) for frame in (a, b))
-    fine = np.abs(np.diff(np.diff(b - a, 2, axis=0), 2, axis=1))
+    norm = float(np.linalg.norm(weights))
+    if not norm:
+        return 0.0
+    fine = np.abs(np.diff(np.diff(variation, 2, axis=0), 2, axis=1))
     rows, columns = (max(1, size // 16) for size in fine.shape)
     blocks = [np.array_split(part, columns, axis=1) for part in np.array_split(fine, rows)]
-    typical = np.median([block.mean() for row in blocks for block in row])
-    return float(typical * math.sqrt(math.pi) / 12)
+    typical = np.quantile([block.mean() for row in blocks for block in row], 0.25)
+    return float(typical * math.sqrt(math.pi / 2) / 6 / norm)
 
 
-def _usual_denoising(frames) -> float:
-    """How much of the noise of a movie to take away: judged by two frames in its middle."""
-    frames = getattr(frames, "unaligned", frames)  # to align frames takes from their noise
-    middle = len(frames) // 2
-    if not middle:
-        return 0.0
-    cache = getattr(frames, "cache", None)
-
-    def level() -> float:
-        return noise_level(frames[middle - 1], frames[middle])
-
-    noise = level() if cache is None else cache.get(("noise", frames.series), level)
-    beyond = max(0.0, 255 * noise - NOISE_KEPT)
+def _usual_denoising(variation: np.ndarray, weights) -> float:
+    """How much of the noise of a frame to take away."""
+    beyond = max(0.0, 255 * noise_level(variation, weights) - NOISE_KEPT)
     return beyond**2 / (beyond**2 + NOISE_HALF**2)
 
 
 def _draw_by_difference(
-    runner, frames, current, operator, factor: float, draw: bool, denoise: float
+    runner, frames, current, operator, factor: float, draw: bool, denoise: float | None
 ) -> np.ndarray:
     """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
 
@@ -176,7 +167,12 @@ def _draw_by_difference(
     times = list(current)
     height, width = current[times[0]].shape[:2]
     varied = _variation(frames, "luma", operator, times, signal, 4 * height * width)
-    return runner.difference(list(current.values()), varied, factor - 1, draw, denoise)
+    if denoise is None and draw:
+        rows = [truncated_row(operator, t, len(frames))[1] for t in times]
+        shares = [_usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
+    else:
+        shares = [denoise or 0.0] * len(times)
+    return runner.difference(list(current.values()), varied, factor - 1, draw, shares)
 
 
 def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarray:

@@ -18,7 +18,7 @@ _LOCK = threading.Lock()
 
 
 def checked_precision(precision: str | None, device: torch.device) -> torch.dtype | None:
-    """The number type of a name; None, to be chosen by measuring, stays None."""
+    """Return the number type of a name; None, to be chosen by measuring, stays None."""
     if precision is None:
         return None
     if precision not in list(_TYPES):
@@ -29,7 +29,7 @@ def checked_precision(precision: str | None, device: torch.device) -> torch.dtyp
 
 
 def candidates(device: torch.device) -> tuple[torch.dtype, ...]:
-    """Types that may be faster than float32 on a device, the most exact first.
+    """Return types that may be faster than float32 on a device, the most exact first.
 
     On CPUs neither pays: without matrix units both are slower, and bfloat16 misses the picture by
     more than a gray level.
@@ -38,7 +38,7 @@ def candidates(device: torch.device) -> tuple[torch.dtype, ...]:
 
 
 def deviation(draw: Callable[[torch.dtype], Tensor], dtype: torch.dtype, key: tuple) -> float:
-    """Largest difference of ``draw(dtype)`` from float32; measured once for weights and device."""
+    """Measure, once, the largest difference of ``draw(dtype)`` from float32."""
     with _LOCK:
         found = _MEASURED.get((key, dtype))
     if found is None:
@@ -50,7 +50,7 @@ def deviation(draw: Callable[[torch.dtype], Tensor], dtype: torch.dtype, key: tu
 
 
 def test_frames(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Two frames, (1, 1, Y, X), of a fine texture that moves by 0.3 px and flickers a little."""
+    """Make two frames, (1, 1, Y, X), of a fine texture that moves by 0.3 px and flickers."""
     place = torch.arange(SIDE, dtype=torch.float32)
     y, x = place[:, None], place[None, :]
 

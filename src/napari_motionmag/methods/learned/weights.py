@@ -253,7 +253,7 @@ def _published(path: Path, digest: str):
         "format": _FORMAT,
         "model": "oh2018",
         "origin": origin,
-        "licence": "not ours; see the licence of its origin",
+        "license": "not ours; see the license of its origin",
         "file": path.name,
         "file_sha256": digest,
         "config": config,
@@ -274,8 +274,9 @@ def _sha256(paths: tuple[Path, ...], modified: tuple[int, ...]) -> str:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal; of all files of a checkpoint in turn."""
-    paths = tuple(published.files(path)) or (Path(path),)
-    return _sha256(paths, tuple(file.stat().st_mtime_ns for file in paths))
+    path = Path(path)
+    paths = [path] if path.suffix == ".safetensors" else published.files(path) or [path]
+    return _sha256(tuple(paths), tuple(file.stat().st_mtime_ns for file in paths))
 
 
 def available() -> list[Weights]:
@@ -297,7 +298,7 @@ def of_the_user() -> list[Weights]:
 def _weights(name: str, path: Path) -> Weights:
     card = read_card(path)
     if "origin" in card:
-        description = f"{card['model']}, {card['origin']}; {card['licence']}"
+        description = f"{card['model']}, {card['origin']}; {card['license']}"
     else:
         description = (
             f"{card['model']}, {card.get('steps', '?')} steps of {card.get('batch', '?')} crops "

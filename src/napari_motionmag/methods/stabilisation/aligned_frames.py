@@ -180,7 +180,6 @@ class AlignedFrames(Sequence):
         self._positions = aligner.positions(pivot)
         self._still = aligner.finite(pivot)
         self._layer = aligner.layer(pivot)
-        self.unaligned = aligner.frames
         self.warned = getattr(aligner.frames, "warned", None)
         if hasattr(aligner.frames, "cache"):
             self.cache = aligner.cache

@@ -29,12 +29,12 @@ class BandKernel:
     half = _HALF
 
     def taps(self, offset: float) -> np.ndarray:
-        """Weights of pixels -8 to 8 for a sample at `offset` px (-0.5 to 0.5); they sum to 1."""
+        """Return weights of pixels -8 to 8 for a sample at `offset` px, -0.5 to 0.5; sum 1."""
         weights = self._value(np.arange(-_HALF, _HALF + 1) - offset)
         return weights / weights.sum()
 
     def slopes(self, offset: float) -> np.ndarray:
-        """Derivative of :meth:`taps` with respect to `offset`; they sum to 0."""
+        """Return the derivative of :meth:`taps` with respect to `offset`; sum 0."""
         u = np.arange(-_HALF, _HALF + 1) - offset
         slopes = -self._slope(u) / self._value(u).sum()
         return slopes - slopes.mean()
@@ -85,13 +85,13 @@ class Sampler:
         return picture[index[0]][:, index[1]]
 
     def value(self, picture: np.ndarray, shift, kernel: BandKernel) -> np.ndarray:
-        """Low-passed picture at the pixels of the rectangle + shift (dy, dx)."""
+        """Return the low-passed picture at the pixels of the rectangle + shift (dy, dx)."""
         (ny, fy), (nx, fx) = map(_split, shift)
         part = self.cut(picture, (ny, nx), _HALF)
         return _filtered(part, kernel.taps(fy), kernel.taps(fx))
 
     def gradient(self, picture: np.ndarray, shift, kernel: BandKernel) -> np.ndarray:
-        """Derivatives of :meth:`value` along y and x, (2, h, w), gray levels per px."""
+        """Return derivatives of :meth:`value` along y and x, (2, h, w), gray levels per px."""
         (ny, fy), (nx, fx) = map(_split, shift)
         part = self.cut(picture, (ny, nx), _HALF)
         return np.stack(
@@ -114,7 +114,7 @@ def _filtered(part: np.ndarray, along_y: np.ndarray, along_x: np.ndarray) -> np.
 
 
 def smear(part: np.ndarray, along_y: np.ndarray, along_x: np.ndarray) -> np.ndarray:
-    """The adjoint of filtering: from a rectangle to the pixels that it was sampled from."""
+    """Apply the adjoint of filtering, from a rectangle to the pixels that it is sampled from."""
     padded = np.pad(part, _HALF)
     down = correlate1d(padded, along_y[::-1], axis=0, mode="constant")
     return correlate1d(down, along_x[::-1], axis=1, mode="constant")

@@ -14,13 +14,13 @@ _PLACES = 24  # at least, for each weight of a kernel
 _BORDER = 28  # px, within reach of which the network sees the border of the frame
 _HELD_OUT = 4  # every fourth row of responses measures the error, the others make the fit
 # ridges tried, as a share of the mean power of the pixels, and by how much the error of the one
-# taken may exceed the least: what the frames do not show is not made up
+# taken may exceed the least: nothing is invented that the frames do not show
 _RIDGES = np.geomspace(1e-6, 1e-2, 9)
 _WORSE = 0.005
 
 
 def _inner(sides: Sequence[int], stride: int, half: int) -> list[tuple[int, int]]:
-    """First and last + 1 response, along y and x, that see neither border nor outside."""
+    """Return the range of responses, along y and x, that do not see the border."""
     spans = []
     for side in sides:
         border = max(min(_BORDER, side // 4), half + 1)
@@ -104,7 +104,7 @@ class _Moments:
         self._sums = [old + more for old, more in zip(self._sums, new, strict=True)]
 
     def centered(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Covariance of the pixels, of pixels with responses, and variance of the responses."""
+        """Return covariances of pixels and of pixels with responses, and response variances."""
         p, r, pp, pr, rr = (part / self.count for part in self._sums)
         return pp - np.outer(p, p), pr - np.outer(p, r), rr - r**2
 
@@ -116,7 +116,7 @@ def by_impulses(
     size: int,
     progress: Callable[[int, int], object],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Derivatives along combs of impulses, so far apart that their responses do not meet."""
+    """Average derivatives along combs of impulses whose responses do not overlap."""
     half = size // 2
     distance = -(-max(2 * size, 2 * _BORDER) // stride) * stride
     pictures = [_middle(picture) for picture in pictures[:_MOST_IMPULSES]]
@@ -163,7 +163,7 @@ def _middle(picture: Tensor) -> Tensor:
 def _comb(
     sides, spans, phase, stride: int, distance: int, random: np.random.Generator
 ) -> tuple[Tensor, list[tuple[int, int]]]:
-    """Impulses at pixels of one phase of the stride, and where they are."""
+    """Return impulses at pixels of one phase of the stride, and where they are."""
     along = []
     for (first, last), offset in zip(spans, phase, strict=True):
         # anywhere in the first interval that is inside
@@ -177,7 +177,7 @@ def _comb(
 
 
 def _around(position: int, half: int, stride: int, count: int) -> tuple[list[int], list[int]]:
-    """Responses within reach of an impulse, and the places in the kernel that they give."""
+    """Return responses within reach of an impulse, and the places in the kernel that they give."""
     responses = range(-(-(position - half) // stride), (position + half) // stride + 1)
     inside = [p for p in responses if 0 <= p < count]
     return inside, [position - stride * p + half for p in inside]

@@ -38,11 +38,11 @@ class NoiseModel:
     floor: float = 0.0
 
     def variance(self, intensity):
-        """Variance in gray levels squared, shape of `intensity`."""
+        """Return the variance in gray levels squared, shape of `intensity`."""
         return np.maximum(self.a + self.b * np.asarray(intensity, float), self.floor)
 
     def sigma(self, intensity):
-        """Standard deviation in gray levels, shape of `intensity`."""
+        """Return the standard deviation in gray levels, shape of `intensity`."""
         return np.sqrt(self.variance(intensity))
 
 
@@ -106,7 +106,7 @@ def fit_noise(
 
 
 def rounding(dtype: np.dtype, frames) -> float:
-    """Variance from rounding to a dtype, which all pixels have, gray levels squared."""
+    """Return the variance from rounding to a dtype, which all pixels have, gray levels squared."""
     if dtype.kind in "iu":
         return 1 / 12
     largest = max(float(np.abs(frame).max()) for frame in frames)
@@ -114,13 +114,13 @@ def rounding(dtype: np.dtype, frames) -> float:
 
 
 def pair_starts(n_frames: int, most: int) -> list[int]:
-    """First frames of up to `most` pairs of consecutive frames, spread over a movie."""
+    """Return the first frames of up to `most` pairs of consecutive frames, spread over a movie."""
     count = min(most, n_frames - 1)
     return np.unique(np.linspace(0, n_frames - 2, count).round().astype(int)).tolist()
 
 
 def freedom_of(starts) -> float:
-    """Degrees of freedom of the mean square of differences between frames t and t + 1.
+    """Return degrees of freedom of the mean square of differences between frames t and t + 1.
 
     Differences that share a frame have squares with a correlation of 1/4.
     """
@@ -181,8 +181,8 @@ def fit_variance(
     expected = np.full(len(mean), level / (1 - 2 / (9 * freedom)) ** 3)
     part = np.zeros(design.shape[1])
     for k in range(_ROUNDS):
-        # large values are clipped, from a wide limit to a narrow one; the mean of what is left is
-        # made right again
+        # large values are clipped, from a wide limit to a narrow one; the mean of the rest is
+        # corrected for that
         limit = 1 + _OUTLIER * np.sqrt(2 / freedom) * max(1, 8 / 2**k)
         kept = variance < limit * expected
         if kept.sum() <= 2 * design.shape[1]:
@@ -203,6 +203,6 @@ def fit_variance(
 
 
 def _kept_share(limit: float, freedom: float) -> float:
-    """Mean of chi-squared / freedom below `limit`."""
+    """Return the mean of chi-squared / freedom below `limit`."""
     x, shape = limit * freedom / 2, freedom / 2
     return float(gammainc(shape + 1, x) / gammainc(shape, x))

@@ -6,7 +6,7 @@ variance,
 
     d <- d - H^-1 sum w G (I(p + d) - R(p)).
 
-Noise of the reference is in G too. What that does on average is known and taken out: ``sum w G G``
+Noise of the reference is in G too. Its mean effect is known and removed: ``sum w G G``
 overestimates H, and ``sum w G n`` has a mean where the noise varies over the picture.
 """
 
@@ -30,7 +30,7 @@ _UNDETERMINED = 0.5  # px: a direction known no better than this is not measured
 
 
 class Template:
-    """A reference to register to, and what noise does to the registration.
+    """A reference to register to, and the effect of noise on the registration.
 
     `value` (h, w) and `gradient` (2, h, w) are the mean of `copies` frames and its derivatives,
     low-passed by `kernel`. `noise` None weights all pixels alike and takes nothing out.
@@ -63,7 +63,7 @@ class Template:
         self.axes = self._determined()  # directions that are determined, (k, 2)
 
     def _brightness_columns(self) -> np.ndarray:
-        """Orthonormal (under w) pictures that a change in brightness adds."""
+        """Return orthonormal (under w) pictures that a change in brightness adds."""
         if not self.brightness:
             return np.zeros((0, *self.value.shape))
         columns = []
@@ -96,17 +96,17 @@ class Template:
         )
 
     def without_brightness(self, picture: np.ndarray) -> np.ndarray:
-        """A picture without what a change in brightness explains of it."""
+        """Return a picture without the part that a change in brightness explains."""
         for known in self._fits:
             picture = picture - (self.weight * known * picture).sum() * known
         return picture
 
     def score_covariance(self, variance: np.ndarray) -> np.ndarray:
-        """Covariance of ``sum w G n`` for a variance per pixel, shape (h + 16, w + 16), or one."""
+        """Return the covariance of ``sum w G n`` for the variance of pixels, (h + 16, w + 16)."""
         return np.einsum("ihw,jhw,hw->ij", self._reach, self._reach, variance)
 
     def _determined(self) -> np.ndarray:
-        """Directions in which the reference determines the displacement."""
+        """Return directions in which the reference determines the displacement."""
         values, vectors = np.linalg.eigh(self.hessian)
         if self.noise is None:
             rounding = self.mask.sum() * (1e-9 * np.abs(self.value).max()) ** 2
@@ -128,11 +128,11 @@ class Template:
         return out
 
     def frame_covariance(self, variance: np.ndarray) -> np.ndarray:
-        """Covariance (2, 2) of the displacement from the noise of the frame, px^2."""
+        """Return the covariance (2, 2) of the displacement from the noise of the frame, px^2."""
         return self.inverse @ self.score_covariance(variance) @ self.inverse
 
     def reference_covariance(self, variance: np.ndarray) -> np.ndarray:
-        """Covariance (2, 2) from the noise of the reference: the same error in all frames."""
+        """Return the covariance (2, 2) from the noise of the reference, the same in all frames."""
         k, s = self.kernel.rest
         # the measured gradient holds noise, which makes the score covariance of a frame larger,
         # but not that of the reference

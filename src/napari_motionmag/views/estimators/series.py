@@ -115,7 +115,7 @@ class Series:
         yield start, self.read(start, self.n_frames)
 
     def edges(self) -> list[int]:
-        """Borders between runs of frames that are best read together: chunks, cut if too large."""
+        """Return borders between frames to read together: those of chunks, cut if too large."""
         n = self.n_frames
         chunks = getattr(self.movie.data, "chunks", None)
         if not chunks:
@@ -129,7 +129,7 @@ class Series:
 
     @property
     def most(self) -> int:
-        """Frames that are read together at most."""
+        """Largest number of frames to read together."""
         samples = self.movie.shape[-1] if self.movie.is_rgb else 1
         size = self.shape[0] * self.shape[1] * samples * self.movie.dtype.itemsize
         most = max(1, BLOCK_BYTES // max(size, 1))
@@ -182,32 +182,29 @@ def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
 def checked_window(movie: Movie, region) -> tuple[slice, slice]:
     """Return rows and columns of None (all), two slices or (y0, y1, x0, x1); ends excluded."""
     height, width = movie.frame_shape[:2]
+    if region is None:
+        return slice(0, height), slice(0, width)
     allowed = (
         "region must be None, two slices (rows, columns), (y0, y1, x0, x1) in px, or a boolean "
         f"mask of shape ({height}, {width})"
     )
-    if region is None:
-        return slice(0, height), slice(0, width)
     if isinstance(region, (str, bytes)) or not hasattr(region, "__len__"):
         raise TypeError(f"{allowed}; got {region!r}")
+    limits = region
     if len(region) == 2 and all(isinstance(part, slice) for part in region):
         if any(part.step not in (None, 1) for part in region):
             raise ValueError(f"{allowed}, without steps; got {region!r}")
-        limits = [
-            (part.start or 0, size if part.stop is None else part.stop)
-            for part, size in zip(region, (height, width), strict=True)
-        ]
-    elif len(region) == 4:
-        y0, y1, x0, x1 = region
-        limits = [(y0, y1), (x0, x1)]
-    else:
+        rows, columns = region
+        limits = [rows.start or 0, height if rows.stop is None else rows.stop]
+        limits += [columns.start or 0, width if columns.stop is None else columns.stop]
+    if len(limits) != 4:
         raise ValueError(f"{allowed}; got {region!r}")
-    for (first, last), size in zip(limits, (height, width), strict=True):
-        if int(first) != first or int(last) != last:
-            raise ValueError(f"{allowed}: whole numbers; got {region!r}")
-        if not 0 <= first < last <= size:
-            raise ValueError(f"{allowed}, within the frame of {height} x {width}; got {region!r}")
-    return tuple(slice(int(first), int(last)) for first, last in limits)
+    if any(int(edge) != edge for edge in limits):
+        raise ValueError(f"{allowed}: whole numbers; got {region!r}")
+    y0, y1, x0, x1 = map(int, limits)
+    if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
+        raise ValueError(f"{allowed}, within the frame of {height} x {width}; got {region!r}")
+    return slice(y0, y1), slice(x0, x1)
 
 
 def checked_region(movie: Movie, region) -> tuple[tuple[slice, slice], np.ndarray]:

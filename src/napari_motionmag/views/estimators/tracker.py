@@ -53,17 +53,13 @@ class Tracker:
         self.reach, self.brightness = reach, brightness
         self.count = Counter(progress, 3 * movie.n_frames)
         margin = BandKernel.half + math.ceil(self.reach)
-        outer = tuple(
-            slice(max(0, part.start - margin), min(size, part.stop + margin))
-            for part, size in zip(window, movie.frame_shape[:2], strict=True)
-        )
-        self.series = Series(movie, at, outer)
-        self.sampler = Sampler(
-            *(
-                slice(part.start - out.start, part.stop - out.start)
-                for part, out in zip(window, outer, strict=True)
-            )
-        )
+        outer, inner = [], []
+        for part, size in zip(window, movie.frame_shape[:2], strict=True):
+            first, last = max(0, part.start - margin), min(size, part.stop + margin)
+            outer.append(slice(first, last))
+            inner.append(slice(part.start - first, part.stop - first))
+        self.series = Series(movie, at, tuple(outer))
+        self.sampler = Sampler(*inner)
         self.color = np.ones(2)
         self._kept: dict[int, np.ndarray] = {}
 

@@ -12,7 +12,8 @@ UNDETERMINED = 0.5  # px: a direction known no better than this in one frame is 
 # structure along an edge, as a share of that across it, below which a bend or a tilt of the edge
 # would be taken for motion along it
 _WEAKEST = 0.02
-_LIGHT = 0.1  # share of the information about light that motion must leave
+_LEFT = 0.1  # share of the information about light that motion must leave
+_LIT = 12.0  # chi-squared from which a change of light is believed; chance exceeds it rarely
 _WARP = 0.1  # px: displacements above this are refined by warping
 _LEAST = 1e-60  # gray levels squared, for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
@@ -56,7 +57,7 @@ class Windows:
 
 
 def _linear(centers: np.ndarray, size: int) -> np.ndarray:
-    """Weights of values at the centers for every pixel."""
+    """Return weights of values at the centers for every pixel."""
     pixel = np.arange(size, dtype=float)
     return np.stack([np.interp(pixel, centers, unit) for unit in np.eye(len(centers))], axis=1)
 
@@ -64,10 +65,10 @@ def _linear(centers: np.ndarray, size: int) -> np.ndarray:
 class WindowedDisplacement:
     """Displacement of every window by least squares against the mean of `copies` frames.
 
-    A change of light, one gain and one offset for the whole frame, is fitted together with the
-    displacements, as far as it differs from motion. `covariance` (gy, gx, 2, 2) is that of one
-    frame, px^2, 0 along directions that are not determined; `directions` (gy, gx) is the number of
-    those that are.
+    A change of light, one gain and one offset for the whole frame, is taken out where it stands
+    out from what differs between windows, and as far as it differs from motion. `covariance`
+    (gy, gx, 2, 2) is that of one frame, px^2, 0 along directions that are not determined;
+    `directions` (gy, gx) is the number of those that are.
     """
 
     def __init__(self, mean, copies: int, windows: Windows, noise: NoiseModel, kernel: BandKernel):
@@ -95,21 +96,19 @@ class WindowedDisplacement:
         light = np.stack([np.ones_like(mean), centered / (spread or 1.0)])
         self._light = weight * light
         self._mixed = self._products(self._steepest, light)  # of motion and light
-        moved = np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
-        whole = self._products(self._light, light).sum(axis=(0, 1))
-        values, vectors = np.linalg.eigh(whole - moved.sum(axis=(0, 1)))
-        used = vectors[:, values > _LIGHT * np.trace(whole) / 2]
-        self._light_inverse = used / values[values > _LIGHT * np.trace(whole) / 2] @ used.T
-        overlap = (windows.window / windows.step) ** 2  # windows that share a pixel
-        taken = self._inverse @ self._mixed
-        self.covariance += overlap * taken @ self._light_inverse @ np.swapaxes(taken, -1, -2)
+        whole = self._products(self._light, light)
+        # what is left to determine the light, by windows, when each may move
+        self._left = whole - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
+        values, vectors = np.linalg.eigh(self._left.sum(axis=(0, 1)))
+        used = values > _LEFT * np.trace(whole.sum(axis=(0, 1))) / 2
+        self._light_inverse = vectors[:, used] / values[used] @ vectors[:, used].T
 
     def _products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         parts = [[self.windows.sum(a * b) for b in second] for a in first]
         return np.moveaxis(np.array(parts), (0, 1), (-2, -1))
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """Displacement (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
+        """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
         smooth = self._sampler.value(frame, (0, 0), self.kernel)
         moved = self._step(smooth)
         if np.abs(moved).max(initial=0) < _WARP:
@@ -130,15 +129,24 @@ class WindowedDisplacement:
 
     def _step(self, picture: np.ndarray) -> np.ndarray:
         residual = picture - self._mean
-        score = np.moveaxis(self.windows.sum(self._steepest * residual), 0, -1)[..., np.newaxis]
-        light = self.windows.sum(self._light * residual).sum(axis=(1, 2))
-        light -= (np.swapaxes(self._mixed, -1, -2) @ self._inverse @ score).sum(axis=(0, 1))[:, 0]
-        score -= self._mixed @ (self._light_inverse @ light)[:, np.newaxis]
+        score, light = (
+            np.moveaxis(self.windows.sum(part * residual), 0, -1)[..., np.newaxis]
+            for part in (self._steepest, self._light)
+        )
+        light -= np.swapaxes(self._mixed, -1, -2) @ self._inverse @ score
+        change = self._light_inverse @ light.sum(axis=(0, 1))
+        rest = light - self._left @ change  # differs between windows: it is not the lamp
+        left = self._left.sum(axis=(0, 1))
+        overlap = (self.windows.window / self.windows.step) ** 2  # windows that share a pixel
+        spread = overlap * ((rest @ np.swapaxes(rest, -1, -2)).sum(axis=(0, 1)) + left)
+        seen = left @ change
+        if (seen.T @ np.linalg.pinv(spread) @ seen).item() > _LIT:
+            score -= self._mixed @ change
         return -(self._inverse @ score)[..., 0]
 
 
 def _inverted(hessian: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse within the directions that are determined, and how many there are."""
+    """Return the inverse within the determined directions, and their number."""
     values, vectors = np.linalg.eigh(hessian)
     along = np.einsum("yxik,yxij,yxjk->yxk", vectors, score, vectors)
     good = values > _WEAKEST * values[..., -1:]

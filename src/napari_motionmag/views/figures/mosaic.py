@@ -48,7 +48,7 @@ def mosaic(
     Raises
     ------
     ValueError
-        If there are no pictures or an argument does not fit.
+        If there are no pictures, or an argument is invalid.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def labelled_mosaic(
     Raises
     ------
     ValueError
-        If there are no pictures, or not as many labels.
+        If there are no pictures, or their number is not that of the labels.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def labelled_mosaic(
 
 
 def _stretched(pictures: np.ndarray, signed: bool) -> np.ndarray:
-    """Pictures stretched to 0..1 together."""
+    """Return pictures stretched to 0..1 together."""
     known = pictures[np.isfinite(pictures)]
     if not known.size:
         return pictures
@@ -161,8 +161,6 @@ def _stretched(pictures: np.ndarray, signed: bool) -> np.ndarray:
         top = np.abs(known).max() or 1.0
         return 0.5 + pictures / (2 * top)
     low, high = known.min(), known.max()
-    return (
-        (pictures - low) / (high - low)
-        if high > low
-        else np.where(np.isfinite(pictures), 0.5, np.nan)
-    )
+    if high == low:
+        return np.where(np.isfinite(pictures), 0.5, np.nan)
+    return (pictures - low) / (high - low)

@@ -6,13 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from napari_motionmag.views.figures.text import (
-    length_per_pixel,
-    shortened,
-    shown_unit,
-    smaller_unit,
-    time_label,
-)
+from napari_motionmag.views.figures import text
 from napari_motionmag.views.responses import ResponseTable
 from napari_motionmag.views.spectrum import MotionSpectrum, Peak
 from napari_motionmag.views.trace import DisplacementTrace
@@ -108,7 +102,7 @@ def draw_displacement(
     directions = directions or {}
     for k, (name, trace) in enumerate(traces.items()):
         course, sigma = trace.along(directions.get(name))
-        style = {"color": f"C{k}", "label": shortened(name, 42)}
+        style = {"color": f"C{k}", "label": text.shortened(name, 42)}
         if len(trace) <= _BARS:
             axes.errorbar(
                 trace.times, course, _SURE * sigma, marker="o", markersize=3, capsize=2, **style
@@ -120,7 +114,7 @@ def draw_displacement(
     axes.set_ylabel("displacement (px)")
     if traces:
         units = {trace.time_unit for trace in traces.values()}
-        axes.set_xlabel(time_label(units.pop()) if len(units) == 1 else "time")
+        axes.set_xlabel(text.time_label(units.pop()) if len(units) == 1 else "time")
         _add_lengths(axes, traces, directions)
     if len(traces) > 1:
         figure.legend(loc="outside upper left")
@@ -157,23 +151,18 @@ def _draw_motion(axes, spectrum: MotionSpectrum, peaks: Sequence[Peak], pixels: 
 
 
 def _add_lengths(axes, traces: Mapping[str, DisplacementTrace], directions) -> None:
-    """A second axis in um, where one pixel is the same length in all traces."""
-    lengths = {
-        (
-            length_per_pixel(trace, directions.get(name, trace.direction)),
-            trace.length_unit,
-        )
+    """Add a second axis in um, where one pixel is the same length in all traces."""
+    units = {trace.length_unit for trace in traces.values()}
+    sizes = [
+        text.length_per_pixel(trace, directions.get(name, trace.direction))
         for name, trace in traces.items()
-    }
-    sizes = [size for size, _ in lengths]
-    if None in sizes or len({unit for _, unit in lengths}) > 1:
+    ]
+    if None in sizes or len(units) > 1 or np.ptp(sizes) > 0.02 * np.mean(sizes):
         return
     size = float(np.mean(sizes))
-    if max(abs(one - size) for one in sizes) > 0.01 * size:
-        return
-    low, high = axes.get_ylim()
-    unit, size = smaller_unit(max(abs(low), abs(high)) * size, next(iter(lengths))[1], size)
+    largest = np.abs(axes.get_ylim()).max() * size
+    unit, size = text.smaller_unit(largest, units.pop(), size)
     second = axes.secondary_yaxis(
         "right", functions=(lambda px: px * size, lambda length: length / size)
     )
-    second.set_ylabel(f"({shown_unit(unit)})")
+    second.set_ylabel(f"({text.shown_unit(unit)})")

@@ -24,7 +24,7 @@ _TO_RGB = np.array(
 
 
 def phase_colors(count: int = 129) -> np.ndarray:
-    """Colors once around the circle, all equally light: no phase looks stronger than another.
+    """Return colors once around the circle, equally light, so that no phase looks stronger.
 
     Parameters
     ----------
@@ -57,21 +57,12 @@ def draw_motion(figure, amplitude: np.ndarray, degrees: np.ndarray, top: float, 
 
     plots = figure.subplots(2, 1)
     scales = (
-        (
-            amplitude[np.isfinite(amplitude)],
-            (0.0, top),
-            colormaps[AMPLITUDE_COLORS],
-            f"Amplitude, {unit}",
-        ),
-        (
-            degrees[np.isfinite(degrees)],
-            (-180.0, 180.0),
-            ListedColormap(phase_colors()),
-            "Phase, degrees",
-        ),
+        (amplitude, (0.0, top), colormaps[AMPLITUDE_COLORS], f"Amplitude, {unit}"),
+        (degrees, (-180.0, 180.0), ListedColormap(phase_colors()), "Phase, degrees"),
     )
     for axes, (values, (low, high), colors, label) in zip(plots, scales, strict=True):
-        counts, edges = np.histogram(np.clip(values, low, high), _BINS, (low, high))
+        values = np.clip(values[np.isfinite(values)], low, high)
+        counts, edges = np.histogram(values, _BINS, (low, high))
         share = 100 * counts / max(amplitude.size, 1)
         place = (np.arange(_BINS) + 0.5) / _BINS
         axes.bar(edges[:-1], share, np.diff(edges), align="edge", color=colors(place))

@@ -28,8 +28,7 @@ def draw_kernels(figure, found: EncoderKernels) -> None:
     for axes, kernel, label in zip(plots, found.kernels, kernel_labels(found), strict=False):
         top = np.abs(kernel).max()
         axes.imshow(kernel, cmap="gray", vmin=-top, vmax=top, interpolation="nearest")
-        first, kind = label.split("\n")
-        axes.set_title(f"{first.replace('  error', '')}\n{kind}", fontsize=7)
+        axes.set_title(label.replace("  error", ""), fontsize=7)
 
 
 def draw_decoded(figure, decoded: np.ndarray, factors: Sequence[float]) -> None:

@@ -12,7 +12,7 @@ _FEWEST = 3.0  # highest factor drawn over the lowest, at least
 
 
 def factor_range(limit: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest factor to draw, of 1, 3, 10, 30 ..., around nearly all of the limits."""
+    """Return the range of factors to draw, of 1, 3, 10, 30 ..., around nearly all of the limits."""
     known = limit[np.isfinite(limit) & (limit > 0)]
     if not known.size:
         return 1.0, 10.0
@@ -22,7 +22,7 @@ def factor_range(limit: np.ndarray) -> tuple[float, float]:
 
 
 def _step(value: float, rounded) -> float:
-    """The next of 1, 3, 10, 30 ... below or above."""
+    """Round to one of 1, 3, 10, 30 ..., down or up."""
     half_decades = rounded(round(2 * np.log10(value), 6))
     decade, odd = divmod(int(half_decades), 2)
     return 10.0**decade * (3 if odd else 1)

@@ -49,17 +49,11 @@ class SlicePicture:
         """Slice a movie with the options of `slice_view`; `frame` is the one to show beside it."""
         movie = as_movie(movie, options.pop("axes", None))
         view = np.asarray(slice_view(movie, line, **options))
-        shown = None
+        calibration = slice_calibration(movie, line, step=options.get("step", 1.0))
         if frame is not None:
-            series = Series(movie, options.get("at"))
-            shown = series.read(frame, frame + 1)[0]
-        return cls(
-            name=name or movie.name or "",
-            view=view,
-            line=np.asarray(line, float),
-            calibration=slice_calibration(movie, line, step=options.get("step", 1.0)),
-            frame=shown,
-        )
+            frame = Series(movie, options.get("at")).read(frame, frame + 1)[0]
+        name = name or movie.name or ""
+        return cls(name, view, np.asarray(line, float), calibration, frame=frame)
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
@@ -147,28 +141,22 @@ def _show(axes, picture: np.ndarray, extent, aspect: str) -> None:
 
 
 def _draw_place(axes, picture: SlicePicture) -> None:
-    """The part of the frame around the line, and the line."""
+    """Draw the part of the frame around the line, and the line."""
     axes.set_axis_off()
     if picture.frame is None:
         return
     height, width = picture.frame.shape[:2]
     low, high = picture.line.min(axis=0), picture.line.max(axis=0)
     room = max(_ROOM * float((high - low).max()), _LEAST_ROOM)
-    top, left = (int(max(0, np.floor(x - room))) for x in low)
-    bottom, right = (
-        int(min(size, np.ceil(x + room) + 1)) for x, size in zip(high, (height, width), strict=True)
-    )
+    top, left = np.maximum(np.floor(low - room), 0).astype(int)
+    bottom, right = np.minimum(np.ceil(high + room) + 1, (height, width)).astype(int)
     crop = picture.frame[top:bottom, left:right]
     if not crop.size:
         return
     if crop.ndim == 3:
         crop = crop[..., :3]
-    _show(
-        axes,
-        picture.look(crop.astype(float)),
-        (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5),
-        "equal",
-    )
+    extent = (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5)
+    _show(axes, picture.look(crop.astype(float)), extent, "equal")
     axes.plot(picture.line[:, 1], picture.line[:, 0], color="C1", linewidth=1.2)
     axes.plot(*picture.line[0, ::-1], marker="o", markersize=3.5, color="C1")
     axes.set_xlim(left - 0.5, right - 0.5)

@@ -115,7 +115,7 @@ def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
 
 
 def length_per_pixel(trace: DisplacementTrace, direction: float) -> float | None:
-    """Length of one pixel along a direction, in the trace's unit; None if not calibrated."""
+    """Return the length of a pixel along a direction, in the unit of the trace, or None."""
     if trace.pixel_size is None:
         return None
     height, width = trace.pixel_size

@@ -82,7 +82,7 @@ def test_drawing_and_denoising_are_apart(difference):
 
     def drawn(draw, denoise):
         gain = torch.tensor([3.0])
-        whole, _, moved = difference.parts(frame, change, gain, draw, denoise)
+        whole, _, moved = difference.parts(frame, change, gain, draw, torch.tensor([denoise]))
         return (whole - moved).abs().amax((0, 1, 2))
 
     hole, far = slice(50, 58), [*range(36), *range(76, 80)]
@@ -100,7 +100,7 @@ def test_without_drawing_the_frame_is_only_moved(difference):
     frame, change = _noise(1, 3, 64, 64), 0.1 * (_noise(1, 1, 64, 64, seed=1) - 0.5)
     gain = torch.tensor([3.0])
     drawn, _, moved = difference.parts(frame, change, gain)
-    assert torch.equal(difference(frame, change, gain, draw=False, denoise=0.0), moved)
+    assert torch.equal(difference(frame, change, gain, draw=False, denoise=torch.zeros(1)), moved)
     assert (drawn - moved).abs().max() > 1e-3
     assert (moved - frame).abs().max() > 1e-3
 

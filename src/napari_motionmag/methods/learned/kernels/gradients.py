@@ -27,7 +27,7 @@ def _weighted(builder, registers, weights):
 
 @intrinsic
 def _across_rows(typing, luma, variation, row, to, to_row):
-    """A register of luma, smooth and sloping, and of the variation, smooth; bytes."""
+    """Filter five rows: luma, smoothed and differentiated; variation, smoothed. Steps in bytes."""
 
     def generate(context, builder, signature, arguments):
         luma, variation, row, to, to_row = arguments
@@ -51,7 +51,7 @@ def _across_rows(typing, luma, variation, row, to, to_row):
 
 @intrinsic
 def _along_row(typing, source, row, sums, sums_row):
-    """Add the six products of a register of gradients to their sums; bytes."""
+    """Add the six products of a register of gradients to their sums. Steps in bytes."""
 
     def generate(context, builder, signature, arguments):
         source, row, sums, sums_row = arguments
@@ -72,7 +72,7 @@ def _along_row(typing, source, row, sums, sums_row):
 
 @kernel()
 def _fill(line, picture, y):
-    """A row with its border replicated by two; a row outside is the nearest one."""
+    """Copy a row with two replicated pixels on each side; outside the picture, the nearest."""
     height, width = picture.shape
     y = min(max(y, 0), height - 1)
     line[0] = line[1] = picture[y, 0]
@@ -88,7 +88,7 @@ def _fill(line, picture, y):
     error_model="numpy",
 )
 def _products(luma, variation, out, near, between, sums, window, first, last):
-    """`near`: (2, 10, ...) rows of both pictures, each twice so that five follow each other."""
+    """`near`: (2, 10, ...), rows of both pictures, each twice so that any five are contiguous."""
     width = luma.shape[1]
     row = 4 * near.shape[2]
     share = np.float32(1 / window**2)
@@ -123,19 +123,9 @@ def _products(luma, variation, out, near, between, sums, window, first, last):
 
 
 def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
-    """Means over windows of gx gx, gx gy, gy gy, gx D, gy D, D D.
+    """Average gx gx, gx gy, gy gy, gx D, gy D, D D over windows: (N, 6, H / window, W / window).
 
-    Parameters
-    ----------
-    luma, variation : Tensor
-        float32 (N, 1, H, W), H and W multiples of `window`.
-    window : int
-        Side of a window in px.
-
-    Returns
-    -------
-    Tensor
-        (N, 6, H / window, W / window).
+    `luma`, `variation`: float32 (N, 1, H, W), H and W multiples of `window`.
     """
     count, _, height, width = luma.shape
     checked("luma", luma, (count, 1, height, width))
@@ -157,7 +147,7 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
 
 
 def self_test() -> bool:
-    """Whether the kernel does what is expected of it."""
+    """Whether the kernel gives the closed form for a ramp."""
     ramp = torch.from_numpy(np.tile(np.arange(8, dtype=np.float32), (1, 1, 8, 1)))
     slope = sum(weight * k for k, weight in enumerate(SLOPE)) * sum(SMOOTH)
     found = products(ramp, 0 * ramp + 3, 1)[0, :, 4, 4]

@@ -24,7 +24,7 @@ Address = types.int64
 
 
 def _registers() -> tuple[int, int]:
-    """Numbers of float32 in a vector register, and registers, of what numba compiles for."""
+    """Return how many float32 a vector register holds, and the number of registers."""
     requested = config.CPU_FEATURES  # of NUMBA_CPU_FEATURES
     features = get_host_cpu_features() if requested is None else requested
     has = {name[1:] for name in features.split(",") if name.startswith("+")}
@@ -38,7 +38,7 @@ def _registers() -> tuple[int, int]:
 
 
 def _version() -> str:
-    """Hash of all that is compiled into kernels: numba notices changes of their own files only."""
+    """Hash all sources of the kernels: numba notices changes of their own files only."""
     digest = hashlib.sha256()
     for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(derivative_filters.__file__)):
         digest.update(path.read_bytes())
@@ -46,13 +46,13 @@ def _version() -> str:
 
 
 def _cache_folder() -> str:
-    """Where compiled kernels of this version are kept."""
+    """Return where compiled kernels of this version are kept."""
     base = Path(config.CACHE_DIR or Path(__file__).parent / "__pycache__")
     return str(base / f"kernels-{_version()}")
 
 
 def kernel(signature: str | None = None, **options) -> Callable:
-    """Compile a kernel that runs without Python's lock, and keep it where numba finds a folder."""
+    """Compile a kernel that runs without Python's lock; cache it where a folder is writable."""
 
     def compiled(function):
         before, config.CACHE_DIR = config.CACHE_DIR, _FOLDER
@@ -83,12 +83,12 @@ _LN2_HIGH = 0.693359375
 
 
 def constant(value: float) -> ir.Constant:
-    """A register that holds `value` in all its lanes."""
+    """Return a register that holds `value` in all its lanes."""
     return ir.Constant(_VECTOR, [float(value)] * LANES)
 
 
 def load(builder, address, offset: int = 0):
-    """The register at an address."""
+    """Load the register at an address."""
     if offset:
         address = builder.add(address, I64(offset))
     loaded = builder.load(builder.inttoptr(address, _VECTOR.as_pointer()))
@@ -104,33 +104,33 @@ def store(builder, value, address, offset: int = 0) -> None:
 
 
 def spread(builder, number, kind=_VECTOR):
-    """A register, or another kind of vector, with `number` in all its lanes."""
+    """Return a register, or another vector, with `number` in all its lanes."""
     undefined = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(undefined, number, _I32(0))
     return builder.shuffle_vector(first, undefined, lanes([0] * kind.count))
 
 
 def lanes(numbers: list[int]) -> ir.Constant:
-    """Which lanes a shuffle takes."""
+    """Return the mask of a shuffle that takes these lanes."""
     return ir.Constant(ir.VectorType(_I32, len(numbers)), numbers)
 
 
 def at(builder, address, *steps):
-    """An address advanced by count times bytes for each of `steps`."""
+    """Advance an address by count times bytes for each of `steps`."""
     for number, distance in steps:
         address = builder.add(address, builder.mul(distance, I64(number)))
     return address
 
 
 def load_spread(builder, address):
-    """A register with the number at an address in all its lanes."""
+    """Load the number at an address into all lanes of a register."""
     loaded = builder.load(builder.inttoptr(address, _F32.as_pointer()))
     loaded.align = 4
     return spread(builder, loaded)
 
 
 def multiply_add(builder, a, b, c):
-    """``a b + c``, rounded once."""
+    """Return ``a b + c``, rounded once."""
     return _llvm(builder, "fma", a, b, c)
 
 
@@ -146,18 +146,18 @@ def _llvm(builder, name, *vectors):
 
 
 def largest(builder, a, b):
-    """The larger one, lane by lane; `a` where either is no number."""
+    """Return the larger one, lane by lane; `a` where either is NaN."""
     return builder.select(builder.fcmp_unordered(">", a, b), a, b)
 
 
 def rectified(builder, x, slope):
-    """`x`, times `slope` where it is not above zero."""
+    """Return `x`, times `slope` where it is not above zero."""
     above = builder.fcmp_ordered(">", x, constant(0))
     return builder.select(above, x, builder.fmul(x, slope))
 
 
 def exponential(builder, x):
-    """e to the power of numbers of at most 0, to the last bits."""
+    """Return e to the power of numbers of at most 0, to the last bits."""
     x = largest(builder, x, constant(-87))
     power = _rounded(builder, builder.fmul(x, constant(1 / math.log(2))))
     # ln 2 in two parts: the product with the first is exact

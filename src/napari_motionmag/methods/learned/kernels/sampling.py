@@ -13,7 +13,7 @@ _BORDER = 2  # px of coefficients around the picture
 
 @njit(inline="always")
 def _weights(part):
-    """Of four neighbors, for a place `part` behind the second one."""
+    """Return the weights of four neighbors, for a place `part` behind the second one."""
     rest = np.float32(1) - part
     outer, inner = np.float32(1 / 6), np.float32(2 / 3)
     half = np.float32(0.5)
@@ -54,19 +54,10 @@ def _sample(coefficients, source, out, first, last):
 
 
 def sampled(coefficients: Tensor, source: Tensor) -> Tensor:
-    """Values at displaced positions, which stay within the picture.
+    """Sample pictures at displaced positions, limited to the picture: (N, C, H, W).
 
-    Parameters
-    ----------
-    coefficients : Tensor
-        float32 (N, C, H + 4, W + 4), of cubic splines, two rows and columns beyond each border.
-    source : Tensor
-        float32 (N, 2, H, W), displacement x and y in px.
-
-    Returns
-    -------
-    Tensor
-        (N, C, H, W).
+    `coefficients`: float32 (N, C, H + 4, W + 4), of cubic splines, two rows and columns beyond each
+    border. `source`: float32 (N, 2, H, W), displacement x and y in px.
     """
     count, channels, height, width = coefficients.shape
     height, width = height - 2 * _BORDER, width - 2 * _BORDER
@@ -83,7 +74,7 @@ def sampled(coefficients: Tensor, source: Tensor) -> Tensor:
 
 
 def self_test() -> bool:
-    """Whether the kernel does what is expected of it."""
+    """Whether the kernel gives the closed form for a ramp."""
     ramp = torch.from_numpy(np.tile(np.arange(-2, 6, dtype=np.float32), (1, 1, 8, 1)))
     source = torch.from_numpy(np.full((1, 2, 4, 4), 0.25, np.float32))
     found = sampled(ramp, source).numpy()

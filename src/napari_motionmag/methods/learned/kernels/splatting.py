@@ -42,7 +42,7 @@ def _deposit(typing, x, y, weight, right_share, lower_share, to, row):
 
 @njit(inline="always")
 def _limited(to, size):
-    """A frame of pixels around the frame takes what leaves it."""
+    """Limit a position to the border of one pixel around the frame."""
     return min(max(to, -_ONE), size)
 
 
@@ -53,7 +53,7 @@ def _splat(motion, weight, sums, first, last):
     for y in range(first, last):
         for x in range(width):
             if not (motion[0, y, x] == motion[0, y, x] and motion[1, y, x] == motion[1, y, x]):
-                continue  # what is no number goes nowhere
+                continue  # NaN goes nowhere
             to_x = _limited(np.float32(x) + motion[0, y, x], np.float32(width))
             to_y = _limited(np.float32(y) + motion[1, y, x], np.float32(height))
             left, top = np.floor(to_x), np.floor(to_y)
@@ -89,22 +89,12 @@ def _settle(sums, around, little, source, coverage, first, last):
 
 
 def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Where pixels come from, summed up where they arrive.
+    """Sum up, where pixels arrive, where they come from.
 
-    Parameters
-    ----------
-    motion : Tensor
-        float32 (N, 2, H, W), displacement x and y in px; H and W are multiples of 4.
-    weight : Tensor
-        float32 (N, 1, H, W).
-
-    Returns
-    -------
-    sums : Tensor
-        (N, H + 3, W + 3, 4): -x weight, -y weight, weight and 1 of all that arrive, with bilinear
-        shares; one row and column before the frame and two behind it.
-    blocks : Tensor
-        (N, 3, H / 4, W / 4), means of the first three over 4 x 4 px.
+    `motion`: float32 (N, 2, H, W), displacement x and y in px; H and W are multiples of 4.
+    `weight`: float32 (N, 1, H, W). Returns sums (N, H + 3, W + 3, 4) of -x weight, -y weight,
+    weight and 1, with bilinear shares; one row and column before the frame and two behind it. And
+    means of the first three over 4 x 4 px, (N, 3, H / 4, W / 4).
     """
     count, _, height, width = motion.shape
     checked("motion", motion, (count, 2, height, width))
@@ -116,7 +106,7 @@ def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     means = blocks.numpy()
     arrays = [x.numpy() for x in (motion.contiguous(), weight[:, 0].contiguous(), sums)]
     bands = max(1, height // _BAND)
-    if not (2 * motion[:, 1].abs() + 4 <= _BAND).all():  # too far, or no number
+    if not (2 * motion[:, 1].abs() + 4 <= _BAND).all():  # too far, or NaN
         bands = 1
     for start in (0, 1):  # every other band: they do not reach each other
 
@@ -135,16 +125,9 @@ def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]:
-    """Mean displacements, of the surroundings where next to nothing arrived, and the coverage.
+    """Return mean displacements, (N, 2, H, W), and the coverage, (N, 1, H, W), of `splat`'s sums.
 
-    Parameters
-    ----------
-    sums : Tensor
-        From :func:`splat`.
-    around : Tensor
-        float32 (N, 2, H / 4, W / 4).
-    little : float
-        The weight of the surroundings.
+    Where little arrived, `around`, float32 (N, 2, H / 4, W / 4), counts with the weight `little`.
     """
     count, height, width = sums.shape[0], sums.shape[1] - 3, sums.shape[2] - 3
     checked("around", around, (count, 2, height // 4, width // 4))
@@ -160,7 +143,7 @@ def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]
 
 
 def self_test() -> bool:
-    """Whether the kernels do what is expected of them."""
+    """Whether the kernels give the closed form for an even motion."""
     motion = torch.from_numpy(np.zeros((1, 2, 4, 4), np.float32))
     motion[:, 0] = 0.25
     sums, blocks = splat(motion, 2 + 0 * motion[:, :1])

@@ -25,7 +25,7 @@ _CHANNELS = 3
 
 @intrinsic
 def _mean(typing, shares, values, row, plane, to, to_row, to_plane):
-    """LANES of the 16 places in a cell: means of nine values of each channel; bytes."""
+    """Average nine values per channel, for LANES of a cell's 16 places. Steps in bytes."""
 
     def generate(context, builder, signature, arguments):
         shares, values, row, plane, to, to_row, to_plane = arguments
@@ -69,14 +69,9 @@ def _upsample(shares, values, to, height, width, first, last):
 
 
 def upsampled(x: Tensor, weights: Tensor) -> Tensor:
-    """Four times as large; each pixel a convex mean of nine around it.
+    """Upsample float32 (N, 3, H, W) by 4: each pixel is a convex mean of the nine around it.
 
-    Parameters
-    ----------
-    x : Tensor
-        float32 (N, 3, H, W).
-    weights : Tensor
-        float32 (N, 144, H, W), logits of nine neighbors for each of 16 places.
+    `weights`: float32 (N, 144, H, W), logits of nine neighbors for each of 16 places.
     """
     count, channels, height, width = x.shape
     checked("x", x, (count, _CHANNELS, height, width))
@@ -94,7 +89,7 @@ def upsampled(x: Tensor, weights: Tensor) -> Tensor:
 
 
 def self_test() -> bool:
-    """Whether the kernel does what is expected of it."""
+    """Whether the kernel gives the closed form for two columns."""
     x, weights = np.zeros((1, 3, 2, 2), np.float32), np.zeros((1, 144, 2, 2), np.float32)
     x[..., 1] = 1
     weights[:, :16] = math.log(4)  # the neighbor above and to the left has a third of all

@@ -1,8 +1,8 @@
 """Convolutions 3x3 by minimal filtering, F(4x4, 3x3): 36 products where plain ones take 144.
 
 Each tile of 6x6 inputs (overlapping by 2) is transformed, multiplied with the transformed weights,
-one product of matrices for each of the 36 places, and transformed back to 4x4 outputs. What is
-transformed of some tiles stays in the second-level cache, so that memory is passed over once.
+one product of matrices for each of the 36 places, and transformed back to 4x4 outputs. The
+transforms of some tiles stay in the second-level cache, so that memory is passed over once.
 
 References
 ----------
@@ -51,7 +51,7 @@ _ROWS = {4: 6, 3: 8, 2: 12, 1: 12} if REGISTERS == 32 else {2: 6, 1: 12}
 
 
 def _six_places(builder, x: list) -> list:
-    """Six inputs of a line to their places."""
+    """Transform six inputs of a line to their places."""
 
     def plus(number, factor, total):
         return vectors.multiply_add(builder, number, vectors.constant(factor), total)
@@ -64,7 +64,7 @@ def _six_places(builder, x: list) -> list:
 
 
 def _four_outputs(builder, x: list) -> list:
-    """Six places to the four outputs of a line."""
+    """Transform six places to the four outputs of a line."""
     sums = builder.fadd(x[1], x[2]), builder.fadd(x[3], x[4])
     differences = builder.fsub(x[1], x[2]), builder.fsub(x[3], x[4])
 
@@ -81,14 +81,14 @@ def _four_outputs(builder, x: list) -> list:
 
 
 def _two_sided(builder, transform, tile: list[list]) -> list[list]:
-    """A transform of the columns, then of the rows."""
+    """Transform the columns, then the rows."""
     columns = [transform(builder, list(column)) for column in zip(*tile, strict=True)]
     return [transform(builder, list(row)) for row in zip(*columns, strict=True)]
 
 
 @intrinsic
 def _transform_input(typing, source, row, column, to, place):
-    """A tile of 6x6 inputs to its 36 places; distances in bytes."""
+    """Transform a tile of 6x6 inputs to its 36 places. Distances in bytes."""
 
     def generate(context, builder, signature, arguments):
         source, row, column, to, place = arguments
@@ -107,7 +107,7 @@ def _transform_input(typing, source, row, column, to, place):
 def _output_transform(plus: bool):
     @intrinsic
     def transform(typing, source, place, bias, other, slope, to, row, column):
-        """36 places to 4x4 outputs, with bias, `other` and a rectifier; distances in bytes."""
+        """Transform 36 places to 4x4 outputs, with bias, `other`, rectifier. Distances in bytes."""
 
         def generate(context, builder, signature, arguments):
             source, place, bias, other, slope, to, row, column = arguments
@@ -140,7 +140,7 @@ def _panel_product(width: int):
 
     @intrinsic
     def multiply(typing, inputs, weights, to, depth, row):
-        """Rows of inputs times a panel of weights, all sums in registers; `row`: bytes."""
+        """Multiply rows of inputs and a panel of weights, all sums in registers; `row`: bytes."""
 
         def generate(context, builder, signature, arguments):
             inputs, weights, to, depth, row = arguments
@@ -218,7 +218,7 @@ def _enter(x, pixel, scratch, whole, edge, height, width, first, count):
 
 @kernel()
 def _multiply(scratch, weights, products, pixel, drawn, panel, count):
-    """At each place, `count` tiles times the weights."""
+    """Multiply `count` tiles and the weights at each place."""
     inputs = pixel // 4
     for place in range(36):
         source = scratch + place * _distance(pixel)
@@ -277,7 +277,7 @@ def _convolve(
     x, pixel, beside, pixel_beside, weights, bias, slope, other, y, drawn, panel, scratch,
     height, width, first, last,
 ):  # fmt: skip
-    """Tiles `first` to `last` of one picture; addresses of channels-last arrays."""
+    """Convolve tiles `first` to `last` of one picture; addresses of channels-last arrays."""
     whole = pixel + pixel_beside
     products = scratch + 36 * _distance(whole)
     edge = products + 36 * _distance(drawn)
@@ -292,7 +292,7 @@ def _convolve(
 
 
 class Winograd:
-    """A convolution 3x3 with padding 1, its weights transformed.
+    """Convolution 3x3 with padding 1 and transformed weights.
 
     Parameters
     ----------
@@ -303,7 +303,7 @@ class Winograd:
 
     Notes
     -----
-    Rounding errors are about five times those of a plain convolution. An input that is no number
+    Rounding errors are about five times those of a plain convolution. NaN in the input
     spreads over its tile, to up to 5x5 outputs instead of 3x3.
     """
 
@@ -328,7 +328,7 @@ class Winograd:
 
     @staticmethod
     def takes(x: Tensor, beside: Tensor) -> bool:
-        """Whether these can be taken side by side, without joining them first."""
+        """Whether these can be read side by side, without joining them first."""
         return x.shape[1] % LANES == 0 and beside.shape[1] % LANES == 0
 
     def __call__(
@@ -340,26 +340,11 @@ class Winograd:
         slope: float = 1.0,
         into: Tensor | None = None,
     ) -> Tensor:
-        """Convolve.
+        """Convolve float32 (N, I, H, W) to (N, O, H, W), channels last, on the CPU.
 
-        Parameters
-        ----------
-        x : Tensor
-            float32 (N, I, H, W) on the CPU.
-        other : Tensor, optional
-            (N, O, H, W), added.
-        beside : Tensor, optional
-            The last of the I channels, if not in `x`; a multiple of ``LANES``, as those in `x`.
-        slope : float
-            Factor of negative values: 0 is a rectifier, 1 changes nothing.
-        into : Tensor, optional
-            What is returned: (N, O, H, W), channels last, O a multiple of ``LANES``; may be
-            `other`, but not `x`.
-
-        Returns
-        -------
-        Tensor
-            (N, O, H, W), channels last.
+        `other`, (N, O, H, W), is added. `beside`: the last of the I channels, if not in `x`; both
+        are multiples of ``LANES``. `slope`: factor of negative values; 0 is a rectifier, 1 changes
+        nothing. `into`: what is returned, O a multiple of ``LANES``; may be `other`, but not `x`.
         """
         given = [x] if beside is None else [x, beside]
         count, _, height, width = x.shape
@@ -406,13 +391,13 @@ class Winograd:
 
 
 def suits(weight: Tensor) -> bool:
-    """Whether a convolution with padding 1 and these weights can be done so."""
+    """Whether `Winograd` takes these weights."""
     kernel = weight.dtype == torch.float32 and weight.shape[2:] == (3, 3)
     return kernel and weight.shape[1] % LANES == 0 and weight.device.type == "cpu"
 
 
 def self_test() -> bool:
-    """Whether the kernels do what PyTorch does."""
+    """Whether the kernels agree with PyTorch."""
     generator = np.random.default_rng(0)
 
     def noise(*shape):

@@ -299,7 +299,7 @@ class DifferenceNet(nn.Module):
         variation: Tensor,
         gain: Tensor,
         draw: bool = True,
-        denoise: float = 1.0,
+        denoise: Tensor | None = None,
     ) -> Tensor:
         """Magnify.
 
@@ -313,15 +313,15 @@ class DifferenceNet(nn.Module):
             (N,), m - 1.
         draw : bool
             Whether to draw what comes to light behind what moves.
-        denoise : float
-            How much of the noise to take away, 0 to 1.
+        denoise : Tensor, optional
+            (N,), how much of the noise to take away, 0 to 1; all of it when None.
 
         Returns
         -------
         Tensor
             float32 (N, C, H, W), the magnified frame.
         """
-        if not draw and not denoise:
+        if not draw and denoise is not None and not denoise.any():
             variation = self._of_motion(frame, variation)
             motion, importance, _ = self.displacement(frame, variation, gain)
             planes, moved, *_ = self._moved(frame, motion, importance)
@@ -351,7 +351,7 @@ class DifferenceNet(nn.Module):
         variation: Tensor,
         gain: Tensor,
         draw: bool = True,
-        denoise: float = 1.0,
+        denoise: Tensor | None = None,
     ):
         """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
         variation = self._of_motion(frame, variation)
@@ -363,8 +363,9 @@ class DifferenceNet(nn.Module):
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
         gain = gain.view(-1, 1, 1, 1)
         drawn = drawn * _near(gain * variation, self.config.gate)
-        if not (draw and denoise == 1):
-            drawn = drawn * (denoise + (draw - denoise) * _uncovered(coverage))
+        if not draw or denoise is not None:
+            share = 1.0 if denoise is None else denoise.view(-1, 1, 1, 1)
+            drawn = drawn * (share + (float(draw) - share) * _uncovered(coverage))
         if moved.shape[1] > 1:  # gray frames stay gray
             color = _near(moved[:, 1:], _COLOR)
             drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * color], 1)
