@@ -27,7 +27,6 @@ from napari_motionmag.temporal import TemporalOperator
 if TYPE_CHECKING:
     import dask.array as da
 
-ON_PIXELS = ("learned", "linear")  # methods that filter pixels in time: no drift by pixels
 CONTEXT = 64  # px around a region that methods see, unless they say what they need
 
 
@@ -120,10 +119,6 @@ class Magnification:
             whole = self.movie.data.movie
             region, inside = self.movie.data.with_margin(getattr(self.method, "context", CONTEXT))
         frames = FrameSource(whole, other, region, self.warned)
-        if getattr(self.method, "name", "") in ON_PIXELS:
-            from napari_motionmag.methods.stabilisation.drift import warn_of_drift
-
-            warn_of_drift(frames, self.operator, min(times))
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [

@@ -188,28 +188,15 @@ def test_drift_alone_changes_nothing():
     assert moved < 0.25 * np.abs(plain - frames[[30, 33]])[inner].max()
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.02])
-def test_warns_of_drift_by_pixels_unless_it_is_followed(noise):
-    settings = {"method": "linear", "lambda_c": 0, "intensity_range": (0, 1), **BAND}
-    for frames in (movie(2, noise=noise), two_objects(3)):
-        with pytest.warns(UserWarning, match=r"drifts by at least [1-4]\.\d px within the window"):
-            magnify(frames, 1.1, **settings)[30].compute()
-        magnify(frames, 1.1, stabilise="dense", **settings)[30].compute()
-    for amplitude in (0, 0.3):
-        magnify(movie(2, amplitude * SLOW / 2, noise=noise), 1.1, **settings)[30].compute()
-    unlike = np.random.default_rng(0).random((N, HEIGHT, WIDTH), dtype=np.float32)
-    magnify(unlike, 1.01, **settings)[30].compute()
-
-
 def test_neighbors_are_registered_once(monkeypatch):
     counted = []
-    real = dense_motion.registered
+    real = dense_motion._registered
 
     def registered(*images):
         counted.append(1)
         return real(*images)
 
-    monkeypatch.setattr(dense_motion, "registered", registered)
+    monkeypatch.setattr(dense_motion, "_registered", registered)
     out = magnify(movie(3), 1.2, method="linear", stabilise="dense", **BAND)
     out[30].compute()
     assert len(counted) == N - 1

@@ -18,9 +18,9 @@ from napari_motionmag.temporal import FIR, TemporalOperator
 from napari_motionmag.temporal._ends import end_rows
 from napari_motionmag.temporal.fir import MOST_END_FRAMES
 
-__all__ = ["CELL", "DenseMotion", "around", "pyramid", "registered", "slow_below", "spread"]
+__all__ = ["DenseMotion", "slow_below"]
 
-CELL = 4  # px between the points of a grid, at the finest resolution that is registered
+_CELL = 4  # px between the points of a grid, at the finest resolution that is registered
 _WINDOW = 2.0  # cells, standard deviation of the Gaussian that is taken to move together
 _FINEST = 1024  # px, longer side of the finest resolution
 _COARSEST = 16  # px, shorter side of the coarsest
@@ -64,7 +64,7 @@ class DenseMotion:
     ):
         self._grey, self._n, self._cache, self._series = grey, n_frames, cache, series
         self._halvings = max(int(np.ceil(np.log2(max(shape) / _FINEST))), 0)
-        self._shape, self._cell = shape, CELL * 2**self._halvings
+        self._shape, self._cell = shape, _CELL * 2**self._halvings
         # from the cut-off to 4/3 of it, where the band begins, and as far below
         self._fast = FIR(cutoff, 0.5, 1.0, int(np.ceil(3.3 / (cutoff * 2 / 3))) | 1)
         # near the ends of a movie, what is fast must not be taken for slow to spare it the noise
@@ -111,7 +111,7 @@ class DenseMotion:
         """Displacement (2, 2, h, w) from frame t to the next, and from that back to frame t."""
 
         def make() -> np.ndarray:
-            forth = 2**self._halvings * registered(self._images(t), self._images(t + 1))
+            forth = 2**self._halvings * _registered(self._images(t), self._images(t + 1))
             back = -forth
             for _ in range(4):  # back(x) = -forth(x + back(x))
                 back = -self._carried(forth, back)
@@ -120,7 +120,7 @@ class DenseMotion:
         return self._cache.get(("neighbors", self._series, t), make)
 
     def _images(self, t: int) -> list[np.ndarray]:
-        make = partial(pyramid, self._grey, t, self._halvings)
+        make = partial(_pyramid, self._grey, t, self._halvings)
         return self._cache.get(("pyramid", self._series, t), make)
 
     def _carried(self, field: np.ndarray, displacement: np.ndarray) -> np.ndarray:
@@ -131,7 +131,7 @@ class DenseMotion:
         )
 
 
-def pyramid(grey: Callable, t: int, halvings: int) -> list[np.ndarray]:
+def _pyramid(grey: Callable, t: int, halvings: int) -> list[np.ndarray]:
     """Frame t at the resolutions that are registered, the finest first, without shading."""
     images = []
     image = np.asarray(grey(t), dtype=np.float32)
@@ -143,11 +143,11 @@ def pyramid(grey: Callable, t: int, halvings: int) -> list[np.ndarray]:
     return images
 
 
-def registered(here: list[np.ndarray], there: list[np.ndarray]) -> np.ndarray:
+def _registered(here: list[np.ndarray], there: list[np.ndarray]) -> np.ndarray:
     """Displacement (2, h, w) px of the finest frames: ``there(x + u(x))`` looks like ``here``."""
     field = None
     for a, b in zip(reversed(here), reversed(there), strict=True):
-        shape = tuple(-(-n // CELL) for n in a.shape)
+        shape = tuple(-(-n // _CELL) for n in a.shape)
         field = np.zeros((2, *shape), np.float32) if field is None else 2 * spread(field, shape, 2)
         field = _refined(a, b, field)
     return field
@@ -158,14 +158,14 @@ def _refined(here: np.ndarray, there: np.ndarray, field: np.ndarray) -> np.ndarr
     pixels = np.indices(here.shape, dtype=np.float32)
     spline = ndimage.spline_filter(there, 3, output=np.float32, mode="mirror")
     for _ in range(_STEPS):
-        at = pixels + spread(field, here.shape, CELL)
+        at = pixels + spread(field, here.shape, _CELL)
         found = ndimage.map_coordinates(spline, at, order=3, mode="mirror", prefilter=False)
         # of both frames, so that their noise and its gradient are uncorrelated
         dy, dx = np.gradient((here + found) / 2)
         error = here - found
         noise = (1.4826 * float(np.median(np.abs(error)))) ** 2 / 2
         yy, xx, yx, ey, ex = (
-            around(product) for product in (dy * dy, dx * dx, dy * dx, dy * error, dx * error)
+            _around(product) for product in (dy * dy, dx * dx, dy * dx, dy * error, dx * error)
         )
         ridge = noise / 2 + 1e-4 * float((yy + xx).mean()) + np.finfo(np.float32).tiny
         yy, xx = yy + ridge, xx + ridge
@@ -174,12 +174,12 @@ def _refined(here: np.ndarray, there: np.ndarray, field: np.ndarray) -> np.ndarr
     return field
 
 
-def around(values: np.ndarray) -> np.ndarray:
+def _around(values: np.ndarray) -> np.ndarray:
     """Mean in the window around each point of the grid."""
-    rows, columns = (-n % CELL for n in values.shape)
+    rows, columns = (-n % _CELL for n in values.shape)
     padded = np.pad(values, ((0, rows), (0, columns)))
-    h, w = padded.shape[0] // CELL, padded.shape[1] // CELL
-    cells = padded.reshape(h, CELL, w, CELL).mean((1, 3))
+    h, w = padded.shape[0] // _CELL, padded.shape[1] // _CELL
+    cells = padded.reshape(h, _CELL, w, _CELL).mean((1, 3))
     return ndimage.gaussian_filter(cells, _WINDOW, mode="constant")
 
 
