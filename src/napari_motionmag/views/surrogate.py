@@ -98,14 +98,11 @@ class _Redrawn:
         """That of the movie."""
         return self.movie.shape
 
-    def __getitem__(self, index: tuple[slice | int, ...]) -> np.ndarray:
-        """Draw a frame, or a part of it; axes that are given as a number are left out."""
+    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
+        """Draw one frame, named by numbers or by slices of length 1, or a window of it."""
         movie = self.movie
-        at, picked = {}, []
-        for axis, part in zip(movie.axes, index, strict=True):
-            at[axis] = part.start if isinstance(part, slice) else part
-            whole = part if axis in "YXS" else slice(None)
-            picked.append(whole if isinstance(part, slice) else 0)
+        place = dict(zip(movie.axes, index, strict=True))
+        at = {axis: getattr(part, "start", part) for axis, part in place.items()}
         t, other = at["T"], tuple(at[axis] for axis in movie.other_axes)
         mean, sigma = self.cache.get(other, lambda: self._statistics(other))
         random = np.random.default_rng([self.seed, t, *other])
@@ -116,7 +113,10 @@ class _Redrawn:
         frame = frame.astype(movie.dtype)
         if movie.has_alpha:
             frame = np.concatenate([frame, movie.read(t, other)[..., 3:]], axis=-1)
-        return movie.expand(frame)[tuple(picked)]
+        for axis, part in place.items():
+            if axis not in "YXS":
+                place[axis] = slice(None) if isinstance(part, slice) else 0
+        return movie.expand(frame)[tuple(place.values())]
 
     def _statistics(self, other: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean frame and the standard deviation of its noise, (Y, X) or (Y, X, 3)."""
