@@ -311,6 +311,8 @@ def test_surrogates_are_lazy_and_repeatable():
     np.testing.assert_array_equal(other[2].compute(), backwards[1])
     assert (motionless_surrogate(movie, seed=2, axes="TYX").data[2].compute() != backwards[1]).any()
     assert (one.data[3].compute() != backwards[1]).any()
+    window = slice(5, 20), slice(8, 40)
+    np.testing.assert_array_equal(one.read(7, None, window), backwards[0][window])
 
 
 def test_surrogates_of_colour_and_channels():

@@ -6,7 +6,6 @@ import math
 import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,66 +15,56 @@ from napari_motionmag.movie.units import seconds, short_name
 _PLAUSIBLE = 10_000  # planes that may be missing without a second thought
 
 
-@dataclass(frozen=True)
-class OmeClaims:
-    """Arguments of `TiffPages` and the calibration of an OME-TIFF whose claims were checked."""
-
-    how: dict = field(default_factory=dict)
-    calibration: dict = field(default_factory=dict)
-
-    @classmethod
-    def check(
-        cls, path: Path, xml: str, page_shape: Sequence[int], count_pages: Callable[[], int]
-    ) -> OmeClaims:
-        """Compare OME-XML with the shape of the first page and the number of pages."""
-        try:
-            root = ElementTree.fromstring(xml)
-            pixels = root.find(".//{*}Pixels")
-            if pixels is None:
-                return cls()
-            sizes = {letter: int(pixels.get(f"Size{letter}")) for letter in "TCZYX"}
-            if min(sizes.values()) < 1:
-                raise ValueError(f"sizes {sizes}")
-        except (ElementTree.ParseError, TypeError, ValueError, RecursionError) as error:
-            return cls._without(path, f"cannot be read ({error})")
-        if (sizes["Y"], sizes["X"]) not in pairwise(page_shape):
-            return cls._without(
-                path,
-                f"claim frames of {sizes['Y']} x {sizes['X']}, its pages are of shape "
-                f"{tuple(page_shape)}",
-            )
-        names = {
-            uuid.get("FileName")
-            for uuid in pixels.iterfind("{*}TiffData/{*}UUID")
-            if uuid.text != root.get("UUID")
-        }
-        names = sorted(name for name in names - {None, "", path.name})
-        missing = [name for name in names if not (path.parent / name).is_file()]
-        planes = sizes["T"] * sizes["C"] * sizes["Z"]
-        if planes > _PLAUSIBLE and not names:
-            samples = page_shape[-1] if len(page_shape) > 2 else 1
-            there = count_pages() * samples
-            if planes > 4 * there + _PLAUSIBLE:
-                frames = sizes["C"] * sizes["Z"] == 1
-                calibration = calibration_of(path, lambda: _calibration(path, pixels))
-                return cls._without(
-                    path,
-                    f"claim {planes} planes, the file has {there}",
-                    calibration if frames else {},
-                )
-        elif planes > 1e7 + _PLAUSIBLE * len(names):
-            return cls._without(path, f"claim {planes} planes in {len(names) + 1} files")
-        how = {"missing_files": missing} if missing else {}
-        return cls(how, calibration_of(path, lambda: _calibration(path, pixels)))
-
-    @classmethod
-    def _without(cls, path: Path, problem: str, calibration: dict | None = None) -> OmeClaims:
-        warnings.warn(
-            f"{path}: its OME metadata {problem}; pages are read one after another, without axes"
-            + ("" if calibration else " and calibration"),
-            stacklevel=4,
+def check_ome(
+    path: Path, xml: str, page_shape: Sequence[int], count_pages: Callable[[], int]
+) -> tuple[dict, dict]:
+    """Compare OME-XML with the first page; return arguments of `TiffPages` and calibration."""
+    try:
+        root = ElementTree.fromstring(xml)
+        pixels = root.find(".//{*}Pixels")
+        if pixels is None:
+            return {}, {}
+        sizes = {letter: int(pixels.get(f"Size{letter}")) for letter in "TCZYX"}
+        if min(sizes.values()) < 1:
+            raise ValueError(f"sizes {sizes}")
+    except (ElementTree.ParseError, TypeError, ValueError, RecursionError) as error:
+        return _without(path, f"cannot be read ({error})")
+    if (sizes["Y"], sizes["X"]) not in pairwise(page_shape):
+        return _without(
+            path,
+            f"claim frames of {sizes['Y']} x {sizes['X']}, its pages are of shape "
+            f"{tuple(page_shape)}",
         )
-        return cls({"is_ome": False}, calibration or {})
+    names = {
+        uuid.get("FileName")
+        for uuid in pixels.iterfind("{*}TiffData/{*}UUID")
+        if uuid.text != root.get("UUID")
+    }
+    names = sorted(name for name in names - {None, "", path.name})
+    missing = [name for name in names if not (path.parent / name).is_file()]
+    planes = sizes["T"] * sizes["C"] * sizes["Z"]
+    if planes > _PLAUSIBLE and not names:
+        samples = page_shape[-1] if len(page_shape) > 2 else 1
+        there = count_pages() * samples
+        if planes > 4 * there + _PLAUSIBLE:
+            frames = sizes["C"] * sizes["Z"] == 1
+            calibration = calibration_of(path, lambda: _calibration(path, pixels))
+            return _without(
+                path, f"claim {planes} planes, the file has {there}", calibration if frames else {}
+            )
+    elif planes > 1e7 + _PLAUSIBLE * len(names):
+        return _without(path, f"claim {planes} planes in {len(names) + 1} files")
+    how = {"missing_files": missing} if missing else {}
+    return how, calibration_of(path, lambda: _calibration(path, pixels))
+
+
+def _without(path: Path, problem: str, calibration: dict | None = None) -> tuple[dict, dict]:
+    warnings.warn(
+        f"{path}: its OME metadata {problem}; pages are read one after another, without axes"
+        + ("" if calibration else " and calibration"),
+        stacklevel=4,
+    )
+    return {"is_ome": False}, calibration or {}
 
 
 def _calibration(path: Path, pixels: ElementTree.Element) -> dict:

@@ -85,11 +85,11 @@ def layer_arguments(layer, changes: Mapping) -> dict:
 def _layer_axes(layer, shape: tuple[int, ...], dtype: np.dtype, own: str | None = None) -> str:
     """Return the axes by the labels of the layer, those of the array, or its shape."""
     labels = tuple(getattr(layer, "axis_labels", ()) or ())
-    found = [AXIS_NAMES.get(str(label).strip().lower()) for label in labels]
-    if layer.rgb and len(found) == len(shape) - 1:
-        found.append("S")
-    if len(found) == len(shape) and None not in found:
-        return "".join(found)
+    letters = [AXIS_NAMES.get(str(label).strip().lower()) for label in labels]
+    if layer.rgb and len(letters) == len(shape) - 1:
+        letters.append("S")
+    if len(letters) == len(shape) and None not in letters:
+        return "".join(letters)
     if own is not None:
         return own
     if len(shape) == 3 + bool(layer.rgb):
@@ -97,7 +97,7 @@ def _layer_axes(layer, shape: tuple[int, ...], dtype: np.dtype, own: str | None 
     else:
         guess = guess_axes(shape, dtype)
     contradicted = "S" in guess and not layer.rgb
-    for letter, meant in zip(found, guess, strict=False):
+    for letter, meant in zip(letters, guess, strict=False):
         contradicted |= letter not in (None, meant)
     if contradicted:
         raise ValueError(

@@ -192,20 +192,20 @@ def _read_dask(data, index: tuple, cache: Cache) -> np.ndarray:
 
 def _blocks(data, keys: list[tuple], cache: Cache, several: bool) -> dict | None:
     """Compute blocks in this thread; None where only dask itself can."""
-    found = {key: cache.peek(("chunk", key)) for key in keys} if several else {}
-    missing = [key for key in keys if found.get(key) is None]
+    blocks = {key: cache.peek(("chunk", key)) for key in keys} if several else {}
+    missing = [key for key in keys if blocks.get(key) is None]
     if not missing:
-        return found
+        return blocks
     graph = _tasks(data, missing)
     if graph is None:
         return None
     from dask.local import get_sync
 
     for key, block in zip(missing, get_sync(graph, missing), strict=True):
-        found[key] = np.asarray(block)
-        if several and 2 * len(keys) * found[key].nbytes <= MOST_KEPT_BYTES:
-            cache.put(("chunk", key), found[key])
-    return found
+        blocks[key] = np.asarray(block)
+        if several and 2 * len(keys) * blocks[key].nbytes <= MOST_KEPT_BYTES:
+            cache.put(("chunk", key), blocks[key])
+    return blocks
 
 
 def _tasks(data, keys: list[tuple]) -> dict | None:
@@ -217,27 +217,27 @@ def _tasks(data, keys: list[tuple]) -> dict | None:
     if layers is None:
         return None
     graph: dict = {}
-    wanted = set(keys)
-    while wanted:
+    needed = set(keys)
+    while needed:
         by_layer: dict[str, set] = {}
-        for key in wanted:
+        for key in needed:
             name = _layer_of(key, layers)
             if name is None:
                 return None
             by_layer.setdefault(name, set()).add(key)
-        wanted = set()
+        needed = set()
         for name, own in by_layer.items():
             layer = layers[name]
             if isinstance(layer, Blockwise):
                 culled, dependencies = layer.cull(own, set())
                 part = {key: culled[key] for key in own}
-                wanted.update(*dependencies.values())
+                needed.update(*dependencies.values())
             else:
                 part = {key: layer[key] for key in own}
             near = _Keys(layers, {name, *data.dask.dependencies.get(name, ())})
-            wanted |= keys_in_tasks(near, part.values())
+            needed |= keys_in_tasks(near, part.values())
             graph |= part
-        wanted -= graph.keys()
+        needed -= graph.keys()
     return graph
 
 

@@ -42,14 +42,14 @@ class MappedFile:
     def open(self) -> np.ndarray:
         """Map the file again, for reading."""
         try:
-            found = os.stat(self.path).st_size
+            size = os.stat(self.path).st_size
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"{self.path}: not found; workers on other machines need the "
                 "movie under the same path"
             ) from None
-        if found != self.size:
-            raise ValueError(f"{self.path}: changed from {self.size} to {found} bytes")
+        if size != self.size:
+            raise ValueError(f"{self.path}: changed from {self.size} to {size} bytes")
         content = np.memmap(self.path, np.uint8, "r")
         return np.ndarray(self.shape, self.dtype, content, self.offset, self.strides)
 

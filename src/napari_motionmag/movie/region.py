@@ -142,19 +142,19 @@ class Region:
 
 
 def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int]:
-    wanted = (
+    allowed = (
         "region must be four whole numbers (first row, last row + 1, first column, last column + 1)"
     )
     try:
         numbers = tuple(operator.index(number) for number in region)
     except TypeError:
-        raise TypeError(f"{wanted}, got {region!r}") from None
+        raise TypeError(f"{allowed}, got {region!r}") from None
     if len(numbers) != 4:
-        raise ValueError(f"{wanted}, got {region!r}")
+        raise ValueError(f"{allowed}, got {region!r}")
     y0, y1, x0, x1 = numbers
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
         raise ValueError(
-            f"{wanted} within the frames of {height} x {width} px (Y x X), got {region!r}"
+            f"{allowed} within the frames of {height} x {width} px (Y x X), got {region!r}"
         )
     return numbers
 

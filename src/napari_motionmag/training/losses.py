@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_motionmag.methods.learned.networks.difference import DifferenceNet
+from napari_motionmag.methods.learned.networks.difference import DifferenceNet, luma
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
@@ -93,15 +93,21 @@ def oh2018_losses(
     count = len(batch.b)
     perturb = _color_perturbation(batch.b, generator)
     later = batch.b.index_put((batch.filtered,), batch.later[batch.filtered])
-    frames = [batch.b, network.moving(batch.a), network.moving(later)]
+    frames = [batch.b, batch.a, later]
+    doubt = network.config.chroma_doubt
+    if doubt:
+        frames += [luma(frame).expand_as(frame) for frame in (batch.a, later)]
     if regularize:
         perturbed = perturb(batch.b)
-        frames += [batch.a, perturbed, perturb(batch.target)]
-    frames = torch.cat(frames).contiguous(memory_format=torch.channels_last)
-    texture, shape = network.encoder(frames)
-    v_b, _, _, *v_others = texture.split(count)
-    m_b, from_a, from_b, *m_others = shape.split(count)
-    delta = network.variation((from_b - from_a).float())
+        frames += [perturbed, perturb(batch.target)]
+    encoded = network.encoder(torch.cat(frames).contiguous(memory_format=torch.channels_last))
+    textures, shapes = (features.split(count) for features in encoded)
+    v_b, v_a = textures[:2]
+    m_b, m_a, m_later = shapes[:3]
+    delta = (m_later - m_a).float()
+    if doubt:
+        delta = torch.cat([(shapes[4] - shapes[3]).float(), delta], 1)
+    delta = network.variation(delta)
     factor = batch.factor.view(-1, 1, 1, 1)
     drawn = network.decoder(v_b, network.manipulator(m_b - delta, delta, factor))
     relative, image = _image_losses(drawn, batch, FLOORS["oh2018"])
@@ -109,13 +115,12 @@ def oh2018_losses(
     total = relative + STRUCTURE * structure
     terms = {"image": image, "relative": relative, "structure": structure}
     if regularize:
-        v_a, v_perturbed, v_target = v_others
-        m_a, m_perturbed, _ = m_others
-        shapes = [x.float() for x in (m_a, m_b, m_perturbed)]
+        answers = [x.float() for x in (m_a, m_b, shapes[-2])]
+        v_perturbed, v_target = (x.float() for x in textures[-2:])
         regularizers = {
             "texture": _texture_loss(v_a.float(), v_b.float(), batch),
-            "texture_perturbed": F.l1_loss(v_perturbed.float(), v_target.float()),
-            "shape_perturbed": _shape_loss([batch.a, batch.b, perturbed], shapes),
+            "texture_perturbed": F.l1_loss(v_perturbed, v_target),
+            "shape_perturbed": _shape_loss([batch.a, batch.b, perturbed], answers),
         }
         total = total + sum(REGULARIZERS[name] * value for name, value in regularizers.items())
         terms |= regularizers

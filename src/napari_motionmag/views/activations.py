@@ -11,6 +11,7 @@ import torch
 
 from napari_motionmag.compute.validate import one_of
 from napari_motionmag.methods.learned.engine import engine
+from napari_motionmag.methods.learned.method import usual_denoising
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
@@ -210,14 +211,10 @@ def _run(runner, movie: Movie, at, operator: TemporalOperator, t: int, factors):
                 "fusion": network.drawing.fuse,
             }
             variation = sum(np.float32(share) * luma(read(index)) for index, share in row)
-            draw = (
-                network(
-                    upload(frame),
-                    upload(variation),
-                    torch.tensor([factor - 1.0], device=runner.device),
-                )
-                for factor in factors
-            )
+            given = upload(frame), upload(variation)
+            gains = torch.tensor([[factor - 1.0] for factor in factors], device=runner.device)
+            denoise = gains.new_tensor([usual_denoising(variation, shares)])
+            draw = (network(*given, gain, True, denoise) for gain in gains)
         for layer, module in modules.items():
             hook = module.register_forward_hook(
                 lambda module, inputs, output, layer=layer: keep(layer, output)

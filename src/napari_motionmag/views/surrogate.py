@@ -98,10 +98,11 @@ class _Redrawn:
         """That of the movie."""
         return self.movie.shape
 
-    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
-        """Draw one frame, with all axes of the movie."""
+    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
+        """Draw one frame, named by numbers or by slices of length 1, or a window of it."""
         movie = self.movie
-        at = {axis: part.start for axis, part in zip(movie.axes, index, strict=True)}
+        place = dict(zip(movie.axes, index, strict=True))
+        at = {axis: getattr(part, "start", part) for axis, part in place.items()}
         t, other = at["T"], tuple(at[axis] for axis in movie.other_axes)
         mean, sigma = self.cache.get(other, lambda: self._statistics(other))
         random = np.random.default_rng([self.seed, t, *other])
@@ -112,7 +113,10 @@ class _Redrawn:
         frame = frame.astype(movie.dtype)
         if movie.has_alpha:
             frame = np.concatenate([frame, movie.read(t, other)[..., 3:]], axis=-1)
-        return movie.expand(frame)
+        for axis, part in place.items():
+            if axis not in "YXS":
+                place[axis] = slice(None) if isinstance(part, slice) else 0
+        return movie.expand(frame)[tuple(place.values())]
 
     def _statistics(self, other: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean frame and the standard deviation of its noise, (Y, X) or (Y, X, 3)."""

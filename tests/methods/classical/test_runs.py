@@ -113,6 +113,19 @@ def test_a_jump_draws_one_frame(frames, transformed):
     assert not transformed
 
 
+def test_the_third_frame_of_a_block_draws_the_block(frames, transformed):
+    """As where the frames of a movie are dealt out to several processes."""
+    operator, played = FIR(2, 5, 30), source(frames)
+    for t in (11, 14, 17):
+        METHODS[1].magnify(played, operator, [t], 6)
+    assert len(transformed) == 3 * len(operator.needs(14, N))
+    transformed.clear()
+    drawn = METHODS[1].magnify(played, operator, [13, 15, 19], 6)
+    assert not transformed
+    expected = METHODS[1].magnify(list(frames), operator, [13, 15, 19], 6)
+    np.testing.assert_allclose(drawn, expected, atol=3e-6)
+
+
 @pytest.mark.parametrize("operator", [Static(), Dynamic()], ids=by_name)
 def test_two_frames_are_no_run(operator, frames, transformed):
     played = source(frames)

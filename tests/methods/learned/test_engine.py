@@ -16,12 +16,12 @@ from napari_motionmag.temporal import FIR, Dynamic, Static
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=["difference", "oh2018", "oh2018 local_mean", "oh2018 luma_motion"])
+@pytest.fixture(params=["difference", "oh2018", "oh2018 local_mean", "oh2018 chroma_doubt"])
 def random_weights(request, tmp_path):
     """Untrained weights that do draw something."""
     torch.manual_seed(0)
     model, _, option = request.param.partition(" ")
-    config = {"": None, "local_mean": {"local_mean": 17}, "luma_motion": {"luma_motion": True}}
+    config = {"": None, "local_mean": {"local_mean": 17}, "chroma_doubt": {"chroma_doubt": 4}}
     network = weights.build(model, config[option])
     if request.param == "difference":
         torch.nn.init.normal_(network.drawing.tail.weight, 0, 0.01)
@@ -73,7 +73,7 @@ def test_every_mode_runs_with_either_network(random_weights, operator):
     assert np.abs(out[0] - out[1]).max() > 0
 
 
-@pytest.mark.parametrize("config", [{}, {"luma_motion": True, "local_mean": 17}], ids=str)
+@pytest.mark.parametrize("config", [{}, {"chroma_doubt": 4, "local_mean": 17}], ids=str)
 def test_oh2018_static_equals_the_networks_own_forward(tmp_path, config):
     torch.manual_seed(0)
     network = weights.build("oh2018", config).eval().requires_grad_(False)

@@ -14,7 +14,7 @@ from napari_motionmag.io.array_like import Reordered
 from napari_motionmag.io.formats.base import FileMovie, Format, WriteOptions, axes_of
 from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.metadata import calibration_of, positive_number
-from napari_motionmag.io.ome_xml import OmeClaims
+from napari_motionmag.io.ome_xml import check_ome
 from napari_motionmag.io.tiff_pages import TiffPages, check_page, quiet_tifffile
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters, seconds, short_name
@@ -31,10 +31,9 @@ def read_tiff(path: Path) -> FileMovie:
             check_page(path, page, file.filehandle.size)
             _check_codec(path, page)
             if file.is_ome:
-                claims = OmeClaims.check(
+                how, calibration = check_ome(
                     path, file.ome_metadata, page.shape, lambda: len(file.pages)
                 )
-                how, calibration = claims.how, claims.calibration
             else:
                 how, imagej = {}, file.imagej_metadata
                 calibration = calibration_of(

@@ -105,7 +105,7 @@ class LocalPhaseMethod(Method):
     def _magnify(self, frames, operator, times, factor):
         """Draw frames; those of a run in blocks, for each of which frames are transformed once.
 
-        A frame belongs to a run when the frame before or after it has been drawn.
+        A frame belongs to a run when one beside it, or two of its block, have been drawn.
         """
         gain = factor - 1
         cache = getattr(frames, "cache", None)
@@ -122,15 +122,19 @@ class LocalPhaseMethod(Method):
                 return block[0][t % size], block[1]
             return cache.peek((*key, "frame", t))
 
+        def block_of(t: int) -> list[int]:
+            return list(range(t - t % size, min(t - t % size + size, len(frames))))
+
+        def in_a_run(t: int) -> bool:
+            beside = (t - 1 in found, t + 1 in found, find(t - 1), find(t + 1))
+            return any(beside) or sum(find(other) is not None for other in block_of(t)) >= 2
+
         found = {t: find(t) for t in times}
         missing = [t for t in times if found[t] is None]
-        beside = [t + step for t in missing for step in (-1, 1)]
-        if len(missing) < size and any(t in found or find(t) is not None for t in beside):
+        if len(missing) < size and any(map(in_a_run, missing)):
             for t in missing:
-                number = t // size
-                block = list(range(number * size, min((number + 1) * size, len(frames))))
-                draw = partial(self._with_less_memory, frames, operator, block, gain)
-                drawn, warning = cache.get((*key, "block", number), draw)
+                draw = partial(self._with_less_memory, frames, operator, block_of(t), gain)
+                drawn, warning = cache.get((*key, "block", t // size), draw)
                 found[t] = drawn[t % size], warning
         elif missing:
             drawn, warning = self._draw_alone(frames, operator, missing, gain)

@@ -149,7 +149,7 @@ def noise_level(variation: np.ndarray, weights) -> float:
     return float(typical * math.sqrt(math.pi / 2) / 6 / norm)
 
 
-def _usual_denoising(variation: np.ndarray, weights) -> float:
+def usual_denoising(variation: np.ndarray, weights) -> float:
     """How much of the noise of a frame to take away."""
     beyond = max(0.0, 255 * noise_level(variation, weights) - NOISE_KEPT)
     return beyond**2 / (beyond**2 + NOISE_HALF**2)
@@ -169,7 +169,7 @@ def _draw_by_difference(
     varied = _variation(frames, "luma", operator, times, signal, 4 * height * width)
     if denoise is None and draw:
         rows = [truncated_row(operator, t, len(frames))[1] for t in times]
-        shares = [_usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
+        shares = [usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
     else:
         shares = [denoise or 0.0] * len(times)
     return runner.difference(list(current.values()), varied, factor - 1, draw, shares)
@@ -194,30 +194,29 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
         network = engine.runner(channels)
         place = (engine.identity, tile.place)
         mine = times[first:last]
-        by_luma = channels == 3 and engine.network(3).config.luma_motion
+        doubtful = channels == 3 and engine.network(3).config.chroma_doubt
 
-        def encode(t: int, kind: str) -> tuple:
+        def encode(t: int) -> tuple:
+            """Texture and shape of a frame; where chroma is doubted, the shape of its luma, too."""
             frame = (padded[t] if t in padded else padding.add(frames[t]))[tile.y, tile.x]
             with engine.streaming():
-                given = engine.upload(luma(frame) if kind == "motion" else frame)
+                given = [engine.upload(x) for x in ([frame, luma(frame)] if doubtful else [frame])]
                 with engine.working():
-                    if kind == "motion":
-                        found = (engine.runner(1).shape(given),)
-                    else:
-                        found = network.encoder(given)
+                    texture, shape = network.encoder(given[0])
+                    bright = [engine.runner(1).shape(x).float() for x in given[1:]]
                     engine.finish()
-            return *found[:-1], found[-1].float()
+            return texture, torch.cat([*bright, shape.float()], 1)
 
-        def encoding(t: int, kind: str = "encoding") -> tuple:
-            if kind == "encoding" and t in own:
+        def encoding(t: int) -> tuple:
+            if t in own:
                 return own[t]
             if cache is None:
-                return encode(t, kind)
-            return cache.get((kind, place, frames.key(t)), lambda: encode(t, kind))
+                return encode(t)
+            return cache.get(("encoding", place, frames.key(t)), lambda: encode(t))
 
         def shape(t: int):
             # on the CPU as NumPy arrays, which do not take torch's threads outside of the lock
-            found = encoding(t, "motion" if by_luma else "encoding")[-1]
+            found = encoding(t)[1]
             return found.numpy() if found.device.type == "cpu" else found
 
         own = {}
@@ -230,7 +229,7 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
             delta = torch.cat([torch.as_tensor(d, device=engine.device) for d in deltas])
         with engine.streaming(), engine.working():
             texture = torch.cat([own[t][0] for t in mine])
-            shapes = torch.cat([own[t][1] for t in mine])
+            shapes = torch.cat([own[t][1][:, -32:] for t in mine])
             drawn = engine.decode(channels, texture, shapes, delta, factor)
             engine.finish()
         return engine.download(drawn)

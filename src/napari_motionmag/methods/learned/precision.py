@@ -40,13 +40,13 @@ def candidates(device: torch.device) -> tuple[torch.dtype, ...]:
 def deviation(draw: Callable[[torch.dtype], Tensor], dtype: torch.dtype, key: tuple) -> float:
     """Measure, once, the largest difference of ``draw(dtype)`` from float32."""
     with _LOCK:
-        found = _MEASURED.get((key, dtype))
-    if found is None:
+        measured = _MEASURED.get((key, dtype))
+    if measured is None:
         difference = (draw(dtype).float() - draw(torch.float32)).abs().max().item()
-        found = difference if difference == difference else float("inf")  # NaN is far off
+        measured = difference if difference == difference else float("inf")  # NaN is far off
         with _LOCK:
-            _MEASURED[key, dtype] = found
-    return found
+            _MEASURED[key, dtype] = measured
+    return measured
 
 
 def test_frames(device: torch.device) -> tuple[Tensor, Tensor]:

@@ -82,7 +82,7 @@ def _check_config(config) -> None:
         raise ValueError(f"config must be a dict, got {config!r}")
     for name, value in (config or {}).items():
         for number in value if isinstance(value, (list, tuple)) else [value]:
-            least = 0 if name.endswith(("_blocks", "local_mean")) else 1
+            least = 0 if name.endswith(("_blocks", "local_mean", "chroma_doubt")) else 1
             whole = isinstance(number, int) and not isinstance(number, bool)
             if whole and not least <= number <= MOST_CHANNELS:
                 raise ValueError(
@@ -158,6 +158,9 @@ def resolve(model: str | Path) -> Path:
         raise TypeError(f"model must be a name or the path of a weights file, got {model!r}")
     if model == "default":
         model = DEFAULT
+    shipped = FOLDER / f"{model}.safetensors"
+    if model == shipped.stem and os.path.isfile(shipped):  # asked for each frame
+        return shipped
     names = {**_named(user_folder()), **_named(FOLDER)}
     if isinstance(model, str) and model in names:
         return names[model]

@@ -231,7 +231,7 @@ class Tracker:
         if not self.brightness and excess > _LIT * math.sqrt(2 / len(gains)):
             warn_user(
                 f"brightness of the region varies by {100 * gains.std():.2g} % of its contrast, "
-                "which may look like motion: allow for it with brightness=True",
+                "which may look like motion; try brightness=True",
             )
         elif typical > _MISFIT:
             warn_user(

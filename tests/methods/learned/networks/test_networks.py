@@ -196,7 +196,7 @@ def test_light_of_an_area_stays_as_it_is_whatever_the_factor():
 
 def test_change_of_chroma_alone_is_not_magnified():
     torch.manual_seed(0)
-    network = Oh2018Net(Oh2018Config(luma_motion=True)).eval().requires_grad_(False)
+    network = Oh2018Net(Oh2018Config(chroma_doubt=4)).eval().requires_grad_(False)
     a, gray = _noise(1, 3, 24, 24), _noise(2, 1, 24, 24).expand(-1, 3, -1, -1)
     b = a + torch.tensor([0.114, 0.0, -0.299]).view(1, 3, 1, 1) * _noise(1, 1, 24, 24, seed=1)
     torch.testing.assert_close(network(a, b, 100.0), network(b, b, 1.0), atol=1e-3, rtol=0)

@@ -37,12 +37,12 @@ def _across_rows(typing, luma, variation, row, to, to_row):
                 yield vectors.load(builder, vectors.at(builder, address, (k, row)))
 
         picture = list(lines(luma))
-        found = (
+        filtered = (
             _weighted(builder, picture, SMOOTH),
             _weighted(builder, picture, SLOPE),
             _weighted(builder, list(lines(variation)), SMOOTH),
         )
-        for number, register in enumerate(found):
+        for number, register in enumerate(filtered):
             vectors.store(builder, register, vectors.at(builder, to, (number, to_row)))
         return context.get_dummy_value()
 
@@ -139,8 +139,8 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
     def work(picture, first, last):
         shapes = (2, 10, room), (3, room), (6, room)
         own = (np.zeros(shape, np.float32) for shape in shapes)
-        given = (array[picture] for array in arrays)
-        _products(*given, *own, window, first * window, last * window)
+        pictures = (array[picture] for array in arrays)
+        _products(*pictures, *own, window, first * window, last * window)
 
     share_rows(work, count, height // window)
     return out
@@ -150,6 +150,6 @@ def self_test() -> bool:
     """Whether the kernel gives the closed form for a ramp."""
     ramp = torch.from_numpy(np.tile(np.arange(8, dtype=np.float32), (1, 1, 8, 1)))
     slope = sum(weight * k for k, weight in enumerate(SLOPE)) * sum(SMOOTH)
-    found = products(ramp, 0 * ramp + 3, 1)[0, :, 4, 4]
+    means = products(ramp, 0 * ramp + 3, 1)[0, :, 4, 4]
     level = 3 * sum(SMOOTH) ** 2
-    return np.allclose(found.numpy(), [slope**2, 0, 0, slope * level, 0, level**2], atol=1e-4)
+    return np.allclose(means.numpy(), [slope**2, 0, 0, slope * level, 0, level**2], atol=1e-4)

@@ -77,5 +77,5 @@ def self_test() -> bool:
     """Whether the kernel gives the closed form for a ramp."""
     ramp = torch.from_numpy(np.tile(np.arange(-2, 6, dtype=np.float32), (1, 1, 8, 1)))
     source = torch.from_numpy(np.full((1, 2, 4, 4), 0.25, np.float32))
-    found = sampled(ramp, source).numpy()
-    return np.allclose(found, [0.25, 1.25, 2.25, 3.0], atol=1e-6)
+    values = sampled(ramp, source).numpy()
+    return np.allclose(values, [0.25, 1.25, 2.25, 3.0], atol=1e-6)

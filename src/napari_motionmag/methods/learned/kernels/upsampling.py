@@ -93,5 +93,5 @@ def self_test() -> bool:
     x, weights = np.zeros((1, 3, 2, 2), np.float32), np.zeros((1, 144, 2, 2), np.float32)
     x[..., 1] = 1
     weights[:, :16] = math.log(4)  # the neighbor above and to the left has a third of all
-    found = upsampled(torch.from_numpy(x), torch.from_numpy(weights)).numpy()
-    return np.allclose(found, [1 / 4] * 4 + [1 / 2] * 4, atol=1e-6)
+    values = upsampled(torch.from_numpy(x), torch.from_numpy(weights)).numpy()
+    return np.allclose(values, [1 / 4] * 4 + [1 / 2] * 4, atol=1e-6)

@@ -346,20 +346,20 @@ class Winograd:
         are multiples of ``LANES``. `slope`: factor of negative values; 0 is a rectifier, 1 changes
         nothing. `into`: what is returned, O a multiple of ``LANES``; may be `other`, but not `x`.
         """
-        given = [x] if beside is None else [x, beside]
+        inputs = [x] if beside is None else [x, beside]
         count, _, height, width = x.shape
-        for name, part in zip(("x", "beside"), given, strict=False):
+        for name, part in zip(("x", "beside"), inputs, strict=False):
             checked(name, part, (count, part.shape[1], height, width))
-        channels = [part.shape[1] for part in given]
+        channels = [part.shape[1] for part in inputs]
         if sum(channels) != self.inputs or any(number % LANES for number in channels):
             raise ValueError(
                 f"x and beside must have {self.inputs} channels, each a multiple of {LANES}, "
                 f"got {channels}"
             )
-        given = [part.contiguous(memory_format=torch.channels_last) for part in given]
-        wanted, padded = ((count, c, height, width) for c in (self.outputs, self._drawn))
+        inputs = [part.contiguous(memory_format=torch.channels_last) for part in inputs]
+        exact, padded = ((count, c, height, width) for c in (self.outputs, self._drawn))
         if other is not None:
-            checked("other", other, wanted)
+            checked("other", other, exact)
             if self._drawn != self.outputs:
                 other = F.pad(other, (0, 0, 0, 0, 0, self._drawn - self.outputs))
             other = other.contiguous(memory_format=torch.channels_last)
@@ -370,14 +370,14 @@ class Winograd:
         else:
             checked("into", y, padded)
             last = y.is_contiguous(memory_format=torch.channels_last)
-            if not last or any(y.data_ptr() == part.data_ptr() for part in given):
+            if not last or any(y.data_ptr() == part.data_ptr() for part in inputs):
                 raise ValueError("into must be channels last and none of the inputs")
         pixel, drawn = 4 * self.inputs, 4 * self._drawn
         distance = _distance.py_func
         size = 36 * (distance(pixel) + distance(drawn) + max(pixel, drawn)) + 64
 
         def work(number, first, last):
-            sources = [(part[number].data_ptr(), 4 * part.shape[1]) for part in given]
+            sources = [(part[number].data_ptr(), 4 * part.shape[1]) for part in inputs]
             at, beside_at = [*sources, (0, 0)][:2]
             scratch = np.empty(size, np.uint8)
             _convolve(
@@ -405,7 +405,7 @@ def self_test() -> bool:
 
     for outputs in (LANES, 2 * LANES, 3 * LANES, 4 * LANES):
         weight, x = noise(outputs, LANES, 3, 3), noise(2, LANES, 7, 13)
-        wanted = F.conv2d(x, weight, padding=1).relu()
-        if not torch.allclose(Winograd(weight)(x, slope=0.0), wanted, atol=1e-3, rtol=1e-4):
+        expected = F.conv2d(x, weight, padding=1).relu()
+        if not torch.allclose(Winograd(weight)(x, slope=0.0), expected, atol=1e-3, rtol=1e-4):
             return False
     return True

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from napari_motionmag.methods.learned.networks.difference import ResidualBlock, luma
 
+_SHAPE = 32  # channels
+_WINDOW = 17  # pixels of shape (2 px), in which changes of luma and of color are compared
+
 
 @dataclass(frozen=True)
 class Oh2018Config:
@@ -30,9 +33,9 @@ class Oh2018Config:
     local_mean : int
         Odd side of the window, in pixels of shape (2 px), whose mean is taken from Delta, twice
         over; 0 leaves Delta as it is. Light changes shape over whole areas, motion at edges.
-    luma_motion : bool
-        Take Delta from the luma of the frames, texture and the base from their color: what codecs
-        do to chroma, which they keep at a quarter of the pixels, is not magnified.
+    chroma_doubt : int
+        How much changes of chroma are doubted that luma does not show, as codecs make them, which
+        keep chroma at a quarter of the pixels; see :meth:`Oh2018Net.variation`. 0: not at all.
     padding : {"zeros", "reflect"}
         What lies beyond the border of a layer's input.
     strided_padding : {"both", "after"}
@@ -60,7 +63,7 @@ class Oh2018Config:
     decoder_blocks: int = 9
     channels: int = 3
     local_mean: int = 0
-    luma_motion: bool = False
+    chroma_doubt: int = 0
     # variants of published checkpoints
     padding: str = "zeros"
     strided_padding: str = "both"
@@ -207,6 +210,13 @@ def without_local_mean(delta: Tensor, window: int) -> Tensor:
     return delta - mean
 
 
+def _local(x: Tensor) -> Tensor:
+    """Mean over a window around each pixel."""
+    half = _WINDOW // 2
+    x = F.avg_pool2d(x, (_WINDOW, 1), 1, (half, 0), count_include_pad=False)
+    return F.avg_pool2d(x, (1, _WINDOW), 1, (0, half), count_include_pad=False)
+
+
 class Oh2018Net(nn.Module):
     """Two-frame motion magnification by texture and shape representations.
 
@@ -239,14 +249,28 @@ class Oh2018Net(nn.Module):
         # 79 px are within reach of the convolutions, and two windows
         self.halo = 80 + 4 * (config.local_mean // 2)
         self.halo += 2 * (config.g_size - 3) + 4 * config.up_again
+        self.halo += 2 * (_WINDOW // 2) * bool(config.chroma_doubt)
 
     def variation(self, delta: Tensor) -> Tensor:
-        """Delta = T(M) as it is magnified: less its local mean."""
-        return without_local_mean(delta, self.config.local_mean)
+        """Delta = T(M) as it is magnified, (N, 32, H / 2, W / 2).
 
-    def moving(self, frame: Tensor) -> Tensor:
-        """What Delta is taken from: the frame, or its luma in all channels."""
-        return luma(frame).expand_as(frame) if self.config.luma_motion else frame
+        Less its local mean. With `chroma_doubt`, `delta` has 64 channels (see :meth:`motion`), and
+        what color adds to the first half is multiplied by E / (E + chroma_doubt E_c): E is the
+        local energy of the first half, E_c that of what color adds.
+        """
+        delta = without_local_mean(delta, self.config.local_mean)
+        if delta.shape[1] == _SHAPE:
+            return delta
+        bright, both = delta.chunk(2, 1)
+        color = both - bright
+        seen, doubted = (_local(x.square().mean(1, keepdim=True)) for x in (bright, color))
+        return bright + color * (seen / (seen + self.config.chroma_doubt * doubted + 1e-30))
+
+    def motion(self, frame: Tensor, shape: Tensor) -> Tensor:
+        """What a temporal operator acts on: shape; with `chroma_doubt`, before it that of luma."""
+        if not self.config.chroma_doubt or frame.shape[1] == 1:
+            return shape
+        return torch.cat([self.encoder(luma(frame).expand_as(frame))[1], shape], 1)
 
     def forward(self, reference: Tensor, frame: Tensor, factor: Tensor | float) -> Tensor:
         """Magnify the motion from `reference` to `frame`.
@@ -263,10 +287,9 @@ class Oh2018Net(nn.Module):
         Tensor
             (N, C, H, W), the magnified frame.
         """
-        _, shape_a = self.encoder(self.moving(reference))
+        _, shape = self.encoder(reference)
         texture, base = self.encoder(frame)
-        shape_b = self.encoder(self.moving(frame))[1] if self.config.luma_motion else base
-        delta = self.variation(shape_b - shape_a)
+        delta = self.variation(self.motion(frame, base) - self.motion(reference, shape))
         return self.decoder(texture, self.manipulator(base - delta, delta, factor))
 
     def to_grey(self) -> "Oh2018Net":
