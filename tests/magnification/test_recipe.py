@@ -119,7 +119,7 @@ def test_axes_are_those_of_the_other_layer():
 
 def test_what_does_not_fit_is_refused_with_one_clear_error():
     made = magnify_layer(layer(), 0, method="linear", mode="static", reference=11)
-    with pytest.raises(ValueError, match=r"recipe of 'cell x0.*' does not fit 'short': reference"):
+    with pytest.raises(ValueError, match=r"recipe of 'x0 cell.*' does not fit 'short': reference"):
         repeat(made, on=layer(data=movie((5, 20, 24)), name="short"))
     made = magnify_layer(layer(), 4, method="linear", mode="temporal", band=(2, 4))
     with pytest.raises(ValueError, match="does not fit 'slow'"):

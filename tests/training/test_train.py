@@ -93,7 +93,7 @@ def test_training_learns_a_batch(tmp_path, monkeypatch, model):
     trainer = Trainer(tmp_path, settings)
     batch = trainer.batch(3)
     monkeypatch.setattr(trainer, "batch", lambda number: batch)
-    course = [trainer.train_step()["relative"] for _ in range(30)]
+    course = [trainer.train_step()["relative"] for _ in range(60)]
     assert max(course[-5:]) < 0.85 * course[0]
 
 
