@@ -1,6 +1,8 @@
 """Noise models, noise floors, maps and surrogates against movies whose motion is known."""
 
 import pickle
+import re
+import warnings
 
 import dask.array as da
 import numpy as np
@@ -414,3 +416,35 @@ def test_frames_of_a_surrogate_are_read_one_by_one_as_all_together(axes):
     assert np.array_equal(still.read(4, other), expected)
     part = (slice(3, 9), slice(5, 20))
     assert np.array_equal(still.read(4, other, part), expected[part])
+
+
+def _vibrating(line=0.0, down=0.0, across=0.0, hertz=30.0, fps=240.0):
+    """A texture that vibrates along x, row y by `line` seconds times y later; phases in rad/px."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:160, :192].astype(float)
+    waves = [(rng.uniform(0.2, 0.9), rng.uniform(-0.6, 0.6), rng.uniform(0, 6)) for _ in range(12)]
+    frames = []
+    for t in range(96):
+        phase = 2 * np.pi * hertz * (t / fps + y * line) + down * y + across * x
+        moved = x - 0.3 * np.cos(phase)
+        frame = 0.5 + sum(0.04 * np.cos(a * moved + b * y + c) for a, b, c in waves)
+        frames.append(frame + rng.normal(0, 0.002, frame.shape))
+    return np.stack(frames).astype(np.float32)
+
+
+@pytest.mark.parametrize("line", [20e-6, -20e-6])
+def test_a_rolling_shutter_is_warned_of(line):
+    """The time of a line is found to 10 %."""
+    with pytest.warns(UserWarning, match="rolling shutter") as warned:
+        motion_map(_vibrating(line), "temporal", band=(20, 40), fps=240.0)
+    (text,) = (str(w.message) for w in warned if "rolling shutter" in str(w.message))
+    (found,) = re.findall(r"takes (\S+) us a line", text)
+    assert float(found) == pytest.approx(20, rel=0.1)
+
+
+@pytest.mark.parametrize("phases", [{}, {"across": 0.01}, {"down": 0.06}], ids=str)
+def test_other_motion_is_no_rolling_shutter(phases):
+    """In step; a wave along x; a wave along y that is slower than lines could be read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        motion_map(_vibrating(**phases), "temporal", band=(20, 40), fps=240.0)

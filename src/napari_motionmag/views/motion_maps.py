@@ -26,6 +26,8 @@ _AVERAGED = 64  # frames that make the mean picture
 _MOST_WORKERS = 8  # threads
 _PAIRS = 32  # of frames from which the noise is estimated
 _KERNEL = KERNELS[1]
+_BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
+_EVEN = 0.95  # share of the motion that is in step once a trend along y is taken from its phase
 _DETERMINED = 0.2  # singular values below this share of the largest are not used
 
 
@@ -276,7 +278,31 @@ def motion_map(
     )  # fmt: skip
     if chosen > NEAR_NYQUIST * rate / 2 and found.stands_out.mean() > _MOVING:
         warn_user(near_nyquist(chosen, rate, "cycles/frame" if movie.fps is None else "Hz"))
+    if movie.fps is not None and (delay := _line_delay(found, rate, movie.frame_shape[0])):
+        warn_user(
+            f"the phase of the motion runs evenly along y, as a rolling shutter that takes "
+            f"{1e6 * abs(delay):.3g} us a line makes it: lines are bent, and phases differ by "
+            f"{2 * np.pi * chosen * abs(delay):.2g} rad/px more than those of the motion (a wave "
+            "along y looks the same)"
+        )
     return found
+
+
+def _line_delay(found: MotionMap, rate: float, height: int) -> float | None:
+    """Seconds from line to line where phases rise as a rolling shutter makes them, else None."""
+    along = np.where(found.stands_out & np.isfinite(found.phase), found._along(), 0)
+    if not along.any():
+        return None
+    power = np.square(np.abs(along)).sum()
+    steps = [np.angle((a.conj() * b).sum()) for a, b in (
+        (along[:-1], along[1:]), (along[:, :-1], along[:, 1:])
+    )]  # fmt: skip
+    down, across = (abs(step) * (n - 1) for step, n in zip(steps, along.shape, strict=True))
+    trend = np.exp(-1j * steps[0] * np.arange(len(along)))[:, np.newaxis]
+    even = np.abs((np.abs(along) * along * trend).sum()) > _EVEN * power
+    delay = steps[0] / (2 * np.pi * found.frequency * found.step)
+    within_frame = abs(delay) * height < 1.05 / rate
+    return delay if down > _BENT and across < 0.25 * down and even and within_frame else None
 
 
 def _in_threads(function, series: Series) -> Iterator[tuple[int, np.ndarray]]:
