@@ -74,7 +74,8 @@ def encoder_kernels(
     model : str or Path
         ``"default"``, ``"difference"``, ``"oh2018"`` or a ``.safetensors`` file.
     representation : {"shape", "texture"}
-        For ``oh2018`` the two outputs of the encoder. For ``difference``, which has one set of
+        For ``oh2018`` the two outputs of the encoder, shape as it is magnified: less its local
+        mean where the weights have ``local_mean``. For ``difference``, which has one set of
         features for both, the response of its features at quarter resolution to the variation
         (shape) or to the frame (texture).
     n : int
@@ -143,8 +144,10 @@ def encoder_kernels(
 def _response(network, difference: bool, representation: str):
     """Return a function of a picture (1, 1, Y, X) to responses (1, C, ...), and their stride."""
     if not difference:
-        which = REPRESENTATIONS.index(representation)
-        return (lambda picture: network.encoder(picture)[1 - which]), (2, 4)[which]
+        if representation == "texture":
+            return (lambda picture: network.encoder(picture)[0]), 4
+        # what is magnified: shape less its local mean
+        return (lambda picture: network.variation(network.encoder(picture)[1])), 2
 
     def respond(frame: Tensor, variation: Tensor) -> Tensor:
         return network.encode(frame, variation, frame.new_ones(1))
