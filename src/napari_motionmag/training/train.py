@@ -30,7 +30,7 @@ OH2018_SAMPLES = {"sequences": 0.0, "filtered": 0.25, "compressed": 0.12, "small
 # Below, differences of features are no more than rounding in bfloat16.
 BFLOAT16_LIMITS = {"smallest": 0.3, "largest_factor": 100.0}
 OPTIMIZERS = {"difference": "adam", "oh2018": "muon"}  # measured: oh2018 learns faster with it
-CONFIGS = {"oh2018": {"local_mean": 17}}  # of new networks
+CONFIGS = {"oh2018": {"local_mean": 17, "chroma_doubt": 4}}  # of new networks
 STARTS = {"difference": "random", "oh2018": "linear"}
 
 
