@@ -521,6 +521,65 @@ def test_info_as_text(capsys, monkeypatch):
     assert "acceleration   Acceleration (ignores drift)" in out
 
 
+def test_info_of_a_movie(capsys, film):
+    code, out, err = run(capsys, "info", film)
+    assert (code, err) == (0, [])
+    assert out.splitlines() == [
+        str(film),
+        "  Axes   TYX",
+        "  Shape  6 x 32 x 40",
+        "  Type   uint16",
+        "  Rate   50 fps",
+        "  Scale  T 0.02 s, Y 0.5 um, X 0.5 um",
+    ]
+
+
+def test_info_of_a_movie_as_json(capsys, film):
+    code, out, err = run(capsys, "info", film, "--json")
+    assert (code, err) == (0, [])
+    assert json.loads(out) == {
+        "path": str(film),
+        "axes": "TYX",
+        "shape": [6, 32, 40],
+        "dtype": "uint16",
+        "fps": 50,
+        "fps_note": "",
+        "scale": [0.02, 0.5, 0.5],
+        "units": ["s", "um", "um"],
+    }
+
+
+def test_info_of_a_movie_that_says_nothing(capsys, tmp_path):
+    np.save(tmp_path / "film.npy", noise((6, 32, 40, 3), "u1"))
+    code, out, err = run(capsys, "info", tmp_path / "film.npy")
+    assert (code, err) == (0, [])
+    assert out.splitlines()[-2:] == ["  Rate   unknown", "  Scale  unknown"]
+    facts = json.loads(run(capsys, "info", "--json", tmp_path / "film.npy")[1])
+    assert (facts["axes"], facts["fps"], facts["scale"], facts["units"]) == ("TYXS", *[None] * 3)
+
+
+def test_info_of_a_video_says_that_the_rate_may_be_that_of_playing(capsys, tmp_path):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for frame in noise((5, 48, 64, 3), "u1"):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode(None))
+    code, out, _ = run(capsys, "info", tmp_path / "film.mp4")
+    assert code == 0
+    assert "  Rate   25 fps (25 fps may be only the playback speed" in out
+
+
+@pytest.mark.parametrize("name", ["missing.tif", "film.xyz", "broken.tif"])
+def test_info_refuses_what_is_no_movie_in_one_line(capsys, tmp_path, name):
+    for written in ("film.xyz", "broken.tif"):
+        (tmp_path / written).write_bytes(b"no movie at all")
+    code, out, err = run(capsys, "info", tmp_path / name)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert name in err[0]
+
+
 def test_info_needs_no_napari():
     code = (
         "import sys; from napari_motionmag.cli import main as cli; cli.main(['info'])\n"

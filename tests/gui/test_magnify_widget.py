@@ -155,6 +155,34 @@ def test_fields_that_do_not_apply_are_hidden(viewer, widget):
     assert "model_file" in shown()
 
 
+def test_a_rate_that_is_in_doubt_can_be_filled_in_for_every_motion(viewer, widget, movie):
+    assert widget.mode.value == "static"
+    assert not _visible(widget, "fps")
+    plain = viewer.add_image(np.zeros((5, 20, 20), np.uint8), name="plain")
+    widget.layer.value = plain
+    assert _visible(widget, "fps")
+    widget.fps.value = 500
+    assert _visible(widget, "fps"), "so that it can be corrected"
+    widget.layer.value = movie
+    assert not _visible(widget, "fps")
+    plain.metadata = {"fps_note": "25 fps may be only the playback speed"}
+    plain.scale, plain.units = (0.04, 1, 1), ("s", "um", "um")
+    widget.layer.value = plain
+    assert widget.fps.value == pytest.approx(25)
+    assert _visible(widget, "fps")
+
+
+def test_a_video_without_a_rate_is_refused_in_words_of_the_dock(
+    viewer, widget, method, click, qtbot, tmp_path, settled, notifications
+):
+    widget.layer.value = viewer.add_image(np.zeros((5, 20, 20), np.uint8), name="plain")
+    click(widget, "magnify")
+    settled(widget)
+    widget.save_to(tmp_path / "film.mp4")
+    settled(widget)
+    assert ("error", "fps is needed to write a video: fill in “Rate”") in notifications()
+
+
 def _visible(widget, name):
     native = getattr(getattr(widget._fields, name), "native", None)
     return isinstance(native, QWidget) and native.isVisible()

@@ -60,6 +60,14 @@ def test_the_rate_of_a_layer_without_scale_is_kept(tmp_path):
     assert open_movie(tmp_path / "film.ome.tif").fps == pytest.approx(600)
 
 
+def test_napari_says_why_a_movie_cannot_be_saved(tmp_path):
+    """Of a ValueError it only says that there is no valid writer."""
+    data, meta, _ = layers.Image(FRAMES, axis_labels=("t", "y", "x")).as_layer_data_tuple()
+    with pytest.raises(RuntimeError, match="fps is needed to write a video"):
+        write_movie(str(tmp_path / "film.mp4"), data, meta)
+    assert not list(tmp_path.iterdir())
+
+
 def test_pictures_are_left_to_napari(tmp_path):
     import tifffile
 

@@ -1,10 +1,13 @@
 """Every format: what is written is read back, axes and calibration too."""
 
 import threading
+from fractions import Fraction
+from xml.etree import ElementTree
 
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -294,3 +297,26 @@ def test_wide_pixels_stay_wide(tmp_path, ending):
     movie = open_movie(path)
     assert movie.scale == pytest.approx((0.1, 1, 1.25))
     assert (movie.units, movie.fps) == (units, pytest.approx(10))
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".avi"])
+@pytest.mark.parametrize("unit", ["pixel", "um"])
+def test_players_show_wide_pixels_wide(tmp_path, ending, unit):
+    av = pytest.importorskip("av")
+    frames = np.random.default_rng(0).integers(0, 200, (4, 16, 18)).astype("u1")
+    scale, units = (0.1, 0.6, 0.7), ("s", unit, unit)
+    path = save_movie(tmp_path / f"film{ending}", frames, scale=scale, units=units)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(7, 6)
+    assert open_movie(path).scale == pytest.approx(scale)
+
+
+def test_other_readers_learn_both_sizes_of_wide_pixels(tmp_path):
+    units = ("s", "pixel", "pixel")
+    path = save_movie(
+        tmp_path / "film.ome.tif", noise((4, 16, 18)), scale=(1, 1, 1.25), units=units
+    )
+    with tifffile.TiffFile(path) as file:
+        pixels = ElementTree.fromstring(file.ome_metadata).find(".//{*}Pixels")
+    assert (pixels.get("PhysicalSizeY"), pixels.get("PhysicalSizeX")) == ("1.0", "1.25")
+    assert pixels.get("PhysicalSizeYUnit") == "pixel"

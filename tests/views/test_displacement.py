@@ -320,3 +320,15 @@ def test_nothing_to_see():
     noise = np.random.default_rng(0).normal(size=(20, 64, 64))
     with pytest.raises(ValueError, match="too little structure for its noise"):
         displacement_trace(noise, (20, 44, 20, 44), axes="TYX", reach=3)
+
+
+def test_error_bars_of_noise_alone_are_said_beside_a_change_of_brightness(texture):
+    shifts = np.random.default_rng(0).uniform(-1, 1, (40, 2))
+    movie = texture(0).movie(shifts)
+    rows = np.arange(movie.shape[1])[:, np.newaxis]
+    other = texture(1).movie(np.random.default_rng(1).uniform(-1, 1, (40, 2)))
+    movie = np.where(rows < 24, movie, other)  # the region moves in two parts
+    movie = movie * (1 + 0.05 * np.sin(np.arange(40.0)))[:, np.newaxis, np.newaxis]
+    movie = movie + np.random.default_rng(2).normal(size=movie.shape) * 0.2
+    with pytest.warns(UserWarning, match=r"brightness=True; residuals are .* noise alone"):
+        displacement_trace(movie, REGION, axes="TYX", reach=3)

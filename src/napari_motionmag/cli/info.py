@@ -1,10 +1,11 @@
-"""``napari-motionmag info``: versions, device and weights, for reports and records."""
+"""``napari-motionmag info``: versions, device and weights, or what a movie file says of itself."""
 
 from __future__ import annotations
 
 import json
 import platform
 import sys
+from pathlib import Path
 
 from napari_motionmag.compute.versions import version_of
 from napari_motionmag.methods.options import METHOD_CLASSES
@@ -18,7 +19,17 @@ PACKAGES = (
 def add_command(commands, common) -> None:
     """Add the command ``info``."""
     parser = commands.add_parser(
-        "info", parents=[common], help="versions, device and weights of this installation"
+        "info",
+        parents=[common],
+        help="versions, device and weights of this installation, or axes, rate and scale of a "
+        "movie file",
+    )
+    parser.add_argument(
+        "movie",
+        metavar="MOVIE",
+        type=Path,
+        nargs="?",
+        help="movie file, to print its axes, shape, frame rate and scale instead",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.set_defaults(run=run)
@@ -26,8 +37,50 @@ def add_command(commands, common) -> None:
 
 def run(arguments) -> None:
     """Run the command."""
-    facts = gather()
-    print(json.dumps(facts, indent=2) if arguments.json else as_text(facts))
+    if arguments.movie is None:
+        facts, text = gather(), as_text
+    else:
+        facts, text = describe_file(arguments.movie), movie_as_text
+    print(json.dumps(facts, indent=2) if arguments.json else text(facts))
+
+
+def describe_file(path: Path) -> dict:
+    """Collect what a movie file says of itself.
+
+    ``fps``, ``scale`` and ``units`` are None where the file does not say; ``fps_note`` is a hint
+    that the rate may be that of playing alone, or empty.
+    """
+    from napari_motionmag.io import open_movie
+
+    movie = open_movie(path)
+    return {
+        "path": str(path),
+        "axes": movie.axes,
+        "shape": movie.shape,
+        "dtype": str(movie.dtype),
+        "fps": movie.fps,
+        "fps_note": getattr(movie.data, "rate_note", ""),
+        "scale": movie.scale,
+        "units": movie.units,
+    }
+
+
+def movie_as_text(facts: dict) -> str:
+    """Return the result of `describe_file` as text."""
+    rate = "unknown" if facts["fps"] is None else f"{facts['fps']:g} fps"
+    note = facts["fps_note"] and f" ({facts['fps_note']})"
+    scale = "unknown"
+    if facts["scale"] is not None:
+        steps = zip(facts["axes"].replace("S", ""), facts["scale"], facts["units"], strict=True)
+        scale = ", ".join(f"{letter} {step:.6g} {unit}" for letter, step, unit in steps)
+    lines = {
+        "Axes": facts["axes"],
+        "Shape": " x ".join(map(str, facts["shape"])),
+        "Type": facts["dtype"],
+        "Rate": f"{rate}{note}",
+        "Scale": scale,
+    }
+    return "\n".join([facts["path"], *(f"  {name:6} {text}" for name, text in lines.items())])
 
 
 def gather() -> dict:

@@ -24,6 +24,11 @@ def write_movie(path: str, data, meta: dict) -> list[str]:
     -------
     list of str
         Paths that were written.
+
+    Raises
+    ------
+    RuntimeError
+        If the format cannot hold the movie, or a video has no frame rate.
     """
     layer = SimpleNamespace(data=data, **{"blending": None, "translate": None} | meta)
     try:
@@ -38,11 +43,14 @@ def write_movie(path: str, data, meta: dict) -> list[str]:
     if isinstance(fps, int | float) and fps > 0:
         movie = movie.replace(fps=fps)
     limits = None if movie.is_rgb else meta.get("contrast_limits")
-    saved = save_movie(
-        path,
-        movie,
-        recipe=(metadata.get("napari_motionmag") or {}).get("recipe"),
-        intensity_range=None if limits is None else tuple(map(float, limits)),
-        overwrite=True,
-    )
+    try:
+        saved = save_movie(
+            path,
+            movie,
+            recipe=(metadata.get("napari_motionmag") or {}).get("recipe"),
+            intensity_range=None if limits is None else tuple(map(float, limits)),
+            overwrite=True,
+        )
+    except ValueError as error:  # napari would only say that this is no valid writer
+        raise RuntimeError(str(error)) from error
     return [str(saved)]

@@ -72,6 +72,8 @@ def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         track = container.add_stream(codec, rate=rate, options=options)
         track.height, track.width = height + padded[0], width + padded[1]
         track.pix_fmt = pixel_format
+        if (aspect := _aspect(movie)) is not None:
+            track.codec_context.sample_aspect_ratio = aspect
         if pixel_format == "yuv420p":
             # name the matrix, or players guess it by the size of the frame
             context = track.codec_context
@@ -150,11 +152,22 @@ def _rate(movie: Movie, playback_fps: float | None) -> Fraction:
 
 def _own(movie: Movie) -> dict:
     """Return the calibration that the comment of the video keeps."""
-    steps = {}
-    if movie.scale is not None and movie.units is not None:
-        calibrated = movie.axes.replace("S", "")
-        for letter, step, unit in zip(calibrated, movie.scale, movie.units, strict=True):
-            if letter != "T":
-                steps[letter] = (step, unit)
-    own = {"steps": steps, "grey": not movie.is_rgb}
+    own = {"steps": _steps(movie), "grey": not movie.is_rgb}
     return own if movie.fps is None else own | {"fps": movie.fps}
+
+
+def _steps(movie: Movie) -> dict[str, tuple[float, str]]:
+    """Return the size of a pixel along Y and X with its unit; nothing if it is unknown."""
+    if movie.scale is None or movie.units is None:
+        return {}
+    calibrated = zip(movie.axes.replace("S", ""), movie.scale, movie.units, strict=True)
+    return {letter: (step, unit) for letter, step, unit in calibrated if letter != "T"}
+
+
+def _aspect(movie: Movie) -> Fraction | None:
+    """Return width over height of a pixel for players, or None for square ones."""
+    (height, unit), (width, other) = (_steps(movie).get(letter, (1, "")) for letter in "YX")
+    if unit != other or abs(width) == abs(height):
+        return None
+    ratio = Fraction(abs(width / height)).limit_denominator(255)
+    return ratio if 0 < ratio <= 255 else None  # what H.264 can hold

@@ -153,6 +153,10 @@ class MotionSpectrum:
             at = int(np.argmax(height))
             if height[at] <= limit:
                 break
+            # in a short record the background rises under a peak, and its flank stands out most
+            strong = np.where(height > limit, height * level, 0.0)
+            lobe = max(at - 2, 0)
+            at = lobe + int(np.argmax(strong[lobe : at + 3]))
             start = self.frequencies[at]
             # errors from the noise around the peak: the residuals contain the other peaks, too
             sigma = np.sqrt(self.background[at] * self.fps / 2)

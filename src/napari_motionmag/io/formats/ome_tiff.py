@@ -121,9 +121,10 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     if movie.scale is not None and movie.units is not None:
         calibrated = movie.axes.replace("S", "")
         steps = dict(zip(calibrated, zip(movie.scale, movie.units, strict=True), strict=True))
+    wide = steps.get("Y") != steps.get("X")  # pixels of a video that are not square
     for letter in "ZYX":
         step, unit = steps.get(letter, (1, "pixel"))
-        if meters(unit) is not None or (unit == "pixel" and step != 1):  # wide pixels of a video
+        if meters(unit) is not None or (unit == "pixel" and (step != 1 or wide)):
             metadata[f"PhysicalSize{letter}"] = abs(step)
             metadata[f"PhysicalSize{letter}Unit"] = unit.replace("um", "\N{MICRO SIGN}m")
     if movie.fps is not None:

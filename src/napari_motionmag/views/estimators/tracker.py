@@ -228,15 +228,18 @@ class Tracker:
             )
         typical = float(np.median(misfit))
         excess = gains.var() / (template.gain_variance * self.color.max()) - 1
+        doubts = f"residuals are {typical:.2g} times what noise explains"
+        alone = "the error bars include noise alone"
         if not self.brightness and excess > _LIT * math.sqrt(2 / len(gains)):
             warn_user(
                 f"brightness of the region varies by {100 * gains.std():.2g} % of its contrast, "
-                "which may look like motion; try brightness=True",
+                "which may look like motion; try brightness=True"
+                + (f"; {doubts}, and {alone}" if typical > _MISFIT else ""),
             )
         elif typical > _MISFIT:
             warn_user(
-                f"residuals are {typical:.2g} times what noise explains: the region does more than "
-                "shift as a whole (or try brightness=True); the error bars include noise alone",
+                f"{doubts}: the region does more than shift as a whole (or try brightness=True); "
+                f"{alone}",
             )
 
 

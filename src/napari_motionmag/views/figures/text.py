@@ -22,10 +22,10 @@ def with_error(value: float, sigma: float, unit: str = "") -> str:
     """Write a value with its standard error, to two digits of the error: ``"64.02 ± 0.03 Hz"``."""
     if not (math.isfinite(value) and math.isfinite(sigma)) or sigma <= 0:
         return f"{value:.4g} {unit}".strip()
-    digits = max(0, 1 - math.floor(math.log10(sigma)))
+    digits = 1 - math.floor(math.log10(sigma))
     if sigma * 10 ** (digits - 1) >= 3:  # one digit is enough: 0.3 to 0.9
         digits -= 1
-    digits = min(digits, 12)
+    digits = min(max(digits, 0), 12)
     return f"{value:.{digits}f} ± {sigma:.{digits}f} {unit}".strip()
 
 

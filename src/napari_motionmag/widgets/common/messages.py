@@ -14,6 +14,7 @@ _FIELDS = {  # what functions call an argument in their messages, and the docks 
     "try brightness=True": "try “Allow for changes in brightness”",
     "allow for it with brightness=True": "try “Allow for changes in brightness”",
     "the limit reach=": "the limit “Reach” of ",
+    "pass it, or playback_fps": "fill in “Rate”",
     "pass axes": "fill in “Axes”",
     "give fps=... or use .bind(fps) first": "fill in “Rate”",
 }

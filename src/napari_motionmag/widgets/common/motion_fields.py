@@ -79,12 +79,16 @@ class MotionFields:
         band = [self.fps, self.band_low, self.band_high, self.filter]
         self.motion_parameters = [self.axes, self.mode, *reference, *band]
 
-    def show_what_applies(self, *, axes: bool) -> None:
-        """Hide the fields that the chosen mode does not use, and perhaps the axes."""
+    def show_what_applies(self, *, axes: bool, rate: bool = False) -> None:
+        """Hide the fields that the chosen mode does not use, and perhaps the axes.
+
+        With `rate`, that of the movie is shown in all modes.
+        """
         static, temporal = (self.mode.value == name for name in ("static", "temporal"))
         self.axes.visible = axes
         self.reference_row.visible = self.mean_row.visible = static
-        self.fps.visible = self.band_row.visible = self.filter.visible = temporal
+        self.fps.visible = temporal or rate
+        self.band_row.visible = self.filter.visible = temporal
 
     def show_length(self, n_frames: int) -> None:
         """Let the reference be any frame of a movie with `n_frames`."""

@@ -243,7 +243,15 @@ class MagnifyWidget(Dock):
         if not self._updating:
             self._fields.preset_rows.follow(self._fields.settings(), self.fps.value)
         layer = self.layer.value
-        self._fields.show_what_applies(axes=layer is not None and layer.ndim != 3)
+        self._fields.show_what_applies(
+            axes=layer is not None and layer.ndim != 3,
+            rate=layer is not None and self._rate_is_in_doubt(layer),
+        )
+
+    def _rate_is_in_doubt(self, layer: Image) -> bool:
+        """Whether the file does not say at what rate the movie was recorded."""
+        noted = bool(layer.metadata.get("fps_note"))
+        return noted or self.fps.value == 0 or typed_rate(layer) is not None
 
     def _on_preset_chosen(self, name: str) -> None:
         """Fill the fields from a preset; where it does not fit, say so and draw nothing."""

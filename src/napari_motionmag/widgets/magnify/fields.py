@@ -57,9 +57,9 @@ class Fields(MotionFields):
         for section in sections:
             self.parameters += section.parameters
 
-    def show_what_applies(self, *, axes: bool) -> None:
+    def show_what_applies(self, *, axes: bool, rate: bool = False) -> None:
         """Hide the fields that the chosen mode and method do not use, and perhaps the axes."""
-        super().show_what_applies(axes=axes)
+        super().show_what_applies(axes=axes, rate=rate)
         learned = self.method.value == "learned"
         self.model.visible = learned
         self.model_file.visible = learned and self.model.value == OWN_FILE
