@@ -228,7 +228,6 @@ def _tensorflow(path: Path) -> dict[str, np.ndarray]:
 
 
 def _state_dict(path: Path) -> dict[str, np.ndarray]:
-    load_torch()
     import pickle
 
     import torch
