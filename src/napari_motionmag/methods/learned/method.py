@@ -143,9 +143,12 @@ def noise_level(variation: np.ndarray, weights) -> float:
     if not norm:
         return 0.0
     fine = np.abs(np.diff(np.diff(variation, 2, axis=0), 2, axis=1))
-    rows, columns = (max(1, size // 16) for size in fine.shape)
-    blocks = [np.array_split(part, columns, axis=1) for part in np.array_split(fine, rows)]
-    typical = np.quantile([block.mean() for row in blocks for block in row], 0.25)
+    means = fine
+    for axis, size in enumerate(fine.shape):
+        lengths = np.array([len(part) for part in np.array_split(range(size), max(1, size // 16))])
+        sums = np.add.reduceat(means, lengths.cumsum() - lengths, axis=axis, dtype=np.float64)
+        means = sums / np.expand_dims(lengths, 1 - axis)
+    typical = np.quantile(means, 0.25)
     return float(typical * math.sqrt(math.pi / 2) / 6 / norm)
 
 
@@ -182,6 +185,8 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
     locked for each piece of work, never while a frame is read.
     """
     import torch
+
+    from napari_motionmag.methods.learned.networks.oh2018 import SHAPE_CHANNELS
 
     times = list(current)
     padding = runner.padding(current[times[0]])
@@ -229,7 +234,7 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
             delta = torch.cat([torch.as_tensor(d, device=engine.device) for d in deltas])
         with engine.streaming(), engine.working():
             texture = torch.cat([own[t][0] for t in mine])
-            shapes = torch.cat([own[t][1][:, -32:] for t in mine])
+            shapes = torch.cat([own[t][1][:, -SHAPE_CHANNELS:] for t in mine])
             drawn = engine.decode(channels, texture, shapes, delta, factor)
             engine.finish()
         return engine.download(drawn)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from napari_motionmag.methods.learned.networks.difference import ResidualBlock, luma
 
-_SHAPE = 32  # channels
+SHAPE_CHANNELS = 32
 _WINDOW = 17  # pixels of shape (2 px), in which changes of luma and of color are compared
 
 
@@ -197,24 +197,21 @@ class Decoder(nn.Module):
         return x if self.unit_range else 0.5 * (x + 1)
 
 
+def _local_mean(x: Tensor, window: int) -> Tensor:
+    """Mean over a square window around each pixel, of the pixels that there are."""
+    for sides in ((window, 1), (1, window)):
+        pad = tuple(side // 2 for side in sides)
+        x = F.avg_pool2d(x, sides, 1, pad, count_include_pad=False)
+    return x
+
+
 def without_local_mean(delta: Tensor, window: int) -> Tensor:
     """What is left of (N, C, H, W) without its mean over windows, twice over; 0 for all of it."""
     if not window:
         return delta
     # six times as fast as planes of channels, on CPUs
-    delta = mean = delta.contiguous(memory_format=torch.channels_last)
-    for _ in range(2):
-        for sides in ((window, 1), (1, window)):
-            pad = tuple(side // 2 for side in sides)
-            mean = F.avg_pool2d(mean, sides, 1, pad, count_include_pad=False)
-    return delta - mean
-
-
-def _local(x: Tensor) -> Tensor:
-    """Mean over a window around each pixel."""
-    half = _WINDOW // 2
-    x = F.avg_pool2d(x, (_WINDOW, 1), 1, (half, 0), count_include_pad=False)
-    return F.avg_pool2d(x, (1, _WINDOW), 1, (0, half), count_include_pad=False)
+    delta = delta.contiguous(memory_format=torch.channels_last)
+    return delta - _local_mean(_local_mean(delta, window), window)
 
 
 class Oh2018Net(nn.Module):
@@ -259,11 +256,13 @@ class Oh2018Net(nn.Module):
         local energy of the first half, E_c that of what color adds.
         """
         delta = without_local_mean(delta, self.config.local_mean)
-        if delta.shape[1] == _SHAPE:
+        if delta.shape[1] == SHAPE_CHANNELS:
             return delta
         bright, both = delta.chunk(2, 1)
         color = both - bright
-        seen, doubted = (_local(x.square().mean(1, keepdim=True)) for x in (bright, color))
+        seen, doubted = (
+            _local_mean(x.square().mean(1, keepdim=True), _WINDOW) for x in (bright, color)
+        )
         return bright + color * (seen / (seen + self.config.chroma_doubt * doubted + 1e-30))
 
     def motion(self, frame: Tensor, shape: Tensor) -> Tensor:
