@@ -108,7 +108,7 @@ def _escape(text: str) -> str:
 
 
 def settings() -> Iterator[str]:
-    """List the options of methods, the temporal filters, the presets and the environment."""
+    """List the options of methods, the temporal filters, the presets and the samples."""
     from napari_motionmag import presets, samples, temporal
     from napari_motionmag.methods.options import METHOD_CLASSES, STABILISE, options_of
 
@@ -122,7 +122,8 @@ def settings() -> Iterator[str]:
         yield f"### {name}: {declared.label}\n"
         yield from _options(options_of(declared))
     yield "## Large motion\n"
-    yield "Fields of `stabilise={...}`, or `--stabilise-option NAME=VALUE`; [what it does](../classical.md#large-motion).\n"
+    yield "Fields of `stabilise={...}`, or `--stabilise-option NAME=VALUE`;"
+    yield "[what it does](../classical.md#large-motion).\n"
     yield from _options(STABILISE)
     yield "## Temporal filters\n"
     yield 'Of mode `temporal`, with a band in Hz: `filter="..."`, `--filter ...`.\n'
@@ -136,7 +137,8 @@ def settings() -> Iterator[str]:
         preset = presets.get(name)
         yield f"| `{name}` | {_escape(preset.summary)} | {_escape(preset.title)} ({preset.group}) |"
     yield "\n## Samples\n"
-    yield "`samples.load(NAME)`, `napari-motionmag demo --sample NAME`, *File > Open Sample*; [the gallery](../gallery.md) shows them.\n"
+    yield "`samples.load(NAME)`, `napari-motionmag demo NAME`, *File > Open Sample*;"
+    yield "[the gallery](../gallery.md) shows them.\n"
     yield "| name | title | what moves |\n|---|---|---|"
     for name in samples.NAMES:
         sample = samples.find_sample(name)
