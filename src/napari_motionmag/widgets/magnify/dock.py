@@ -39,6 +39,7 @@ from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
+from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
@@ -95,6 +96,7 @@ class MagnifyWidget(Dock):
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
         self._then: Callable | None = None  # called with the result once the frame is drawn
+        self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
         self._refining = False  # the frame in progress is what settings at rest ask for
         self._changes = 0  # of the settings; and how many of them are shown, and shown finely
@@ -379,7 +381,11 @@ class MagnifyWidget(Dock):
         def failed() -> None:
             self._then = None
 
-        draw = partial(shown.refine_frame, place) if refine else None
+        def prepare_and_draw(progress: Callable) -> float:
+            self._first_use.run(getattr(shown.method, "preparations", list)())
+            return shown.time_frame(place)
+
+        draw = partial(shown.refine_frame, place) if refine else prepare_and_draw
         self._draw_frame(layer, shown, place, show, failed, draw)
 
     def _say_drawn(self, shown: Magnification, place: tuple, seconds: float) -> None:
