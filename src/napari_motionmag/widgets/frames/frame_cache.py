@@ -67,7 +67,7 @@ class CachedMagnification(Magnification):
                 (self.token, tuple(other)),
                 int(times[0]),
                 self.movie.n_frames,
-                lambda t: self._prefetch(t, other),
+                lambda t: self.draw_ahead([t], other),
                 lambda error: self.listener.prefetch_failed(self.token, error),
             )
         return drawn
@@ -78,6 +78,11 @@ class CachedMagnification(Magnification):
         start = time.perf_counter()
         self.draw([t], other)
         return time.perf_counter() - start
+
+    def draw_ahead(self, times: Sequence[int], other: tuple[int, ...]) -> None:
+        """Draw frames that will be shown, at the priority of this thread, and keep them."""
+        with self.listener.listening():
+            super().draw(times, other, keep=True)
 
     def refine_frame(
         self, place: tuple[int, tuple[int, ...]], progress: Callable[[int, int], object]
@@ -91,15 +96,11 @@ class CachedMagnification(Magnification):
             while True:
                 start = time.perf_counter()
                 try:
-                    self._prefetch(t, other)
+                    self.draw_ahead([t], other)
                     return time.perf_counter() - start
                 except Preempted:
                     progress(0, 1)
                     time.sleep(RETRY_SECONDS)
-
-    def _prefetch(self, t: int, other: tuple[int, ...]) -> None:
-        with self.listener.listening():
-            self._draw_cached([t], other, True)
 
     def _draw_cached(
         self, times: Sequence[int], other: tuple[int, ...], keep: bool

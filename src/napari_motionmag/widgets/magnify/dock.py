@@ -27,7 +27,11 @@ from napari_motionmag.widgets.common.layer_movie import (
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
-from napari_motionmag.widgets.common.shown_frame import frame_shown, frame_to_draw
+from napari_motionmag.widgets.common.shown_frame import (
+    frame_shown,
+    frame_to_draw,
+    time_is_drawn,
+)
 from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import (
@@ -37,6 +41,7 @@ from napari_motionmag.widgets.frames.frame_cache import (
 )
 from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
+from napari_motionmag.widgets.frames.playback import Playback, Played
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
 from napari_motionmag.widgets.magnify.first_use import FirstUse
@@ -110,6 +115,9 @@ class MagnifyWidget(Dock):
             self._messages.warn,
             self.native,
         )
+        self._playback = Playback(self._viewer, self._played, self.native)
+        self._playback.failed.connect(self._messages.report)
+        self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
         self._connect()
         self._choose_active_layer(self.layer)
         self._on_layer_chosen()
@@ -215,6 +223,7 @@ class MagnifyWidget(Dock):
             if self.layer.value is not None:
                 self._fields.fill(suggestion_of(self.layer.value))
         self._show_what_applies()
+        self._show_playback()
 
     def _on_layer_changed(self, _=None) -> None:
         """Fill the fields from a layer that got other data or another calibration."""
@@ -241,6 +250,11 @@ class MagnifyWidget(Dock):
         if fps != self.fps.value:
             self.fps.value = fps
             self.band_low.value, self.band_high.value = band_to_start_from(fps)
+
+    def _on_layers_changed(self, event=None) -> None:
+        super()._on_layers_changed(event)
+        if not (self._closed or self._updating):
+            self._show_playback()
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
@@ -396,7 +410,9 @@ class MagnifyWidget(Dock):
 
     def _show(self, layer: Image, shown, coarse=None) -> Result:
         with self.updating():  # adding a layer resets the choice of layers
-            return self._results.show(layer, shown, coarse=coarse)
+            result = self._results.show(layer, shown, coarse=coarse)
+        self._show_playback()
+        return result
 
     # ---- while settings change ----
 
@@ -483,6 +499,39 @@ class MagnifyWidget(Dock):
         elif not self.working:
             self._comparison.refresh()
 
+    # ---- playing ----
+
+    def _played(self) -> Played | None:
+        """Return what is played now: the magnified movie, or the methods that are compared."""
+        source = self.layer.value
+        results = self._comparison.results() if self._is_comparing() else []
+        results = results or [x for x in [self._results.latest(source)] if x is not None]
+        results = [result for result in results if result.layer.visible]
+        if self._closed or not results:
+            return None
+        layer, movie = results[0].layer, results[0].shown.movie
+        if time_is_drawn(self._viewer, layer, movie.axes):
+            return None
+        changing = self._live_drawing.working or any(x.coarse is not None for x in results)
+        return Played(
+            self._viewer.dims.ndim - layer.ndim + movie.axes.index("T"),
+            movie.n_frames,
+            tuple(result.shown for result in results if not result.whole),
+            frame_shown(self._viewer, layer, movie.axes)[1],
+            changing or self._frame_runner.working or self.working,
+        )
+
+    def _go_to_frame(self, t: int) -> None:
+        played = self._played()
+        if played is not None:
+            self._viewer.dims.set_current_step(played.axis, t)
+
+    def _show_playback(self) -> None:
+        """Show what can be played of the movie that is chosen."""
+        played = self._played()
+        self._fields.playback_row.visible = played is not None
+        self._playback.look()
+
     # ---- several methods ----
 
     def _is_comparing(self) -> bool:
@@ -495,6 +544,7 @@ class MagnifyWidget(Dock):
         if self._closed:
             return
         self._fields.compare_row.show(self._comparison.active)
+        self._show_playback()
         if not self._comparison.active:
             self._on_parameter_changed()
 
@@ -513,6 +563,7 @@ class MagnifyWidget(Dock):
 
         def show(data) -> None:
             self._results.finish(result, data)
+            self._show_playback()
             self._messages.say_result(
                 f"All {total_frames(result.shown)} frames are drawn. The layer stays as it is; "
                 "“Magnify” makes another"
@@ -568,6 +619,7 @@ class MagnifyWidget(Dock):
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
         self._live_drawing.close()
+        self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)
         self._results.close()
         self._slow_frames.undo()

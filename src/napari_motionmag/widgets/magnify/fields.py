@@ -21,6 +21,7 @@ from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
+from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
@@ -58,7 +59,10 @@ class Fields(MotionFields):
         for field in self.method_options.parameters:
             setattr(self, field.name, field)
         sections = [self.method_options, self.large_motion, self.large_frames]
+        self.playback_row = PlaybackRow()
+        self.playback_row.visible = False  # until there is something to play
         buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
+        buttons.insert(2, self.playback_row)
         self.rows = [self.form, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.factor, *method]
         for section in sections:
