@@ -7,13 +7,21 @@ from pathlib import Path
 
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.options import METHODS, label_of
-from napari_motionmag.widgets.common.form import button, checkbox, choice, group, weights_file
+from napari_motionmag.widgets.common.form import (
+    button,
+    checkbox,
+    choice,
+    group,
+    progress,
+    weights_file,
+)
 from napari_motionmag.widgets.common.motion_fields import MotionFields
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
+from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
@@ -51,7 +59,10 @@ class Fields(MotionFields):
         for field in self.method_options.parameters:
             setattr(self, field.name, field)
         sections = [self.method_options, self.large_motion, self.large_frames]
-        buttons = [self.live_row, self.buttons, self.compare_row, self.cancel]
+        self.playback_row = PlaybackRow()
+        self.playback_row.visible = False  # until there is something to play
+        buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
+        buttons.insert(2, self.playback_row)
         self.rows = [self.form, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.factor, *method]
         for section in sections:
@@ -141,6 +152,7 @@ class Fields(MotionFields):
         self.save = button(
             "save", "Save…", "Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video."
         )
+        self.progress = progress("progress", "What is done once, before the first frame.")
         self.live_row = group([self.live, self.refresh], "horizontal", name="live_row")
         buttons = [self.magnify, self.compute_all, self.save]
         self.buttons = group(buttons, "horizontal", name="buttons")
