@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_motionmag.compute.validate import whole_number
-from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
+from napari_motionmag.magnification.settings import NAMES, OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.methods.base import Method, WarnOnce
 from napari_motionmag.methods.options import make_method
 from napari_motionmag.movie.frame_array import FrameArray
@@ -162,9 +162,9 @@ def interpolated_movie(movie, n: int, **arguments) -> Movie:
     n = whole_number("n", n, 2)
     if n > MOST_TIMES:
         raise ValueError(f"n must be a whole number from 2 to {MOST_TIMES}; got {n}")
-    settings = MagnifySettings.from_arguments(1.0, **arguments)
-    if wrong := [name for name in settings.arguments() if name not in _allowed(settings)]:
+    if wrong := [x for x in arguments if x in NAMES and x not in (*HOW, *OF_THE_MOVIE)]:
         raise TypeError(f"interpolate() takes no {wrong[0]!r}")
+    settings = MagnifySettings.from_arguments(1.0, **arguments)
     movie = Movie.from_any(movie, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
     how = [getattr(settings, name) for name in HOW]
     method = make_method(*how, dict(settings.options))
@@ -189,7 +189,3 @@ def interpolated_movie(movie, n: int, **arguments) -> Movie:
         movie.units,
         movie.name,
     )
-
-
-def _allowed(settings: MagnifySettings) -> set[str]:
-    return {"factor", "mode", *HOW, *OF_THE_MOVIE, *settings.options}
