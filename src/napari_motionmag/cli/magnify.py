@@ -50,6 +50,14 @@ def add_command(commands, common) -> None:
         help="static: the frame at rest, or frames to average; the first is 0",
     )
     add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
+    add(
+        "--more-bands",
+        type=float,
+        nargs=3,
+        action="append",
+        metavar=("LOW", "HIGH", "M"),
+        help="temporal: another band in Hz, with a factor of its own; may be repeated",
+    )
     add("--filter", help=f"temporal: {options.one_of(options.filter_names())}")
     add = add_movie_arguments(parser)
     add(

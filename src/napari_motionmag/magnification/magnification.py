@@ -248,6 +248,7 @@ def magnify(
     mask=None,
     region: Sequence[int] | None = None,
     preview: int = 1,
+    more_bands: Sequence[tuple[float, float, float]] = (),
     **options,
 ) -> da.Array:
     """Magnify the motion in a movie, lazily.
@@ -302,6 +303,9 @@ def magnify(
     preview : int
         Magnify at a coarser resolution, for large frames: squares of `preview` x `preview` pixels
         are averaged to one. Noise falls, and details are lost.
+    more_bands : sequence of (float, float, float), optional
+        Temporal mode: further bands, each with a factor of its own: lowest and highest frequency in
+        Hz, and the factor. `factor` is that of `band`.
     mask : array, napari Labels or Shapes layer, or path, optional
         With `stabilise`: the part of the scene that is followed and magnified; without it, all.
         (Y, X), drawn in the reference frame, or (T, Y, X); what is not 0 is marked. Of the latter,

@@ -24,6 +24,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from napari_motionmag.temporal.acceleration import Acceleration
+from napari_motionmag.temporal.bands import Bands
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
 from napari_motionmag.temporal.factory import MODES, arguments_of, filters, make_operator
@@ -44,6 +45,7 @@ __all__ = [
     "FIR",
     "MODES",
     "Acceleration",
+    "Bands",
     "Butterworth",
     "DifferenceOfIIR",
     "Dynamic",

@@ -32,7 +32,7 @@ from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import total_frames
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.magnify.devices import find_devices
-from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
+from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
@@ -230,6 +230,8 @@ class MagnifyWidget(Dock):
             settings = replace(settings, mask=mask)
         if settings.region is not None:
             settings = replace(settings, region=region_of(settings.region, layer, movie))
+        if settings.mode == "temporal":
+            settings = replace(settings, more_bands=bands_in(self.more_bands.value))
         planned = plan(movie, settings)
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
