@@ -37,6 +37,27 @@ def add_command(commands, common) -> None:
         "without a preset",
     )
     add(
+        "--factor-map",
+        type=Path,
+        metavar="FILE",
+        help=".tif or .npy, (Y, X): whole numbers are labels that say where the factor counts; "
+        "real numbers are a factor for each pixel",
+    )
+    add(
+        "--map-factor",
+        action="append",
+        default=[],
+        metavar="LABEL=M",
+        help="the factor of one label of the map; may be repeated",
+    )
+    add("--map-rest", type=float, metavar="M", help="the factor where no label is (default 1)")
+    add(
+        "--map-feather",
+        type=float,
+        metavar="PX",
+        help="width of the soft edges inside of the labels (default 8)",
+    )
+    add(
         "--preset",
         metavar="NAME",
         help="settings for a kind of movie; other options win ('presets' lists them)",

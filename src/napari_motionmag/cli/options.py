@@ -54,10 +54,28 @@ def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | N
         if name in given:
             given[name] = tuple(given[name])
     given |= parse_options(arguments.method or "learned", arguments.option) | _alignment(arguments)
+    given |= _factor_map(arguments)
     if arguments.preset is None:
         return MagnifySettings.from_arguments(**given), None
     preset = presets.get(arguments.preset)
     return MagnifySettings.from_preset(preset, **given), preset
+
+
+def _factor_map(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the argument `factor_map` of `magnify`; nothing without it."""
+    options: dict[str, Any] = {"rest": arguments.map_rest, "feather": arguments.map_feather}
+    options = {name: value for name, value in options.items() if value is not None}
+    for text in arguments.map_factor:
+        try:
+            label, factor = text.split("=")
+            options.setdefault("factors", {})[int(label)] = float(factor)
+        except ValueError:
+            raise ValueError(f"--map-factor must be LABEL=M, got {text!r}") from None
+    if arguments.factor_map is None and options:
+        raise ValueError(f"--map-{next(iter(options)).removesuffix('s')} needs --factor-map")
+    if arguments.factor_map is None or not options:
+        return {}
+    return {"factor_map": {"labels": arguments.factor_map, **options}}
 
 
 def _alignment(arguments: argparse.Namespace) -> dict[str, Any]:

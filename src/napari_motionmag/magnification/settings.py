@@ -55,6 +55,7 @@ class MagnifySettings:
     region: Sequence[int] | None = None
     preview: int = 1
     more_bands: Sequence[tuple[float, float, float]] = ()
+    factor_map: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the method."""
 

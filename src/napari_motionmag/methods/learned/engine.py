@@ -156,12 +156,15 @@ class Engine:
         return self.decode(frame.shape[1], texture, shape, shape - shape_a.float(), FACTOR)
 
     def decode(
-        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float
+        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float | Tensor
     ) -> Tensor:
         """Draw frames (N, channels, Y, X) from texture, shape and its variation (``oh2018``).
 
-        The variation is multiplied in float32: large factors pass the range of 16-bit floats.
+        A factor for each pixel is (1, 1, Y, X). The variation is multiplied in float32: large
+        factors pass the range of 16-bit floats.
         """
+        if isinstance(factor, Tensor):
+            factor = torch.nn.functional.adaptive_avg_pool2d(factor, shape.shape[-2:])
         exact = self.runner(channels, exact=True)
         delta = exact.variation(delta.float())
         shape = shape.float() - delta + exact.response(delta, factor).float()
@@ -171,13 +174,16 @@ class Engine:
         self,
         frame: Tensor,
         variation: Tensor,
-        gain: float,
+        gain: float | Tensor,
         draw: bool = True,
         denoise: Sequence[float] | None = None,
+        direction: float | None = None,
     ) -> Tensor:
         network = self.runner(frame.shape[1])
         shares = None if denoise is None else frame.new_tensor(denoise)
-        return network(frame, variation, frame.new_full((len(frame),), gain), draw, shares)
+        if not isinstance(gain, Tensor):
+            gain = frame.new_full((len(frame),), gain)
+        return network(frame, variation, gain, draw, shares, direction)
 
     # ---- the device ----
 
@@ -329,29 +335,32 @@ class Engine:
         self,
         frames: Sequence[np.ndarray],
         variations: Sequence[np.ndarray],
-        gain: float,
+        gain: float | np.ndarray,
         draw: bool = True,
         denoise: Sequence[float] | None = None,
+        direction: float | None = None,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
-        `denoise`: how much of the noise of each frame to take away; all of it when None.
+        `gain`: a number, or one for each pixel (Y, X). `denoise`: how much of the noise of each
+        frame to take away; all of it when None. `direction`: along which to magnify, rad.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
         padded = [padding.add(frame) for frame in frames]
         changes = [padding.add(variation) for variation in variations]
+        gains = [padding.add(gain)] * len(frames) if isinstance(gain, np.ndarray) else None
 
         def work(engine: Engine, tile: Tile, first: int, last: int) -> np.ndarray:
             def cut(planes):
                 return engine.upload([p[tile.y, tile.x] for p in planes[first:last]])
 
             with engine.streaming():
-                given = cut(padded), cut(changes)
+                given = cut(padded), cut(changes), gain if gains is None else cut(gains)
                 with engine.working():
                     shares = None if denoise is None else denoise[first:last]
-                    drawn = engine._difference(*given, gain, draw, shares)
+                    drawn = engine._difference(*given, draw, shares, direction)
                     engine.finish()
                 return engine.download(drawn)
 

@@ -16,8 +16,10 @@ from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.flow_candidates import (
     CANDIDATES,
     FEATURES,
+    along,
     flow_candidates,
     limited,
+    per_pixel,
 )
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
@@ -300,6 +302,7 @@ class DifferenceNet(nn.Module):
         gain: Tensor,
         draw: bool = True,
         denoise: Tensor | None = None,
+        direction: float | None = None,
     ) -> Tensor:
         """Magnify.
 
@@ -310,11 +313,13 @@ class DifferenceNet(nn.Module):
         variation : Tensor
             (N, 1, H, W), T(luma) in the same units.
         gain : Tensor
-            (N,), m - 1.
+            (N,) or, for each pixel, (N, 1, H, W): m - 1.
         draw : bool
             Whether to draw what comes to light behind what moves.
         denoise : Tensor, optional
             (N,), how much of the noise to take away, 0 to 1; all of it when None.
+        direction : float, optional
+            Only motion along it is magnified, rad; 0 along x, pi/2 along y.
 
         Returns
         -------
@@ -324,9 +329,9 @@ class DifferenceNet(nn.Module):
         if not draw and denoise is not None and not denoise.any():
             variation = self._of_motion(frame, variation)
             motion, importance, _ = self.displacement(frame, variation, gain)
-            planes, moved, *_ = self._moved(frame, motion, importance)
+            planes, moved, *_ = self._moved(frame, along(motion, direction), importance)
             return frame.float() + from_planes(moved - planes)
-        return self.parts(frame, variation, gain, draw, denoise)[0]
+        return self.parts(frame, variation, gain, draw, denoise, direction)[0]
 
     @staticmethod
     def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
@@ -352,17 +357,18 @@ class DifferenceNet(nn.Module):
         gain: Tensor,
         draw: bool = True,
         denoise: Tensor | None = None,
+        direction: float | None = None,
     ):
         """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
         variation = self._of_motion(frame, variation)
         motion, importance, context = self.displacement(frame, variation, gain)
+        motion = along(motion, direction)
         planes, moved, source, coverage = self._moved(frame, motion, importance)
         with torch.autocast(frame.device.type, enabled=False):
             context = bilinear(context.float(), F.avg_pool2d(source, 2) * 0.5)
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
-        gain = gain.view(-1, 1, 1, 1)
-        drawn = drawn * _near(gain * variation, self.config.gate)
+        drawn = drawn * _near(per_pixel(gain) * variation, self.config.gate)
         if not draw or denoise is not None:
             share = 1.0 if denoise is None else denoise.view(-1, 1, 1, 1)
             drawn = drawn * (share + (float(draw) - share) * _uncovered(coverage))
@@ -375,7 +381,7 @@ class DifferenceNet(nn.Module):
 
     @staticmethod
     def _inputs(planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
-        change = gain.view(-1, 1, 1, 1) * variation
+        change = per_pixel(gain) * variation
         return torch.cat(
             [
                 2 * planes[:, :1] - 1,
