@@ -28,3 +28,16 @@ def test_more_bands(widget, movie):
     widget.more_bands.value = "3 to 4"
     with pytest.raises(ValueError, match="More bands must be like 100-120 x 30"):
         widget()
+
+
+def test_painted_factors(viewer, widget, movie):
+    labels = viewer.add_labels(np.zeros(movie.data.shape[1:], int), scale=movie.scale[1:])
+    labels.data[4:16, 4:20] = 1
+    widget.factor.value = 5
+    widget.painted.value, widget.rest.value, widget.map_feather.value = labels, 0, 3
+    drawn = np.asarray(widget().data[5])
+    about = {"labels": labels.data, "rest": 0, "feather": 3}
+    expected = magnify(movie, 5, method="riesz", factor_map=about)[5].compute()
+    assert np.array_equal(drawn, expected)
+    assert np.array_equal(drawn[labels.data == 0], movie.data[0][labels.data == 0])
+    assert "factor_map=" in widget.script()

@@ -59,6 +59,8 @@ def _painted(
     if feather < 0:
         raise ValueError(f"factor_map: feather must be 0 px or more, got {feather:g}")
     numbers = sorted(int(n) for n in np.unique(_labels_of(labels)) if n)
+    if not numbers:
+        raise ValueError("factor_map must have at least one label that is not 0")
     if missing := [label for label in factors if label not in numbers]:
         raise ValueError(f"factor_map: label {missing[0]} is not painted; there are {numbers}")
     out = np.full(movie.frame_shape[:2], rest, np.float32)

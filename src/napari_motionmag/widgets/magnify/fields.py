@@ -22,6 +22,7 @@ from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
+from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
@@ -65,7 +66,12 @@ class Fields(MotionFields):
         self.region, self.preview = self.large_frames.region, self.large_frames.preview
         for field in self.method_options.parameters:
             setattr(self, field.name, field)
-        sections = [self.method_options, self.large_motion, self.large_frames]
+        self.painted_factors = PaintedFactors(masks)
+        for name in ("painted", "label_factors", "rest", "map_feather"):
+            setattr(self, name, getattr(self.painted_factors, name))
+        sections = [
+            self.method_options, self.painted_factors, self.large_motion, self.large_frames
+        ]  # fmt: skip
         buttons = [self.live_row, self.buttons, self.compare_row, self.cancel]
         self.rows = [self.form, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]
