@@ -52,10 +52,28 @@ def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | N
         if name in given:
             given[name] = tuple(given[name])
     given |= parse_options(arguments.method or "learned", arguments.option) | _alignment(arguments)
+    given |= _factor_map(arguments)
     if arguments.preset is None:
         return MagnifySettings.from_arguments(**given), None
     preset = presets.get(arguments.preset)
     return MagnifySettings.from_preset(preset, **given), preset
+
+
+def _factor_map(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the argument `factor_map` of `magnify`; nothing without it."""
+    options: dict[str, Any] = {"rest": arguments.map_rest, "feather": arguments.map_feather}
+    options = {name: value for name, value in options.items() if value is not None}
+    for text in arguments.map_factor:
+        try:
+            label, factor = text.split("=")
+            options.setdefault("factors", {})[int(label)] = float(factor)
+        except ValueError:
+            raise ValueError(f"--map-factor must be LABEL=M, got {text!r}") from None
+    if arguments.factor_map is None and options:
+        raise ValueError(f"--map-{next(iter(options)).removesuffix('s')} needs --factor-map")
+    if arguments.factor_map is None or not options:
+        return {}
+    return {"factor_map": {"labels": arguments.factor_map, **options}}
 
 
 def _alignment(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -85,15 +103,16 @@ def one_of(names: Iterable[str]) -> str:
     return f"{first} (default), {', '.join(others[:-1])} or {others[-1]}"
 
 
-def listing() -> str:
+def listing(alignment: bool = True) -> str:
     """Return all options with what is allowed and their defaults, for ``--help``."""
     lines = ["options of the methods, as --option NAME=VALUE:"]
     for method, options in OPTIONS.items():
         if options:
             lines += ["", f"  {method}"]
             lines += [line for option in options for line in _lines(option)]
-    lines += ["", "options of the alignment, as --stabilise-option NAME=VALUE:", ""]
-    lines += [line for option in STABILISE[1:] for line in _lines(option)]
+    if alignment:
+        lines += ["", "options of the alignment, as --stabilise-option NAME=VALUE:", ""]
+        lines += [line for option in STABILISE[1:] for line in _lines(option)]
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
+from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
@@ -43,7 +44,7 @@ from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.frames.playback import Playback, Played
 from napari_motionmag.widgets.magnify.devices import find_devices
-from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
+from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
@@ -258,10 +259,18 @@ class MagnifyWidget(Dock):
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
-        self._follow([(self.layer.value, MOVIE_EVENTS), (self.region.value, ("data",))])
+        painted = self.painted.value
+        events = ("data",) if isinstance(painted, Shapes) else ("paint", "data")
+        self._follow(
+            [
+                (self.layer.value, MOVIE_EVENTS),
+                (self.region.value, ("data",)),
+                (painted, events),
+            ]
+        )
 
     def _on_layer_edited(self, event) -> None:
-        if isinstance(event.source, Shapes):
+        if isinstance(event.source, Shapes | Labels):
             self._on_parameter_changed()
         elif event.type != "metadata" or self._has_another_rate():
             self._on_layer_changed()
@@ -292,6 +301,12 @@ class MagnifyWidget(Dock):
             settings = replace(settings, mask=mask)
         if settings.region is not None:
             settings = replace(settings, region=region_of(settings.region, layer, movie))
+        if settings.mode == "temporal":
+            settings = replace(settings, more_bands=bands_in(self.more_bands.value))
+        painted = self._fields.painted_factors.factor_map()
+        if painted is not None:
+            factors = factor_map_of(painted, settings.factor, movie, layer)
+            settings = replace(settings, factor_map=factors)
         planned = plan(movie, settings)
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
@@ -598,7 +613,8 @@ class MagnifyWidget(Dock):
             dragged = field is fields.factor
             changed = self._on_factor_changed if dragged else self._on_parameter_changed
             field.changed.connect(changed)
-        fields.region.changed.connect(self._follow_layers)
+        for chosen in (fields.region, fields.painted):
+            chosen.changed.connect(self._follow_layers)
         fields.axes.changed.connect(self._on_layer_changed)
         fields.fps.changed.connect(self._on_rate_changed)
         fields.preset_rows.preset.changed.connect(self._on_preset_chosen)
