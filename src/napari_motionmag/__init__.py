@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "magnify": ("magnification.magnification", "magnify"),
     "magnify_layer": ("magnification.magnification", "magnify_layer"),
+    "interpolate": ("magnification.interpolation", "interpolate"),
+    "interpolated_movie": ("magnification.interpolation", "interpolated_movie"),
     "Movie": ("movie.movie", "Movie"),
     "temporal": ("temporal", None),
     "views": ("views", None),
@@ -31,6 +33,8 @@ __all__ = [
     "__version__",
     "distributed",
     "export",
+    "interpolate",
+    "interpolated_movie",
     "io",
     "magnify",
     "magnify_layer",
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from napari_motionmag.compute import cluster as distributed
     from napari_motionmag.magnification import presets
     from napari_motionmag.magnification import recipe as recipes
+    from napari_motionmag.magnification.interpolation import interpolate, interpolated_movie
     from napari_motionmag.magnification.magnification import magnify, magnify_layer
     from napari_motionmag.movie.movie import Movie
 

@@ -93,15 +93,16 @@ def one_of(names: Iterable[str]) -> str:
     return f"{first} (default), {', '.join(others[:-1])} or {others[-1]}"
 
 
-def listing() -> str:
+def listing(alignment: bool = True) -> str:
     """Return all options with what is allowed and their defaults, for ``--help``."""
     lines = ["options of the methods, as --option NAME=VALUE:"]
     for method, options in OPTIONS.items():
         if options:
             lines += ["", f"  {method}"]
             lines += [line for option in options for line in _lines(option)]
-    lines += ["", "options of the alignment, as --stabilise-option NAME=VALUE:", ""]
-    lines += [line for option in STABILISE[1:] for line in _lines(option)]
+    if alignment:
+        lines += ["", "options of the alignment, as --stabilise-option NAME=VALUE:", ""]
+        lines += [line for option in STABILISE[1:] for line in _lines(option)]
     return "\n".join(lines)
 
 
