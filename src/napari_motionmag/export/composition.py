@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -192,6 +192,10 @@ class Composition:
         object.__setattr__(self, "times", self._times())
         self._check_timing()
         self._check_scale_bar()
+
+    def with_labels(self, labels: bool) -> Composition:
+        """Return the composition with or without the labels."""
+        return replace(self, labels=labels)
 
     @property
     def fps(self) -> float | None:
