@@ -102,7 +102,7 @@ def _place(text: str) -> tuple[str, int]:
 
 def composition(arguments: argparse.Namespace) -> Composition:
     """Open the movies, plan their magnification if one is described, and compose them."""
-    from napari_motionmag.export import Look, Panel, compose
+    from napari_motionmag.export import Look, compose, panel
     from napari_motionmag.export.composition import default_label
     from napari_motionmag.io import open_movie
     from napari_motionmag.magnification.magnification import plan
@@ -127,8 +127,8 @@ def composition(arguments: argparse.Namespace) -> Composition:
     if arguments.label is not None:
         labels = arguments.label
     look = {"colormap": arguments.colormap, "gamma": arguments.gamma}
-    shown = [Panel.of(movie, "", at=dict(arguments.at) or None) for movie in movies]
-    limits = [arguments.contrast or panel.look.limits for panel in shown]
+    shown = [panel(movie, "", at=dict(arguments.at) or None) for movie in movies]
+    limits = [arguments.contrast or one.look.limits for one in shown]
     return compose(
         movies,
         labels=labels,

@@ -6,7 +6,7 @@ The names are imported on first use, so that ``import napari_motionmag.export`` 
 from importlib import import_module
 
 _MODULES = {
-    "composition": ("Composition", "Panel", "compose"),
+    "composition": ("Composition", "Panel", "compose", "panel"),
     "film": ("Film",),
     "look": ("Look", "look_of"),
     "movie_file": ("check_export", "export_movie"),

@@ -14,7 +14,6 @@ from napari_motionmag.compute.validate import above_zero, one_of, whole_number
 from napari_motionmag.export.look import Look, look_of
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of
-from napari_motionmag.methods.options import METHOD_CLASSES
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.lines import Line
@@ -66,31 +65,6 @@ class Panel:
                 )
             object.__setattr__(self, "line", np.asarray(self.line, float))
 
-    @classmethod
-    def of(
-        cls,
-        movie,
-        label: str | None = None,
-        *,
-        look: Look | None = None,
-        at=None,
-        line=None,
-        pixel_size: float | None = None,
-        **changes,
-    ) -> Panel:
-        """Make a panel of an array, a napari Image layer or a Movie; `changes` as for `Movie`.
-
-        A layer keeps its look, a result of `magnify` has the calibration and the intensities of its
-        source. The label of a magnified movie says by how much, that of another is its name.
-        """
-        if look is None and is_layer(movie):
-            look = look_of(movie)
-        label = default_label(movie) if label is None else label
-        made = _with_calibration(movie, changes)
-        if pixel_size is not None:
-            made = _calibrated(made, above_zero("pixel_size", pixel_size, "um"))
-        return cls(made, label, look, at, line)
-
     @property
     def steps(self) -> tuple[float, float]:
         """Height and width of a pixel, the smaller one of which is 1."""
@@ -103,6 +77,52 @@ class Panel:
             return 1.0, 1.0
         height, width = (abs(movie.scale[i]) for i in places)
         return height / min(height, width), width / min(height, width)
+
+
+def panel(
+    movie,
+    label: str | None = None,
+    *,
+    look: Look | None = None,
+    at=None,
+    line=None,
+    pixel_size: float | None = None,
+    **changes,
+) -> Panel:
+    """Make a panel of an array, a napari Image layer or a Movie.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+        A layer keeps its look, a result of `napari_motionmag.magnify` has the calibration and the
+        intensities of its source.
+    label : str, optional
+        Text above it: by how much it is magnified, or its name when None.
+    look, at, line
+        As for `Panel`.
+    pixel_size : float, optional
+        Side of a pixel, um, where the movie does not say.
+    **changes
+        As for `Movie`: ``fps``, ``axes``, where the movie does not say.
+
+    Returns
+    -------
+    Panel
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import export
+    >>> export.panel(np.zeros((5, 32, 32)), "empty", fps=20).label
+    'empty'
+    """
+    if look is None and is_layer(movie):
+        look = look_of(movie)
+    label = default_label(movie) if label is None else label
+    made = _with_calibration(movie, changes)
+    if pixel_size is not None:
+        made = _calibrated(made, above_zero("pixel_size", pixel_size, "um"))
+    return Panel(made, label, look, at, line)
 
 
 def _with_calibration(movie, changes: Mapping) -> Movie:
@@ -124,7 +144,7 @@ def default_label(movie) -> str:
         recipe = magnification.recipe
     if recipe is None:
         return getattr(movie, "name", None) or "original"
-    return f"motion ×{recipe['factor']:g} ({METHOD_CLASSES[recipe['method']].name})"
+    return f"motion ×{recipe['factor']:g} ({recipe['method']})"
 
 
 @dataclass(frozen=True)
@@ -400,7 +420,7 @@ def compose(
             raise ValueError(f"{name} must be one for each of {len(movies)} movies; got {given!r}")
     traits = {"fps": fps, "axes": axes, "pixel_size": pixel_size, "at": at, "line": line}
     panels = [
-        Panel.of(
+        panel(
             movie,
             None if labels is None else labels[k],
             look=None if looks is None else looks[k],

@@ -64,7 +64,16 @@ def look_of(layer) -> Look:
         top = float(np.iinfo(kind).max) if kind.kind in "iu" else 1.0
         return Look((0.0, top), None, float(layer.gamma))
     low, high = layer.contrast_limits
-    return Look((float(low), float(high)), layer.colormap, float(layer.gamma))
+    return Look((float(low), float(high)), _plain(layer.colormap), float(layer.gamma))
+
+
+def _plain(colormap):
+    """Return the name of a colormap of napari, the colors of another."""
+    from napari.utils.colormaps import AVAILABLE_COLORMAPS
+
+    if AVAILABLE_COLORMAPS.get(colormap.name) == colormap:
+        return colormap.name
+    return colormap.map(np.linspace(0, 1, 256))[:, :3].round(4)
 
 
 def _color_table(colormap) -> np.ndarray:
@@ -72,9 +81,11 @@ def _color_table(colormap) -> np.ndarray:
     unit = np.linspace(0, 1, STEPS + 1)
     if colormap is None or getattr(colormap, "name", colormap) == "gray":
         return np.repeat(np.rint(255 * unit).astype(np.uint8)[:, np.newaxis], 3, axis=1)
-    from napari.utils.colormaps import AVAILABLE_COLORMAPS, ensure_colormap
+    from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, ensure_colormap
 
     try:
+        if not isinstance(colormap, str) and np.ndim(colormap) == 2:
+            colormap = Colormap(np.asarray(colormap, float))
         colors = np.asarray(ensure_colormap(colormap).map(unit), float)
     except (KeyError, TypeError, ValueError) as error:
         known = ", ".join(AVAILABLE_COLORMAPS)
