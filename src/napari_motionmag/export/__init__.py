@@ -6,9 +6,11 @@ The names are imported on first use, so that ``import napari_motionmag.export`` 
 from importlib import import_module
 
 _MODULES = {
+    "batch": ("Item", "Outputs", "find_items", "run_batch"),
     "composition": ("Composition", "Panel", "compose", "panel"),
     "film": ("Film",),
     "look": ("Look", "look_of"),
+    "measures": ("Measures", "measure"),
     "movie_file": ("check_export", "export_movie"),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
