@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 
 from magicgui.widgets import Container, PushButton, Widget
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
     QFrame,
+    QLayout,
     QMainWindow,
     QScrollArea,
     QSizePolicy,
@@ -77,6 +79,7 @@ class Dock(Container):
         widgets = [*self._create_widgets(), self.status]
         super().__init__(widgets=widgets, name=self.dock_name, labels=False)
         self._area = _make_scroll(self.native, self.contents_width)
+        _order_keyboard(self._area.widget().layout())
         self.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
@@ -383,6 +386,26 @@ def _parent_of(widget, kind: type):
     return widget
 
 
+def _order_keyboard(layout: QLayout) -> None:
+    """Let the Tab key go through what a layout holds from top to bottom, left to right."""
+    fields = list(_focusable(layout))
+    for before, after in pairwise(fields):
+        QWidget.setTabOrder(before, after)
+
+
+def _focusable(layout: QLayout) -> Iterator[QWidget]:
+    """Yield the widgets that take part in the Tab order, in the order of their layouts."""
+    for k in range(layout.count()):
+        item = layout.itemAt(k)
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                yield widget
+            inner = widget.layout()
+        if inner is not None:
+            yield from _focusable(inner)
+
+
 def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     """Make the contents of a widget, which has a layout, scroll vertically.
 
@@ -391,6 +414,7 @@ def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     contents = QWidget()
     contents.setMinimumWidth(width)

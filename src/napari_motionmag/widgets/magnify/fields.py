@@ -18,6 +18,7 @@ from napari_motionmag.widgets.common.form import (
     weights_file,
 )
 from napari_motionmag.widgets.common.motion_fields import MotionFields
+from napari_motionmag.widgets.common.preferences import AUTO, Preferences
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
@@ -46,6 +47,7 @@ class Fields(MotionFields):
 
     def __init__(self, layers: Callable, masks: Callable):
         super().__init__(layers)
+        self._precision = AUTO
         self._create_method_fields()
         self._create_buttons()
         self.preset_rows = PresetRows()
@@ -102,12 +104,22 @@ class Fields(MotionFields):
         if method == "learned":
             model = model or self.model.value
             arguments["model"] = Path(self.model_file.value) if model == OWN_FILE else model
+            if self._precision != AUTO:
+                arguments["precision"] = self._precision
         if self.device.value != "auto":
             arguments["device"] = self.device.value
         arguments |= self.large_motion.values() | self.large_frames.values()
         return MagnifySettings(
             self.factor.value, method, **arguments, options=self.method_options.values(method)
         )
+
+    def begin_with(self, preferences: Preferences) -> None:
+        """Set the fields as a user prefers them, where that differs from what is usual."""
+        self.factor.value, self._precision = preferences.factor, preferences.precision
+        if preferences.method != Preferences.method:
+            self.method.value = preferences.method
+        if preferences.device in self.device.choices:
+            self.device.value = preferences.device
 
     def fill(self, arguments: Mapping) -> None:
         """Set the fields to arguments of `magnify`, those that are there."""
