@@ -61,7 +61,7 @@ class CenteredKernel(TemporalOperator):
 
     @abstractmethod
     def _wanted(self) -> str:
-        """The argument that decides on the length of the kernel, for errors."""
+        """Return the argument that decides on the length of the kernel, for errors."""
 
     def _whole_taps(self, frames: float) -> int:
         """Round a length in frames up to an odd number; refuse what no memory can hold."""
@@ -90,7 +90,7 @@ class CenteredKernel(TemporalOperator):
         return indices.copy(), weights.copy()
 
     def _end_row(self, t, n):
-        """The row of an output that the kernel does not fit around."""
+        """Return the row of an output that the kernel does not fit around."""
         if not self._has_ends(n):
             return _folded_row(self, t, n)
         rows = _ends(self, n)
