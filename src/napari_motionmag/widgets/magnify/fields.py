@@ -16,6 +16,7 @@ from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
+from napari_motionmag.widgets.magnify.suggestions import SuggestRow
 
 MODELS = [
     ("Default", "default"),
@@ -40,7 +41,9 @@ class Fields(MotionFields):
         self.preset_rows = PresetRows()
         movie, motion = self.motion_rows[:2], self.motion_rows[2:]
         method = [self.method, self.model, self.model_file, self.device]
-        rows = [*movie, *self.preset_rows.rows, *motion, self.factor_row, *method]
+        rows = [*self.preset_rows.rows, *motion, self.factor_row, *method]
+        self.movie_form = group(movie, labels=True, name="movie_form")
+        self.suggest_row = SuggestRow()
         self.form = group(rows, labels=True, name="form")
         self.compare_row = CompareRow()
         self.method_options = MethodOptions()
@@ -52,7 +55,7 @@ class Fields(MotionFields):
             setattr(self, field.name, field)
         sections = [self.method_options, self.large_motion, self.large_frames]
         buttons = [self.live_row, self.buttons, self.compare_row, self.cancel]
-        self.rows = [self.form, *sections, *buttons]
+        self.rows = [self.movie_form, self.suggest_row, self.form, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.factor, *method]
         for section in sections:
             self.parameters += section.parameters
