@@ -28,6 +28,7 @@ _MOST_WORKERS = 8  # threads
 _AVERAGED = 64  # first frames, at most, whose mean is the picture to compare with
 _PAIRS = 32  # of frames from which the noise is estimated
 _CLEARLY = 1.5  # times better a shift of the whole picture must fit than none
+_PEAK = 12.0  # standard deviations of the match that such a shift must reach
 _WINDOW = 32  # px, of the reduced frames
 _MOST_PIXELS = 100_000  # of frames; larger ones are reduced
 _SHARE = 0.25  # of the memory budget for the first frames, and for the displacements
@@ -149,7 +150,8 @@ class WholeShift:
         found = np.array(
             [(k + size // 2) % size - size // 2 for k, size in zip(at, self._shape, strict=True)]
         )
-        return found * (match[at] > _CLEARLY * max(match[0, 0], 0))
+        sure = match[at] > max(_CLEARLY * match[0, 0], _PEAK * match.std())
+        return found * sure
 
 
 def in_threads(

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import zoom
 
 _LONGER_SIDE = 160  # px
-_OVERLAY = 0.75  # opacity of the fastest
+_OVERLAY = 0.6  # opacity of the fastest
 _FRAME_COLOR = (255, 255, 255)
 
 
