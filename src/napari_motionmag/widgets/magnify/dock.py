@@ -49,6 +49,7 @@ from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
+from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
@@ -104,6 +105,7 @@ class MagnifyWidget(Dock):
         self._results = Results(self._viewer, self._messages)
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
+        self._suggesting = Suggesting(self)
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
@@ -226,6 +228,7 @@ class MagnifyWidget(Dock):
     def _on_layer_chosen(self, _=None) -> None:
         """Fill the fields from another layer."""
         self._follow_layers()
+        self._fields.suggest_row.clear()
         with self.updating():
             self.axes.value = ""
             self._fill()

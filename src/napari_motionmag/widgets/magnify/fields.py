@@ -28,6 +28,7 @@ from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
 from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
+from napari_motionmag.widgets.magnify.suggestions import SuggestRow
 
 MODELS = [
     ("Default", "default"),
@@ -60,7 +61,9 @@ class Fields(MotionFields):
             "factor below is that of the band above.",
         )
         motion = [*motion, self.more_bands]
-        rows = [*movie, *self.preset_rows.rows, *motion, self.factor_row, *method]
+        rows = [*self.preset_rows.rows, *motion, self.factor_row, *method]
+        self.movie_form = group(movie, labels=True, name="movie_form")
+        self.suggest_row = SuggestRow()
         self.form = group(rows, labels=True, name="form")
         self.compare_row = CompareRow()
         self.method_options = MethodOptions()
@@ -80,7 +83,7 @@ class Fields(MotionFields):
         self.playback_row.visible = False  # until there is something to play
         buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
         buttons.insert(2, self.playback_row)
-        self.rows = [self.form, *sections, *buttons]
+        self.rows = [self.movie_form, self.suggest_row, self.form, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]
         for section in sections:
             self.parameters += section.parameters
