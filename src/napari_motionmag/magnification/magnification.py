@@ -120,7 +120,9 @@ class Magnification:
         whole, region, inside = self.movie, None, ()
         if isinstance(self.movie.data, Region):
             whole = self.movie.data.movie
-            region, inside = self.movie.data.with_margin(getattr(self.method, "context", CONTEXT))
+            context = getattr(self.method, "context", None)
+            margin = CONTEXT if context is None else context(self.operator)
+            region, inside = self.movie.data.with_margin(margin)
         frames = FrameSource(whole, other, region, self.warned)
         factor = self.factor
         if self.factors is not None:

@@ -257,15 +257,25 @@ class Dock(Container):
         )
 
     def _draw_frame(
-        self, layer: Image, shown, place: tuple, show: Callable, failed: Callable | None = None
+        self,
+        layer: Image,
+        shown,
+        place: tuple,
+        show: Callable,
+        failed: Callable | None = None,
+        draw: Callable | None = None,
     ) -> None:
         """Draw a frame of a `CachedMagnification` of a layer in the background.
 
-        Then call ``show(seconds)``, or ``failed()`` once the error is reported.
+        Then call ``show(seconds)``, or ``failed()`` once the error is reported. ``draw(progress)``
+        draws in another way and returns the seconds that it took.
         """
         seconds = []
+        draw = draw or (lambda progress: shown.time_frame(place))
 
         def done(error: Exception | None, cancelled: bool) -> None:
+            if cancelled:
+                return
             if error is None and layer in self._viewer.layers:
                 self._messages.forget_error()
                 show(seconds[0])
@@ -278,7 +288,7 @@ class Dock(Container):
                 failed()
 
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._frame_runner.request(lambda _: seconds.append(shown.time_frame(place)), done)
+        self._frame_runner.request(lambda progress: seconds.append(draw(progress)), done)
 
     def _on_pause(self) -> None:
         if not self._closed:

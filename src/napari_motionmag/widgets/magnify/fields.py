@@ -14,6 +14,7 @@ from napari_motionmag.widgets.common.form import (
     choice,
     group,
     line_edit,
+    progress,
     weights_file,
 )
 from napari_motionmag.widgets.common.motion_fields import MotionFields
@@ -23,6 +24,7 @@ from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
 from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
+from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
@@ -72,7 +74,10 @@ class Fields(MotionFields):
         sections = [
             self.method_options, self.painted_factors, self.large_motion, self.large_frames
         ]  # fmt: skip
-        buttons = [self.live_row, self.buttons, self.compare_row, self.cancel]
+        self.playback_row = PlaybackRow()
+        self.playback_row.visible = False  # until there is something to play
+        buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
+        buttons.insert(2, self.playback_row)
         self.rows = [self.form, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]
         for section in sections:
@@ -163,6 +168,7 @@ class Fields(MotionFields):
         self.save = button(
             "save", "Save…", "Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video."
         )
+        self.progress = progress("progress", "What is done once, before the first frame.")
         self.live_row = group([self.live, self.refresh], "horizontal", name="live_row")
         buttons = [self.magnify, self.compute_all, self.save]
         self.buttons = group(buttons, "horizontal", name="buttons")
