@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
+from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
@@ -27,6 +28,7 @@ from napari_motionmag.widgets.common.layer_movie import (
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
+from napari_motionmag.widgets.common.preferences import Preferences, follow
 from napari_motionmag.widgets.common.shown_frame import (
     frame_shown,
     frame_to_draw,
@@ -43,14 +45,17 @@ from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.frames.playback import Playback, Played
 from napari_motionmag.widgets.magnify.devices import find_devices
-from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
+from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
+from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
+from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 NO_TIME = "There is no movie: time is not among the axes of any Image layer"
 LAYER_CLOSED = "The layer was closed"
+USUAL_FPS, MOST_FPS = 10.0, 30.0  # frames per second to play
 
 
 @dataclass
@@ -100,6 +105,7 @@ class MagnifyWidget(Dock):
         self._results = Results(self._viewer, self._messages)
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
+        self._suggesting = Suggesting(self)
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
@@ -118,6 +124,11 @@ class MagnifyWidget(Dock):
         self._playback = Playback(self._viewer, self._played, self.native)
         self._playback.failed.connect(self._messages.report)
         self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
+        self._preferences = Preferences.current()
+        self._fields.begin_with(self._preferences)
+        self._apply_preferences()
+        self._follow_no_more = follow(self._apply_preferences)
+        self._shortcuts = Shortcuts(self._viewer)
         self._connect()
         self._choose_active_layer(self.layer)
         self._on_layer_chosen()
@@ -217,12 +228,14 @@ class MagnifyWidget(Dock):
     def _on_layer_chosen(self, _=None) -> None:
         """Fill the fields from another layer."""
         self._follow_layers()
+        self._fields.suggest_row.clear()
         with self.updating():
             self.axes.value = ""
             self._fill()
             if self.layer.value is not None:
                 self._fields.fill(suggestion_of(self.layer.value))
         self._show_what_applies()
+        self._set_playback_rate()
         self._show_playback()
 
     def _on_layer_changed(self, _=None) -> None:
@@ -258,10 +271,18 @@ class MagnifyWidget(Dock):
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
-        self._follow([(self.layer.value, MOVIE_EVENTS), (self.region.value, ("data",))])
+        painted = self.painted.value
+        events = ("data",) if isinstance(painted, Shapes) else ("paint", "data")
+        self._follow(
+            [
+                (self.layer.value, MOVIE_EVENTS),
+                (self.region.value, ("data",)),
+                (painted, events),
+            ]
+        )
 
     def _on_layer_edited(self, event) -> None:
-        if isinstance(event.source, Shapes):
+        if isinstance(event.source, Shapes | Labels):
             self._on_parameter_changed()
         elif event.type != "metadata" or self._has_another_rate():
             self._on_layer_changed()
@@ -292,6 +313,12 @@ class MagnifyWidget(Dock):
             settings = replace(settings, mask=mask)
         if settings.region is not None:
             settings = replace(settings, region=region_of(settings.region, layer, movie))
+        if settings.mode == "temporal":
+            settings = replace(settings, more_bands=bands_in(self.more_bands.value))
+        painted = self._fields.painted_factors.factor_map()
+        if painted is not None:
+            factors = factor_map_of(painted, settings.factor, movie, layer)
+            settings = replace(settings, factor_map=factors)
         planned = plan(movie, settings)
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
@@ -598,7 +625,8 @@ class MagnifyWidget(Dock):
             dragged = field is fields.factor
             changed = self._on_factor_changed if dragged else self._on_parameter_changed
             field.changed.connect(changed)
-        fields.region.changed.connect(self._follow_layers)
+        for chosen in (fields.region, fields.painted):
+            chosen.changed.connect(self._follow_layers)
         fields.axes.changed.connect(self._on_layer_changed)
         fields.fps.changed.connect(self._on_rate_changed)
         fields.preset_rows.preset.changed.connect(self._on_preset_chosen)
@@ -615,9 +643,26 @@ class MagnifyWidget(Dock):
     def _offer_devices(self, devices: list[str]) -> None:
         if not self._closed:
             self.device.choices = [DEVICES[0], *((name, name) for name in devices)]
+            if self._preferences.device in self.device.choices:
+                self.device.value = self._preferences.device
+
+    def _apply_preferences(self) -> None:
+        self._preferences = Preferences.current()
+        self._preferences.apply()
+        self._playback.always = self._preferences.fill_ahead
+        self._playback.mode = self._preferences.mode
+        self._set_playback_rate()
+
+    def _set_playback_rate(self) -> None:
+        """Play as preferred, else at the rate of the movie as far as it can be followed."""
+        self._playback.fps = self._preferences.fps or min(self.fps.value or USUAL_FPS, MOST_FPS)
+        self._playback.restart()
+        self._playback.changed.emit()
 
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
+        self._follow_no_more()
+        self._shortcuts.close()
         self._live_drawing.close()
         self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)
