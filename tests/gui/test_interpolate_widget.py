@@ -41,4 +41,5 @@ def test_it_can_be_cancelled(viewer, widget, qtbot):
     widget.cancel.native.click()
     qtbot.waitUntil(lambda: not widget.working, timeout=60_000)
     QApplication.processEvents()
-    assert widget.status.value == "Cancelled" and len(viewer.layers) == 1
+    assert widget.status.value == "Cancelled"
+    assert len(viewer.layers) == 1

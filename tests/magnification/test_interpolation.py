@@ -75,7 +75,8 @@ def test_frames_lie_where_they_should(method):
 def test_own_frames_stay_to_the_last_bit():
     movie = samples.load("pulsing_epithelium", n_frames=3, size=64)[0]
     drawn = interpolate(movie, 3, axes="TCYX", method="riesz")
-    assert drawn.shape == (7, 2, 64, 64) and drawn.dtype == movie.dtype
+    assert drawn.shape == (7, 2, 64, 64)
+    assert drawn.dtype == movie.dtype
     assert drawn.numblocks == (7, 2, 1, 1)
     assert np.array_equal(drawn[::3].compute(), movie)
     assert not np.array_equal(drawn[1].compute(), movie[0])
@@ -101,7 +102,8 @@ def test_only_the_neighbors_are_read():
 def test_rate_and_step_follow():
     movie = Movie(np.zeros((3, 32, 32), "u1"), "TYX", 20, scale=(0.05, 0.2, 0.2))
     drawn = interpolated_movie(movie, 4)
-    assert drawn.fps == 80 and drawn.scale == pytest.approx((0.0125, 0.2, 0.2))
+    assert drawn.fps == 80
+    assert drawn.scale == pytest.approx((0.0125, 0.2, 0.2))
     assert drawn.n_frames == 9
 
 
@@ -143,7 +145,7 @@ def test_views_between_the_outermost_of_a_light_field():
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    ("arguments", "words"),
     [
         ({"n": 1}, "n must be a whole number from 2"),
         ({"n": 1001}, "from 2 to 1000"),

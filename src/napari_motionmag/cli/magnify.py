@@ -48,6 +48,27 @@ def add_settings(parser) -> None:
         "without a preset or a recipe",
     )
     add(
+        "--factor-map",
+        type=Path,
+        metavar="FILE",
+        help=".tif or .npy, (Y, X): whole numbers are labels that say where the factor counts; "
+        "real numbers are a factor for each pixel",
+    )
+    add(
+        "--map-factor",
+        action="append",
+        default=[],
+        metavar="LABEL=M",
+        help="the factor of one label of the map; may be repeated",
+    )
+    add("--map-rest", type=float, metavar="M", help="the factor where no label is (default 1)")
+    add(
+        "--map-feather",
+        type=float,
+        metavar="PX",
+        help="width of the soft edges inside of the labels (default 8)",
+    )
+    add(
         "--preset",
         metavar="NAME",
         help="settings for a kind of movie; other options win ('presets' lists them)",
@@ -67,6 +88,14 @@ def add_settings(parser) -> None:
         help="static: the frame at rest, or frames to average; the first is 0",
     )
     add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
+    add(
+        "--more-bands",
+        type=float,
+        nargs=3,
+        action="append",
+        metavar=("LOW", "HIGH", "M"),
+        help="temporal: another band in Hz, with a factor of its own; may be repeated",
+    )
     add("--filter", help=f"temporal: {options.one_of(options.filter_names())}")
     add = add_movie_arguments(parser)
     add(

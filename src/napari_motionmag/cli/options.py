@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
-import sys
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -58,10 +56,28 @@ def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | N
     base = {} if arguments.recipe is None else _recipe(arguments.recipe)
     method = arguments.method or base.get("method", "learned")
     given = base | given | parse_options(method, arguments.option) | _alignment(arguments)
+    given |= _factor_map(arguments)
     if arguments.preset is None:
         return MagnifySettings.from_arguments(**given), None
     preset = presets.get(arguments.preset)
     return MagnifySettings.from_preset(preset, **given), preset
+
+
+def _factor_map(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the argument `factor_map` of `magnify`; nothing without it."""
+    options: dict[str, Any] = {"rest": arguments.map_rest, "feather": arguments.map_feather}
+    options = {name: value for name, value in options.items() if value is not None}
+    for text in arguments.map_factor:
+        try:
+            label, factor = text.split("=")
+            options.setdefault("factors", {})[int(label)] = float(factor)
+        except ValueError:
+            raise ValueError(f"--map-factor must be LABEL=M, got {text!r}") from None
+    if arguments.factor_map is None and options:
+        raise ValueError(f"--map-{next(iter(options)).removesuffix('s')} needs --factor-map")
+    if arguments.factor_map is None or not options:
+        return {}
+    return {"factor_map": {"labels": arguments.factor_map, **options}}
 
 
 def has_settings(arguments: argparse.Namespace) -> bool:
@@ -94,18 +110,12 @@ def _alignment(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def filter_names() -> list[str]:
-    """Return the names of the filters, the default first.
+    """Return the names of the filters, the default first: those of their files.
 
-    Importing the operators would load NumPy: before that, their files are read.
+    Importing the filters would load NumPy.
     """
-    if (temporal := sys.modules.get("napari_motionmag.temporal")) is not None:
-        names = list(temporal.filters())
-    else:
-        files = sorted((Path(__file__).parents[1] / "temporal").glob("*.py"))
-        classes = [text for file in files for text in file.read_text().split("\nclass ")[1:]]
-        filters = [text for text in classes if re.search(r'^    label\b.*= "[^"]', text, re.M)]
-        names = [re.search(r'^    name\b.*= "(.*)"', text, re.M)[1] for text in filters]
-    return sorted(names, key=lambda name: (name != "fir", name))
+    files = (Path(__file__).parents[1] / "temporal" / "band_filters").glob("[!_]*.py")
+    return sorted((file.stem for file in files), key=lambda name: (name != "fir", name))
 
 
 def one_of(names: Iterable[str]) -> str:

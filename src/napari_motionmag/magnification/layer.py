@@ -146,4 +146,5 @@ def magnified_name(source: str, recipe: Mapping) -> str:
     """Return the name of a magnified layer, for example ``"x10 cell learned static"``."""
     kind = TemporalOperator.from_dict(dict(recipe["operator"])).selection
     mark = " stabilised" if recipe.get("stabilise") else ""
+    mark += " painted" if recipe.get("factor_map") else ""
     return f"x{recipe['factor']:g} {source} {recipe['method']}{mark} {kind}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 
 from magicgui.widgets import Container, PushButton, Widget
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
     QFrame,
+    QLayout,
     QMainWindow,
     QScrollArea,
     QSizePolicy,
@@ -77,6 +79,7 @@ class Dock(Container):
         widgets = [*self._create_widgets(), self.status]
         super().__init__(widgets=widgets, name=self.dock_name, labels=False)
         self._area = _make_scroll(self.native, self.contents_width)
+        _order_keyboard(self._area.widget().layout())
         self.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
@@ -258,15 +261,25 @@ class Dock(Container):
         )
 
     def _draw_frame(
-        self, layer: Image, shown, place: tuple, show: Callable, failed: Callable | None = None
+        self,
+        layer: Image,
+        shown,
+        place: tuple,
+        show: Callable,
+        failed: Callable | None = None,
+        draw: Callable | None = None,
     ) -> None:
         """Draw a frame of a `CachedMagnification` of a layer in the background.
 
-        Then call ``show(seconds)``, or ``failed()`` once the error is reported.
+        Then call ``show(seconds)``, or ``failed()`` once the error is reported. ``draw(progress)``
+        draws in another way and returns the seconds that it took.
         """
         seconds = []
+        draw = draw or (lambda progress: shown.time_frame(place))
 
         def done(error: Exception | None, cancelled: bool) -> None:
+            if cancelled:
+                return
             if error is None and layer in self._viewer.layers:
                 self._messages.forget_error()
                 show(seconds[0])
@@ -279,7 +292,7 @@ class Dock(Container):
                 failed()
 
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._frame_runner.request(lambda _: seconds.append(shown.time_frame(place)), done)
+        self._frame_runner.request(lambda progress: seconds.append(draw(progress)), done)
 
     def _on_pause(self) -> None:
         if not self._closed:
@@ -373,6 +386,26 @@ def _parent_of(widget, kind: type):
     return widget
 
 
+def _order_keyboard(layout: QLayout) -> None:
+    """Let the Tab key go through what a layout holds from top to bottom, left to right."""
+    fields = list(_focusable(layout))
+    for before, after in pairwise(fields):
+        QWidget.setTabOrder(before, after)
+
+
+def _focusable(layout: QLayout) -> Iterator[QWidget]:
+    """Yield the widgets that take part in the Tab order, in the order of their layouts."""
+    for k in range(layout.count()):
+        item = layout.itemAt(k)
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                yield widget
+            inner = widget.layout()
+        if inner is not None:
+            yield from _focusable(inner)
+
+
 def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     """Make the contents of a widget, which has a layout, scroll vertically.
 
@@ -381,6 +414,7 @@ def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     contents = QWidget()
     contents.setMinimumWidth(width)
