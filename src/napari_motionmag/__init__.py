@@ -25,12 +25,14 @@ _PUBLIC = {
     "presets": ("magnification.presets", None),
     "recipes": ("magnification.recipe", None),
     "distributed": ("compute.cluster", None),
+    "export": ("export", None),
 }
 
 __all__ = [
     "Movie",
     "__version__",
     "distributed",
+    "export",
     "interpolate",
     "interpolated_movie",
     "io",
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from napari_motionmag import io, samples, temporal, views
+    from napari_motionmag import export, io, samples, temporal, views
     from napari_motionmag.compute import cluster as distributed
     from napari_motionmag.magnification import presets
     from napari_motionmag.magnification import recipe as recipes

@@ -8,10 +8,7 @@ from napari_motionmag import views
 from napari_motionmag.views.figures.motion_map import phase_colors
 from napari_motionmag.widgets.measure.motion_map import MotionMapWidget
 
-
-@pytest.fixture
-def viewer(viewer):
-    return viewer
+DRAWS_CANVAS = True
 
 
 @pytest.fixture

@@ -29,12 +29,23 @@ def add_command(commands, common) -> None:
     add = parser.add_argument
     add("input", metavar="IN", type=Path, help="movie to read")
     add("output", metavar="OUT", type=Path, help="movie to write")
+    add_settings(parser)
+    add_output_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+_MANY = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
+
+
+def add_settings(parser) -> None:
+    """Add the arguments from which `options.settings` makes settings."""
+    add = parser.add_argument
     add(
         "--factor",
         type=float,
         metavar="M",
         help="total gain of the motion: 1 leaves it, 0 removes it, negative mirrors it; required "
-        "without a preset",
+        "without a preset or a recipe",
     )
     add(
         "--factor-map",
@@ -61,6 +72,12 @@ def add_command(commands, common) -> None:
         "--preset",
         metavar="NAME",
         help="settings for a kind of movie; other options win ('presets' lists them)",
+    )
+    add(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="settings of a magnified .tif or .zarr file or a JSON recipe; other options win",
     )
     add = parser.add_argument_group("which motion").add_argument
     add("--mode", help="static (default), dynamic or temporal")
@@ -112,11 +129,6 @@ def add_command(commands, common) -> None:
         **_MANY,
         help="an option of the alignment, from the list below; may be repeated",
     )
-    add_output_arguments(parser)
-    parser.set_defaults(run=run)
-
-
-_MANY = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
 
 
 def add_movie_arguments(parser):

@@ -167,13 +167,13 @@ class Magnification:
         return out
 
     def block(self, location: tuple[int, ...]) -> np.ndarray:
-        """The block at a position of the dask array's grid."""
+        """Draw the block at a position of the dask array's grid."""
         at = dict(zip(self.movie.axes, location, strict=True))
         other = tuple(at[axis] for axis in self.movie.other_axes)
         return self.movie.expand(self.draw([at["T"]], other)[0])
 
     def dask(self) -> da.Array:
-        """The lazy result: shape and dtype of the movie, one output frame a block."""
+        """Return the lazy result: shape and dtype of the movie, one output frame a block."""
         import dask.array as da
         from dask.blockwise import blockwise
         from dask.delayed import delayed, unpack_collections

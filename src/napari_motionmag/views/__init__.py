@@ -32,6 +32,7 @@ _MODULES = {
     "estimators.noise_model": ("NoiseModel", "fit_noise"),
     "noise_floors": ("NoiseFloor", "noise_floor"),
     "blend": ("fade",),
+    "suggestions": ("FoundMotion", "Suggestion", "Suggestions", "suggest"),
     "surrogate": ("motionless_surrogate",),
     "kernels": ("EncoderKernels", "encoder_kernels", "kernel_kind"),
     "activations": ("Activations", "unit_activations"),

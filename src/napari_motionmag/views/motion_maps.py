@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +11,7 @@ from scipy.special import gammaincinv
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.band_kernel import KERNELS
+from napari_motionmag.views.estimators.local_motion import in_threads
 from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise, pair_starts
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
@@ -23,7 +21,6 @@ from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
 _AVERAGED = 64  # frames that make the mean picture
-_MOST_WORKERS = 8  # threads
 _PAIRS = 32  # of frames from which the noise is estimated
 _KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
@@ -259,7 +256,7 @@ def motion_map(
     count = Counter(progress, reads(n, noise))
     field, windows = windowed(movie, at, window, step, noise, count)
     course = np.zeros((n, *windows.shape, 2), np.float32)
-    for t, moved in _in_threads(field, Series(movie, at)):
+    for t, moved in in_threads(field, Series(movie, at).frames()):
         course[t] = moved
         count.step()
     selected = operator.apply(course, axis=0).astype(np.float64)
@@ -307,17 +304,6 @@ def _line_delay(found: MotionMap, rate: float, height: int) -> float | None:
     delay = steps[0] / (2 * np.pi * found.frequency * found.step)
     within_frame = abs(delay) * height < 1.05 / rate
     return delay if down > _BENT and across < 0.25 * down and even and within_frame else None
-
-
-def _in_threads(function, series: Series) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (frame number, function of its luma) along time, on several cores."""
-    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
-    with ThreadPoolExecutor(workers) as pool:
-        frames = series.frames()
-        # few at a time, so that little is lost when the measurement is canceled
-        while group := list(itertools.islice(frames, 2 * workers)):
-            results = pool.map(function, (frame for _, frame in group))
-            yield from zip((t for t, _ in group), results, strict=True)
 
 
 def reads(n_frames: int, noise: NoiseModel | None = None) -> int:

@@ -222,7 +222,7 @@ class _Bound:
         return needed if self._lambda_c is None else self._lambda_c
 
     def report(self, wavelengths: Sequence[float]) -> str | None:
-        """The warning to issue if the bound was passed, beyond the finest band and `lambda_c`."""
+        """Return the warning to issue where the bound was passed, or None."""
         needed, t, delta = self._worst
         if needed <= max(self._lambda_c or 0.0, 2 * wavelengths[0]):
             return None

@@ -67,7 +67,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def transform(self, planes: torch.Tensor) -> Any:
-        """What is kept of a frame, from its planes (C, Y, X)."""
+        """Return what is kept of a frame, from its planes (C, Y, X)."""
 
     @abstractmethod
     def coefficients(self, kept: list[Any], band: Hashable) -> torch.Tensor:
@@ -75,7 +75,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def values(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """The quantity whose increments are added up, (B, ..., y, x)."""
+        """Return the quantity whose increments are added up, (B, ..., y, x)."""
 
     @abstractmethod
     def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
@@ -83,7 +83,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def start(self, count: int) -> Any:
-        """An empty change of `count` frames."""
+        """Return an empty change of `count` frames."""
 
     @abstractmethod
     def change(
@@ -98,7 +98,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def collapse(self, total: Any) -> torch.Tensor:
-        """The change of the planes, (T, C, Y, X)."""
+        """Return the change of the planes, (T, C, Y, X)."""
 
 
 class LocalPhaseMethod(Method):

@@ -93,7 +93,7 @@ class _RieszPhases(Decomposition):
     def _smooth(
         self, delta: torch.Tensor, x: torch.Tensor, y: torch.Tensor, amplitude: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The one phase vector that explains the turns of all orientations around each pixel.
+        """Return the phase vector that explains the turns of all orientations around each pixel.
 
         Each pixel knows the component along its own orientation (x, y) only. The mean of such
         vectors falls short: by half, where all orientations are present. So solve, weighted by

@@ -51,6 +51,7 @@ class Playback(QObject):
         self._viewer, self._played = viewer, played
         self.state = STOPPED
         self.fps, self.mode = 10.0, "loop"
+        self.always = False  # draw ahead also while nothing is played
         self.frames: set[int] = set()  # that are ready
         self.n_frames = 0
         self._step = 1  # or -1: the direction of play
@@ -99,8 +100,10 @@ class Playback(QObject):
         self._tick()
 
     def look(self) -> None:
-        """Show which frames are ready."""
+        """Show which frames are ready; draw ahead if it is always done."""
         self._note_ready(self._played())
+        if self.always:
+            self._timer.start()
 
     def close(self) -> None:
         """Stop, and release the viewer."""
@@ -155,7 +158,7 @@ class Playback(QObject):
             self._filled = ()
             if self.state != STOPPED:
                 self.stop()
-        else:
+        elif self.always or self.state != STOPPED:
             self._fill(played)
         self._note_ready(played)
         if played is not None:
@@ -167,8 +170,12 @@ class Playback(QObject):
             elif self.state == PLAYING and not self._can_go_on(played):
                 self._hold()
                 self._set(WAITING)
-        if self.state == STOPPED and not self._buffer.working:
+        if self.state == STOPPED and not (self._buffer.working or self._waits(played)):
             self._timer.stop()
+
+    def _waits(self, played: Played | None) -> bool:
+        """Whether frames will be drawn ahead once the settings rest."""
+        return self.always and played is not None and played.changing
 
     def _fill(self, played: Played) -> None:
         if played.changing or not played.shown:

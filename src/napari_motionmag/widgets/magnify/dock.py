@@ -28,6 +28,7 @@ from napari_motionmag.widgets.common.layer_movie import (
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
+from napari_motionmag.widgets.common.preferences import Preferences, follow
 from napari_motionmag.widgets.common.shown_frame import (
     frame_shown,
     frame_to_draw,
@@ -47,11 +48,14 @@ from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
+from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
+from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 NO_TIME = "There is no movie: time is not among the axes of any Image layer"
 LAYER_CLOSED = "The layer was closed"
+USUAL_FPS, MOST_FPS = 10.0, 30.0  # frames per second to play
 
 
 @dataclass
@@ -101,6 +105,7 @@ class MagnifyWidget(Dock):
         self._results = Results(self._viewer, self._messages)
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
+        self._suggesting = Suggesting(self)
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
@@ -119,6 +124,11 @@ class MagnifyWidget(Dock):
         self._playback = Playback(self._viewer, self._played, self.native)
         self._playback.failed.connect(self._messages.report)
         self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
+        self._preferences = Preferences.current()
+        self._fields.begin_with(self._preferences)
+        self._apply_preferences()
+        self._follow_no_more = follow(self._apply_preferences)
+        self._shortcuts = Shortcuts(self._viewer)
         self._connect()
         self._choose_active_layer(self.layer)
         self._on_layer_chosen()
@@ -218,12 +228,14 @@ class MagnifyWidget(Dock):
     def _on_layer_chosen(self, _=None) -> None:
         """Fill the fields from another layer."""
         self._follow_layers()
+        self._fields.suggest_row.clear()
         with self.updating():
             self.axes.value = ""
             self._fill()
             if self.layer.value is not None:
                 self._fields.fill(suggestion_of(self.layer.value))
         self._show_what_applies()
+        self._set_playback_rate()
         self._show_playback()
 
     def _on_layer_changed(self, _=None) -> None:
@@ -631,9 +643,26 @@ class MagnifyWidget(Dock):
     def _offer_devices(self, devices: list[str]) -> None:
         if not self._closed:
             self.device.choices = [DEVICES[0], *((name, name) for name in devices)]
+            if self._preferences.device in self.device.choices:
+                self.device.value = self._preferences.device
+
+    def _apply_preferences(self) -> None:
+        self._preferences = Preferences.current()
+        self._preferences.apply()
+        self._playback.always = self._preferences.fill_ahead
+        self._playback.mode = self._preferences.mode
+        self._set_playback_rate()
+
+    def _set_playback_rate(self) -> None:
+        """Play as preferred, else at the rate of the movie as far as it can be followed."""
+        self._playback.fps = self._preferences.fps or min(self.fps.value or USUAL_FPS, MOST_FPS)
+        self._playback.restart()
+        self._playback.changed.emit()
 
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
+        self._follow_no_more()
+        self._shortcuts.close()
         self._live_drawing.close()
         self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)

@@ -18,6 +18,7 @@ from napari_motionmag.widgets.common.form import (
     weights_file,
 )
 from napari_motionmag.widgets.common.motion_fields import MotionFields
+from napari_motionmag.widgets.common.preferences import AUTO, Preferences
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
@@ -27,6 +28,7 @@ from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
 from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
+from napari_motionmag.widgets.magnify.suggestions import SuggestRow
 
 MODELS = [
     ("Default", "default"),
@@ -46,6 +48,7 @@ class Fields(MotionFields):
 
     def __init__(self, layers: Callable, masks: Callable):
         super().__init__(layers)
+        self._precision = AUTO
         self._create_method_fields()
         self._create_buttons()
         self.preset_rows = PresetRows()
@@ -58,7 +61,9 @@ class Fields(MotionFields):
             "factor below is that of the band above.",
         )
         motion = [*motion, self.more_bands]
-        rows = [*movie, *self.preset_rows.rows, *motion, self.factor_row, *method]
+        rows = [*self.preset_rows.rows, *motion, self.factor_row, *method]
+        self.movie_form = group(movie, labels=True, name="movie_form")
+        self.suggest_row = SuggestRow()
         self.form = group(rows, labels=True, name="form")
         self.compare_row = CompareRow()
         self.method_options = MethodOptions()
@@ -78,7 +83,7 @@ class Fields(MotionFields):
         self.playback_row.visible = False  # until there is something to play
         buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
         buttons.insert(2, self.playback_row)
-        self.rows = [self.form, *sections, *buttons]
+        self.rows = [self.movie_form, self.suggest_row, self.form, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]
         for section in sections:
             self.parameters += section.parameters
@@ -102,12 +107,22 @@ class Fields(MotionFields):
         if method == "learned":
             model = model or self.model.value
             arguments["model"] = Path(self.model_file.value) if model == OWN_FILE else model
+            if self._precision != AUTO:
+                arguments["precision"] = self._precision
         if self.device.value != "auto":
             arguments["device"] = self.device.value
         arguments |= self.large_motion.values() | self.large_frames.values()
         return MagnifySettings(
             self.factor.value, method, **arguments, options=self.method_options.values(method)
         )
+
+    def begin_with(self, preferences: Preferences) -> None:
+        """Set the fields as a user prefers them, where that differs from what is usual."""
+        self.factor.value, self._precision = preferences.factor, preferences.precision
+        if preferences.method != Preferences.method:
+            self.method.value = preferences.method
+        if preferences.device in self.device.choices:
+            self.device.value = preferences.device
 
     def fill(self, arguments: Mapping) -> None:
         """Set the fields to arguments of `magnify`, those that are there."""

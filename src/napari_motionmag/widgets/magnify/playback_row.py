@@ -110,7 +110,6 @@ class PlaybackRow(Container):
         self.mode.changed.connect(self._on_changed)
         self.fps.changed.connect(self._on_changed)
         playback.changed.connect(self._show)
-        self._on_changed()
         self._show()
 
     def _on_changed(self, _=None) -> None:
