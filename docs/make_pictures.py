@@ -311,10 +311,10 @@ def _show_coherence(widget) -> None:
 
     movie = widget.layers.value[0]
     size = np.asarray(movie.data.shape[1:]) * movie.scale[1:]
-    square = np.array([(0.36, 0.0), (0.36, 0.12), (0.56, 0.12), (0.56, 0.0)])
+    square = np.array([(0.4, 0.0), (0.4, 0.12), (0.55, 0.12), (0.55, 0.0)])
     marks = {"edge_color": "#ffb400", "edge_width": 0.2, "face_color": "transparent"}
     shapes = widget._viewer.add_shapes(
-        [(square + (0, left)) * size for left in (0.2, 0.34)],
+        [(square + (0, left)) * size for left in (0.4, 0.55)],
         shape_type="rectangle",
         name="two regions",
         units=movie.units[1:],
@@ -369,7 +369,7 @@ PICTURES: dict[str, Callable] = {
     "two_bands": two_bands,
     "cinemagraph": cinemagraph,
     "coherence": lambda: dock(
-        "measure.displacement:DisplacementWidget", "cilia", 0, _show_coherence
+        "measure.displacement:DisplacementWidget", "vesicles", 0, _show_coherence
     ),
     "frequency_map": lambda: dock(
         "measure.motion_map:MotionMapWidget", "strings", 0, _map_frequency
