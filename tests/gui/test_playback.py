@@ -163,7 +163,7 @@ def test_the_dock_is_closed_while_it_plays(viewer, widget, method, magnified, cl
     qtbot.wait(100)
     viewer.window.remove_dock_widget("all")
     assert widget._closed
-    assert not widget._playback._buffer.working
+    qtbot.waitUntil(lambda: not widget._playback._buffer.working, timeout=5000)
     assert not time_sliders(viewer)._animation_thread.isRunning()
 
 
