@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
 from napari_motionmag.movie.layer_traits import may_be_movie
 from napari_motionmag.widgets.common.ask_file import ask_file
 from napari_motionmag.widgets.common.form import button, text
-from napari_motionmag.widgets.common.jobs import Replacing
+from napari_motionmag.widgets.common.jobs import Replacing, TimeLeft
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.viewer import make_current, viewer_of
 
@@ -250,12 +250,13 @@ class Dock(Container):
                 show(results[0])
 
         self._timer.stop()
+        time_left = TimeLeft()
         self._messages.say(f"{title}…")
         self._busy_layers = list(layers)
         self._runner.request(
             lambda progress: results.append(work(progress)),
             done,
-            lambda count, total: self._messages.say(f"{title}: {100 * count // max(total, 1)} %"),
+            lambda count, total: self._messages.say(f"{title}: {time_left(count, total)}"),
             title=title,
         )
 

@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
+from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
@@ -44,10 +45,11 @@ from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.frames.playback import Playback, Played
 from napari_motionmag.widgets.magnify.devices import find_devices
-from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
+from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
+from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
@@ -103,6 +105,7 @@ class MagnifyWidget(Dock):
         self._results = Results(self._viewer, self._messages)
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
+        self._suggesting = Suggesting(self)
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
@@ -236,6 +239,7 @@ class MagnifyWidget(Dock):
     def _on_layer_chosen(self, _=None) -> None:
         """Fill the fields from another layer."""
         self._follow_layers()
+        self._fields.suggest_row.clear()
         with self.updating():
             self.axes.value = ""
             self._fill()
@@ -278,10 +282,18 @@ class MagnifyWidget(Dock):
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
-        self._follow([(self.layer.value, MOVIE_EVENTS), (self.region.value, ("data",))])
+        painted = self.painted.value
+        events = ("data",) if isinstance(painted, Shapes) else ("paint", "data")
+        self._follow(
+            [
+                (self.layer.value, MOVIE_EVENTS),
+                (self.region.value, ("data",)),
+                (painted, events),
+            ]
+        )
 
     def _on_layer_edited(self, event) -> None:
-        if isinstance(event.source, Shapes):
+        if isinstance(event.source, Shapes | Labels):
             self._on_parameter_changed()
         elif event.type != "metadata" or self._has_another_rate():
             self._on_layer_changed()
@@ -312,6 +324,12 @@ class MagnifyWidget(Dock):
             settings = replace(settings, mask=mask)
         if settings.region is not None:
             settings = replace(settings, region=region_of(settings.region, layer, movie))
+        if settings.mode == "temporal":
+            settings = replace(settings, more_bands=bands_in(self.more_bands.value))
+        painted = self._fields.painted_factors.factor_map()
+        if painted is not None:
+            factors = factor_map_of(painted, settings.factor, movie, layer)
+            settings = replace(settings, factor_map=factors)
         planned = plan(movie, settings)
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
@@ -618,7 +636,8 @@ class MagnifyWidget(Dock):
             dragged = field is fields.factor
             changed = self._on_factor_changed if dragged else self._on_parameter_changed
             field.changed.connect(changed)
-        fields.region.changed.connect(self._follow_layers)
+        for chosen in (fields.region, fields.painted):
+            chosen.changed.connect(self._follow_layers)
         fields.axes.changed.connect(self._on_layer_changed)
         fields.fps.changed.connect(self._on_rate_changed)
         fields.preset_rows.preset.changed.connect(self._on_preset_chosen)
