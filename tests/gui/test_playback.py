@@ -12,6 +12,7 @@ from napari_motionmag.widgets.common.viewer import time_sliders
 from napari_motionmag.widgets.frames.frame_buffer import FrameBuffer, upcoming
 from napari_motionmag.widgets.frames.playback import PLAYING, STOPPED, WAITING, spans
 
+DRAWS_CANVAS = True  # napari shows the next frame once the last one is drawn
 ALL = set(range(12))
 
 

@@ -114,12 +114,16 @@ def open_window(sample: str, show: bool = True):
 
 
 class _Demo:
-    """Fills a window step by step; ``widget`` is the dock, None until the sample is there."""
+    """Fills a window step by step; ``widget`` is the dock, None until the sample is there.
+
+    ``at``: the time axis, and the frame that shows most of the motion.
+    """
 
     def __init__(self, viewer, sample: str):
         from napari_motionmag.widgets.common.jobs import Job
 
         self.viewer, self.sample, self.widget = viewer, sample, None
+        self.at = 0, 0
         self._made: list = []
         self._open, self.over = True, False  # the window is there; the sample is loaded
         viewer.window._qt_window.destroyed.connect(self._on_closed)
@@ -154,7 +158,8 @@ class _Demo:
         data, arguments, t = self._made
         viewer = self.viewer
         layer = viewer.add_image(data, **arguments)
-        viewer.dims.set_current_step(arguments["metadata"]["axes"].index("T"), t)
+        self.at = arguments["metadata"]["axes"].index("T"), t
+        viewer.dims.set_current_step(*self.at)
         self.widget = MagnifyWidget(viewer)
         viewer.window.add_dock_widget(self.widget, name="Magnify motion", area="right")
         canvas = getattr(viewer, "canvas", viewer)  # napari before 0.9 has the grid in the viewer

@@ -213,6 +213,10 @@ class MagnifyWidget(Dock):
         """Play the magnified movie, if there is one, as soon as enough of its frames are drawn."""
         self._playback.play()
 
+    def pause(self) -> None:
+        """Stop playing."""
+        self._playback.stop()
+
     def end_comparison(self) -> None:
         """Show the layers and the grid as they were before `compare`."""
         self._comparison.end(keep=self._fields.compare_row.keep.value)
