@@ -45,10 +45,14 @@ def window(sample: str, preset: str = ""):
     from napari_motionmag.widgets.frames import async_slicing as slicing
 
     slicing.SLOW = math.inf  # how fast this machine is does not belong into the picture
-    viewer, widget = open_window(sample)
+    viewer, demo = open_window(sample)
     try:
         viewer.window.resize(*WINDOW)
         _wait(lambda: len(viewer.layers) == 2 and all(layer.loaded for layer in viewer.layers))
+        _wait_until_quiet(0.2)
+        widget = demo.widget
+        widget.pause()
+        viewer.dims.set_current_step(*demo.at)
         if preset:
             drawn = viewer.layers[-1].data
             widget.preset.value = preset

@@ -128,7 +128,7 @@ class MagnifyWidget(Dock):
         self._fields.begin_with(self._preferences)
         self._apply_preferences()
         self._follow_no_more = follow(self._apply_preferences)
-        self._shortcuts = Shortcuts(self._viewer)
+        self._shortcuts = Shortcuts(self._viewer, self.magnify_active)
         self._connect()
         self._choose_active_layer(self.layer)
         self._on_layer_chosen()
@@ -201,6 +201,21 @@ class MagnifyWidget(Dock):
         if not self.working:
             self._timer.stop()
             self._comparison.start(self._fields.compare_row.chosen())
+
+    def magnify_active(self) -> None:
+        """Magnify the active layer, if it is a movie but no result, else the one that is chosen."""
+        active = self._viewer.layers.selection.active
+        if active in self.layer.choices and "napari_motionmag" not in active.metadata:
+            self.layer.value = active
+        self.draw()
+
+    def play(self) -> None:
+        """Play the magnified movie, if there is one, as soon as enough of its frames are drawn."""
+        self._playback.play()
+
+    def pause(self) -> None:
+        """Stop playing."""
+        self._playback.stop()
 
     def end_comparison(self) -> None:
         """Show the layers and the grid as they were before `compare`."""
