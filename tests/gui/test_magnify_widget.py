@@ -87,7 +87,7 @@ def test_changes_while_a_frame_is_drawn_end_with_the_last(widget, method, magnif
     layer = magnified()
     method.gate.clear()
     widget.factor.value = 5
-    qtbot.waitUntil(lambda: widget._frame_runner.working, timeout=10_000)
+    qtbot.waitUntil(lambda: widget._live_drawing.working, timeout=10_000)
     for factor in (6, 7):
         widget.factor.value = factor
         qtbot.waitUntil(lambda: not widget._timer.isActive(), timeout=5000)
@@ -142,6 +142,8 @@ def test_fields_that_do_not_apply_are_hidden(viewer, widget):
     def shown():
         return {name for name in vars(widget._fields) if _visible(widget, name)}
 
+    assert not {"mean_row", "filter", "device"} & shown(), "these are folded at first"
+    widget._fields.more.opened = True
     static = shown()
     assert {"layer", "factor_row", "mode", "reference_row", "mean_row", "method"} <= static
     assert not {"band_row", "fps", "filter", "axes", "model", "model_file"} & static
@@ -153,6 +155,16 @@ def test_fields_that_do_not_apply_are_hidden(viewer, widget):
     assert "model_file" not in shown()
     widget.model.value = "file"
     assert "model_file" in shown()
+
+
+@pytest.mark.parametrize("mode", ["static", "dynamic", "temporal"])
+def test_eight_fields_at_most_are_shown_at_first(widget, mode):
+    widget.mode.value, widget.method.value = mode, "learned"
+    fields = widget._fields
+    rows = [*fields.movie_form, *fields.form]
+    shown = [row.name for row in rows if row.native.isVisibleTo(widget.native)]
+    assert len(shown) <= 8, shown
+    assert {"layer", "preset", "mode", "factor_row", "method"} <= set(shown)
 
 
 def test_a_rate_that_is_in_doubt_can_be_filled_in_for_every_motion(viewer, widget, movie):

@@ -2,14 +2,18 @@
 
 import dataclasses
 import json
+import os
 import pickle
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
 import pytest
 
+import napari_motionmag
 from napari_motionmag.temporal import (
     FILTERS,
     FIR,
@@ -353,16 +357,12 @@ class Toy(BandPass):
 
 
 def test_a_file_of_the_folder_is_an_operator(tmp_path):
-    (tmp_path / "toy.py").write_text(TOY)
+    package = Path(napari_motionmag.__file__).parent
+    here = tmp_path / package.name
+    shutil.copytree(package, here, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+    (here / "temporal" / "band_filters" / "toy.py").write_text(TOY)
     code = (
-        "import pkgutil, sys; import numpy as np\n"
-        f"here = {str(tmp_path)!r}\n"
-        "find = pkgutil.iter_modules\n"
-        "def with_toy(path):\n"
-        "    if path[0].endswith('temporal'):\n"
-        "        path.append(here)\n"
-        "    return find(path)\n"
-        "pkgutil.iter_modules = with_toy\n"
+        "import numpy as np\n"
         "from napari_motionmag import temporal, magnify\n"
         "toy = temporal.make_operator('temporal', band=(1, 2), fps=30, filter='toy')\n"
         "assert type(toy) is temporal.Toy and 'toy' in temporal.FILTERS\n"
@@ -375,6 +375,11 @@ def test_a_file_of_the_folder_is_an_operator(tmp_path):
         "from napari_motionmag.cli import main\n"
         "main.main(['magnify', '--help'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
     assert done.returncode == 0, done.stderr
     assert "toy" in done.stdout.partition("--filter")[2].partition("the movie")[0]

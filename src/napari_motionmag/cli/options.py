@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
-import sys
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -73,18 +71,12 @@ def _alignment(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def filter_names() -> list[str]:
-    """Return the names of the filters, the default first.
+    """Return the names of the filters, the default first: those of their files.
 
-    Importing the operators would load NumPy: before that, their files are read.
+    Importing the filters would load NumPy.
     """
-    if (temporal := sys.modules.get("napari_motionmag.temporal")) is not None:
-        names = list(temporal.filters())
-    else:
-        files = sorted((Path(__file__).parents[1] / "temporal").glob("*.py"))
-        classes = [text for file in files for text in file.read_text().split("\nclass ")[1:]]
-        filters = [text for text in classes if re.search(r'^    label\b.*= "[^"]', text, re.M)]
-        names = [re.search(r'^    name\b.*= "(.*)"', text, re.M)[1] for text in filters]
-    return sorted(names, key=lambda name: (name != "fir", name))
+    files = (Path(__file__).parents[1] / "temporal" / "band_filters").glob("[!_]*.py")
+    return sorted((file.stem for file in files), key=lambda name: (name != "fir", name))
 
 
 def one_of(names: Iterable[str]) -> str:

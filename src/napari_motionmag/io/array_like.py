@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -29,7 +30,7 @@ class ArrayLike:
         return np.asarray(self[...], dtype)
 
 
-class Planes(ArrayLike):
+class Planes(ArrayLike, ABC):
     """An array in a file that is read plane by plane.
 
     A subclass sets `path`, `shape`, `dtype` and how many axes lead those of a plane, and defines
@@ -41,9 +42,9 @@ class Planes(ArrayLike):
     _live: ClassVar[tuple[str, ...]] = ()
     """Attributes that a pickle leaves out; `_reset` makes them anew."""
 
+    @abstractmethod
     def read(self, *where: int) -> np.ndarray:
         """Read the plane at an index along the leading axes."""
-        raise NotImplementedError
 
     def __getitem__(self, index) -> np.ndarray:
         index = whole_index(index, self.ndim)

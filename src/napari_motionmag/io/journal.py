@@ -106,8 +106,9 @@ def _difference(before, now) -> str:
     return "nothing"
 
 
-def fingerprint(path: Path) -> dict:
+def fingerprint(path: str | Path) -> dict:
     """Return bytes, number and last change (ns) of a file, folder or pattern of files."""
+    path = Path(path)
     files = [path]
     if path.is_dir():
         files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]

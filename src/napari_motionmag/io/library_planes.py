@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 import weakref
+from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -20,8 +21,8 @@ from napari_motionmag.io.metadata import calibration_of, naming_damage, positive
 class LibraryPlanes(Planes):
     """Planes that a library reads, for one thread at a time.
 
-    A subclass defines `open`, `examine`, `read_plane`, and where the file has them `steps`,
-    `frame_times` and `rate`.
+    A subclass defines the abstract methods, and `steps`, `frame_times` and `rate` where the file
+    has them.
 
     Attributes
     ----------
@@ -45,19 +46,23 @@ class LibraryPlanes(Planes):
             self.examine(file)
             self.calibration = calibration_of(path, lambda: self._calibration(file))
 
+    @abstractmethod
     def open(self):
         """Open the file with the library."""
-        raise NotImplementedError
 
+    @abstractmethod
     def examine(self, file) -> None:
         """Set axes, shape, dtype and leading axes by what the file says."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_plane(self, file, place: Mapping[str, int]) -> np.ndarray | None:
         """Read the plane at a place along the leading axes; None where the file has none."""
-        raise NotImplementedError
 
-    def steps(self, file) -> Mapping[str, object]:
+    def metadata(self, file):
+        """Return what `steps` and `rate` read: the file itself, if nothing else."""
+        return file
+
+    def steps(self, metadata) -> Mapping[str, object]:
         """Return the distance between neighbors in um, by the letter of the axis."""
         return {}
 
@@ -65,7 +70,7 @@ class LibraryPlanes(Planes):
         """Return the seconds of each frame, or None."""
         return None
 
-    def rate(self, file) -> float | None:
+    def rate(self, metadata) -> float | None:
         """Return the frames per second of a file without times, or None."""
         return None
 
@@ -76,7 +81,8 @@ class LibraryPlanes(Planes):
 
     def _calibration(self, file) -> dict:
         steps = {}
-        for letter, size in self.steps(file).items():
+        metadata = self.metadata(file)
+        for letter, size in self.steps(metadata).items():
             step = positive_number(self.path, f"pixel size {letter}", size)
             if letter in self.axes and step is not None:
                 steps[letter] = (step, "um")
@@ -85,7 +91,7 @@ class LibraryPlanes(Planes):
         count = self.shape[self.axes.index("T")]
         times = self.frame_times(file)
         if times is None or len(times) < count:
-            return {"fps": self.rate(file), "steps": steps}
+            return {"fps": self.rate(metadata), "steps": steps}
         self.times = np.asarray(times[:count]) - times[0]
         self.fps = usual_rate(self.path, self.times)
         return {"fps": self.fps, "steps": steps}

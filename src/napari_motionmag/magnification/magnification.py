@@ -117,7 +117,9 @@ class Magnification:
         whole, region, inside = self.movie, None, ()
         if isinstance(self.movie.data, Region):
             whole = self.movie.data.movie
-            region, inside = self.movie.data.with_margin(getattr(self.method, "context", CONTEXT))
+            context = getattr(self.method, "context", None)
+            margin = CONTEXT if context is None else context(self.operator)
+            region, inside = self.movie.data.with_margin(margin)
         frames = FrameSource(whole, other, region, self.warned)
         drawn = self.method.magnify(frames, self.operator, times, self.factor)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]

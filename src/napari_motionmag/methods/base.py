@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +79,13 @@ class Method(ABC):
         else:
             drawn = self._magnify(frames, operator, order, factor)
         return drawn if times == order else drawn[np.searchsorted(order, times)]
+
+    def preparations(self) -> list[tuple[str, Callable[[], object]]]:
+        """Return what the first frame has to wait for, as (what it is, function), in order.
+
+        All of it is done on the way to a frame anyway, and again takes no time.
+        """
+        return []
 
     @abstractmethod
     def _magnify(

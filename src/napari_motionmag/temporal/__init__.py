@@ -21,19 +21,20 @@ nothing, and has gain 1 for the motion it selects, so that a factor m means the 
 """
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
-from napari_motionmag.temporal.acceleration import Acceleration
+from napari_motionmag.temporal.band_filters.acceleration import Acceleration
+from napari_motionmag.temporal.band_filters.butterworth import Butterworth
+from napari_motionmag.temporal.band_filters.fir import FIR
+from napari_motionmag.temporal.band_filters.iir import DifferenceOfIIR
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Dynamic, Static
 from napari_motionmag.temporal.factory import MODES, arguments_of, filters, make_operator
-from napari_motionmag.temporal.fir import FIR
-from napari_motionmag.temporal.iir import Butterworth, DifferenceOfIIR
 
 # The imports above are for editors. A new operator needs none: its file is found here, and the
 # class registers itself.
-for _file in iter_modules(__path__):
-    import_module(f"{__name__}.{_file.name}")
+for _file in walk_packages(__path__, f"{__name__}."):
+    import_module(_file.name)
 globals().update({cls.__name__: cls for cls in TemporalOperator._registry.values()})
 
 FILTERS = tuple(filters())

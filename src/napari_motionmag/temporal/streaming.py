@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from napari_motionmag.temporal import _sos
+from napari_motionmag.temporal.band_filters._recursive import Recursive
 from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.differences import Static
-from napari_motionmag.temporal.iir import _Recursive
 
 TOLERANCE = 1e-4  # of all weights that a recursive filter may miss when it starts in mid-movie
 FEW = 16  # up to so many weights, a recursive filter is a sum of frames and keeps no state
@@ -25,7 +25,7 @@ KEPT = 4  # results; threads that draw neighbors do not request them in order
 
 def is_recursive(operator: TemporalOperator) -> bool:
     """Whether an operator runs forward in time and carries a state."""
-    return isinstance(operator, _Recursive) and not operator.zero_phase
+    return isinstance(operator, Recursive) and not operator.zero_phase
 
 
 def truncated_row(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:

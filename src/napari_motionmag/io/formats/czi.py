@@ -73,10 +73,13 @@ class CziPlanes(LibraryPlanes):
         plane = file.read(roi=self._box, plane=dict(place), scene=self._scene)
         return plane[..., ::-1] if self.axes.endswith("S") else plane[..., 0]
 
-    def steps(self, file) -> Mapping[str, object]:
+    def metadata(self, file) -> ElementTree.Element:
+        """Return the root of the metadata."""
+        return ElementTree.fromstring(file.raw_metadata)
+
+    def steps(self, metadata) -> Mapping[str, object]:
         """Return the scaling of the metadata."""
-        root = ElementTree.fromstring(file.raw_metadata)
-        found = root.iterfind(".//Scaling/Items/Distance")
+        found = metadata.iterfind(".//Scaling/Items/Distance")
         return {entry.get("Id"): 1e6 * float(entry.findtext("Value", "nan")) for entry in found}
 
     def frame_times(self, file) -> np.ndarray | None:
@@ -102,10 +105,9 @@ class CziPlanes(LibraryPlanes):
                     return np.array(at(place + _HEADER + 256 + 8, f"<{stamps}d"))
         return None
 
-    def rate(self, file) -> float | None:
+    def rate(self, metadata) -> float | None:
         """Return the rate of the interval in the metadata."""
-        root = ElementTree.fromstring(file.raw_metadata)
-        increment = root.findtext(".//Image/Dimensions/T/Positions/Interval/Increment")
+        increment = metadata.findtext(".//Image/Dimensions/T/Positions/Interval/Increment")
         interval = positive_number(self.path, "Increment of T", increment)
         return 1 / interval if interval else None
 

@@ -67,7 +67,7 @@ class Engine:
 
     Attributes
     ----------
-    stride, halo : int
+    stride, halo, pair_halo : int
         Of the network, in px.
     dtype : torch.dtype
         Of the convolutions.
@@ -80,13 +80,14 @@ class Engine:
         self.kind = self.card["model"]
         self.stride = network.stride
         self.halo = round_up(network.halo, self.stride)
+        self.pair_halo = round_up(getattr(network, "pair_halo", network.halo), self.stride)
         tile = checked_tile(tile)
         self.tile = None if tile is None else round_up(tile, self.stride)
         self.lock = device_lock(self.device)
         self._threads = threading.local()
         self._warned: set[str] = set()
         self._most_pixels: int | None = None  # that fit after something did not
-        self._cuts: dict[tuple[int, int], int] = {}
+        self._cuts: dict[tuple[int, int, int], int] = {}
         self._color = self._prepare(network)
         self._grey = self._prepare(network.to_grey())
         self.dtype = torch.float32
@@ -171,13 +172,15 @@ class Engine:
         self,
         frame: Tensor,
         variation: Tensor,
-        gain: float,
+        gain: float | np.ndarray,
         draw: bool = True,
         denoise: Sequence[float] | None = None,
+        pair: bool = True,
     ) -> Tensor:
         network = self.runner(frame.shape[1])
         shares = None if denoise is None else frame.new_tensor(denoise)
-        return network(frame, variation, frame.new_full((len(frame),), gain), draw, shares)
+        gains = frame.new_tensor(np.broadcast_to(gain, len(frame)))
+        return network(frame, variation, gains, draw, shares, pair)
 
     # ---- the device ----
 
@@ -235,23 +238,24 @@ class Engine:
         fit = int(SHARE * free_memory(self.device) / self._bytes_per_pixel)
         return fit if self._most_pixels is None else min(fit, self._most_pixels)
 
-    def tiles(self, height: int, width: int) -> list[Tile]:
+    def tiles(self, height: int, width: int, halo: int | None = None) -> list[Tile]:
         """Cut a padded frame into tiles: one when it fits into memory.
 
         All frames of a size are cut alike, so that values kept for a tile fit the next time.
         """
+        halo = halo or self.halo
         side = self.tile
         if side is None:
-            side = self._cuts.get((height, width))
+            side = self._cuts.get((height, width, halo))
         if side is None:
             room = self._room()
             side = round_up(max(height, width), self.stride)
-            while min(side + 2 * self.halo, height) * min(side + 2 * self.halo, width) > room:
+            while min(side + 2 * halo, height) * min(side + 2 * halo, width) > room:
                 if side <= 2 * self.stride or side <= 64:
                     break
                 side = round_up(side // 2, self.stride)
-            self._cuts[height, width] = side
-        return list(tiles(height, width, side, self.halo))
+            self._cuts[height, width, halo] = side
+        return list(tiles(height, width, side, halo))
 
     def batch(self, pixels: int) -> int:
         """Return how many frames of `pixels` pixels to run at once."""
@@ -264,21 +268,24 @@ class Engine:
         shape: tuple[int, int],
         work: Callable[[Engine, Tile, int, int], np.ndarray],
         out: np.ndarray,
+        halo: int | None = None,
     ) -> None:
         """Draw frames in pieces that fit into memory, into `out`, (count, Y, X[, C]).
 
-        `shape`: of a padded frame, in px. ``work(engine, tile, first, last)`` draws frames
+        `shape`: of a padded frame, in px; `halo`: px around a tile that are seen, the network's
+        own when None. ``work(engine, tile, first, last)`` draws frames
         ``first..last-1`` on a tile: (N, Y, X) or (N, Y, X, C), as large as the tile that the
         network sees.
         """
-        for tile in self.tiles(*shape):
+        halo = halo or self.halo
+        for tile in self.tiles(*shape, halo):
             first = 0
             while first < count:
                 last = min(count, first + self.batch(tile.pixels))
-                self._piece(tile, first, last, shape, work, out)
+                self._piece(tile, first, last, shape, work, out, halo)
                 first = last
 
-    def _piece(self, tile: Tile, first: int, last: int, shape, work, out) -> None:
+    def _piece(self, tile: Tile, first: int, last: int, shape, work, out, halo: int) -> None:
         try:
             drawn = work(self, tile, first, last)
         except (RuntimeError, MemoryError) as error:
@@ -294,19 +301,19 @@ class Engine:
         release_memory(self.device)
         self._most_pixels = 0
         self._cuts.clear()
-        smaller = tile.quarters(*shape, self.halo, self.stride)
+        smaller = tile.quarters(*shape, halo, self.stride)
         if last - first > 1:
             self._warn("batch", f"{problem}: fewer frames are computed at once")
             middle = (first + last) // 2
             for part in ((first, middle), (middle, last)):
-                self._piece(tile, *part, shape, work, out)
+                self._piece(tile, *part, shape, work, out, halo)
         elif len(smaller) > 1:
             self._warn("tile", f"{problem}: frames are computed in smaller tiles")
             for part in smaller:
-                self._piece(part, first, last, shape, work, out)
+                self._piece(part, first, last, shape, work, out, halo)
         elif self.device.type != "cpu":
             self._warn("cpu", f"{problem}: {self.device} is too small, the CPU computes")
-            self._on_cpu()._piece(tile, first, last, shape, work, out)
+            self._on_cpu()._piece(tile, first, last, shape, work, out, halo)
         else:
             raise MemoryError(
                 f"not enough memory for a tile of {tile.y.stop - tile.y.start} x "
@@ -329,19 +336,22 @@ class Engine:
         self,
         frames: Sequence[np.ndarray],
         variations: Sequence[np.ndarray],
-        gain: float,
+        gain: float | Sequence[float],
         draw: bool = True,
         denoise: Sequence[float] | None = None,
+        pair: bool = False,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
-        `denoise`: how much of the noise of each frame to take away; all of it when None.
+        `gain`: of all frames, or of each. `denoise`: how much of the noise of each frame to take
+        away; all of it when None. `pair`: whether T compares a frame with others.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
         padded = [padding.add(frame) for frame in frames]
         changes = [padding.add(variation) for variation in variations]
+        gains = np.broadcast_to(np.asarray(gain, np.float32), len(frames))
 
         def work(engine: Engine, tile: Tile, first: int, last: int) -> np.ndarray:
             def cut(planes):
@@ -351,12 +361,13 @@ class Engine:
                 given = cut(padded), cut(changes)
                 with engine.working():
                     shares = None if denoise is None else denoise[first:last]
-                    drawn = engine._difference(*given, gain, draw, shares)
+                    drawn = engine._difference(*given, gains[first:last], draw, shares, pair)
                     engine.finish()
                 return engine.download(drawn)
 
         out = np.empty((len(frames), *padded[0].shape), np.float32)
-        self.in_pieces(len(frames), padded[0].shape[:2], work, out)
+        halo = self.pair_halo if pair else self.halo
+        self.in_pieces(len(frames), padded[0].shape[:2], work, out, halo)
         return np.stack([padding.remove(frame) for frame in out])
 
 

@@ -76,10 +76,23 @@ class LearnedMagnifier(LearnedOptions, Method):
 
         return engine(self.model, self.device, self.precision, self.tile, self.compile)
 
-    @property
-    def context(self) -> int:
+    def context(self, operator) -> int:
         """Pixels around a region that influence what is drawn there."""
-        return self._engine().halo
+        runner = self._engine()
+        return runner.pair_halo if operator.compares_frames else runner.halo
+
+    def preparations(self) -> list[tuple[str, Callable[[], object]]]:
+        def compile_kernels():
+            from napari_motionmag.compute.device import choose_device
+            from napari_motionmag.methods.learned.kernels import available
+
+            return choose_device(self.device).type == "cpu" and available()
+
+        return [
+            ("Loading PyTorch", load_torch),
+            ("Compiling kernels for this processor, once", compile_kernels),
+            ("Loading the network", self._engine),
+        ]
 
     def _magnify(self, frames, operator, times: list[int], factor: float) -> np.ndarray:
         runner = self._engine()
@@ -170,12 +183,19 @@ def _draw_by_difference(
     times = list(current)
     height, width = current[times[0]].shape[:2]
     varied = _variation(frames, "luma", operator, times, signal, 4 * height * width)
+    rows = [truncated_row(operator, t, len(frames))[1] for t in times]
+    gains = [factor - 1] * len(times)
+    if draw and denoise != 0:
+        for k, t in enumerate(times):
+            if not rows[k].any():  # a reference is as noisy as others: it would flash among them
+                beside = signal(t + 1 if t + 1 < len(frames) else t - 1)
+                varied[k], rows[k], gains[k] = signal(t) - beside, (1, -1), 0
     if denoise is None and draw:
-        rows = [truncated_row(operator, t, len(frames))[1] for t in times]
         shares = [usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
     else:
         shares = [denoise or 0.0] * len(times)
-    return runner.difference(list(current.values()), varied, factor - 1, draw, shares)
+    pair = operator.compares_frames
+    return runner.difference(list(current.values()), varied, gains, draw, shares, pair)
 
 
 def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.temporal import FIR, TemporalOperator
 from napari_motionmag.temporal._ends import end_rows
-from napari_motionmag.temporal.fir import MOST_END_FRAMES
+from napari_motionmag.temporal.band_filters.fir import MOST_END_FRAMES
 
 __all__ = ["DenseMotion", "slow_below"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from magicgui.widgets import Container, PushButton, Widget
 from napari.layers import Image, Layer
@@ -70,6 +71,7 @@ class Dock(Container):
         self._updating = False  # fields and layers are changed by the program, not by the user
         self._busy_layers: list[Layer] = []  # of the job in progress
         self._followed: list[tuple] = []
+        self._stop_watching: Callable | None = None
         self._put: dict[str, tuple[Layer, str]] = {}  # by kind: a layer added here, and its name
         self.status = text("status", "The result or message of the last action.")
         self.status.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -120,6 +122,8 @@ class Dock(Container):
         self._runner.close()
         self._frame_runner.close()
         self._stop_following()
+        if self._stop_watching is not None:
+            self._stop_watching()
         for event in self._layer_list_events():
             event.disconnect(self._on_layers_changed)
         self._put.clear()
@@ -204,6 +208,22 @@ class Dock(Container):
             for name in names:
                 getattr(layer.events, name).connect(self._on_layer_edited)
 
+    def _watch(self, layers: Callable, count: Callable, drawn: Callable) -> None:
+        """Call ``drawn(layer)`` when marks, which `count` counts, are added to one of `layers`."""
+        counts = WeakKeyDictionary({layer: count(layer) for layer in layers()})
+
+        def on_event(event) -> None:
+            if event.type not in ("inserted", "data"):
+                return
+            for layer in layers():
+                before, counts[layer] = counts.get(layer, 0), count(layer)
+                if counts[layer] > before:
+                    drawn(layer)
+
+        events = self._viewer.layers.events  # those of all layers, too
+        events.connect(on_event)
+        self._stop_watching = lambda: events.disconnect(on_event)
+
     def _stop_following(self) -> None:
         for layer, names in self._followed:
             for name in names:
@@ -257,15 +277,25 @@ class Dock(Container):
         )
 
     def _draw_frame(
-        self, layer: Image, shown, place: tuple, show: Callable, failed: Callable | None = None
+        self,
+        layer: Image,
+        shown,
+        place: tuple,
+        show: Callable,
+        failed: Callable | None = None,
+        draw: Callable | None = None,
     ) -> None:
         """Draw a frame of a `CachedMagnification` of a layer in the background.
 
-        Then call ``show(seconds)``, or ``failed()`` once the error is reported.
+        Then call ``show(seconds)``, or ``failed()`` once the error is reported. ``draw(progress)``
+        draws in another way and returns the seconds that it took.
         """
         seconds = []
+        draw = draw or (lambda progress: shown.time_frame(place))
 
         def done(error: Exception | None, cancelled: bool) -> None:
+            if cancelled:
+                return
             if error is None and layer in self._viewer.layers:
                 self._messages.forget_error()
                 show(seconds[0])
@@ -278,7 +308,7 @@ class Dock(Container):
                 failed()
 
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._frame_runner.request(lambda _: seconds.append(shown.time_frame(place)), done)
+        self._frame_runner.request(lambda progress: seconds.append(draw(progress)), done)
 
     def _on_pause(self) -> None:
         if not self._closed:

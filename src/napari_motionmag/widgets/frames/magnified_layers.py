@@ -27,13 +27,20 @@ from napari_motionmag.widgets.frames.layer_frames import mark_slicing
 
 @dataclass
 class Result:
-    """A magnified layer, what draws it, and the name that it got last."""
+    """A magnified layer, what it shows, and the name that it got last."""
 
     layer: Image
     shown: CachedMagnification
     name: str  # the user may have changed it
+    coarse: CachedMagnification | None = None  # draws the frames while settings change
     whole: bool = False  # all its frames are drawn
+    kept_of: object = None  # the source, of a layer that stays as it is
     hidden: str = ""  # why it was hidden: "failed", "time", or nothing
+
+    @property
+    def drawn_by(self) -> CachedMagnification:
+        """What draws the frames of the layer now."""
+        return self.shown if self.coarse is None else self.coarse
 
 
 class FrameListener(QObject):
@@ -94,27 +101,47 @@ class Results:
     def of(self, source) -> Result | None:
         """Return the lazy layer of a source, which follows the settings, or None."""
         result = self.latest(source)
-        return None if result is None or result.whole else result
+        changes = result is not None and not result.whole and result.kept_of is None
+        return result if changes else None
 
     def latest(self, source) -> Result | None:
         """Return the newest layer of a source, lazy or finished, or None."""
-        result = None if source is None else self._of.get(source)
-        return None if result is None or result.layer not in self._viewer.layers else result
+        kept = [result for result in self._of.values() if result.kept_of is source]
+        found = [] if source is None else [*kept, self._of.get(source)]
+        found = [x for x in found if x is not None and x.layer in self._viewer.layers]
+        return found[-1] if found else None
+
+    def keep(self, source) -> Result | None:
+        """Let the lazy layer of a source stay as it is; the next one is another."""
+        result = self.of(source)
+        if result is not None:
+            result.kept_of = source
+            self._of[result.layer] = self._of.pop(source)
+        return result
 
     def shown(self, magnification) -> CachedMagnification:
         """Make a magnification ready to be shown."""
         return CachedMagnification.of(magnification, self._listener)
 
-    def show(self, source, shown: CachedMagnification, key=None, name: str | None = None) -> Result:
+    def show(
+        self,
+        source,
+        shown: CachedMagnification,
+        key=None,
+        name: str | None = None,
+        coarse: CachedMagnification | None = None,
+    ) -> Result:
         """Add the layer of a source, or draw its layer by another magnification.
 
         `key` stands for the source in `of`, where a source has several layers. The name says how
-        the layer was made, unless one is given.
+        the layer was made, unless one is given. A layer that is there already may be drawn by
+        `coarse` until it is shown again.
         """
         key = source if key is None else key
         name = magnified_name(source.name, shown.recipe) if name is None else name
         result = self.of(key)
         if result is not None and _fits(result, shown):
+            result.coarse = coarse
             self._update(result, source, shown, name)
             return result
         # added while hidden, so that no frame but the one shown is drawn
@@ -141,8 +168,9 @@ class Results:
             result.name = layer.name
         layer.metadata = {**layer.metadata, **magnified_metadata(source, shown.recipe)}
         for where, value in placement(source, shown.movie).items():
-            setattr(layer, where, value)
-        layer.data = shown.dask()
+            if not np.array_equal(getattr(layer, where), value):
+                setattr(layer, where, value)
+        layer.data = result.drawn_by.dask()
         if result.hidden == "failed":
             self._reveal(result)
 
@@ -156,13 +184,14 @@ class Results:
         for result in self._of.values():
             if result.layer is event.value:
                 result.shown.cache.clear()
+                result.drawn_by.cache.clear()
 
     # ---- frames that cannot be drawn ----
 
     def _visible(self, token: str) -> list[Result]:
         """Return what is drawn by a magnification and visible."""
         results = list(self._of.values())
-        return [x for x in results if x.shown.token == token and x.layer.visible]
+        return [x for x in results if x.drawn_by.token == token and x.layer.visible]
 
     def _hide_failed(self, token: str, error: Exception) -> None:
         for result in self._visible(token):

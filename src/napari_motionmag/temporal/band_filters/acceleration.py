@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from napari_motionmag.temporal._ends import end_rows
+from napari_motionmag.temporal.band_filters.fir import CenteredKernel, scaled_kernel
 from napari_motionmag.temporal.base import check_band, check_fps, check_number, check_nyquist
-from napari_motionmag.temporal.fir import CenteredKernel, scaled_kernel
 
 
 @dataclass(frozen=True)

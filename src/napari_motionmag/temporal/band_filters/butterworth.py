@@ -1,96 +1,26 @@
-"""Recursive operators: Butterworth band-pass and difference of first-order low-passes.
-
-Both pass no constant, and start as if what drifts in the first frames had always drifted at that
-rate: on the line that fits the first period of the band. A start from rest would let drift in.
-"""
+"""Butterworth band-pass filter, causal or zero-phase."""
 
 import math
 import sys
-from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 
-from napari_motionmag.temporal import _apply
 from napari_motionmag.temporal._sos import (
     both_ways_reach,
     both_ways_row,
-    impulse,
-    memory,
     pad_length,
-    ramp_response,
     slowest_pole,
-    start_state,
-    start_weights,
 )
-from napari_motionmag.temporal.base import BandPass, TemporalOperator, check_int
-from napari_motionmag.temporal.fir import kernel_reach
-
-
-class _Recursive(TemporalOperator):
-    """A causal filter of second-order sections that pass no constant."""
-
-    zero_phase: bool = False
-
-    @property
-    @abstractmethod
-    def sos(self) -> np.ndarray:
-        """Second-order sections, shape (sections, 6), as in `scipy.signal`."""
-
-    def _row(self, t, n):
-        newest_last, rest = impulse(self, n)
-        memory = len(newest_last)
-        if t >= memory:
-            weights = newest_last.copy()
-            weights[0] = rest[-1]  # the oldest frame stands for all before it
-            return np.arange(t - memory + 1, t + 1, dtype=np.int64), weights
-        intercept, slope = start_weights(self, n)
-        count = len(slope)
-        weights = np.zeros(max(t + 1, count))
-        weights[: t + 1] = newest_last[memory - t - 1 :]
-        passed = weights.sum()
-        weights[:count] += ramp_response(self, memory)[t] * slope - passed * intercept
-        weights[0] -= passed
-        frames = np.flatnonzero(weights)
-        return (frames, weights[frames]) if len(frames) else (np.array([t]), np.array([0.0]))
-
-    def _response(self, frequencies):
-        delay = np.exp(-2j * np.pi * frequencies / self.fps)[..., np.newaxis]
-        sos = self.sos
-        above = sos[:, 0] + delay * (sos[:, 1] + delay * sos[:, 2])
-        below = sos[:, 3] + delay * (sos[:, 4] + delay * sos[:, 5])
-        return np.prod(above / below, axis=-1)
-
-    def _reach(self, share):
-        length = memory(self, share)
-        return sys.maxsize if length is None else length - 1, 0
-
-    def _filter(self, frames, first, start, stop, n):
-        return _apply.scan_array(frames, self._start(frames, 0, n), sos=self.sos, axis=0)[0]
-
-    def _start(self, x, axis, n):
-        """State before frame 0 of a movie of `n` frames that begins with `x`."""
-        count = start_weights(self, n).shape[1]
-        frames = np.moveaxis(x, axis, 0)[:count].astype(np.float64)
-        origin, delays = start_state(self, frames, n)
-        return origin, np.array(delays)
-
-    def _apply_numpy(self, x, axis):
-        if self.zero_phase:
-            return super()._apply_numpy(x, axis)
-        start = self._start(x, axis, x.shape[axis])
-        return _apply.scan_array(x, start, sos=self.sos, axis=axis)[0]
-
-    def _apply_dask(self, x, axis):
-        if self.zero_phase:
-            return super()._apply_dask(x, axis)
-        return _apply.scan_dask(self, x, axis, start_weights(self, x.shape[axis]).shape[1])
+from napari_motionmag.temporal.band_filters._recursive import Recursive
+from napari_motionmag.temporal.band_filters.fir import kernel_reach
+from napari_motionmag.temporal.base import BandPass, check_int
 
 
 @dataclass(frozen=True)
-class Butterworth(BandPass, _Recursive):
+class Butterworth(BandPass, Recursive):
     """Butterworth band-pass filter, flat within the band.
 
     Parameters
@@ -202,64 +132,6 @@ class Butterworth(BandPass, _Recursive):
         pad = pad_length(self.sos, len(frames))
         out = signal.sosfiltfilt(self.sos, frames, axis=0, padtype="odd", padlen=pad)
         return out[start - first : stop - first]
-
-
-@dataclass(frozen=True)
-class DifferenceOfIIR(BandPass, _Recursive):
-    """Difference of two first-order low-pass filters, ``y += r (s(t) - y)``.
-
-    Parameters
-    ----------
-    low, high : float
-        Corner frequencies of the two low-passes in Hz, ``0 < low < high <= fps / 2``;
-        ``r = 1 - exp(-2 pi f / fps)``.
-    fps : float, optional
-        Frames per second; may be given later with :meth:`bind`.
-
-    Notes
-    -----
-    The cheapest filter, and the gentlest: the gain rises and falls with frequency only as f and
-    1/f. It is largest near ``sqrt(low high)``, and there it is about
-    ``(high - low) / (high + low)``, not 1: for a band of one octave a third of the motion is
-    selected, and a factor m changes it by ``1 + (m - 1) / 3``. The operator is left as it was
-    published [1]_ (with the corners in Hz rather than raw coefficients); :meth:`response` says
-    what is selected.
-
-    References
-    ----------
-    .. [1] H.-Y. Wu et al., "Eulerian Video Magnification for Revealing Subtle Changes in the
-       World", ACM Trans. Graph. 31(4), 2012, section 5.
-    """
-
-    name: ClassVar[str] = "iir"
-    label: ClassVar[str] = "Difference of IIR (causal, gentle)"
-    summary: ClassVar[str] = "uses the past only; gentle: selects part of the motion"
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.fps is not None and not slowest_pole(self) < 1:
-            raise ValueError(
-                f"band ({self.low:g}, {self.high:g}) Hz is too slow for fps={self.fps:g}: the "
-                "filter cannot be realized in double precision; raise the band or check fps"
-            )
-
-    @property
-    def coefficients(self) -> tuple[float, float]:
-        """The r of the slow and of the fast low-pass."""
-        self._require_fps()
-        slow, fast = (-math.expm1(-2 * math.pi * f / self.fps) for f in (self.low, self.high))
-        return slow, fast
-
-    @property
-    def sos(self) -> np.ndarray:
-        """The difference as one second-order section, shape (1, 6)."""
-        slow, fast = self.coefficients
-        gain = fast - slow
-        keep_slow, keep_fast = 1 - slow, 1 - fast
-        return np.array([[gain, -gain, 0, 1, -keep_slow - keep_fast, keep_slow * keep_fast]])
-
-    def _describe(self):
-        return f"difference of IIR {self.low:g}-{self.high:g} Hz"
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,1 @@
+"""What the argument ``filter`` may name: one file for each, named like the filter."""
