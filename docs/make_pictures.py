@@ -143,7 +143,7 @@ def _map_motion(widget) -> None:
 
 
 def _show_kernels(widget) -> None:
-    widget.model.value = "oh2018"
+    widget.model.value, widget.as_layer.value = "oh2018", True
     widget.compute()
 
 
@@ -365,6 +365,9 @@ PICTURES: dict[str, Callable] = {
     "kernels": lambda: dock("networks.kernels:KernelsWidget", "beating_cell", 14, _show_kernels),
     "activations": lambda: dock(
         "networks.activations:ActivationsWidget", "vesicles", 10, _show_activations
+    ),
+    "suggest": lambda: dock(
+        "magnify.dock:MagnifyWidget", "strings", 20, lambda it: it.suggest.native.click()
     ),
     "slice_view": lambda: measuring("slice"),
     "motion_spectrum": lambda: measuring("spectrum"),
