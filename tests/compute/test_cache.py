@@ -130,3 +130,14 @@ def test_what_belongs_to_a_result_goes_with_it():
     del lazy
     gc.collect()
     assert used() == before
+
+
+def test_asking_for_the_keys_is_no_use_of_the_values(small):
+    set_budget(10_000)
+    cache, other = Cache(), Cache()
+    cache.put("a", _kilobytes(4))
+    cache.put("b", _kilobytes(4))
+    assert cache.kept_keys() == ["a", "b"]
+    assert other.kept_keys() == []
+    cache.put("c", _kilobytes(4))
+    assert cache.kept_keys() == ["b", "c"]

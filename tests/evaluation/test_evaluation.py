@@ -88,6 +88,19 @@ def test_the_default_network_moves_a_picture_as_far_as_asked(moved, given):
     assert 0.95 < protocols.gain(method, moved / given, given, 100) < 1.05
 
 
+@pytest.mark.parametrize(("given", "least"), [(3.0, 0.86), (7.0, 0.83)])
+def test_the_default_network_follows_motion_of_several_pixels(given, least):
+    make = next(p.make for p in protocols.PROTOCOLS if p.name == "input_motion")
+    case = make(given, 0)
+    drawn = LearnedMagnifier(device="cpu").magnify(
+        case.frames, case.operator, [case.time], case.factor
+    )
+    reached, floor = (
+        protocols.similarity(x, case.truth) for x in (drawn[0], case.frames[case.time])
+    )
+    assert (reached - floor) / (1 - floor) > least
+
+
 def test_gain_of_the_phase_based_method_is_near_one():
     assert 0.8 < protocols.gain(PhaseMagnifier(), 5.0, 0.1, 0) < 1.1
 

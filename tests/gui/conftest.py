@@ -173,7 +173,8 @@ def settled(qtbot):
 
     def wait(widget):
         def is_idle():
-            drawing = widget._frame_runner.working
+            live = getattr(widget, "_live_drawing", None)
+            drawing = widget._frame_runner.working or (live is not None and live.working)
             return not (widget._timer.isActive() or drawing or widget.working)
 
         QApplication.processEvents()

@@ -141,6 +141,11 @@ class Cache:
                 _BUDGET.values.move_to_end(place)
             return _BUDGET.values.get(place)
 
+    def kept_keys(self) -> list[Hashable]:
+        """Return the keys of the values that are kept; this is no use of them."""
+        with _BUDGET.lock:
+            return [key for number, key in _BUDGET.values if number == self._number]
+
     def peek(self, key: Hashable):
         """Return the value of a key if it is kept, else None."""
         found = self._find(key)

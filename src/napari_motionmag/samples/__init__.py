@@ -96,27 +96,27 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
     movie : ndarray
         With the axes ``metadata["axes"]``.
     metadata : dict
-        name, title, description : str
-        fps : float, frames per second.
-        n_frames : int
-        axes : str, for example ``"TYX"``; S are the red, green and blue samples.
-        scale, units : tuple, for each axis but S: s for T, um for Y and X, 1 pixel for C.
-        displacement : function
-            ``displacement(t)`` is the true displacement (dy, dx) at frame `t`, which may be a
-            fraction, px, float64 of shape (2, Y, X). It is that of the content that frame t shows
-            at a pixel, relative to rest: ``frame_t(p) = rest(p - displacement(t)(p))``.
-            Positive: moved towards larger y or x. All channels move alike.
-        rest : str, what displacement 0 is.
-        amplitude : float or tuple of float, px
-        frequencies : tuple of float, Hz, of the motion (of pulses: their rate).
-        suggestion : dict, arguments for `napari_motionmag.magnify` that show the sample well.
-        camera : dict, with photons, gain (gray levels per electron), offset (gray levels),
-            read_noise (electrons), noise (bool): variance = gain (mean - offset) +
-            (gain read_noise)^2, + 1/12 for rounding.
-        contrast_limits : (float, float), gray levels.
-        colormap : str
-        overrides : dict, the overrides that give the same movie again.
-        rows : tuple of float, of ``"strings"`` only: y of the strings at rest, px.
+        - name, title, description : str
+        - fps : float, frames per second.
+        - n_frames : int
+        - axes : str, for example ``"TYX"``; S are the red, green and blue samples.
+        - scale, units : tuple, for each axis but S: s for T, um for Y and X, 1 pixel for C.
+        - displacement : function. ``displacement(t)`` is the true displacement (dy, dx) at frame
+          `t`, which may be a fraction, px, float64 of shape (2, Y, X). It is that of the content
+          that frame t shows at a pixel, relative to rest:
+          ``frame_t(p) = rest(p - displacement(t)(p))``. Positive: moved towards larger y or x.
+          All channels move alike.
+        - rest : str, what displacement 0 is.
+        - amplitude : float or tuple of float, px
+        - frequencies : tuple of float, Hz, of the motion (of pulses: their rate).
+        - suggestion : dict, arguments for `napari_motionmag.magnify` that show the sample well.
+        - camera : dict, with photons, gain (gray levels per electron), offset (gray levels),
+          read_noise (electrons), noise (bool): variance = gain (mean - offset) +
+          (gain read_noise)^2, + 1/12 for rounding.
+        - contrast_limits : (float, float), gray levels.
+        - colormap : str
+        - overrides : dict, the overrides that give the same movie again.
+        - rows : tuple of float, of ``"strings"`` only: y of the strings at rest, px.
 
     Raises
     ------

@@ -107,10 +107,8 @@ def scan_array(x, state, *, sos: np.ndarray, axis: int):
 
 def _task(key, function, *arguments):
     """Make a task of a dask graph; each argument is a key or a list of keys."""
-    try:
-        from dask.task_spec import List, Task, TaskRef
-    except ImportError:  # before dask 2025.1
-        return (function, *arguments)
+    from dask.task_spec import List, Task, TaskRef
+
     refs = (List(*map(TaskRef, a)) if isinstance(a, list) else TaskRef(a) for a in arguments)
     return Task(key, function, *refs)
 

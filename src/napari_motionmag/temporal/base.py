@@ -25,6 +25,9 @@ class TemporalOperator(ABC):
     in_hz: ClassVar[bool] = True
     """Whether the operator is defined in Hz, and so needs `fps` before it can be used."""
 
+    compares_frames: ClassVar[bool] = False
+    """Whether ``(T s)(t)`` is `s(t)` less another frame or the mean of others."""
+
     label: ClassVar[str] = ""
     """Name in forms, of operators that the argument ``filter`` may name and `from_band` makes.
 

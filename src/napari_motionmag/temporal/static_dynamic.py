@@ -32,6 +32,7 @@ class Static(TemporalOperator):
 
     name: ClassVar[str] = "static"
     in_hz: ClassVar[bool] = False
+    compares_frames: ClassVar[bool] = True
 
     reference: int | slice | tuple[int, ...] = 0
     fps: float | None = field(default=None, kw_only=True)
@@ -125,6 +126,7 @@ class Dynamic(TemporalOperator):
 
     name: ClassVar[str] = "dynamic"
     in_hz: ClassVar[bool] = False
+    compares_frames: ClassVar[bool] = True
 
     lag: int = 1
     fps: float | None = field(default=None, kw_only=True)

@@ -67,7 +67,7 @@ class Engine:
 
     Attributes
     ----------
-    stride, halo : int
+    stride, halo, pair_halo : int
         Of the network, in px.
     dtype : torch.dtype
         Of the convolutions.
@@ -80,13 +80,14 @@ class Engine:
         self.kind = self.card["model"]
         self.stride = network.stride
         self.halo = round_up(network.halo, self.stride)
+        self.pair_halo = round_up(getattr(network, "pair_halo", network.halo), self.stride)
         tile = checked_tile(tile)
         self.tile = None if tile is None else round_up(tile, self.stride)
         self.lock = device_lock(self.device)
         self._threads = threading.local()
         self._warned: set[str] = set()
         self._most_pixels: int | None = None  # that fit after something did not
-        self._cuts: dict[tuple[int, int], int] = {}
+        self._cuts: dict[tuple[int, int, int], int] = {}
         self._color = self._prepare(network)
         self._grey = self._prepare(network.to_grey())
         self.dtype = torch.float32
@@ -148,7 +149,7 @@ class Engine:
 
     def _draw_once(self, rest: Tensor, frame: Tensor) -> Tensor:
         if self.kind == "difference":
-            return self._difference(frame, frame - rest, FACTOR - 1)
+            return self._difference(frame, frame - rest, FACTOR - 1, pair=True)
         runner = self.runner(frame.shape[1])
         _, shape_a = runner.encoder(rest)
         texture, shape_b = runner.encoder(frame)
@@ -156,12 +157,15 @@ class Engine:
         return self.decode(frame.shape[1], texture, shape, shape - shape_a.float(), FACTOR)
 
     def decode(
-        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float
+        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float | Tensor
     ) -> Tensor:
         """Draw frames (N, channels, Y, X) from texture, shape and its variation (``oh2018``).
 
-        The variation is multiplied in float32: large factors pass the range of 16-bit floats.
+        A factor for each pixel is (1, 1, Y, X). The variation is multiplied in float32: large
+        factors pass the range of 16-bit floats.
         """
+        if isinstance(factor, Tensor):
+            factor = torch.nn.functional.adaptive_avg_pool2d(factor, shape.shape[-2:])
         exact = self.runner(channels, exact=True)
         delta = exact.variation(delta.float())
         shape = shape.float() - delta + exact.response(delta, factor).float()
@@ -171,13 +175,12 @@ class Engine:
         self,
         frame: Tensor,
         variation: Tensor,
-        gain: float,
-        draw: bool = True,
-        denoise: Sequence[float] | None = None,
+        gain: float | Tensor,
+        **options,
     ) -> Tensor:
-        network = self.runner(frame.shape[1])
-        shares = None if denoise is None else frame.new_tensor(denoise)
-        return network(frame, variation, frame.new_full((len(frame),), gain), draw, shares)
+        if not isinstance(gain, Tensor):
+            gain = frame.new_full((len(frame),), gain)
+        return self.runner(frame.shape[1])(frame, variation, gain, **options)
 
     # ---- the device ----
 
@@ -235,23 +238,24 @@ class Engine:
         fit = int(SHARE * free_memory(self.device) / self._bytes_per_pixel)
         return fit if self._most_pixels is None else min(fit, self._most_pixels)
 
-    def tiles(self, height: int, width: int) -> list[Tile]:
+    def tiles(self, height: int, width: int, halo: int | None = None) -> list[Tile]:
         """Cut a padded frame into tiles: one when it fits into memory.
 
         All frames of a size are cut alike, so that values kept for a tile fit the next time.
         """
+        halo = halo or self.halo
         side = self.tile
         if side is None:
-            side = self._cuts.get((height, width))
+            side = self._cuts.get((height, width, halo))
         if side is None:
             room = self._room()
             side = round_up(max(height, width), self.stride)
-            while min(side + 2 * self.halo, height) * min(side + 2 * self.halo, width) > room:
+            while min(side + 2 * halo, height) * min(side + 2 * halo, width) > room:
                 if side <= 2 * self.stride or side <= 64:
                     break
                 side = round_up(side // 2, self.stride)
-            self._cuts[height, width] = side
-        return list(tiles(height, width, side, self.halo))
+            self._cuts[height, width, halo] = side
+        return list(tiles(height, width, side, halo))
 
     def batch(self, pixels: int) -> int:
         """Return how many frames of `pixels` pixels to run at once."""
@@ -264,21 +268,24 @@ class Engine:
         shape: tuple[int, int],
         work: Callable[[Engine, Tile, int, int], np.ndarray],
         out: np.ndarray,
+        halo: int | None = None,
     ) -> None:
         """Draw frames in pieces that fit into memory, into `out`, (count, Y, X[, C]).
 
-        `shape`: of a padded frame, in px. ``work(engine, tile, first, last)`` draws frames
+        `shape`: of a padded frame, in px; `halo`: px around a tile that are seen, the network's
+        own when None. ``work(engine, tile, first, last)`` draws frames
         ``first..last-1`` on a tile: (N, Y, X) or (N, Y, X, C), as large as the tile that the
         network sees.
         """
-        for tile in self.tiles(*shape):
+        halo = halo or self.halo
+        for tile in self.tiles(*shape, halo):
             first = 0
             while first < count:
                 last = min(count, first + self.batch(tile.pixels))
-                self._piece(tile, first, last, shape, work, out)
+                self._piece(tile, first, last, shape, work, out, halo)
                 first = last
 
-    def _piece(self, tile: Tile, first: int, last: int, shape, work, out) -> None:
+    def _piece(self, tile: Tile, first: int, last: int, shape, work, out, halo: int) -> None:
         try:
             drawn = work(self, tile, first, last)
         except (RuntimeError, MemoryError) as error:
@@ -294,19 +301,19 @@ class Engine:
         release_memory(self.device)
         self._most_pixels = 0
         self._cuts.clear()
-        smaller = tile.quarters(*shape, self.halo, self.stride)
+        smaller = tile.quarters(*shape, halo, self.stride)
         if last - first > 1:
             self._warn("batch", f"{problem}: fewer frames are computed at once")
             middle = (first + last) // 2
             for part in ((first, middle), (middle, last)):
-                self._piece(tile, *part, shape, work, out)
+                self._piece(tile, *part, shape, work, out, halo)
         elif len(smaller) > 1:
             self._warn("tile", f"{problem}: frames are computed in smaller tiles")
             for part in smaller:
-                self._piece(part, first, last, shape, work, out)
+                self._piece(part, first, last, shape, work, out, halo)
         elif self.device.type != "cpu":
             self._warn("cpu", f"{problem}: {self.device} is too small, the CPU computes")
-            self._on_cpu()._piece(tile, first, last, shape, work, out)
+            self._on_cpu()._piece(tile, first, last, shape, work, out, halo)
         else:
             raise MemoryError(
                 f"not enough memory for a tile of {tile.y.stop - tile.y.start} x "
@@ -329,34 +336,50 @@ class Engine:
         self,
         frames: Sequence[np.ndarray],
         variations: Sequence[np.ndarray],
-        gain: float,
+        gain: float | np.ndarray,
+        *,
         draw: bool = True,
         denoise: Sequence[float] | None = None,
+        direction: float | None = None,
+        pair: bool = False,
+        still: Sequence[bool] | None = None,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
-        `denoise`: how much of the noise of each frame to take away; all of it when None.
+        `gain`: a number, or one for each pixel (Y, X). `denoise`: how much of the noise of each
+        frame to take away; all of it when None. `direction`: along which to magnify, rad. `pair`:
+        whether T compares a frame with others. `still`: which frames are only denoised.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
         padded = [padding.add(frame) for frame in frames]
         changes = [padding.add(variation) for variation in variations]
+        gains = [padding.add(gain)] * len(frames) if isinstance(gain, np.ndarray) else None
 
         def work(engine: Engine, tile: Tile, first: int, last: int) -> np.ndarray:
             def cut(planes):
                 return engine.upload([p[tile.y, tile.x] for p in planes[first:last]])
 
             with engine.streaming():
-                given = cut(padded), cut(changes)
+                given = cut(padded), cut(changes), gain if gains is None else cut(gains)
                 with engine.working():
-                    shares = None if denoise is None else denoise[first:last]
-                    drawn = engine._difference(*given, gain, draw, shares)
+                    options = {"draw": draw, "direction": direction, "pair": pair}
+                    for name, values, kind in (
+                        ("denoise", denoise, torch.float32),
+                        ("still", still, torch.bool),
+                    ):
+                        if values is not None:
+                            options[name] = torch.tensor(
+                                values[first:last], dtype=kind, device=engine.device
+                            )
+                    drawn = engine._difference(*given, **options)
                     engine.finish()
                 return engine.download(drawn)
 
         out = np.empty((len(frames), *padded[0].shape), np.float32)
-        self.in_pieces(len(frames), padded[0].shape[:2], work, out)
+        halo = self.pair_halo if pair else self.halo
+        self.in_pieces(len(frames), padded[0].shape[:2], work, out, halo)
         return np.stack([padding.remove(frame) for frame in out])
 
 

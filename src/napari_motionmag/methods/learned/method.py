@@ -37,6 +37,9 @@ class LearnedMagnifier(LearnedOptions, Method):
         Network ``difference``: how much of the noise to take away, 0 to 1. 0 keeps it, and the
         finest texture. When None, more the noisier the frames are (see :func:`noise_level`): 0 up
         to 0.65 gray levels of 255, half at 0.95; 0 without `draw`.
+    direction : float, optional
+        Network ``difference``: magnify motion along this direction only, degrees: 0 is along x, 90
+        along y.
 
     Raises
     ------
@@ -56,8 +59,10 @@ class LearnedMagnifier(LearnedOptions, Method):
     def __post_init__(self):
         card = weights.read_card(weights.resolve(self.model))
         check_options(self)
-        if card["model"] != "difference" and not (self.draw and self.denoise is None):
-            only = "draw=False" if not self.draw else f"denoise={self.denoise:g}"
+        usual = self.draw and self.denoise is None and self.direction is None
+        if card["model"] != "difference" and not usual:
+            option = "denoise" if self.denoise is not None else "direction"
+            only = f"{option}={getattr(self, option):g}" if self.draw else "draw=False"
             raise ValueError(
                 f"{only} is for the network 'difference'; {card['model']!r} draws each frame anew"
             )
@@ -76,16 +81,36 @@ class LearnedMagnifier(LearnedOptions, Method):
 
         return engine(self.model, self.device, self.precision, self.tile, self.compile)
 
-    @property
-    def context(self) -> int:
+    def context(self, operator) -> int:
         """Pixels around a region that influence what is drawn there."""
-        return self._engine().halo
+        runner = self._engine()
+        return runner.pair_halo if operator.compares_frames else runner.halo
 
-    def _magnify(self, frames, operator, times: list[int], factor: float) -> np.ndarray:
+    def preparations(self) -> list[tuple[str, Callable[[], object]]]:
+        def compile_kernels():
+            from napari_motionmag.compute.device import choose_device
+            from napari_motionmag.methods.learned.kernels import available
+
+            return choose_device(self.device).type == "cpu" and available()
+
+        return [
+            ("Loading PyTorch", load_torch),
+            ("Compiling kernels for this processor, once", compile_kernels),
+            ("Loading the network", self._engine),
+        ]
+
+    def _magnify(
+        self, frames, operator, times: list[int], factor: float | np.ndarray
+    ) -> np.ndarray:
         runner = self._engine()
         first = frames[times[0]]
         if runner.kind == "difference":
-            draw = partial(_draw_by_difference, draw=self.draw, denoise=self.denoise)
+            draw = partial(
+                _draw_by_difference,
+                draw=self.draw,
+                denoise=self.denoise,
+                direction=None if self.direction is None else math.radians(self.direction),
+            )
             planes = 8
         else:
             draw, planes = _draw_by_shape, 96
@@ -159,7 +184,14 @@ def usual_denoising(variation: np.ndarray, weights) -> float:
 
 
 def _draw_by_difference(
-    runner, frames, current, operator, factor: float, draw: bool, denoise: float | None
+    runner,
+    frames,
+    current,
+    operator,
+    factor: float | np.ndarray,
+    draw: bool,
+    denoise: float | None,
+    direction: float | None,
 ) -> np.ndarray:
     """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
 
@@ -170,15 +202,30 @@ def _draw_by_difference(
     times = list(current)
     height, width = current[times[0]].shape[:2]
     varied = _variation(frames, "luma", operator, times, signal, 4 * height * width)
+    rows = [truncated_row(operator, t, len(frames))[1] for t in times]
+    still = [False] * len(times)
+    if draw and denoise != 0:
+        for k, t in enumerate(times):
+            if not rows[k].any():  # a reference is as noisy as others: it would flash among them
+                beside = signal(t + 1 if t + 1 < len(frames) else t - 1)
+                varied[k], rows[k], still[k] = signal(t) - beside, (1, -1), True
     if denoise is None and draw:
-        rows = [truncated_row(operator, t, len(frames))[1] for t in times]
         shares = [usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
     else:
         shares = [denoise or 0.0] * len(times)
-    return runner.difference(list(current.values()), varied, factor - 1, draw, shares)
+    return runner.difference(
+        list(current.values()),
+        varied,
+        factor - 1,
+        draw=draw,
+        denoise=shares,
+        direction=direction,
+        pair=operator.compares_frames,
+        still=still if any(still) else None,
+    )
 
 
-def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarray:
+def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray) -> np.ndarray:
     """Draw from shape and texture: ``Delta = T(M)``, base ``M - Delta`` (paper, Eq. 3 and 4).
 
     Encodings are kept from call to call, so that each frame is encoded once. The device is
@@ -192,6 +239,7 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
     padding = runner.padding(current[times[0]])
     padded = {t: padding.add(frame) for t, frame in current.items()}
     example = padded[times[0]]
+    factors = padding.add(factor) if isinstance(factor, np.ndarray) else None
     cache = getattr(frames, "cache", None)
 
     def work(engine, tile, first: int, last: int) -> np.ndarray:
@@ -235,7 +283,8 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
         with engine.streaming(), engine.working():
             texture = torch.cat([own[t][0] for t in mine])
             shapes = torch.cat([own[t][1][:, -SHAPE_CHANNELS:] for t in mine])
-            drawn = engine.decode(channels, texture, shapes, delta, factor)
+            part = factor if factors is None else engine.upload(factors[tile.y, tile.x])
+            drawn = engine.decode(channels, texture, shapes, delta, part)
             engine.finish()
         return engine.download(drawn)
 

@@ -131,6 +131,9 @@ class Stabilised(Method):
         """Name of the method, with a mark."""
         return f"stabilised {getattr(self.method, 'name', type(self.method).__name__)}"
 
+    def preparations(self) -> list:
+        return getattr(self.method, "preparations", list)()
+
     @property
     def smallest_frame(self) -> int:
         """Shortest side of frames, px."""

@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 from napari_motionmag.movie.layer_traits import may_be_movie
 from napari_motionmag.widgets.common.ask_file import ask_file
 from napari_motionmag.widgets.common.form import button, text
-from napari_motionmag.widgets.common.jobs import Replacing
+from napari_motionmag.widgets.common.jobs import Replacing, TimeLeft
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.viewer import make_current, viewer_of
 
@@ -247,25 +247,36 @@ class Dock(Container):
                 show(results[0])
 
         self._timer.stop()
+        time_left = TimeLeft()
         self._messages.say(f"{title}…")
         self._busy_layers = list(layers)
         self._runner.request(
             lambda progress: results.append(work(progress)),
             done,
-            lambda count, total: self._messages.say(f"{title}: {100 * count // max(total, 1)} %"),
+            lambda count, total: self._messages.say(f"{title}: {time_left(count, total)}"),
             title=title,
         )
 
     def _draw_frame(
-        self, layer: Image, shown, place: tuple, show: Callable, failed: Callable | None = None
+        self,
+        layer: Image,
+        shown,
+        place: tuple,
+        show: Callable,
+        failed: Callable | None = None,
+        draw: Callable | None = None,
     ) -> None:
         """Draw a frame of a `CachedMagnification` of a layer in the background.
 
-        Then call ``show(seconds)``, or ``failed()`` once the error is reported.
+        Then call ``show(seconds)``, or ``failed()`` once the error is reported. ``draw(progress)``
+        draws in another way and returns the seconds that it took.
         """
         seconds = []
+        draw = draw or (lambda progress: shown.time_frame(place))
 
         def done(error: Exception | None, cancelled: bool) -> None:
+            if cancelled:
+                return
             if error is None and layer in self._viewer.layers:
                 self._messages.forget_error()
                 show(seconds[0])
@@ -278,7 +289,7 @@ class Dock(Container):
                 failed()
 
         self._messages.say(f"Drawing frame {place[0]}…")
-        self._frame_runner.request(lambda _: seconds.append(shown.time_frame(place)), done)
+        self._frame_runner.request(lambda progress: seconds.append(draw(progress)), done)
 
     def _on_pause(self) -> None:
         if not self._closed:

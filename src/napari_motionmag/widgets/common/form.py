@@ -12,6 +12,7 @@ from magicgui.widgets import (
     FloatSpinBox,
     Label,
     LineEdit,
+    ProgressBar,
     PushButton,
     Select,
     SpinBox,
@@ -124,6 +125,14 @@ def text(name: str, tooltip: str, **options) -> Label:
     field.native.setAlignment(Qt.AlignmentFlag.AlignTop)
     field.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return field
+
+
+def progress(name: str, tooltip: str) -> ProgressBar:
+    """Create a progress bar with a text on it, hidden at first."""
+    bar = _create(ProgressBar, name, tooltip)
+    bar.native.setTextVisible(True)
+    bar.visible = False
+    return bar
 
 
 def group(

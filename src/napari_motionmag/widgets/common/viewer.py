@@ -29,3 +29,12 @@ def make_current(widget: QWidget) -> None:
         widget = widget.parentWidget()
     for canvas in widget.findChildren(QOpenGLWidget):
         canvas.makeCurrent()
+
+
+def time_sliders(viewer):
+    """Return the Qt widget with the sliders of a viewer, which plays them; None without a window.
+
+    napari has no public way to ask whether it plays, or to stop it.
+    """
+    window = getattr(viewer, "window", None)
+    return getattr(getattr(window, "_qt_viewer", None), "dims", None)

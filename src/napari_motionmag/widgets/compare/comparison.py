@@ -67,6 +67,10 @@ class Comparison:
         """Return the layers of the comparison, in the order of the choices."""
         return [pane.result.layer for pane in self._panes if pane.result and not pane.gone]
 
+    def results(self) -> list[Result]:
+        """Return what the layers show."""
+        return [pane.result for pane in self._panes if pane.result and not pane.gone]
+
     def start(self, choices: Sequence[Choice]) -> None:
         """Compare these choices; layers of the comparison in progress are replaced."""
         self._reported = []

@@ -5,20 +5,24 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import dask.array as da
 import numpy as np
 
-from napari_motionmag.compute.device import INTERACTIVE, priority
+from napari_motionmag.compute.cache import Cache
+from napari_motionmag.compute.device import INTERACTIVE, PREFETCH, Preempted, priority
 from napari_motionmag.magnification.magnification import Magnification
+from napari_motionmag.widgets.common.messages import warnings_to
 from napari_motionmag.widgets.frames.layer_frames import LayerFrames
 from napari_motionmag.widgets.frames.prefetch import Prefetcher
 
 MEMORY_SHARE = 0.5  # of the memory that is free; larger results go to disk
 LONGEST_BATCH = 16  # frames drawn together; they share work
 BATCH_SECONDS = 0.25  # a cancelled job goes on for this long, or for as long as one frame takes
+RETRY_SECONDS = 0.02  # until a frame that gave way is begun anew
 _PREFETCHER = Prefetcher()
 
 
@@ -63,7 +67,7 @@ class CachedMagnification(Magnification):
                 (self.token, tuple(other)),
                 int(times[0]),
                 self.movie.n_frames,
-                lambda t: self._prefetch(t, other),
+                lambda t: self.draw_ahead([t], other),
                 lambda error: self.listener.prefetch_failed(self.token, error),
             )
         return drawn
@@ -75,9 +79,28 @@ class CachedMagnification(Magnification):
         self.draw([t], other)
         return time.perf_counter() - start
 
-    def _prefetch(self, t: int, other: tuple[int, ...]) -> None:
+    def draw_ahead(self, times: Sequence[int], other: tuple[int, ...]) -> None:
+        """Draw frames that will be shown, at the priority of this thread, and keep them."""
         with self.listener.listening():
-            self._draw_cached([t], other, True)
+            super().draw(times, other, keep=True)
+
+    def refine_frame(
+        self, place: tuple[int, tuple[int, ...]], progress: Callable[[int, int], object]
+    ) -> float:
+        """Do as `time_frame`, and begin anew whenever somebody else wants the device meanwhile.
+
+        ``progress(0, 1)`` is called then, to raise if the frame is no longer wanted.
+        """
+        t, other = place
+        with priority(PREFETCH):
+            while True:
+                start = time.perf_counter()
+                try:
+                    self.draw_ahead([t], other)
+                    return time.perf_counter() - start
+                except Preempted:
+                    progress(0, 1)
+                    time.sleep(RETRY_SECONDS)
 
     def _draw_cached(
         self, times: Sequence[int], other: tuple[int, ...], keep: bool
@@ -85,6 +108,41 @@ class CachedMagnification(Magnification):
         if len(times) != 1:
             return super().draw(times, other, keep=keep)
         return [super().draw(times, other, keep=True)[0].copy()]
+
+
+@dataclass(frozen=True)
+class CoarseMagnification(CachedMagnification):
+    """Draws with another magnification, of smaller frames, and enlarges what that draws."""
+
+    smaller: Magnification | None = None
+
+    @classmethod
+    def like(cls, shown: CachedMagnification, smaller: Magnification) -> CoarseMagnification:
+        """Make one whose frames are as large as those of `shown`."""
+        values = {**_values(shown), "token": uuid.uuid4().hex, "cache": Cache()}
+        return cls(**values, listener=shown.listener, smaller=smaller)
+
+    def _draw(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
+        with warnings_to(lambda *_: None):  # bounds in px are those of the smaller frames
+            drawn = self.smaller.draw(times, other)
+        return [enlarged(frame, self.movie.frame_shape) for frame in drawn]
+
+
+def enlarged(frame: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Enlarge a frame, (Y, X) or (Y, X, S), to (Y, X) of `shape` by linear interpolation."""
+    result = frame.astype(np.float32)
+    for axis, size in enumerate(shape[:2]):
+        last = frame.shape[axis] - 1
+        at = np.clip((np.arange(size) + 0.5) * frame.shape[axis] / size - 0.5, 0, last)
+        low = at.astype(int)
+        weight = np.expand_dims(
+            (at - low).astype(np.float32), [k for k in range(frame.ndim) if k != axis]
+        )
+        first, second = (result.take(k, axis) for k in (low, np.minimum(low + 1, last)))
+        result = first + (second - first) * weight
+    if frame.dtype.kind in "iu":
+        result = np.rint(result)
+    return result.astype(frame.dtype)
 
 
 def _values(magnification: Magnification) -> dict:

@@ -27,13 +27,19 @@ from napari_motionmag.widgets.frames.layer_frames import mark_slicing
 
 @dataclass
 class Result:
-    """A magnified layer, what draws it, and the name that it got last."""
+    """A magnified layer, what it shows, and the name that it got last."""
 
     layer: Image
     shown: CachedMagnification
     name: str  # the user may have changed it
+    coarse: CachedMagnification | None = None  # draws the frames while settings change
     whole: bool = False  # all its frames are drawn
     hidden: str = ""  # why it was hidden: "failed", "time", or nothing
+
+    @property
+    def drawn_by(self) -> CachedMagnification:
+        """What draws the frames of the layer now."""
+        return self.shown if self.coarse is None else self.coarse
 
 
 class FrameListener(QObject):
@@ -105,16 +111,25 @@ class Results:
         """Make a magnification ready to be shown."""
         return CachedMagnification.of(magnification, self._listener)
 
-    def show(self, source, shown: CachedMagnification, key=None, name: str | None = None) -> Result:
+    def show(
+        self,
+        source,
+        shown: CachedMagnification,
+        key=None,
+        name: str | None = None,
+        coarse: CachedMagnification | None = None,
+    ) -> Result:
         """Add the layer of a source, or draw its layer by another magnification.
 
         `key` stands for the source in `of`, where a source has several layers. The name says how
-        the layer was made, unless one is given.
+        the layer was made, unless one is given. A layer that is there already may be drawn by
+        `coarse` until it is shown again.
         """
         key = source if key is None else key
         name = magnified_name(source.name, shown.recipe) if name is None else name
         result = self.of(key)
         if result is not None and _fits(result, shown):
+            result.coarse = coarse
             self._update(result, source, shown, name)
             return result
         # added while hidden, so that no frame but the one shown is drawn
@@ -141,8 +156,9 @@ class Results:
             result.name = layer.name
         layer.metadata = {**layer.metadata, **magnified_metadata(source, shown.recipe)}
         for where, value in placement(source, shown.movie).items():
-            setattr(layer, where, value)
-        layer.data = shown.dask()
+            if not np.array_equal(getattr(layer, where), value):
+                setattr(layer, where, value)
+        layer.data = result.drawn_by.dask()
         if result.hidden == "failed":
             self._reveal(result)
 
@@ -156,13 +172,14 @@ class Results:
         for result in self._of.values():
             if result.layer is event.value:
                 result.shown.cache.clear()
+                result.drawn_by.cache.clear()
 
     # ---- frames that cannot be drawn ----
 
     def _visible(self, token: str) -> list[Result]:
         """Return what is drawn by a magnification and visible."""
         results = list(self._of.values())
-        return [x for x in results if x.shown.token == token and x.layer.visible]
+        return [x for x in results if x.drawn_by.token == token and x.layer.visible]
 
     def _hide_failed(self, token: str, error: Exception) -> None:
         for result in self._visible(token):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from magicgui.widgets import Widget
@@ -11,6 +12,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
+from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
@@ -26,19 +28,52 @@ from napari_motionmag.widgets.common.layer_movie import (
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
-from napari_motionmag.widgets.common.shown_frame import frame_shown, frame_to_draw
+from napari_motionmag.widgets.common.shown_frame import (
+    frame_shown,
+    frame_to_draw,
+    time_is_drawn,
+)
 from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
-from napari_motionmag.widgets.frames.frame_cache import total_frames
+from napari_motionmag.widgets.frames.frame_cache import (
+    CachedMagnification,
+    CoarseMagnification,
+    total_frames,
+)
+from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
+from napari_motionmag.widgets.frames.playback import Playback, Played
 from napari_motionmag.widgets.magnify.devices import find_devices
-from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
+from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
+from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 NO_TIME = "There is no movie: time is not among the axes of any Image layer"
 LAYER_CLOSED = "The layer was closed"
+
+
+@dataclass
+class _Live:
+    """A frame to be drawn while settings change."""
+
+    layer: Image
+    shown: CachedMagnification
+    place: tuple[int, tuple[int, ...]]
+    changes: int  # of the settings until then
+    reduction: int = 1
+    coarse: CoarseMagnification | None = None
+
+    @property
+    def drawn_by(self) -> CachedMagnification:
+        return self.shown if self.coarse is None else self.coarse
+
+
+def _kind_of(shown: Magnification) -> tuple:
+    """Return what decides on how long a frame takes."""
+    names = ("method", "model", "device", "preview", "operator", "stabilise", "options")
+    return shown.movie.frame_shape, *(repr(shown.recipe.get(name)) for name in names)
 
 
 class MagnifyWidget(Dock):
@@ -67,6 +102,23 @@ class MagnifyWidget(Dock):
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
         self._then: Callable | None = None  # called with the result once the frame is drawn
+        self._first_use = FirstUse(self._fields.progress, self._messages.say)
+        self._pace = Pace()
+        self._refining = False  # the frame in progress is what settings at rest ask for
+        self._changes = 0  # of the settings; and how many of them are shown, and shown finely
+        self._shown_changes = self._fine_changes = 0
+        self._live_drawing = LiveDrawing(
+            self._plan_live,
+            lambda planned: planned.drawn_by.time_frame(planned.place),
+            self._show_live,
+            self._messages.report,
+            self._refine_later,
+            self._messages.warn,
+            self.native,
+        )
+        self._playback = Playback(self._viewer, self._played, self.native)
+        self._playback.failed.connect(self._messages.report)
+        self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
         self._connect()
         self._choose_active_layer(self.layer)
         self._on_layer_chosen()
@@ -83,6 +135,8 @@ class MagnifyWidget(Dock):
         layer, shown, place = self._plan_shown()
         shown.time_frame(place)  # a bad frame is found before anything is changed
         self._timer.stop()
+        self._live_drawing.forget()
+        self._shown_changes = self._fine_changes = self._changes
         return self._show(layer, shown).layer
 
     def script(self) -> str:
@@ -170,6 +224,7 @@ class MagnifyWidget(Dock):
             if self.layer.value is not None:
                 self._fields.fill(suggestion_of(self.layer.value))
         self._show_what_applies()
+        self._show_playback()
 
     def _on_layer_changed(self, _=None) -> None:
         """Fill the fields from a layer that got other data or another calibration."""
@@ -197,12 +252,25 @@ class MagnifyWidget(Dock):
             self.fps.value = fps
             self.band_low.value, self.band_high.value = band_to_start_from(fps)
 
+    def _on_layers_changed(self, event=None) -> None:
+        super()._on_layers_changed(event)
+        if not (self._closed or self._updating):
+            self._show_playback()
+
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
-        self._follow([(self.layer.value, MOVIE_EVENTS), (self.region.value, ("data",))])
+        painted = self.painted.value
+        events = ("data",) if isinstance(painted, Shapes) else ("paint", "data")
+        self._follow(
+            [
+                (self.layer.value, MOVIE_EVENTS),
+                (self.region.value, ("data",)),
+                (painted, events),
+            ]
+        )
 
     def _on_layer_edited(self, event) -> None:
-        if isinstance(event.source, Shapes):
+        if isinstance(event.source, Shapes | Labels):
             self._on_parameter_changed()
         elif event.type != "metadata" or self._has_another_rate():
             self._on_layer_changed()
@@ -222,14 +290,23 @@ class MagnifyWidget(Dock):
         movie, layer = self._movie(), self.layer.value
         return layer, movie, frame_to_draw(self._viewer, layer, movie.axes)
 
-    def plan(self, movie: Movie, method: str = "", model: str = "") -> Magnification:
-        """Plan what the fields say, perhaps with another method."""
+    def plan(
+        self, movie: Movie, method: str = "", model: str = "", reduction: int = 1
+    ) -> Magnification:
+        """Plan what the fields say, perhaps with another method, or on smaller frames."""
         settings, layer = self._fields.settings(method, model), self.layer.value
+        settings = replace(settings, preview=settings.preview * reduction)
         if settings.mask is not None:
             mask = mask_from_layer(settings.mask, movie.axes, movie.shape, layer)
             settings = replace(settings, mask=mask)
         if settings.region is not None:
             settings = replace(settings, region=region_of(settings.region, layer, movie))
+        if settings.mode == "temporal":
+            settings = replace(settings, more_bands=bands_in(self.more_bands.value))
+        painted = self._fields.painted_factors.factor_map()
+        if painted is not None:
+            factors = factor_map_of(painted, settings.factor, movie, layer)
+            settings = replace(settings, factor_map=factors)
         planned = plan(movie, settings)
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
@@ -268,8 +345,17 @@ class MagnifyWidget(Dock):
         self._show_what_applies()
         if self._updating or self._closed or not self.live.value:
             return
+        self._changes += 1
         if self._is_comparing() or self._results.of(self.layer.value) is not None:
             self._timer.start()
+
+    def _on_factor_changed(self, _=None) -> None:
+        """Draw while the factor is dragged; what is shown is refined once it rests."""
+        self._on_parameter_changed()
+        if self._timer.isActive() and not (self._is_comparing() or self.working):
+            if self._refining:
+                self._frame_runner.cancel()
+            self._live_drawing.request()
 
     def _on_rate_changed(self, fps: float) -> None:
         """Record the rate; go back to what the layer says when it is cleared."""
@@ -295,9 +381,11 @@ class MagnifyWidget(Dock):
         self._timer.stop()
         self._draw()
 
-    def _draw(self) -> None:
+    def _draw(self, refine: bool = False) -> None:
         if self._closed or self.working:
             return
+        self._live_drawing.forget()
+        self._refining, changes = refine, self._changes
         try:
             layer, shown, place = self._plan_shown()
         except EXPECTED as error:
@@ -307,24 +395,89 @@ class MagnifyWidget(Dock):
 
         def show(seconds: float) -> None:
             then, self._then = self._then, None
+            self._pace.note(_kind_of(shown), 1, seconds)
+            if changes < self._shown_changes and then is None:
+                return  # newer settings are drawn, if coarsely
             result = self._show(layer, shown)
-            ends = shown.operator.less_certain_frames(shown.movie.n_frames)
-            near = any(place[0] in end for end in ends)
-            note = ": near an end of the movie, less certain" if near else ""
-            self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
+            self._shown_changes = self._fine_changes = changes
+            self._say_drawn(shown, place, seconds)
             if then is not None:
                 then(result)
             else:
+                self._refine_later()  # settings may have changed meanwhile
                 self.time_next_frame([shown], place, seconds)
 
         def failed() -> None:
             self._then = None
 
-        self._draw_frame(layer, shown, place, show, failed)
+        def prepare_and_draw(progress: Callable) -> float:
+            self._first_use.run(getattr(shown.method, "preparations", list)())
+            return shown.time_frame(place)
 
-    def _show(self, layer: Image, shown) -> Result:
+        draw = partial(shown.refine_frame, place) if refine else prepare_and_draw
+        self._draw_frame(layer, shown, place, show, failed, draw)
+
+    def _say_drawn(self, shown: Magnification, place: tuple, seconds: float) -> None:
+        ends = shown.operator.less_certain_frames(shown.movie.n_frames)
+        near = any(place[0] in end for end in ends)
+        note = ": near an end of the movie, less certain" if near else ""
+        self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
+
+    def _show(self, layer: Image, shown, coarse=None) -> Result:
         with self.updating():  # adding a layer resets the choice of layers
-            return self._results.show(layer, shown)
+            result = self._results.show(layer, shown, coarse=coarse)
+        self._show_playback()
+        return result
+
+    # ---- while settings change ----
+
+    def _plan_live(self) -> _Live | None:
+        """Plan the frame that is shown, reduced if whole ones take long; None to draw none."""
+        if self._closed or self.working or self._results.of(self.layer.value) is None:
+            return None
+        try:
+            layer, shown, place = self._plan_shown()
+        except EXPECTED:
+            return None  # reported once the settings rest
+        live = _Live(layer, shown, place, self._changes)
+        live.reduction = self._pace.reduction(
+            _kind_of(live.shown), min(shown.movie.frame_shape[:2])
+        )
+        if live.reduction > 1:
+            try:
+                smaller = self.plan(self._movie(), reduction=live.reduction)
+            except EXPECTED:  # stabilized movies are not reduced
+                live.reduction = 1
+            else:
+                live.coarse = CoarseMagnification.like(shown, smaller)
+        return live
+
+    def _show_live(self, live: _Live, seconds: float) -> None:
+        self._pace.note(_kind_of(live.shown), live.reduction, seconds)
+        gone = live.layer not in self._viewer.layers or self._results.of(live.layer) is None
+        if gone or live.changes <= self._fine_changes:
+            return
+        self._show(live.layer, live.shown, live.coarse)
+        self._shown_changes = live.changes
+        if live.coarse is None:
+            self._fine_changes = live.changes
+            self._say_drawn(live.shown, live.place, seconds)
+        else:
+            part = f"at 1/{live.reduction} of the resolution"
+            self._messages.say(f"Frame {live.place[0]} drawn {part} in {seconds:.2g} s")
+
+    def _refine_later(self) -> None:
+        """Draw finely what was drawn coarsely, once the settings rest."""
+        if not self._timer.isActive() and self._fine_changes < self._changes:
+            self._timer.start()
+
+    def _on_pause(self) -> None:
+        if self._is_comparing():
+            super()._on_pause()
+        elif self._results.of(self.layer.value) is None or self._live_drawing.working:
+            return
+        elif self._fine_changes < self._changes:
+            self._draw(refine=True)
 
     def time_next_frame(self, shown: Sequence, place: tuple, seconds: float) -> None:
         """If a frame was slow, time the next one, to learn how fast moving the slider is.
@@ -337,9 +490,12 @@ class MagnifyWidget(Dock):
         times = []
 
         def done(error: Exception | None, cancelled: bool) -> None:
-            if error is None:
+            if error is None and times:
                 self._slow_frames.notice(sum(times))
+                for x, taken in zip(shown, times, strict=True):
+                    self._pace.note(_kind_of(x), 1, taken)
 
+        self._refining = False
         self._frame_runner.request(lambda _: times.extend(x.time_frame(after) for x in shown), done)
 
     def refresh(self) -> None:
@@ -358,6 +514,39 @@ class MagnifyWidget(Dock):
         elif not self.working:
             self._comparison.refresh()
 
+    # ---- playing ----
+
+    def _played(self) -> Played | None:
+        """Return what is played now: the magnified movie, or the methods that are compared."""
+        source = self.layer.value
+        results = self._comparison.results() if self._is_comparing() else []
+        results = results or [x for x in [self._results.latest(source)] if x is not None]
+        results = [result for result in results if result.layer.visible]
+        if self._closed or not results:
+            return None
+        layer, movie = results[0].layer, results[0].shown.movie
+        if time_is_drawn(self._viewer, layer, movie.axes):
+            return None
+        changing = self._live_drawing.working or any(x.coarse is not None for x in results)
+        return Played(
+            self._viewer.dims.ndim - layer.ndim + movie.axes.index("T"),
+            movie.n_frames,
+            tuple(result.shown for result in results if not result.whole),
+            frame_shown(self._viewer, layer, movie.axes)[1],
+            changing or self._frame_runner.working or self.working,
+        )
+
+    def _go_to_frame(self, t: int) -> None:
+        played = self._played()
+        if played is not None:
+            self._viewer.dims.set_current_step(played.axis, t)
+
+    def _show_playback(self) -> None:
+        """Show what can be played of the movie that is chosen."""
+        played = self._played()
+        self._fields.playback_row.visible = played is not None
+        self._playback.look()
+
     # ---- several methods ----
 
     def _is_comparing(self) -> bool:
@@ -370,6 +559,7 @@ class MagnifyWidget(Dock):
         if self._closed:
             return
         self._fields.compare_row.show(self._comparison.active)
+        self._show_playback()
         if not self._comparison.active:
             self._on_parameter_changed()
 
@@ -388,6 +578,7 @@ class MagnifyWidget(Dock):
 
         def show(data) -> None:
             self._results.finish(result, data)
+            self._show_playback()
             self._messages.say_result(
                 f"All {total_frames(result.shown)} frames are drawn. The layer stays as it is; "
                 "“Magnify” makes another"
@@ -419,8 +610,11 @@ class MagnifyWidget(Dock):
     def _connect(self) -> None:
         fields = self._fields
         for field in (*fields.parameters, fields.live):
-            field.changed.connect(self._on_parameter_changed)
-        fields.region.changed.connect(self._follow_layers)
+            dragged = field is fields.factor
+            changed = self._on_factor_changed if dragged else self._on_parameter_changed
+            field.changed.connect(changed)
+        for chosen in (fields.region, fields.painted):
+            chosen.changed.connect(self._follow_layers)
         fields.axes.changed.connect(self._on_layer_changed)
         fields.fps.changed.connect(self._on_rate_changed)
         fields.preset_rows.preset.changed.connect(self._on_preset_chosen)
@@ -440,6 +634,8 @@ class MagnifyWidget(Dock):
 
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
+        self._live_drawing.close()
+        self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)
         self._results.close()
         self._slow_frames.undo()

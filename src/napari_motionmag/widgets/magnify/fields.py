@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.options import METHODS, label_of
-from napari_motionmag.widgets.common.form import button, checkbox, choice, group, weights_file
+from napari_motionmag.widgets.common.form import (
+    button,
+    checkbox,
+    choice,
+    group,
+    line_edit,
+    progress,
+    weights_file,
+)
 from napari_motionmag.widgets.common.motion_fields import MotionFields
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
+from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
+from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 
@@ -40,6 +51,13 @@ class Fields(MotionFields):
         self.preset_rows = PresetRows()
         movie, motion = self.motion_rows[:2], self.motion_rows[2:]
         method = [self.method, self.model, self.model_file, self.device]
+        self.more_bands = line_edit(
+            "more_bands",
+            "More bands",
+            "Further bands in Hz, each with a factor of its own, as 100-120 x 30, 140-150 x 5. The "
+            "factor below is that of the band above.",
+        )
+        motion = [*motion, self.more_bands]
         rows = [*movie, *self.preset_rows.rows, *motion, self.factor_row, *method]
         self.form = group(rows, labels=True, name="form")
         self.compare_row = CompareRow()
@@ -50,23 +68,32 @@ class Fields(MotionFields):
         self.region, self.preview = self.large_frames.region, self.large_frames.preview
         for field in self.method_options.parameters:
             setattr(self, field.name, field)
-        sections = [self.method_options, self.large_motion, self.large_frames]
-        buttons = [self.live_row, self.buttons, self.compare_row, self.cancel]
+        self.painted_factors = PaintedFactors(masks)
+        for name in ("painted", "label_factors", "rest", "map_feather"):
+            setattr(self, name, getattr(self.painted_factors, name))
+        sections = [
+            self.method_options, self.painted_factors, self.large_motion, self.large_frames
+        ]  # fmt: skip
+        self.playback_row = PlaybackRow()
+        self.playback_row.visible = False  # until there is something to play
+        buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
+        buttons.insert(2, self.playback_row)
         self.rows = [self.form, *sections, *buttons]
-        self.parameters = [*self.motion_parameters, self.factor, *method]
+        self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]
         for section in sections:
             self.parameters += section.parameters
 
     def show_what_applies(self, *, axes: bool, rate: bool = False) -> None:
         """Hide the fields that the chosen mode and method do not use, and perhaps the axes."""
         super().show_what_applies(axes=axes, rate=rate)
+        self.more_bands.visible = self.mode.value == "temporal"
         learned = self.method.value == "learned"
         self.model.visible = learned
         self.model_file.visible = learned and self.model.value == OWN_FILE
         self.method_options.show(self.method.value)
 
     def settings(self, method: str = "", model: str = "") -> MagnifySettings:
-        """Return the settings, perhaps with another method and network.
+        """Return the settings, perhaps with another method and network, without further bands.
 
         Mask and region are the layers that are chosen.
         """
@@ -141,8 +168,29 @@ class Fields(MotionFields):
         self.save = button(
             "save", "Save…", "Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video."
         )
+        self.progress = progress("progress", "What is done once, before the first frame.")
         self.live_row = group([self.live, self.refresh], "horizontal", name="live_row")
         buttons = [self.magnify, self.compute_all, self.save]
         self.buttons = group(buttons, "horizontal", name="buttons")
         self.cancel = button("cancel", "Cancel", "Stop after the current frame.")
         self.cancel.visible = False
+
+
+def bands_in(text: str) -> tuple[tuple[float, float, float], ...]:
+    """Read bands with their factors, as ``"100-120 x 30, 140-150 x 5"``.
+
+    Raises
+    ------
+    ValueError
+        If one is not written like that.
+    """
+    number = r"\d+\.?\d*|\.\d+"
+    bands = []
+    for part in filter(str.strip, re.split("[,;]", text)):
+        found = re.fullmatch(
+            rf"\s*({number})\s*[-–]\s*({number})\s*(?:Hz)?\s*[x×]\s*(-?(?:{number}))\s*", part
+        )
+        if found is None:
+            raise ValueError(f"More bands must be like 100-120 x 30, got {part.strip()!r}")
+        bands.append(tuple(map(float, found.groups())))
+    return tuple(bands)

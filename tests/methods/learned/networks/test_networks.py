@@ -82,7 +82,8 @@ def test_drawing_and_denoising_are_apart(difference):
 
     def drawn(draw, denoise):
         gain = torch.tensor([3.0])
-        whole, _, moved = difference.parts(frame, change, gain, draw, torch.tensor([denoise]))
+        options = {"draw": draw, "denoise": torch.tensor([denoise])}
+        whole, _, moved = difference.parts(frame, change, gain, **options)
         return (whole - moved).abs().amax((0, 1, 2))
 
     hole, far = slice(50, 58), [*range(36), *range(76, 80)]
@@ -207,11 +208,12 @@ def test_change_of_chroma_alone_is_not_magnified():
     torch.testing.assert_close(network(*pair, 5.0), plain(*pair, 5.0), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["difference", "oh2018", "oh2018_local_mean"])
+@pytest.mark.parametrize("kind", ["difference", "pair", "oh2018", "oh2018_local_mean"])
 def test_halo_covers_the_receptive_field(kind, request):
     """Beyond the halo nothing may reach a pixel: measured by what gradients touch."""
-    network = request.getfixturevalue(kind)
-    size = 4 * network.halo
+    network = request.getfixturevalue("difference" if kind == "pair" else kind)
+    halo = network.pair_halo if kind == "pair" else network.halo
+    size = 4 * halo
     middle = size // 2
     reach = []
     for place in (middle, middle + 1, middle + 2, middle + 3):
@@ -219,14 +221,16 @@ def test_halo_covers_the_receptive_field(kind, request):
         change = (_noise(1, 1, size, 16, seed=1) - 0.5).requires_grad_(True)
         if kind == "difference":
             out = network(frame, change, torch.tensor([9.0]))
+        elif kind == "pair":  # displacements of several px, so that it is aligned
+            out = network(frame, change, torch.tensor([0.5]), pair=True)
         else:
             out = network(frame.detach() + change, frame, 2.0)
         out[..., place, :].sum().backward()
         for x in (frame, change):
             touched = np.nonzero(x.grad.abs().sum((0, 1, 3)).numpy())[0]
             reach += [place - touched.min(), touched.max() - place]
-    assert max(reach) <= network.halo
-    assert max(reach) > network.halo / 2  # the measurement sees far
+    assert max(reach) <= halo
+    assert max(reach) > halo / 2  # the measurement sees far
 
 
 def test_config_round_trip():

@@ -16,8 +16,10 @@ from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.flow_candidates import (
     CANDIDATES,
     FEATURES,
+    along,
     flow_candidates,
     limited,
+    per_pixel,
 )
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
@@ -26,6 +28,10 @@ from napari_motionmag.methods.learned.networks.splatting import backward_flow, b
 LUMA = (0.299, 0.587, 0.114)
 _COLOR = 0.01  # of white; nearby color that lets half of the drawn color through
 SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at quarter resolution
+
+# Two frames are aligned and compared once more where motion is large: mean displacement in px from
+# which that is begun and whole, the window of the mean, and the longest displacement aligned.
+_LARGE, _WHOLLY, _AROUND, _LONGEST = 1.0, 1.5, 33, 24.0
 
 
 @dataclass(frozen=True)
@@ -258,13 +264,18 @@ class DifferenceNet(nn.Module):
     -----
     About 26 kMAC a pixel, 24 of gray frames (51 GMAC a frame of 1920 x 1080). Height and width
     must be multiples of :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the
-    whole frame.
+    whole frame, :attr:`pair_halo` where the variation is that of two frames.
+
+    D is linear in w only while w is small. Where D is the difference of two frames, these are
+    aligned by w, as far as it is large, and compared again (Lucas and Kanade 1981).
     """
 
     stride = 8
     # 56 px for the light, 62 for the candidates, 132 for the choice among them, 48 for the largest
     # displacement, 36 for holes and interpolation, 84 for the drawing.
     halo = 418
+    # 16 px for the mean displacement, 24 + 12 for aligning, 62 + 132 for what is left over.
+    pair_halo = 664
 
     def __init__(self, config: DifferenceConfig | None = None):
         super().__init__()
@@ -281,11 +292,27 @@ class DifferenceNet(nn.Module):
         """What the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
         return self.motion.encode(self._inputs(to_planes(frame), variation, gain))
 
-    def displacement(self, frame: Tensor, variation: Tensor, gain: Tensor):
+    def displacement(self, frame: Tensor, variation: Tensor, gain: Tensor, pair: bool = False):
         """By what the frame is moved, which layer is in front, and features that move with it.
 
-        Parameters and results are those of :meth:`forward` and of :class:`MotionNet`.
+        Parameters and results are those of :meth:`parts` and of :class:`MotionNet`.
         """
+        motion, importance, context = self._explained(frame, variation, gain)
+        if not pair:
+            return motion, importance, context
+        with torch.autocast(frame.device.type, enabled=False):
+            gains = per_pixel(gain)
+            known = _large(motion / torch.where(gains == 0, 1, gains))
+            if not known.any():
+                return motion, importance, context
+            now = luma(frame.float())
+            before = now - variation.float()
+            still = (known == 0).all(1, keepdim=True)  # to the last bit
+            before = torch.where(still, before, sample(before, -known))
+        rest, *_ = self._explained(frame, now - before, gain)
+        return limited(rest + gains * known, self.config.limit), importance, context
+
+    def _explained(self, frame: Tensor, variation: Tensor, gain: Tensor):
         planes = to_planes(frame.float())
         variation = variation.float()
         with torch.autocast(frame.device.type, enabled=False):
@@ -293,40 +320,9 @@ class DifferenceNet(nn.Module):
             motions, features = flow_candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
 
-    def forward(
-        self,
-        frame: Tensor,
-        variation: Tensor,
-        gain: Tensor,
-        draw: bool = True,
-        denoise: Tensor | None = None,
-    ) -> Tensor:
-        """Magnify.
-
-        Parameters
-        ----------
-        frame : Tensor
-            (N, C, H, W), black 0, white 1; C as in the configuration.
-        variation : Tensor
-            (N, 1, H, W), T(luma) in the same units.
-        gain : Tensor
-            (N,), m - 1.
-        draw : bool
-            Whether to draw what comes to light behind what moves.
-        denoise : Tensor, optional
-            (N,), how much of the noise to take away, 0 to 1; all of it when None.
-
-        Returns
-        -------
-        Tensor
-            float32 (N, C, H, W), the magnified frame.
-        """
-        if not draw and denoise is not None and not denoise.any():
-            variation = self._of_motion(frame, variation)
-            motion, importance, _ = self.displacement(frame, variation, gain)
-            planes, moved, *_ = self._moved(frame, motion, importance)
-            return frame.float() + from_planes(moved - planes)
-        return self.parts(frame, variation, gain, draw, denoise)[0]
+    def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, **options) -> Tensor:
+        """The magnified frame, float32 (N, C, H, W); arguments are those of :meth:`parts`."""
+        return self.parts(frame, variation, gain, **options)[0]
 
     @staticmethod
     def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
@@ -350,18 +346,55 @@ class DifferenceNet(nn.Module):
         frame: Tensor,
         variation: Tensor,
         gain: Tensor,
+        *,
         draw: bool = True,
         denoise: Tensor | None = None,
-    ):
-        """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
+        direction: float | None = None,
+        pair: bool = False,
+        still: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Magnify.
+
+        Parameters
+        ----------
+        frame : Tensor
+            (N, C, H, W), black 0, white 1; C as in the configuration.
+        variation : Tensor
+            (N, 1, H, W), T(luma) in the same units.
+        gain : Tensor
+            (N,) or, for each pixel, (N, 1, H, W): m - 1.
+        draw : bool
+            Whether to draw what comes to light behind what moves.
+        denoise : Tensor, optional
+            (N,), how much of the noise to take away, 0 to 1; all of it when None.
+        direction : float, optional
+            Only motion along it is magnified, rad; 0 along x, pi/2 along y.
+        pair : bool
+            Whether `variation` is the difference of this frame and another, or a mean of others:
+            motion of several px is then found, too.
+        still : Tensor, optional
+            bool (N,), frames that stay where they are: `variation` only tells of their noise.
+
+        Returns
+        -------
+        magnified, motion, moved : Tensor
+            float32: the magnified frame (N, C, H, W), the displacement x and y in px
+            (N, 2, H, W), and the frame that was only moved.
+        """
         variation = self._of_motion(frame, variation)
-        motion, importance, context = self.displacement(frame, variation, gain)
+        gain = per_pixel(gain)
+        moving = gain if still is None else gain * ~still.view(-1, 1, 1, 1)
+        motion, importance, context = self.displacement(frame, variation, moving, pair)
+        motion = along(motion, direction)
         planes, moved, source, coverage = self._moved(frame, motion, importance)
+        frame = frame.float()
+        only_moved = frame + from_planes(moved - planes)
+        if not draw and denoise is not None and not denoise.any():
+            return only_moved, motion, only_moved
         with torch.autocast(frame.device.type, enabled=False):
             context = bilinear(context.float(), F.avg_pool2d(source, 2) * 0.5)
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
-        gain = gain.view(-1, 1, 1, 1)
         drawn = drawn * _near(gain * variation, self.config.gate)
         if not draw or denoise is not None:
             share = 1.0 if denoise is None else denoise.view(-1, 1, 1, 1)
@@ -369,13 +402,11 @@ class DifferenceNet(nn.Module):
         if moved.shape[1] > 1:  # gray frames stay gray
             color = _near(moved[:, 1:], _COLOR)
             drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * color], 1)
-        frame = frame.float()
-        only_moved = frame + from_planes(moved - planes)
         return only_moved + from_planes(drawn), motion, only_moved
 
     @staticmethod
     def _inputs(planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
-        change = gain.view(-1, 1, 1, 1) * variation
+        change = per_pixel(gain) * variation
         return torch.cat(
             [
                 2 * planes[:, :1] - 1,
@@ -398,6 +429,14 @@ class DifferenceNet(nn.Module):
             state[name] = state[name][:4]
         grey.load_state_dict(state)
         return grey.to(next(self.parameters()).device).train(self.training)
+
+
+def _large(displacement: Tensor) -> Tensor:
+    """A displacement where it is large around each pixel, zero where it is small, cut off."""
+    length = displacement.square().sum(1, keepdim=True).sqrt()
+    mean = F.avg_pool2d(length, _AROUND, 1, _AROUND // 2, count_include_pad=False)
+    share = ((mean - _LARGE) / (_WHOLLY - _LARGE)).clamp(0, 1)
+    return limited(displacement * share, _LONGEST)
 
 
 def _uncovered(coverage: Tensor) -> Tensor:

@@ -1,0 +1,211 @@
+"""The code of the README and of the documentation runs, and what they refer to is there.
+
+Notebook pages run when the site is built. Python blocks of other pages run one after the other, in
+a folder of small movies. Command lines are parsed by the program's own parser; those that need
+nothing but a movie are run, too.
+"""
+
+import re
+import shlex
+import shutil
+import sys
+import textwrap
+import tomllib
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import napari_motionmag
+from napari_motionmag import io, samples, temporal, views
+from napari_motionmag.cli import main as cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```", re.M | re.S)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+FRAMES = 24  # of samples that a block loads without saying how many
+# what a block needs and a test machine has not -> what stands for it
+STAND_INS = {'device="cuda"': 'device="cpu"', '"/shared/': '"', '"/data/': '"'}
+OTHER_PROGRAMS = {"apt-get", "benchmarks", "pip", "pytest", "python", "python3", "ruff", "xvfb-run"}
+
+
+def blocks(page: Path, *languages: str) -> list[str]:
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [textwrap.dedent(code) for _, language, code in found if language in languages]
+
+
+def pages_with(*languages: str):
+    pages = [p for p in PAGES if not p.read_text(encoding="utf-8").startswith("---")]
+    return [pytest.param(p, id=p.stem) for p in pages if blocks(p, *languages)]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Go to a folder with the movies that the pages name."""
+    monkeypatch.chdir(tmp_path)
+    frames, _ = samples.load("beating_cell", size=64, n_frames=12)
+    for name in ("movie.tif", "in.tif", "film.ome.tif", "cilia.ome.tif", "movie.zarr"):
+        io.save_movie(name, frames, axes="TYX", fps=600)
+    return tmp_path
+
+
+def _short_samples(monkeypatch):
+    load = samples.load
+
+    def short(name, **overrides):
+        return load(name, **{"n_frames": FRAMES} | overrides)
+
+    monkeypatch.setattr(samples, "load", short)
+
+
+def _cluster(monkeypatch):
+    """Let one worker in this process stand for clusters, and for packages that make them."""
+    from distributed import Client, LocalCluster
+
+    from napari_motionmag.compute import cluster
+
+    class Local(LocalCluster):
+        def __init__(self, **_):
+            super().__init__(n_workers=1, processes=False, dashboard_address=None)
+
+        def scale(self, *_, **__):
+            """Stay as it is."""
+
+    @contextmanager
+    def connected(*_, **__):
+        with Local() as one, Client(one) as client:
+            yield client
+
+    monkeypatch.setattr(cluster, "connected", connected)
+    for module, name in (("dask_jobqueue", "SLURMCluster"), ("dask_cuda", "LocalCUDACluster")):
+        stand_in = ModuleType(module)
+        setattr(stand_in, name, Local)
+        monkeypatch.setitem(sys.modules, module, stand_in)
+
+
+def _viewer(make_napari_viewer):
+    """Return a viewer with the layers that the pages name."""
+    from napari_motionmag import magnify_layer
+
+    viewer = make_napari_viewer()
+    frames, _ = samples.load("beating_cell", size=64, n_frames=12)
+    for name in ("film", "control", "cell"):
+        viewer.add_image(frames, name=name)
+    viewer.add_layer(magnify_layer(viewer.layers["cell"], 10))
+    viewer.layers[-1].name = "x10 cell learned static"
+    viewer.add_labels(np.ones(frames.shape[1:], int), name="Labels")
+    return viewer
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_blocks_run(page, folder, monkeypatch, request):
+    import matplotlib
+    import napari
+
+    matplotlib.use("agg")
+    codes = blocks(page, "python")
+    words = set(re.findall(r"\w+", " ".join(codes)))
+    _short_samples(monkeypatch)
+    names = {"__name__": "__main__"}
+    if words & {"Viewer", "viewer", "layer"}:
+        make = request.getfixturevalue("make_napari_viewer")
+        monkeypatch.setattr(napari, "Viewer", make)
+        monkeypatch.setattr(napari, "run", lambda: None)
+        if "Viewer" not in words:
+            names["viewer"] = _viewer(make)
+            names["layer"] = names["viewer"].layers["cell"]
+    if words & {"connected", "SLURMCluster", "LocalCUDACluster"}:
+        _cluster(monkeypatch)
+    if "movie" in words:
+        names["movie"] = samples.load("beating_cell", size=64, n_frames=12)[0]
+    for code in codes:
+        for what, stand_in in STAND_INS.items():
+            code = code.replace(what, stand_in)
+        before = set(folder.iterdir())
+        exec(compile(code, str(page), "exec"), names)
+        for output in set(folder.iterdir()) - before:
+            shutil.rmtree(output) if output.is_dir() else output.unlink()
+
+
+def command_lines(page: Path) -> list[list[str]]:
+    text = "\n".join(blocks(page, "bash", "console", "shell")).replace("\\\n", " ")
+    commands = (part for line in text.splitlines() for part in line.split("&&"))
+    return [words for words in (shlex.split(c, comments=True) for c in commands) if words]
+
+
+@pytest.mark.parametrize("page", pages_with("bash", "console", "shell"))
+def test_command_lines_are_understood(page, folder, capsys):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = set(project["optional-dependencies"])
+    for words in command_lines(page):
+        while "=" in words[0] or words[0] in (".", "xvfb-run"):  # variables, source
+            words = words[1:] if "=" in words[0] else ["python", *words[2:]]
+        if words[0] == "pip":
+            asked = re.findall(r"(?:napari-motionmag|\.)\[([\w,]+)\]", " ".join(words))
+            assert set(",".join(asked).split(",")) - {""} <= extras, words
+        elif any(word.endswith(".py") for word in words[1:2]):
+            assert (ROOT / words[1]).is_file(), words
+        elif words[0] == "napari-motionmag":
+            _check_command(words[1:])
+        else:
+            assert words[0] in OTHER_PROGRAMS, words
+
+
+def _check_command(words: list[str]) -> None:
+    if words[0] == "train":
+        from napari_motionmag.training import train
+
+        train.parser().parse_args(words[1:])
+        return
+    arguments = cli._parser(cli._commands().values()).parse_args(words)
+    alone = not {"--workers", "--scheduler", "--model", "--preset"} & set(words)
+    movies = [word for word in words[1:] if Path(word).exists()]
+    if (words[0] in ("magnify", "info") and movies and alone) or words[0] == "presets":
+        if getattr(arguments, "output", None):
+            assert not Path(arguments.output).exists()
+        assert cli.main([*words, "--overwrite"] if words[0] == "magnify" else words) == 0, words
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=p.stem) for p in PAGES])
+def test_links_to_files_lead_somewhere(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target or target.startswith("generated/"):
+            continue
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_public_name_is_in_the_reference():
+    page = (ROOT / "docs" / "api.md").read_text()
+    public = {f"views.{name}" for name in views.__all__}
+    public |= {f"temporal.{name}" for name in temporal.__all__ if name not in ("MODES", "FILTERS")}
+    public |= {f"io.{name}" for name in io.__all__}
+    public |= {"magnify", "magnify_layer", "Movie", "samples.load"}
+    listed = set(re.findall(r"^   ([\w.]+)$", page, re.M))
+    assert public <= listed
+    for name in listed:
+        found = napari_motionmag
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert found.__doc__, name
+
+
+def test_each_page_is_in_one_table_of_contents():
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import reference_pages
+    finally:
+        sys.path.pop(0)
+    listed = [
+        line.strip()
+        for page in PAGES
+        for table in reference_pages.TOCTREE.findall(page.read_text(encoding="utf-8"))
+        for line in table.splitlines()
+        if line.strip() and not line.startswith((":", "("))
+    ]
+    assert len(listed) == len(set(listed))
+    assert all((ROOT / "docs" / f"{name}.md").exists() for name in listed if "/" not in name)
+    others = reference_pages.unlisted(ROOT / "docs")
+    assert not set(others) & set(listed)
