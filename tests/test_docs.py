@@ -17,6 +17,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import tifffile
 
 import napari_motionmag
 from napari_motionmag import io, samples, temporal, views
@@ -49,6 +50,7 @@ def folder(tmp_path, monkeypatch):
     frames, _ = samples.load("beating_cell", size=64, n_frames=12)
     for name in ("movie.tif", "in.tif", "film.ome.tif", "cilia.ome.tif", "movie.zarr"):
         io.save_movie(name, frames, axes="TYX", fps=600)
+    tifffile.imwrite("painted.tif", np.pad(np.ones((32, 32), np.uint8), 16))
     return tmp_path
 
 
