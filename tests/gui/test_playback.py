@@ -67,10 +67,10 @@ def test_play_loops_and_every_frame_is_drawn_once(
     viewer, widget, method, magnified, click, qtbot, playback, steps
 ):
     magnified()
-    widget._fields.playback_row.fps.value = 40
+    widget._fields.playback_row.fps.value = 8
     click(widget, "play")
     qtbot.waitUntil(lambda: playback.state == PLAYING, timeout=10_000)
-    qtbot.waitUntil(lambda: len(steps) > 26, timeout=20_000)
+    qtbot.waitUntil(lambda: len(steps) > 14, timeout=20_000)
     click(widget, "play")
     assert playback.state == STOPPED
     assert not time_sliders(viewer)._animation_thread.isRunning()
