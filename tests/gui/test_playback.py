@@ -12,6 +12,7 @@ from napari_motionmag.widgets.common.viewer import time_sliders
 from napari_motionmag.widgets.frames.frame_buffer import FrameBuffer, upcoming
 from napari_motionmag.widgets.frames.playback import PLAYING, STOPPED, WAITING, spans
 
+DRAWS_CANVAS = True  # napari shows the next frame once the last one is drawn
 ALL = set(range(12))
 
 
@@ -163,7 +164,7 @@ def test_the_dock_is_closed_while_it_plays(viewer, widget, method, magnified, cl
     qtbot.wait(100)
     viewer.window.remove_dock_widget("all")
     assert widget._closed
-    assert not widget._playback._buffer.working
+    qtbot.waitUntil(lambda: not widget._playback._buffer.working, timeout=5000)
     assert not time_sliders(viewer)._animation_thread.isRunning()
 
 

@@ -36,7 +36,8 @@ class LearnedMagnifier(LearnedOptions, Method):
     denoise : float, optional
         Network ``difference``: how much of the noise to take away, 0 to 1. 0 keeps it, and the
         finest texture. When None, more the noisier the frames are (see :func:`noise_level`): 0 up
-        to 0.65 gray levels of 255, half at 0.95; 0 without `draw`.
+        to 0.65 gray levels of 255, half at 0.95; 0 without `draw`, and with a factor for each
+        pixel, so that parts that are kept as they are look like the others.
     direction : float, optional
         Network ``difference``: magnify motion along this direction only, degrees: 0 is along x, 90
         along y.
@@ -75,6 +76,10 @@ class LearnedMagnifier(LearnedOptions, Method):
             checked_precision(self.precision, choose_device(self.device))
             checked_tile(self.tile)
 
+    def _keeps_noise(self, factor: float | np.ndarray) -> bool:
+        """Whether parts of the frame may be kept as they are, beside which others are seen."""
+        return self.denoise is None and isinstance(factor, np.ndarray)
+
     def _engine(self):
         load_torch()
         from napari_motionmag.methods.learned.engine import engine
@@ -108,7 +113,7 @@ class LearnedMagnifier(LearnedOptions, Method):
             draw = partial(
                 _draw_by_difference,
                 draw=self.draw,
-                denoise=self.denoise,
+                denoise=0.0 if self._keeps_noise(factor) else self.denoise,
                 direction=None if self.direction is None else math.radians(self.direction),
             )
             planes = 8
