@@ -176,11 +176,17 @@ class Engine:
         frame: Tensor,
         variation: Tensor,
         gain: float | Tensor,
+        *,
+        traced: bool = False,
         **options,
     ) -> Tensor:
         if not isinstance(gain, Tensor):
             gain = frame.new_full((len(frame),), gain)
-        return self.runner(frame.shape[1])(frame, variation, gain, **options)
+        network = self.runner(frame.shape[1])
+        if traced:
+            drawn, motion, _ = network.parts(frame, variation, gain, **options)
+            return torch.cat([drawn, motion], 1)
+        return network(frame, variation, gain, **options)
 
     # ---- the device ----
 
@@ -343,12 +349,14 @@ class Engine:
         direction: float | None = None,
         pair: bool = False,
         still: Sequence[bool] | None = None,
+        traced: bool = False,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
         `gain`: a number, or one for each pixel (Y, X). `denoise`: how much of the noise of each
         frame to take away; all of it when None. `direction`: along which to magnify, rad. `pair`:
-        whether T compares a frame with others. `still`: which frames are only denoised.
+        whether T compares a frame with others. `still`: which frames are only denoised. `traced`:
+        whether x and y of the motion, px, follow the channels of each frame.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
@@ -373,11 +381,14 @@ class Engine:
                             options[name] = torch.tensor(
                                 values[first:last], dtype=kind, device=engine.device
                             )
-                    drawn = engine._difference(*given, **options)
+                    drawn = engine._difference(*given, traced=traced, **options)
                     engine.finish()
                 return engine.download(drawn)
 
-        out = np.empty((len(frames), *padded[0].shape), np.float32)
+        shape = padded[0].shape
+        if traced:
+            shape = (*shape[:2], 3 if len(shape) == 2 else shape[2] + 2)
+        out = np.empty((len(frames), *shape), np.float32)
         halo = self.pair_halo if pair else self.halo
         self.in_pieces(len(frames), padded[0].shape[:2], work, out, halo)
         return np.stack([padding.remove(frame) for frame in out])
