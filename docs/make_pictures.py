@@ -45,10 +45,14 @@ def window(sample: str, preset: str = ""):
     from napari_motionmag.widgets.frames import async_slicing as slicing
 
     slicing.SLOW = math.inf  # how fast this machine is does not belong into the picture
-    viewer, widget = open_window(sample)
+    viewer, demo = open_window(sample)
     try:
         viewer.window.resize(*WINDOW)
         _wait(lambda: len(viewer.layers) == 2 and all(layer.loaded for layer in viewer.layers))
+        _wait_until_quiet(0.2)
+        widget = demo.widget
+        widget.pause()
+        viewer.dims.set_current_step(*demo.at)
         if preset:
             drawn = viewer.layers[-1].data
             widget.preset.value = preset
@@ -139,7 +143,7 @@ def _map_motion(widget) -> None:
 
 
 def _show_kernels(widget) -> None:
-    widget.model.value = "oh2018"
+    widget.model.value, widget.as_layer.value = "oh2018", True
     widget.compute()
 
 
@@ -361,6 +365,9 @@ PICTURES: dict[str, Callable] = {
     "kernels": lambda: dock("networks.kernels:KernelsWidget", "beating_cell", 14, _show_kernels),
     "activations": lambda: dock(
         "networks.activations:ActivationsWidget", "vesicles", 10, _show_activations
+    ),
+    "suggest": lambda: dock(
+        "magnify.dock:MagnifyWidget", "strings", 20, lambda it: it.suggest.native.click()
     ),
     "slice_view": lambda: measuring("slice"),
     "motion_spectrum": lambda: measuring("spectrum"),

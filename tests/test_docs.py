@@ -211,3 +211,19 @@ def test_each_page_is_in_one_table_of_contents():
     assert all((ROOT / "docs" / f"{name}.md").exists() for name in listed if "/" not in name)
     others = reference_pages.unlisted(ROOT / "docs")
     assert not set(others) & set(listed)
+
+
+@pytest.mark.parametrize(
+    ("page", "answer"),
+    [
+        ("choosing", "up to which factor noise stays below 1 px"),
+        ("noise", "what moves in the result is noise"),
+        ("movies-for-talks", "--playback-fps"),
+        ("scaling", "SLURMCluster"),
+        ("cite", "CITATION.cff"),
+    ],
+)
+def test_what_readers_ask_first_is_one_click_from_the_start_page(page, answer):
+    assert f":link: {page}\n" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert answer in " ".join(text.split())

@@ -19,7 +19,7 @@ from napari_motionmag.methods.options import METHODS
 from napari_motionmag.widgets.common import preferences
 from napari_motionmag.widgets.common.preferences import Preferences
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
-from napari_motionmag.widgets.magnify.shortcuts import KEYS
+from napari_motionmag.widgets.magnify.shortcuts import KEYS, MAGNIFY
 
 MANIFEST = Path(napari_motionmag.__file__).parent / "napari.yaml"
 
@@ -149,13 +149,13 @@ def test_keys_without_a_result(viewer, widget, notifications, qtbot):
 
 def test_keys_do_not_clash_and_go_with_the_dock(viewer, movie, method):
     taken = {str(key) for keys in default_shortcuts.values() for key in keys}
-    assert not taken & {str(KeyBinding.from_str(key.replace("-", "+"))) for key in KEYS}
+    assert not taken & {str(KeyBinding.from_str(key.replace("-", "+"))) for key in [MAGNIFY, *KEYS]}
     own = object()
     viewer.bind_key("Alt-N", lambda viewer: own)
     before = dict(viewer.keymap)
     widget = MagnifyWidget(viewer)
     viewer.window.add_dock_widget(widget)
-    assert len(viewer.keymap) == len(before) + len(KEYS) - 1, "a key that is taken stays"
+    assert len(viewer.keymap) == len(before) + len(KEYS), "a key that is taken stays"
     viewer.window.remove_dock_widget("all")
     assert viewer.keymap == before
     viewer.bind_key("Alt-N", None)

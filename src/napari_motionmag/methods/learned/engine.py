@@ -349,14 +349,16 @@ class Engine:
         direction: float | None = None,
         pair: bool = False,
         still: Sequence[bool] | None = None,
+        far: Callable[[float, float], object] | None = None,
         traced: bool = False,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
         `gain`: a number, or one for each pixel (Y, X). `denoise`: how much of the noise of each
         frame to take away; all of it when None. `direction`: along which to magnify, rad. `pair`:
-        whether T compares a frame with others. `still`: which frames are only denoised. `traced`:
-        whether x and y of the motion, px, follow the channels of each frame.
+        whether T compares a frame with others. `still`: which frames are only denoised.
+        ``far(share, limit)`` is called with the share of a tile that is moved by nearly the limit.
+        `traced`: whether x and y of the motion, px, follow the channels of each frame.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
@@ -383,6 +385,10 @@ class Engine:
                             )
                     drawn = engine._difference(*given, traced=traced, **options)
                     engine.finish()
+                    network = engine.network(given[0].shape[1])
+                    share = float(network.far)
+                if far is not None:
+                    far(share, network.config.limit)
                 return engine.download(drawn)
 
         shape = padded[0].shape

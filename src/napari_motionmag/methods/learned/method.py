@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.cache import budget, nbytes
 from napari_motionmag.compute.device import load_torch
-from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.options import LearnedOptions, check_options
 from napari_motionmag.movie.color import luma
@@ -17,6 +17,7 @@ from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
 # Gray levels of 255: noise that is left alone, and how much more is half taken away.
 NOISE_KEPT, NOISE_HALF = 0.65, 0.3
+MUCH = 0.002  # share of a frame whose motion is limited that is worth a warning
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
 
@@ -248,7 +249,15 @@ def _draw_by_difference(
         direction=direction,
         pair=operator.compares_frames,
         still=still if any(still) else None,
+        far=partial(_warn_of_far_motion, frames),
     )
+
+
+def _warn_of_far_motion(frames, share: float, limit: float) -> None:
+    if share > MUCH:
+        text = f"{100 * share:.2g} % of a frame would move by more than the {limit:g} px that the "
+        text += "network 'difference' can; a smaller factor moves everything as far as it should"
+        warn_once(frames, "far motion", text)
 
 
 def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ _LEAST_PERIODS = 1.75
 _REGULAR, _NEARLY_ALL = 0.6, 0.9  # shares of the motion that a rhythm explains
 _FAINTEST = 1e-4  # power of a harmonic over that of the fundamental
 _OVERTONE = 0.05  # of the amplitude of pulses, up to which their shape is not quite fitted
+_APART = 4.0  # periods in the record, from which the lobes of harmonics do not overlap
 _LOBE = 2.5  # bins of a Hann window beside a line
 _LEAST_SIGMA = 1e-9  # px
 
@@ -220,6 +221,9 @@ class _Search:
 
         between = np.mean([power((k - 0.5) * frequency), power((k + 0.5) * frequency)])
         line = power(k * frequency)
+        beside = max(power(k * frequency + off / self.n) for off in (-0.3, 0.3))
+        if frequency * self.n > _APART and beside > 1.05 * line:
+            return False  # a motion of its own, near the multiple
         spread = np.sqrt(min(series.shape[1], self.n))
         return line > max(2 * between, 1 + 8 / spread, _FAINTEST * power(frequency))
 

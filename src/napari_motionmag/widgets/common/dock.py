@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from itertools import pairwise
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from magicgui.widgets import Container, PushButton, Widget
 from napari.layers import Image, Layer
@@ -72,6 +73,7 @@ class Dock(Container):
         self._updating = False  # fields and layers are changed by the program, not by the user
         self._busy_layers: list[Layer] = []  # of the job in progress
         self._followed: list[tuple] = []
+        self._stop_watching: Callable | None = None
         self._put: dict[str, tuple[Layer, str]] = {}  # by kind: a layer added here, and its name
         self.status = text("status", "The result or message of the last action.")
         self.status.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -123,6 +125,8 @@ class Dock(Container):
         self._runner.close()
         self._frame_runner.close()
         self._stop_following()
+        if self._stop_watching is not None:
+            self._stop_watching()
         for event in self._layer_list_events():
             event.disconnect(self._on_layers_changed)
         self._put.clear()
@@ -206,6 +210,22 @@ class Dock(Container):
         for layer, names in self._followed:
             for name in names:
                 getattr(layer.events, name).connect(self._on_layer_edited)
+
+    def _watch(self, layers: Callable, count: Callable, drawn: Callable) -> None:
+        """Call ``drawn(layer)`` when marks, which `count` counts, are added to one of `layers`."""
+        counts = WeakKeyDictionary({layer: count(layer) for layer in layers()})
+
+        def on_event(event) -> None:
+            if event.type not in ("inserted", "data"):
+                return
+            for layer in layers():
+                before, counts[layer] = counts.get(layer, 0), count(layer)
+                if counts[layer] > before:
+                    drawn(layer)
+
+        events = self._viewer.layers.events  # those of all layers, too
+        events.connect(on_event)
+        self._stop_watching = lambda: events.disconnect(on_event)
 
     def _stop_following(self) -> None:
         for layer, names in self._followed:

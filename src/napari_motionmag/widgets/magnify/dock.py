@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,17 @@ from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
+from napari_motionmag.magnification.recipe import arguments, is_magnified, recipe_of
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
 from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.shapes import drawn_areas
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
 from napari_motionmag.widgets.common.layer_movie import (
     MovieOfLayer,
     describe,
+    open_source,
     record_rate,
     suggestion_of,
     typed_by_user,
@@ -44,6 +48,7 @@ from napari_motionmag.widgets.frames.frame_cache import (
 from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.frames.playback import Playback, Played
+from napari_motionmag.widgets.magnify.bad_pixels import BadPixels
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
@@ -106,6 +111,7 @@ class MagnifyWidget(Dock):
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
         self._suggesting = Suggesting(self)
+        self._messages.on_error = BadPixels(self).notice
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
@@ -128,9 +134,10 @@ class MagnifyWidget(Dock):
         self._fields.begin_with(self._preferences)
         self._apply_preferences()
         self._follow_no_more = follow(self._apply_preferences)
-        self._shortcuts = Shortcuts(self._viewer)
+        self._shortcuts = Shortcuts(self._viewer, self.magnify_active)
         self._connect()
-        self._choose_active_layer(self.layer)
+        self._watch(self._shapes, lambda shapes: len(drawn_areas(shapes)), self._on_region_drawn)
+        self._choose_active_movie()
         self._on_layer_chosen()
         find_devices(self._offer_devices)
 
@@ -202,6 +209,21 @@ class MagnifyWidget(Dock):
             self._timer.stop()
             self._comparison.start(self._fields.compare_row.chosen())
 
+    def magnify_active(self) -> None:
+        """Magnify the active layer, if it is a movie but no result, else the one that is chosen."""
+        active = self._viewer.layers.selection.active
+        if active in self.layer.choices and "napari_motionmag" not in active.metadata:
+            self.layer.value = active
+        self.draw()
+
+    def play(self) -> None:
+        """Play the magnified movie, if there is one, as soon as enough of its frames are drawn."""
+        self._playback.play()
+
+    def pause(self) -> None:
+        """Stop playing."""
+        self._playback.stop()
+
     def end_comparison(self) -> None:
         """Show the layers and the grid as they were before `compare`."""
         self._comparison.end(keep=self._fields.compare_row.keep.value)
@@ -214,11 +236,15 @@ class MagnifyWidget(Dock):
             if field in fields.parameters or field is fields.layer:
                 setattr(self, name, field)
         self.preset, self.live = fields.preset_rows.preset, fields.live
+        self.suggest = fields.suggest_row.suggest
         fields.buttons.append(self._create_script_button())
         return fields.rows
 
     def _mask_layers(self, _=None) -> list[Labels | Shapes]:
         return [layer for layer in self._viewer.layers if isinstance(layer, Labels | Shapes)]
+
+    def _shapes(self) -> list[Shapes]:
+        return [layer for layer in self._mask_layers() if isinstance(layer, Shapes)]
 
     def _movie(self) -> Movie:
         if self.layer.value is None:
@@ -229,14 +255,37 @@ class MagnifyWidget(Dock):
         """Fill the fields from another layer."""
         self._follow_layers()
         self._fields.suggest_row.clear()
+        self._fields.bad_pixels_row.visible = False
         with self.updating():
             self.axes.value = ""
             self._fill()
             if self.layer.value is not None:
-                self._fields.fill(suggestion_of(self.layer.value))
+                self._fields.fill(suggestion_of(self.layer.value) | self._newest_settings())
         self._show_what_applies()
         self._set_playback_rate()
         self._show_playback()
+
+    def _choose_active_movie(self) -> None:
+        """Choose the active layer, or the movie that it was made of."""
+        active = self._viewer.layers.selection.active
+        if active is not None and is_magnified(active):
+            active = open_source(self._viewer, active) or active
+        if active in self.layer.choices:
+            self.layer.value = active
+
+    def _newest_settings(self) -> dict:
+        """Return the settings of the newest layer that was made of the movie, if there is one."""
+        for layer in reversed(self._viewer.layers):
+            if is_magnified(layer) and open_source(self._viewer, layer) is self.layer.value:
+                with suppress(*EXPECTED):  # a damaged recipe, which is reported where it is used
+                    return self._fields.of_recipe(arguments(recipe_of(layer)))
+        return {}
+
+    def _on_region_drawn(self, shapes: Shapes) -> None:
+        """Magnify the region that was just drawn, if the fields for one are open."""
+        if self._fields.large_frames.opened and not self._closed:
+            self.region.reset_choices()
+            self.region.value = shapes
 
     def _on_layer_changed(self, _=None) -> None:
         """Fill the fields from a layer that got other data or another calibration."""
@@ -600,6 +649,13 @@ class MagnifyWidget(Dock):
         layers = [result.layer]
         self._run(drawing(result), show, title=title, layers=layers, closed=LAYER_CLOSED)
 
+    def _on_keep_clicked(self, _=None) -> None:
+        result = self._results.keep(self.layer.value)
+        if result is None:
+            self._messages.say(NO_RESULT)
+        else:
+            self._messages.say(f"{result.layer.name!r} stays as it is")
+
     def _on_save_clicked(self, _=None) -> None:
         result = self._results.latest(self.layer.value)
         if result is None:
@@ -635,6 +691,7 @@ class MagnifyWidget(Dock):
         fields.compute_all.changed.connect(self._on_compute_all_clicked)
         fields.save.changed.connect(self._on_save_clicked)
         fields.refresh.changed.connect(lambda _: self.refresh())
+        fields.keep.changed.connect(self._on_keep_clicked)
         fields.cancel.changed.connect(self._on_cancel_clicked)
         fields.reference_current.changed.connect(self._on_current_frame_clicked)
         fields.compare_row.compare.changed.connect(lambda _: self.compare())

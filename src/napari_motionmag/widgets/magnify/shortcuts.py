@@ -1,4 +1,4 @@
-"""Keys and commands that magnify, and switch between the original and its magnified movies."""
+"""Keys and commands that switch between a movie and its magnified movies."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 
 from napari_motionmag.widgets.common.layer_movie import open_source
-
-
-def magnify_now(napari_viewer: napari.viewer.Viewer = None) -> None:  # noqa: F821
-    """Magnify the active movie with the settings of the dock, which is opened if need be."""
-    from napari_motionmag.widgets.magnify.open_dock import magnify_dock
-
-    viewer = _viewer(napari_viewer)
-    if viewer is None:
-        return
-    widget, active = magnify_dock(viewer), viewer.layers.selection.active
-    if active in widget.layer.choices and active not in _results(viewer):
-        widget.layer.value = active
-    widget.draw()
 
 
 def toggle_original(napari_viewer: napari.viewer.Viewer = None) -> None:  # noqa: F821
@@ -46,25 +33,29 @@ def next_result(napari_viewer: napari.viewer.Viewer = None) -> None:  # noqa: F8
     viewer.layers.selection.active = following
 
 
-KEYS = {"Alt-M": magnify_now, "Alt-O": toggle_original, "Alt-N": next_result}
+MAGNIFY = "Alt-M"
+KEYS = {"Alt-O": toggle_original, "Alt-N": next_result}
 
 
 class Shortcuts:
-    """Keys of a viewer, as long as a dock is open; keys that are taken stay as they are."""
+    """Keys of a viewer, as long as a dock is open; keys that are taken stay as they are.
 
-    def __init__(self, viewer):
+    ``magnify()`` is called by the key `MAGNIFY`.
+    """
+
+    def __init__(self, viewer, magnify: Callable[[], object]):
         self._viewer = viewer
-        self._bound: list[tuple[str, Callable]] = []
-        for key, function in KEYS.items():
+        self._bound: list[str] = []
+        for key, function in {MAGNIFY: lambda viewer: magnify(), **KEYS}.items():
             try:
                 viewer.bind_key(key, function)
             except ValueError:  # by the user, or by another dock of this kind
                 continue
-            self._bound.append((key, function))
+            self._bound.append(key)
 
     def close(self) -> None:
         """Give the keys back."""
-        for key, _ in self._bound:
+        for key in self._bound:
             self._viewer.bind_key(key, None)
         self._bound.clear()
 
