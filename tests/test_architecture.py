@@ -22,6 +22,7 @@ ARROWS = {
     "methods": {"compute", "movie", "temporal"},
     "magnification": {"compute", "movie", "temporal", "methods"},
     "views": {"compute", "movie", "temporal", "methods", "magnification"},
+    "export": {"compute", "movie", "io", "temporal", "methods", "magnification", "views"},
     "training": {"compute", "temporal", "samples", "methods", "magnification"},
     "evaluation": {
         "compute",
@@ -42,6 +43,7 @@ ARROWS = {
         "methods",
         "magnification",
         "views",
+        "export",
     },
 }
 ARROWS["cli"] = set(ARROWS)

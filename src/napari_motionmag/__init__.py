@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "magnify": ("magnification.magnification", "magnify"),
     "magnify_layer": ("magnification.magnification", "magnify_layer"),
+    "interpolate": ("magnification.interpolation", "interpolate"),
+    "interpolated_movie": ("magnification.interpolation", "interpolated_movie"),
     "Movie": ("movie.movie", "Movie"),
     "temporal": ("temporal", None),
     "views": ("views", None),
@@ -23,12 +25,16 @@ _PUBLIC = {
     "presets": ("magnification.presets", None),
     "recipes": ("magnification.recipe", None),
     "distributed": ("compute.cluster", None),
+    "export": ("export", None),
 }
 
 __all__ = [
     "Movie",
     "__version__",
     "distributed",
+    "export",
+    "interpolate",
+    "interpolated_movie",
     "io",
     "magnify",
     "magnify_layer",
@@ -40,10 +46,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from napari_motionmag import io, samples, temporal, views
+    from napari_motionmag import export, io, samples, temporal, views
     from napari_motionmag.compute import cluster as distributed
     from napari_motionmag.magnification import presets
     from napari_motionmag.magnification import recipe as recipes
+    from napari_motionmag.magnification.interpolation import interpolate, interpolated_movie
     from napari_motionmag.magnification.magnification import magnify, magnify_layer
     from napari_motionmag.movie.movie import Movie
 

@@ -82,7 +82,7 @@ def test_wrong_names_and_nothing_given(capsys, film):
     code, _, err = run(capsys, "magnify", film, "out.npy", "--preset", "violin")
     assert (code, "preset must be one of crane" in err) == (2, True)
     code, _, err = run(capsys, "magnify", film, "out.npy")
-    assert (code, "--factor or --preset is needed" in err) == (2, True)
+    assert (code, "--factor, --preset or --recipe is needed" in err) == (2, True)
 
 
 def test_the_list(capsys):

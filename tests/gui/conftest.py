@@ -1,9 +1,9 @@
 """A viewer with a small movie, the widget docked, and a method that is quick and exact."""
 
-import gc
 import threading
 import time
 import warnings
+from types import SimpleNamespace
 
 import napari
 import numpy as np
@@ -59,16 +59,15 @@ class PixelMethod:
 
 
 @pytest.fixture
-def method(monkeypatch):
+def method():
     """The quick method, offered by the widget as ``"pixels"``, before all others."""
     made = PixelMethod()
     others = dict(METHODS)
-    for name in others:
-        monkeypatch.delitem(METHODS, name)
-    monkeypatch.setitem(METHODS, "pixels", lambda *_: made)
-    for name, make in others.items():
-        monkeypatch.setitem(METHODS, name, make)
+    METHODS.clear()
+    METHODS.update({"pixels": lambda *_: made} | others)
     yield made
+    METHODS.clear()
+    METHODS.update(others)
     made.gate.set()
 
 
@@ -81,8 +80,11 @@ def frames():
 
 
 @pytest.fixture(scope="module")
-def window(qapp):
-    """A viewer with a real window, for all tests of a module."""
+def window(qapp, request):
+    """A viewer with a real window, for all tests of a module.
+
+    Its canvas is drawn only for modules with ``DRAWS_CANVAS``: that takes a third of the time.
+    """
     app = NapariApplication("module_app")  # actions can be registered once in an application
     app.injection_store.namespace = _napari_names
     with pytest.MonkeyPatch.context() as patch:
@@ -93,10 +95,11 @@ def window(qapp):
         init_qactions.cache_clear()
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
         QtViewer._instances.clear()  # make_napari_viewer takes what it did not make for a leak
-        gc.collect()
-        gc.freeze()  # napari collects garbage for each layer that is removed: skip what stays
+        draws = getattr(request.module, "DRAWS_CANVAS", False)
+        viewer.window._qt_viewer.canvas.native.setUpdatesEnabled(draws)
+        # napari collects garbage for each layer that is removed
+        patch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda: 0))
         yield viewer
-        gc.unfreeze()
         patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda *_: None)
         viewer.close()
         NapariApplication.destroy("module_app")

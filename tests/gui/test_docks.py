@@ -12,6 +12,7 @@ from napari_motionmag.widgets.magnify.open_dock import compare_methods, fill_ban
 from napari_motionmag.widgets.measure.displacement import DisplacementWidget
 from napari_motionmag.widgets.slices.dock import SliceViewWidget
 
+DRAWS_CANVAS = True
 NAMES = [
     "Magnify motion",
     "Slice view",

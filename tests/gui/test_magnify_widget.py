@@ -3,6 +3,7 @@
 import dask.array as da
 import numpy as np
 import pytest
+from frame_walk import called_files, walk
 from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
@@ -401,3 +402,15 @@ def test_warnings_are_told_once(viewer, widget, method, magnified, qtbot, notifi
         qtbot.waitUntil(lambda: not widget.working, timeout=10_000)
         assert "doubtful" in widget.status.value
         assert len([text for _, text in notifications() if "doubtful" in text]) <= 2
+
+
+@pytest.mark.parametrize("mode", ["static", "temporal"])
+def test_the_walk_from_the_button_is_the_way_of_a_frame(viewer, movie, mode):
+    """The walk is that of CONTRIBUTING.md, by the network `difference`."""
+    widget = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(widget)
+    widget.mode.value = mode
+    called = called_files(widget)
+    other = {"static": "temporal/band_filters/fir.py", "temporal": "temporal/static_dynamic.py"}
+    missing = walk("**From the button") - {other[mode]} - called
+    assert not missing, sorted(called)

@@ -134,7 +134,7 @@ def test_any_axes_and_dtype_come_back(layout, dtype):
     shape = tuple(sizes[a] for a in axes)
     rng = np.random.default_rng(0)
     movie = (rng.random(shape) * (1 if dtype[0] == "f" else 100)).astype(dtype)
-    out = magnify(movie, 3.0, axes=axes)
+    out = magnify(movie, 3.0, axes=axes, denoise=0)
     result = out.compute()
     assert (result.shape, result.dtype) == (movie.shape, movie.dtype)
     still = np.take(result, 0, axes.index("T"))

@@ -19,6 +19,7 @@ from napari_motionmag.temporal import (
     FIR,
     MODES,
     Acceleration,
+    Bands,
     Butterworth,
     DifferenceOfIIR,
     Dynamic,
@@ -40,6 +41,7 @@ EXAMPLES = [
     Butterworth(1, 3, 30, order=3, zero_phase=True),
     DifferenceOfIIR(1, 3, 30),
     Acceleration(2, 30),
+    Bands([(1, 3, 1), (5, 8, 0.5)], "butterworth", 30),
 ]
 
 

@@ -29,38 +29,75 @@ def add_command(commands, common) -> None:
     add = parser.add_argument
     add("input", metavar="IN", type=Path, help="movie to read")
     add("output", metavar="OUT", type=Path, help="movie to write")
+    add_settings(parser)
+    add_output_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+_MANY = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
+
+
+def add_settings(parser) -> None:
+    """Add the arguments from which `options.settings` makes settings."""
+    add = parser.add_argument
     add(
         "--factor",
         type=float,
         metavar="M",
         help="total gain of the motion: 1 leaves it, 0 removes it, negative mirrors it; required "
-        "without a preset",
+        "without a preset or a recipe",
+    )
+    add(
+        "--factor-map",
+        type=Path,
+        metavar="FILE",
+        help=".tif or .npy, (Y, X): whole numbers are labels that say where the factor counts; "
+        "real numbers are a factor for each pixel",
+    )
+    add(
+        "--map-factor",
+        action="append",
+        default=[],
+        metavar="LABEL=M",
+        help="the factor of one label of the map; may be repeated",
+    )
+    add("--map-rest", type=float, metavar="M", help="the factor where no label is (default 1)")
+    add(
+        "--map-feather",
+        type=float,
+        metavar="PX",
+        help="width of the soft edges inside of the labels (default 8)",
     )
     add(
         "--preset",
         metavar="NAME",
         help="settings for a kind of movie; other options win ('presets' lists them)",
     )
+    add(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="settings of a magnified .tif or .zarr file or a JSON recipe; other options win",
+    )
     add = parser.add_argument_group("which motion").add_argument
     add("--mode", help="static (default), dynamic or temporal")
     add(
         "--reference",
-        type=_reference,
+        type=reference_argument,
         metavar="N|A:B",
         help="static: the frame at rest, or frames to average; the first is 0",
     )
     add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
-    add("--filter", help=f"temporal: {options.one_of(options.filter_names())}")
-    add = parser.add_argument_group("the movie, where the file does not say").add_argument
-    add("--fps", type=float, help="frames per second at which the movie was taken")
-    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
     add(
-        "--intensity-range",
+        "--more-bands",
         type=float,
-        nargs=2,
-        metavar=("BLACK", "WHITE"),
-        help="intensities of black and white (default: estimated from a few frames)",
+        nargs=3,
+        action="append",
+        metavar=("LOW", "HIGH", "M"),
+        help="temporal: another band in Hz, with a factor of its own; may be repeated",
     )
+    add("--filter", help=f"temporal: {options.one_of(options.filter_names())}")
+    add = add_movie_arguments(parser)
     add(
         "--region",
         type=int,
@@ -74,18 +111,7 @@ def add_command(commands, common) -> None:
         metavar="N",
         help="magnify at a coarser resolution: average N x N pixels to one",
     )
-    add = parser.add_argument_group("how").add_argument
-    add("--method", help=options.one_of(METHOD_CLASSES))
-    add("--model", help="learned: difference, oh2018, or a file of weights, published ones too")
-    add("--device", help="cpu, cuda, cuda:N or mps (default: the best available)")
-    add("--precision", help="float32, float16 or bfloat16; float64 with classical methods")
-    add("--tile", type=int, metavar="N", help="side of the tiles in pixels")
-    many_options = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
-    add(
-        "--option",
-        **many_options,
-        help="an option of the method, from the list below; may be repeated",
-    )
+    add_method_arguments(parser)
     add = parser.add_argument_group("large motion").add_argument
     add(
         "--stabilise",
@@ -100,9 +126,43 @@ def add_command(commands, common) -> None:
     )
     add(
         "--stabilise-option",
-        **many_options,
+        **_MANY,
         help="an option of the alignment, from the list below; may be repeated",
     )
+
+
+def add_movie_arguments(parser):
+    """Add what a file may not say about its movie; return what adds more of it."""
+    add = parser.add_argument_group("the movie, where the file does not say").add_argument
+    add("--fps", type=float, help="frames per second at which the movie was taken")
+    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
+    add(
+        "--intensity-range",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+        help="intensities of black and white (default: estimated from a few frames)",
+    )
+    return add
+
+
+def add_method_arguments(parser) -> None:
+    """Add the method and its options."""
+    add = parser.add_argument_group("how").add_argument
+    add("--method", help=options.one_of(METHOD_CLASSES))
+    add("--model", help="learned: difference, oh2018, or a file of weights, published ones too")
+    add("--device", help="cpu, cuda, cuda:N or mps (default: the best available)")
+    add("--precision", help="float32, float16 or bfloat16; float64 with classical methods")
+    add("--tile", type=int, metavar="N", help="side of the tiles in pixels")
+    add(
+        "--option",
+        **_MANY,
+        help="an option of the method, from the list below; may be repeated",
+    )
+
+
+def add_output_arguments(parser) -> None:
+    """Add how the result is computed and written."""
     add = parser.add_argument_group("output").add_argument
     add("--overwrite", action="store_true", help="replace OUT if it exists")
     add("--resume", action="store_true", help=".zarr: continue an interrupted run")
@@ -123,10 +183,9 @@ def add_command(commands, common) -> None:
         metavar="ADDRESS",
         help="a running dask cluster, as tcp://host:8786, whose workers see IN and OUT",
     )
-    parser.set_defaults(run=run)
 
 
-def _reference(text: str) -> int | slice:
+def reference_argument(text: str) -> int | slice:
     """Read ``N`` or ``A:B`` (either end may be left out)."""
     try:
         parts = [int(part) if part else None for part in text.split(":")]
@@ -141,51 +200,73 @@ def _reference(text: str) -> int | slice:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from napari_motionmag.io import check_output
+    from napari_motionmag.magnification.magnification import plan
+
+    settings, preset = options.settings(arguments)
+    movie = open_input(arguments, settings)
+    problem = preset.problem(movie.fps) if preset and settings.band == preset.band else None
+    if problem:
+        raise ValueError(f"{problem}: --fps")
+    check_output(arguments.output, movie, **_writing(arguments))
+    magnification = plan(movie, settings)
+    result = magnification.movie.replace(
+        data=magnification.dask(),
+        # of the source: estimating it from the result would compute frames for nothing
+        intensity_range=movie.intensity_range if is_video(arguments) else None,
+    )
+    write(arguments, movie, result, with_origin(arguments, magnification.recipe), "magnified")
+
+
+def open_input(arguments: argparse.Namespace, settings):
+    """Open the movie, once it is clear that the output can be written."""
+    from napari_motionmag.io import check_output, open_movie
+    from napari_motionmag.magnification.settings import OF_THE_MOVIE
+
+    source, target = arguments.input, arguments.output
+    if source.exists() and target.exists() and source.samefile(target):
+        raise ValueError(f"OUT is the same as IN: {target}")
+    check_output(target, source=source, **_writing(arguments))
+    return open_movie(source, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
+
+
+def is_video(arguments: argparse.Namespace) -> bool:
+    """Whether the output is a video, in which black and white must be known."""
+    from napari_motionmag.io.formats import format_of
+
+    return format_of(arguments.output).name == "video"
+
+
+def _writing(arguments: argparse.Namespace) -> dict:
+    return {name: getattr(arguments, name) for name in ("overwrite", "resume", "playback_fps")}
+
+
+def write(arguments: argparse.Namespace, movie, result, recipe: dict, done: str) -> None:
+    """Write what was made of a movie, and report; `done` says what happens to the frames."""
     from napari_motionmag.cli.progress import ProgressLine, duration
     from napari_motionmag.compute.cluster import connected
-    from napari_motionmag.io import check_output, open_movie, save_movie
-    from napari_motionmag.io.formats import format_of
+    from napari_motionmag.io import save_movie
     from napari_motionmag.io.journal import fingerprint
-    from napari_motionmag.magnification.magnification import plan
-    from napari_motionmag.magnification.settings import OF_THE_MOVIE
 
     def report(text: str) -> None:
         if not arguments.quiet:
             print(f"{PROGRAM}: {text}", file=sys.stderr)
 
     source, target = arguments.input, arguments.output
-    if source.exists() and target.exists() and source.samefile(target):
-        raise ValueError(f"OUT is the same as IN: {target}")
-    settings, preset = options.settings(arguments)
-    writing = {n: getattr(arguments, n) for n in ("overwrite", "resume", "playback_fps")}
-    check_output(target, source=source, **writing)
-    movie = open_movie(source, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
-    problem = preset.problem(movie.fps) if preset and settings.band == preset.band else None
-    if problem:
-        raise ValueError(f"{problem}: --fps")
-    check_output(target, movie, **writing)
-    magnification = plan(movie, settings)
-    is_video = format_of(target).name == "video"
-    result = magnification.movie.replace(
-        data=magnification.dask(),
-        # of the source: estimating it from the result would compute frames for nothing
-        intensity_range=movie.intensity_range if is_video else None,
-        name=target.name.removesuffix(target.suffix),
-    )
-    line = ProgressLine("magnified")
+    line = ProgressLine(done)
     report(f"{source}: {movie.summary()} -> {target}")
     note = getattr(movie.data, "rate_note", "")
-    if note and settings.fps is None:
+    if note and arguments.fps is None:
         report(f"{source}: {note} (--fps)")
     try:
         with connected(arguments.scheduler, arguments.workers) as client:
             save_movie(
                 target,
-                result,
-                recipe=_recipe(arguments, magnification.recipe),
+                result.replace(name=target.name.removesuffix(target.suffix)),
+                recipe=recipe,
                 source=fingerprint(source) if arguments.resume else None,
                 client=client,
-                **writing,
+                **_writing(arguments),
                 progress=None if arguments.quiet else line,
             )
     finally:
@@ -198,11 +279,11 @@ def run(arguments: argparse.Namespace) -> None:
         report(f"{target} was whole already")
 
 
-def _recipe(arguments: argparse.Namespace, recipe: dict) -> dict:
+def with_origin(arguments: argparse.Namespace, recipe: dict) -> dict:
     """Return a recipe with where it was used."""
     from napari_motionmag.magnification.layer import weights_hash
 
-    preset, weights = arguments.preset, weights_hash(recipe)
+    preset, weights = getattr(arguments, "preset", None), weights_hash(recipe)
     return {
         "program": f"{PROGRAM} {version_of()}",
         "source": arguments.input.name,

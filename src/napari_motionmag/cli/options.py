@@ -44,18 +44,57 @@ def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | N
     from napari_motionmag.magnification import presets
     from napari_motionmag.magnification.settings import NAMES, MagnifySettings
 
-    if arguments.preset is None and arguments.factor is None:
-        raise ValueError("--factor or --preset is needed")
+    if not has_settings(arguments):
+        raise ValueError("--factor, --preset or --recipe is needed")
+    if arguments.preset is not None and arguments.recipe is not None:
+        raise ValueError("--preset and --recipe are two kinds of settings: give one")
     given = {name: getattr(arguments, name, None) for name in NAMES}
     given = {name: value for name, value in given.items() if value is not None}
     for name in ("band", "intensity_range"):
         if name in given:
             given[name] = tuple(given[name])
-    given |= parse_options(arguments.method or "learned", arguments.option) | _alignment(arguments)
+    base = {} if arguments.recipe is None else _recipe(arguments.recipe)
+    method = arguments.method or base.get("method", "learned")
+    given = base | given | parse_options(method, arguments.option) | _alignment(arguments)
+    given |= _factor_map(arguments)
     if arguments.preset is None:
         return MagnifySettings.from_arguments(**given), None
     preset = presets.get(arguments.preset)
     return MagnifySettings.from_preset(preset, **given), preset
+
+
+def _factor_map(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the argument `factor_map` of `magnify`; nothing without it."""
+    options: dict[str, Any] = {"rest": arguments.map_rest, "feather": arguments.map_feather}
+    options = {name: value for name, value in options.items() if value is not None}
+    for text in arguments.map_factor:
+        try:
+            label, factor = text.split("=")
+            options.setdefault("factors", {})[int(label)] = float(factor)
+        except ValueError:
+            raise ValueError(f"--map-factor must be LABEL=M, got {text!r}") from None
+    if arguments.factor_map is None and options:
+        raise ValueError(f"--map-{next(iter(options)).removesuffix('s')} needs --factor-map")
+    if arguments.factor_map is None or not options:
+        return {}
+    return {"factor_map": {"labels": arguments.factor_map, **options}}
+
+
+def has_settings(arguments: argparse.Namespace) -> bool:
+    """Whether the command line says how to magnify."""
+    return any(getattr(arguments, name) is not None for name in ("factor", "preset", "recipe"))
+
+
+def _recipe(path: Path) -> dict[str, Any]:
+    """Return the arguments of `magnify` that a file with a recipe stands for."""
+    from napari_motionmag.io.recipe_file import read_recipe
+    from napari_motionmag.magnification.recipe import arguments_for_another
+
+    recipe = read_recipe(path)
+    try:
+        return arguments_for_another(recipe)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _alignment(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -85,15 +124,16 @@ def one_of(names: Iterable[str]) -> str:
     return f"{first} (default), {', '.join(others[:-1])} or {others[-1]}"
 
 
-def listing() -> str:
+def listing(alignment: bool = True) -> str:
     """Return all options with what is allowed and their defaults, for ``--help``."""
     lines = ["options of the methods, as --option NAME=VALUE:"]
     for method, options in OPTIONS.items():
         if options:
             lines += ["", f"  {method}"]
             lines += [line for option in options for line in _lines(option)]
-    lines += ["", "options of the alignment, as --stabilise-option NAME=VALUE:", ""]
-    lines += [line for option in STABILISE[1:] for line in _lines(option)]
+    if alignment:
+        lines += ["", "options of the alignment, as --stabilise-option NAME=VALUE:", ""]
+        lines += [line for option in STABILISE[1:] for line in _lines(option)]
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ WIDTHS = (1.0, 2.0, 3.0, 6.0)  # px, of lines
 
 
 def rigidity(method, seed: int) -> dict[str, float]:
-    """A picture that moves as a whole by 0.05 px, in noise, x76: what its parts deviate by.
+    """Measure the motion of the parts of a picture that moves as a whole by 0.05 px, in noise, x76.
 
     Windows of 48 px of the result are registered to the truth: ``magnification error`` is their
     mean displacement from it, ``deviation`` the rms of what is left, in px.

@@ -140,7 +140,7 @@ def temporal_case(level, seed) -> Case:
 
 
 def _rotation(level, seed):
-    """A disc of one photograph turns on another; output 4 degrees."""
+    """Turn a disc of one photograph on another; output 4 degrees."""
     frames = turned(seed, (0.0, level, 4.0))
     return Case(frames[:2], Static(0), 1, 4.0 / level, frames[2])
 
@@ -346,7 +346,7 @@ def redraw_change(method, seed: int) -> float:
 
 
 def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[float, float]:
-    """What a lamp that changes by 1 % does to a still grey scene: motion and light, neither real.
+    """Measure what a lamp that changes by 1 % does to a still gray scene: false motion and light.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x de
 
 
 def make_method(text: str, device: str | None = None):
-    """A method of ``"phase"``, ``"learned"``, ``"learned:oh2018"`` or ``"learned:FILE"``."""
+    """Make the method of ``"phase"``, ``"learned"``, ``"learned:oh2018"`` or ``"learned:FILE"``."""
     name, _, model = text.partition(":")
     if name not in METHODS:
         raise ValueError(f"methods must be of {sorted(METHODS)}, optionally ':MODEL', got {text!r}")
@@ -202,7 +202,7 @@ def merged(before: dict, result: dict) -> dict:
 
 
 def table(result: dict) -> str:
-    """The scores as text: share of the gap closed, mean and spread."""
+    """Write the scores as text: share of the gap closed, mean and spread."""
     lines = ["share of the gap closed: (SSIM - floor) / (1 - floor)"]
     for name, rows in result["protocols"].items():
         lines += [_line(name, row) for row in rows]
@@ -241,7 +241,7 @@ def psnr_table(result: dict) -> str:
 
 
 def curves(result: dict):
-    """A figure like the paper's Figs. 8 and A.5: SSIM against level, with spread."""
+    """Draw a figure like the paper's Figs. 8 and A.5: SSIM against level, with spread."""
     from matplotlib.figure import Figure
 
     shown = [p for p in protocols.PROTOCOLS if p.name in result["protocols"]]

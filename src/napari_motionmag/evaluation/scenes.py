@@ -20,7 +20,7 @@ _DISC = 70.0  # px, radius of the disc that turns
 
 
 def photographs() -> dict[str, np.ndarray]:
-    """The pictures by name, float64 (H, W, 3) in [0, 1].
+    """Load the pictures, by name, float64 (H, W, 3) in [0, 1].
 
     Raises
     ------
@@ -60,7 +60,7 @@ class Pair:
 
     @classmethod
     def make(cls, seed: int, grey: bool = False) -> "Pair":
-        """The scene of a seed."""
+        """Make the scene of a seed."""
         rng = np.random.default_rng(seed)
         pictures = list(photographs().values())
         order = rng.permutation(len(pictures))
@@ -85,7 +85,7 @@ class Pair:
         return cls(scene, directions[:1], directions[1:])
 
     def at(self, objects: float, background: float = 0.0, drift=(0.0, 0.0)) -> np.ndarray:
-        """The frame with objects and background displaced along their directions.
+        """Render the frame with objects and background displaced along their directions.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ def camera_pan(seed: int, step: int) -> list[np.ndarray]:
 
 
 def turned(seed: int, degrees: Sequence[float]) -> list[np.ndarray]:
-    """A disc of a photograph, turned about its center, on another photograph.
+    """Render a disc of a photograph, turned about its center, on another photograph.
 
     Parameters
     ----------

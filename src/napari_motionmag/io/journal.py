@@ -47,13 +47,13 @@ class Journal:
         if before != settings:
             raise ValueError(
                 f"the unfinished {self._output} was begun with other settings "
-                f"({_difference(before, settings)}); remove it and its .journal, or "
+                f"({difference(before, settings)}); remove it and its .journal, or "
                 "write without resuming"
             )
         if source != self.source:
             raise ValueError(
                 f"the source changed since the unfinished {self._output} was begun "
-                f"({_difference(source, self.source)}); remove it and its .journal, or "
+                f"({difference(source, self.source)}); remove it and its .journal, or "
                 "write without resuming"
             )
         return written
@@ -95,13 +95,13 @@ def _plain(content):
     return json.loads(json.dumps(content))
 
 
-def _difference(before, now) -> str:
+def difference(before, now) -> str:
     """Describe the first difference between two JSON values."""
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return f"{json.dumps(before)}, now {json.dumps(now)}"
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
-            inner = _difference(before.get(key), now.get(key))
+            inner = difference(before.get(key), now.get(key))
             return f"{key}: {inner}" if ": " not in inner or inner[0] in '"[' else inner
     return "nothing"
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
+from napari_motionmag.io.h264 import h264_video
 from napari_motionmag.io.video_index import COMMENT, import_av
 from napari_motionmag.movie.intensity import checked_range
 from napari_motionmag.movie.movie import Movie
@@ -47,50 +48,44 @@ def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     intensities shown as black and white where 8 bits cannot hold them.
     """
     extension, intensity_range = options.extension, options.intensity_range
-    av = import_av()
     movie = stream.movie
     rate = _rate(movie, options.playback_fps)
     shown = _Shown(movie, intensity_range, lossless=extension == ".avi")
+    comment = COMMENT + json.dumps(_own(movie))
     if extension == ".avi":
-        container_format, codec, pixel_format = "avi", "png", shown.format
-        # four times as fast as the default level, and no larger
-        options = {"compression_level": "3", "pred": "up"}
-    else:
-        container_format = extension.removeprefix(".")
-        codec, pixel_format = _h264(av), "yuv420p"
-        options = {"crf": "16", "preset": "medium"} if codec != "mpeg4" else {"q": "2"}
+        _write_png_video(path, stream, shown, rate, comment)
+        return
     height, width = movie.frame_shape[:2]
-    padded = (height % 2, width % 2) if pixel_format == "yuv420p" else (0, 0)
+    padded = height % 2, width % 2
     if any(padded):
         warnings.warn(
             f"{extension} video has even sizes only; the last row or column of "
             f"{height} x {width} is repeated",
             stacklevel=4,
         )
-    with av.open(str(path), "w", format=container_format) as container:
-        container.metadata["comment"] = COMMENT + json.dumps(_own(movie))
-        track = container.add_stream(codec, rate=rate, options=options)
-        track.height, track.width = height + padded[0], width + padded[1]
-        track.pix_fmt = pixel_format
-        if (aspect := _aspect(movie)) is not None:
+    size = height + padded[0], width + padded[1]
+    container = extension.removeprefix(".")
+    with h264_video(path, container, rate, size, comment, _aspect(movie)) as add:
+        for _, frame in stream.frames("T"):
+            add(_padded(shown(frame), padded))
+
+
+def _write_png_video(
+    path: Path, stream: FrameStream, shown: _Shown, rate: Fraction, comment: str
+) -> None:
+    av = import_av()
+    # four times as fast as the default level, and no larger
+    options = {"compression_level": "3", "pred": "up"}
+    with av.open(str(path), "w", format="avi") as container:
+        container.metadata["comment"] = comment
+        track = container.add_stream("png", rate=rate, options=options)
+        track.height, track.width = stream.movie.frame_shape[:2]
+        track.pix_fmt = shown.format
+        if (aspect := _aspect(stream.movie)) is not None:
             track.codec_context.sample_aspect_ratio = aspect
-        if pixel_format == "yuv420p":
-            # name the matrix, or players guess it by the size of the frame
-            context = track.codec_context
-            context.color_range, context.colorspace = 1, 1
-            context.color_primaries, context.color_trc = 1, 1
         for number, (_, frame) in enumerate(stream.frames("T")):
-            pixels = np.ascontiguousarray(_padded(shown(frame), padded))
-            if pixel_format == "yuv420p":
-                # converting directly from grey would truncate
-                colors = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
-                picture = av.VideoFrame.from_ndarray(colors, "rgb24").reformat(
-                    format=pixel_format, dst_colorspace="ITU709", dst_color_range="MPEG"
-                )
-            else:
-                picture = av.VideoFrame.from_ndarray(pixels, shown.format)
-            picture.pts = number
-            picture.time_base = 1 / rate
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown(frame)), shown.format)
+            picture.pts, picture.time_base = number, 1 / rate
             container.mux(track.encode(picture))
         container.mux(track.encode(None))
 
@@ -129,13 +124,6 @@ def _padded(frame: np.ndarray, rows_and_columns: tuple[int, int]) -> np.ndarray:
     """Repeat the last row or column."""
     widths = [(0, n) for n in rows_and_columns] + [(0, 0)] * (frame.ndim - 2)
     return np.pad(frame, widths, "edge") if any(rows_and_columns) else frame
-
-
-def _h264(av) -> str:
-    for name in ("libx264", "libopenh264", "h264_videotoolbox", "mpeg4"):
-        if name in av.codecs_available:
-            return name
-    raise ImportError("this build of av can write neither H.264 nor MPEG-4 video")
 
 
 def _rate(movie: Movie, playback_fps: float | None) -> Fraction:

@@ -122,7 +122,7 @@ def save_movie(
             intensity_range=intensity_range,
             journal=journal if resume else None,
         )
-        with _naming_output(path, resume):
+        with naming_output(path, resume):
             format_.write(partial, stream, options)
     if resume:
         journal.remove()
@@ -130,7 +130,7 @@ def save_movie(
 
 
 @contextmanager
-def _naming_output(path: Path, resume: bool) -> Iterator[None]:
+def naming_output(path: Path, resume: bool) -> Iterator[None]:
     """Say which output did not fit on its disk, and what became of it."""
     try:
         yield

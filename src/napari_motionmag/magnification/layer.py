@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.versions import version_of
 from napari_motionmag.magnification.provenance import provenance_record
+from napari_motionmag.movie.layer_traits import FPS_KEY, rate_of
 from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import TemporalOperator
 
@@ -56,6 +57,38 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
     magnified.contrast_limits_range = layer.contrast_limits_range
     _SOURCES[magnified] = ref(layer)
     return magnified
+
+
+def interpolated_layer(layer, movie, data):
+    """Make the layer of an interpolated movie, with the calibration and the look of its source.
+
+    `data` are its frames; steps in time become shorter. It is not added to a viewer.
+    """
+    from napari.layers import Image
+
+    interpolated = movie.data
+    copied = {name: getattr(layer, name) for name in _CALIBRATION + _LOOK}
+    calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
+    scale = np.array(layer.scale, float)
+    scale[calibrated.index("T")] /= interpolated.n
+    info = {
+        "interpolation": dict(interpolated.recipe),
+        "source": layer.name,
+        "origin": provenance_record(layer),
+        "version": version_of(),
+    }
+    rate = {} if rate_of(layer) is None else {FPS_KEY: movie.fps}
+    made = Image(
+        data,
+        name=f"{layer.name} interpolated x{interpolated.n}",
+        affine=layer.affine.affine_matrix,
+        multiscale=False,
+        projection_mode="none",
+        metadata={"napari_motionmag": info, **rate},
+        **copied | {"scale": scale, "translate": layer.translate},
+    )
+    made.contrast_limits_range = layer.contrast_limits_range
+    return made
 
 
 def placement(layer, movie) -> dict:
@@ -113,4 +146,5 @@ def magnified_name(source: str, recipe: Mapping) -> str:
     """Return the name of a magnified layer, for example ``"x10 cell learned static"``."""
     kind = TemporalOperator.from_dict(dict(recipe["operator"])).selection
     mark = " stabilised" if recipe.get("stabilise") else ""
+    mark += " painted" if recipe.get("factor_map") else ""
     return f"x{recipe['factor']:g} {source} {recipe['method']}{mark} {kind}"

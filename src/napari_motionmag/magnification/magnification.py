@@ -22,7 +22,7 @@ from napari_motionmag.methods.stabilisation.arguments import stabilised
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
-from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.temporal import Static, TemporalOperator
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -58,6 +58,8 @@ class Magnification:
         Bound to the frame rate when it needs one.
     factor : float
         m, total gain.
+    factors : ndarray, optional
+        Instead of `factor`, one for each pixel, (Y, X) of the whole frame.
     recipe : dict
         The arguments of :func:`magnify`, as plain values; ``axes`` and ``fps`` as the movie has
         them. ``given`` names those of axes, fps and intensity_range that were arguments.
@@ -68,6 +70,7 @@ class Magnification:
     operator: TemporalOperator
     factor: float
     recipe: dict = field(default_factory=dict)
+    factors: np.ndarray | None = field(default=None, repr=False, compare=False)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
 
@@ -112,7 +115,7 @@ class Magnification:
         self.cache.clear()
 
     def _draw(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
-        if self.factor == 1:  # the identity, to the last bit
+        if self.factor == 1 and self.factors is None:  # the identity, to the last bit
             return [self.movie.read(t, other) for t in times]
         whole, region, inside = self.movie, None, ()
         if isinstance(self.movie.data, Region):
@@ -121,21 +124,56 @@ class Magnification:
             margin = CONTEXT if context is None else context(self.operator)
             region, inside = self.movie.data.with_margin(margin)
         frames = FrameSource(whole, other, region, self.warned)
-        drawn = self.method.magnify(frames, self.operator, times, self.factor)
+        factor = self.factor
+        if self.factors is not None:
+            factor = self.factors
+            factor = factor if region is None else region.reduce(factor[region.window])
+        drawn = self.method.magnify(frames, self.operator, times, factor)
+        drawn = [frame[inside] for frame in drawn]
+        if self.factors is not None:
+            return self._kept_parts(whole, drawn, factor[inside], times, other)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
-            whole.from_unit(frame[inside], source)
-            for frame, source in zip(drawn, sources, strict=True)
+            whole.from_unit(frame, source) for frame, source in zip(drawn, sources, strict=True)
         ]
 
+    def _kept_parts(
+        self, whole: Movie, drawn, factors: np.ndarray, times: Sequence[int], other
+    ) -> list[np.ndarray]:
+        """Return frames with the pixels of the movie, and of the frame at rest, where they count.
+
+        In static mode, pixels with a factor of 0 are those of the reference.
+        """
+        from napari_motionmag.magnification.factor_map import stillness
+
+        rest, still = None, None
+        if isinstance(self.operator, Static) and (factors == 0).any():
+            references = self.operator.frames(self.movie.n_frames).tolist()
+            rest = np.mean([whole.to_unit(self.movie.read(t, other)) for t in references], axis=0)
+            still = stillness(factors)
+            if len(references) == 1:
+                exact = self.movie.read(references[0], other)
+        out = []
+        for t, frame in zip(times, drawn, strict=True):
+            source = self.movie.read(t, other)
+            if rest is not None:
+                share = still if frame.ndim == 2 else still[..., np.newaxis]
+                frame = frame + share * (rest - frame)
+            values = whole.from_unit(frame, source if self.movie.has_alpha else None)
+            values[factors == 1] = source[factors == 1]
+            if rest is not None and len(references) == 1:
+                values[factors == 0] = exact[factors == 0]
+            out.append(values)
+        return out
+
     def block(self, location: tuple[int, ...]) -> np.ndarray:
-        """The block at a position of the dask array's grid."""
+        """Draw the block at a position of the dask array's grid."""
         at = dict(zip(self.movie.axes, location, strict=True))
         other = tuple(at[axis] for axis in self.movie.other_axes)
         return self.movie.expand(self.draw([at["T"]], other)[0])
 
     def dask(self) -> da.Array:
-        """The lazy result: shape and dtype of the movie, one output frame a block."""
+        """Return the lazy result: shape and dtype of the movie, one output frame a block."""
         import dask.array as da
         from dask.blockwise import blockwise
         from dask.delayed import delayed, unpack_collections
@@ -210,6 +248,11 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         method, alignment = stabilised(
             method, settings.stabilise, settings.mask, movie, operator, source
         )
+    factors = None
+    if settings.factor_map is not None:
+        from napari_motionmag.magnification.factor_map import factor_map_of, pack
+
+        factors = factor_map_of(settings.factor_map, settings.factor, movie, source)
     given_range = movie.given_range
     movie = movie if part is None else part.as_movie()
     smallest = getattr(method, "smallest_frame", 2)
@@ -226,8 +269,9 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         **alignment,
         region=None if part is None else part.region,
         preview=1 if part is None else part.preview,
+        factor_map=None if factors is None else pack(factors),
     )
-    return Magnification(movie, method, operator, settings.factor, recipe)
+    return Magnification(movie, method, operator, settings.factor, recipe, factors)
 
 
 def magnify(
@@ -250,6 +294,8 @@ def magnify(
     mask=None,
     region: Sequence[int] | None = None,
     preview: int = 1,
+    more_bands: Sequence[tuple[float, float, float]] = (),
+    factor_map=None,
     **options,
 ) -> da.Array:
     """Magnify the motion in a movie, lazily.
@@ -304,6 +350,16 @@ def magnify(
     preview : int
         Magnify at a coarser resolution, for large frames: squares of `preview` x `preview` pixels
         are averaged to one. Noise falls, and details are lost.
+    more_bands : sequence of (float, float, float), optional
+        Temporal mode: further bands, each with a factor of its own: lowest and highest frequency in
+        Hz, and the factor. `factor` is that of `band`.
+    factor_map : array, napari Labels or Shapes layer, path or dict, optional
+        A factor for each pixel. Real numbers (Y, X) are the factors themselves. Labels (Y, X), an
+        array of integers, a layer or a .npy or .tif file, say where `factor` counts; a dict gives
+        ``labels`` and, optionally, ``factors``, those of single labels, ``rest``, the factor
+        elsewhere (1), and ``feather``, the width of the soft edges inside of what is painted (8
+        px). Where the factor is 1, pixels stay those of the movie; where it is 0 in static mode,
+        those of the reference, to the last bit: a cinemagraph.
     mask : array, napari Labels or Shapes layer, or path, optional
         With `stabilise`: the part of the scene that is followed and magnified; without it, all.
         (Y, X), drawn in the reference frame, or (T, Y, X); what is not 0 is marked. Of the latter,

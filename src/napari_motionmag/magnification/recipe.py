@@ -71,6 +71,21 @@ def arguments(recipe: Mapping) -> dict[str, Any]:
     return MagnifySettings.from_recipe(recipe).arguments()
 
 
+def arguments_for_another(made) -> dict[str, Any]:
+    """Return the arguments of `magnify` for another movie.
+
+    Frame rate, axes and intensity range are left to that movie, unless the user gave them.
+    """
+    recipe = recipe_of(made)
+    values = arguments(recipe)
+    for name in OF_THE_MOVIE:
+        if name not in recipe.get("given", ()):
+            values.pop(name, None)
+    if isinstance(values["mode"], TemporalOperator):
+        values["mode"] = replace(values["mode"], fps=None)  # bound anew
+    return values
+
+
 def repeat(made, on, **changes):
     """Magnify another layer in the same way.
 
@@ -106,13 +121,7 @@ def repeat(made, on, **changes):
 def repeated(made, on, **changes) -> dict[str, Any]:
     """Return the arguments that `repeat` gives to `magnify_layer`, after checking that they fit."""
     recipe = recipe_of(made)
-    values = arguments(recipe)
-    for name in OF_THE_MOVIE:
-        if name not in recipe.get("given", ()):
-            values.pop(name, None)
-    if isinstance(values["mode"], TemporalOperator):
-        values["mode"] = replace(values["mode"], fps=None)  # bound anew
-    values |= changes
+    values = arguments_for_another(recipe) | changes
     try:
         plan(on, **values)
     except (ValueError, TypeError) as error:

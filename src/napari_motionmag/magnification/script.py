@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from napari_motionmag.compute.versions import PACKAGE, version_of
+from napari_motionmag.magnification import factor_map
 from napari_motionmag.magnification.layer import source_of
 from napari_motionmag.magnification.provenance import (
     Provenance,
@@ -89,6 +90,18 @@ class FromLayer:
         return provenance_of(self.layer, self.movie)
 
 
+class FromFile(FromLayer):
+    """A movie that was opened from a file, as an argument of a call."""
+
+    def __init__(self, path: str | os.PathLike, movie: Movie, original: Movie | None = None):
+        super().__init__(os.path.abspath(path), movie)
+        self._original = movie if original is None else original
+
+    def provenance(self) -> Provenance:
+        """Return the file and the movie that it gives by itself."""
+        return Provenance(path=self.layer, movie=self._original)
+
+
 class _Gone(FromLayer):
     """The movie of a removed layer, by the metadata of a layer that was made of it."""
 
@@ -107,6 +120,8 @@ def magnification(movie: FromLayer, recipe: Mapping) -> Call:
     arguments = {name: arguments[name] for name in arguments if name not in OF_THE_MOVIE}
     if "mask" in arguments and not is_kept(arguments["mask"]):
         unpack(arguments["mask"])  # raises: it was too large for the recipe
+    if "factor_map" in arguments and not factor_map.is_kept(arguments["factor_map"]):
+        factor_map.unpack(arguments["factor_map"], tuple(arguments["factor_map"]["shape"]))
     call = Call(_PACKAGE, "magnify", movie, factor, **arguments)
     return call.named("magnified", LAZY)
 

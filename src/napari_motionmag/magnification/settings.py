@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_motionmag.compute.validate import finite_number
 from napari_motionmag.methods.options import option_names
-from napari_motionmag.temporal import TemporalOperator, arguments_of, make_operator
+from napari_motionmag.temporal import Bands, TemporalOperator, arguments_of, make_operator
 
 if TYPE_CHECKING:
     from napari_motionmag.magnification.presets import Preset
 
 MOST_FACTOR = 1e6  # beyond, a single grey level overflows
-MOTION = ("mode", "reference", "band", "filter")  # what selects the motion
+MOTION = ("mode", "reference", "band", "filter")  # what selects the motion, for measurements, too
 OF_THE_MOVIE = ("axes", "fps", "intensity_range")  # known by the movie, unless given
 
 
@@ -53,12 +54,24 @@ class MagnifySettings:
     mask: Any = None
     region: Sequence[int] | None = None
     preview: int = 1
+    more_bands: Sequence[tuple[float, float, float]] = ()
+    factor_map: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the method."""
 
     def __post_init__(self):
         object.__setattr__(self, "factor", finite_number("factor", self.factor, MOST_FACTOR))
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        more = checked_bands(self.more_bands)
+        object.__setattr__(self, "more_bands", more)
+        if more and self.band is not None:
+            # the strongest band leads: weights of the others are then 1 at most
+            strongest = max(more, key=lambda band: abs(band[2] - 1))
+            if abs(strongest[2] - 1) > abs(self.factor - 1):
+                rest = [band for band in more if band is not strongest]
+                object.__setattr__(self, "more_bands", ((*self.band, self.factor), *rest))
+                object.__setattr__(self, "band", strongest[:2])
+                object.__setattr__(self, "factor", strongest[2])
 
     @classmethod
     def from_arguments(cls, factor: float, **arguments) -> MagnifySettings:
@@ -116,7 +129,13 @@ class MagnifySettings:
     def operator(self, fps: float | None) -> TemporalOperator:
         """Return the temporal operator for a movie of `fps` frames per second."""
         motion = {name: getattr(self, name) for name in MOTION}
-        return make_operator(**motion, fps=fps)
+        operator = make_operator(**motion, fps=fps)
+        if self.more_bands and self.mode != "temporal":
+            raise ValueError(f"more_bands needs mode='temporal', got {self.mode!r}")
+        if not self.more_bands or self.factor == 1:  # then all factors are 1
+            return operator
+        more = [(low, high, (m - 1) / (self.factor - 1)) for low, high, m in self.more_bands]
+        return Bands([(*operator.band, 1.0), *more], self.filter, operator.fps)
 
     def to_recipe(self, operator: TemporalOperator, **resolved) -> dict[str, Any]:
         """Return plain values from which `from_recipe` makes the settings again.
@@ -124,7 +143,7 @@ class MagnifySettings:
         `operator` is bound to the movie; `resolved` are values of arguments as the movie has them.
         """
         return {
-            **{name: getattr(self, name) for name in NAMES if name not in MOTION},
+            **{name: getattr(self, name) for name in NAMES if name not in (*MOTION, "more_bands")},
             "operator": operator.to_dict(),
             "model": _model_name(self.model),
             "device": None if self.device is None else str(self.device),
@@ -132,6 +151,25 @@ class MagnifySettings:
             "options": dict(self.options),
             **resolved,
         }
+
+
+def checked_bands(bands) -> tuple[tuple[float, float, float], ...]:
+    """Return bands with a factor each, (low, high, factor), as tuples of numbers."""
+    wanted = "more_bands must be triples (low, high, factor)"
+    try:
+        triples = [tuple(band) for band in bands]
+    except TypeError:
+        raise TypeError(f"{wanted}, got {bands!r}") from None
+    if any(len(triple) != 3 for triple in triples):
+        raise ValueError(f"{wanted}, got {bands!r}")
+    limits = {"low": math.inf, "high": math.inf, "factor": MOST_FACTOR}
+    return tuple(
+        tuple(
+            finite_number(f"more_bands: {name}", value, most)
+            for (name, most), value in zip(limits.items(), triple, strict=True)
+        )
+        for triple in triples
+    )
 
 
 _MAPPINGS, _PAIRS = ("operator", "options"), ("intensity_range", "region", "band")

@@ -35,7 +35,7 @@ class Method(ABC):
         frames: Sequence[np.ndarray],
         operator: TemporalOperator,
         times: Iterable[int],
-        factor: float,
+        factor: float | np.ndarray,
     ) -> np.ndarray:
         """Multiply the motion that a temporal operator selects.
 
@@ -51,8 +51,9 @@ class Method(ABC):
             Bound operator; ``row(t, n)`` names the frames and weights of output frame t.
         times : iterable of int
             Output frames; neighbors share work.
-        factor : float
-            Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it.
+        factor : float or numpy.ndarray
+            Total gain m of the selected motion: 1 leaves, 0 removes, negative mirrors it. An array
+            (Y, X) has one for each pixel.
 
         Returns
         -------
@@ -62,8 +63,9 @@ class Method(ABC):
         Raises
         ------
         TypeError, ValueError
-            If `factor` is not a finite number, `times` is empty or out of range, or frames differ
-            in shape, are too small, or lack what the method needs.
+            If `factor` is not finite or an array of another size than the frames, `times` is empty
+            or out of range, or frames differ in shape, are too small, or lack what the method
+            needs.
 
         Warns
         -----
@@ -72,9 +74,12 @@ class Method(ABC):
             are not finite, or if a GPU runs out of memory and the work goes on with less.
         """
         times = checked_times(times, len(frames))
-        factor = finite_number("factor", factor)
         order = sorted(set(times))
-        if factor == 1:
+        if isinstance(factor, np.ndarray):
+            factor = _checked_map(factor, np.shape(frames[order[0]])[:2])
+        else:
+            factor = finite_number("factor", factor)
+        if np.all(factor == 1):
             drawn = np.stack([np.asarray(frames[t], dtype=np.float32) for t in order])
         else:
             drawn = self._magnify(frames, operator, order, factor)
@@ -93,9 +98,28 @@ class Method(ABC):
         frames: Sequence[np.ndarray],
         operator: TemporalOperator,
         times: list[int],
-        factor: float,
+        factor: float | np.ndarray,
     ) -> np.ndarray:
-        """Draw frames for `times`, increasing and distinct, and a finite `factor` other than 1."""
+        """Draw frames for `times`, increasing and distinct, and a finite `factor` other than 1.
+
+        Or a factor for each pixel, (Y, X) float32, not all of them 1.
+        """
+
+
+def strongest(factor: float | np.ndarray) -> float:
+    """Return a factor, of a map the one that changes the motion most."""
+    if not isinstance(factor, np.ndarray):
+        return factor
+    return float(factor.flat[np.abs(factor - 1).argmax()])
+
+
+def _checked_map(factor: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    if factor.shape != shape or not np.isfinite(factor).all():
+        raise ValueError(
+            f"factor must be a number, or finite numbers of shape {shape}; got an array of shape "
+            f"{factor.shape}"
+        )
+    return factor.astype(np.float32, copy=False)
 
 
 def checked_times(times: Iterable[int], n_frames: int) -> list[int]:

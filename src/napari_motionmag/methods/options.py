@@ -169,6 +169,18 @@ def _chroma():
     )
 
 
+def _direction(which: str = ""):
+    return option(
+        None,
+        f"{which}magnify motion along this direction only, 0 along x, 90 along y.".capitalize(),
+        label="Direction",
+        low=0,
+        high=180,
+        unit="degrees",
+        none="all directions",
+    )
+
+
 def _max_bytes():
     return option(
         2**31,
@@ -201,6 +213,7 @@ class LearnedOptions(MethodOptions):
         high=1,
         none="more in noisier movies; 0 without draw",
     )
+    direction: float | None = _direction("Network difference: ")
 
 
 @dataclass(frozen=True)
@@ -327,6 +340,7 @@ class LagrangianOptions(MethodOptions):
     sigma: float = option(
         2.0, "Smoothing of the displacement.", label="Smoothing", low=0, unit="px"
     )
+    direction: float | None = _direction()
     order: int = option(5, "Of the spline that interpolates the frame.", low=1, high=5, expert=True)
 
 

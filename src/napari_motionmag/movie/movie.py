@@ -17,9 +17,10 @@ import numpy as np
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.movie import intensity
 from napari_motionmag.movie.axes import checked_calibration, checked_layout
+from napari_motionmag.movie.chunk_reader import read_part
 from napari_motionmag.movie.labelled import without_labels
 from napari_motionmag.movie.layer_traits import is_image_layer, layer_arguments
-from napari_motionmag.movie.lazy import cache_of, frames_as_dask, read
+from napari_motionmag.movie.lazy import cache_of, frames_as_dask
 from napari_motionmag.movie.memmap_pickle import opened, portable
 
 SAMPLED_FRAMES = 5  # at most this many frames are read to estimate the intensity range
@@ -277,7 +278,7 @@ class Movie:
             index = tuple(whole.get(*pair) for pair in zip(self.axes, index, strict=True))
             expected = (*(part.stop - part.start for part in window), *expected[2:])
         in_memory = isinstance(self.data, np.ndarray)
-        frame = self.data[index] if in_memory else np.asarray(read(self.data, index, self.cache))
+        frame = self.data[index] if in_memory else read_part(self.data, index, self.cache)
         frame = self._in_order(frame)
         if (frame.shape, frame.dtype.newbyteorder("=")) != (expected, self.dtype.newbyteorder("=")):
             raise ValueError(

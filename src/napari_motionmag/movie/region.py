@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 from dataclasses import dataclass
 
 import numpy as np
 
+from napari_motionmag.movie.frame_array import FrameArray
 from napari_motionmag.movie.movie import Movie
 
 ALIGNED = 64  # px: regions are read from multiples of it, in step with the networks' strides
@@ -15,7 +15,7 @@ MOST_REDUCED = 16
 
 
 @dataclass(frozen=True)
-class Region:
+class Region(FrameArray):
     """Region of the frames of a movie, as an array like the movie's own.
 
     Parameters
@@ -48,11 +48,6 @@ class Region:
         y0, y1, x0, x1 = self.region
         object.__setattr__(self, "height", (y1 - y0) // self.preview)
         object.__setattr__(self, "width", (x1 - x0) // self.preview)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the elements, that of the whole."""
-        return self.movie.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -115,30 +110,6 @@ class Region:
         """Read a frame in the movie's dtype; means of integers are rounded."""
         mean = self.reduce(self.movie.read(t, other, self.window), np.float64)
         return (np.rint(mean) if self.dtype.kind in "iu" else mean).astype(self.dtype, copy=False)
-
-    def __getitem__(self, index) -> np.ndarray:
-        axes = self.movie.axes
-        index = index if isinstance(index, tuple) else (index,)
-        index += (slice(None),) * (len(axes) - len(index))
-        along = dict(zip(axes, index, strict=True))
-        leading = [letter for letter in axes if letter not in "YXS"]
-        numbers = [
-            np.atleast_1d(np.arange(self.shape[axes.index(letter)])[along[letter]])
-            for letter in leading
-        ]
-        frames = []
-        for place in itertools.product(*numbers):
-            other = dict(zip(leading, map(int, place), strict=True))
-            frames.append(self.read(other.pop("T"), other))
-        block = np.stack(frames).reshape(*map(len, numbers), *frames[0].shape)
-        order = [*leading, *(letter for letter in "YXS" if letter in axes)]
-        block = block.transpose([order.index(letter) for letter in axes])
-        return block[
-            tuple(
-                along[x] if x in "YXS" else slice(None) if isinstance(along[x], slice) else 0
-                for x in axes
-            )
-        ]
 
 
 def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int]:

@@ -27,9 +27,10 @@ from napari_motionmag.temporal.band_filters.acceleration import Acceleration
 from napari_motionmag.temporal.band_filters.butterworth import Butterworth
 from napari_motionmag.temporal.band_filters.fir import FIR
 from napari_motionmag.temporal.band_filters.iir import DifferenceOfIIR
+from napari_motionmag.temporal.bands import Bands
 from napari_motionmag.temporal.base import TemporalOperator
-from napari_motionmag.temporal.differences import Dynamic, Static
 from napari_motionmag.temporal.factory import MODES, arguments_of, filters, make_operator
+from napari_motionmag.temporal.static_dynamic import Dynamic, Static
 
 # The imports above are for editors. A new operator needs none: its file is found here, and the
 # class registers itself.
@@ -45,6 +46,7 @@ __all__ = [
     "FIR",
     "MODES",
     "Acceleration",
+    "Bands",
     "Butterworth",
     "DifferenceOfIIR",
     "Dynamic",

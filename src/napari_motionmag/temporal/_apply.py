@@ -30,12 +30,12 @@ def check_array(x, axis) -> int:
 
 
 def float_dtype(dtype: np.dtype) -> np.dtype:
-    """The dtype of the result: float32 where it holds every value of `dtype`, else float64."""
+    """Return the result's dtype: float32 where it holds all values of `dtype`, else float64."""
     return np.result_type(dtype, np.float32) if dtype.itemsize < 8 else np.dtype(np.float64)
 
 
 def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
-    """Indices that cut an array, time first, into pieces with all times and few pixels."""
+    """Yield indices that cut an array, time first, into pieces with all times and few pixels."""
     sizes = [max(size, 1) for size in shape[1:]]
     for i in range(len(sizes)):
         others = shape[0] * prod(sizes) // sizes[i]
@@ -57,7 +57,7 @@ def _warn_not_finite() -> None:
 
 
 def filter_array(op, x, axis: int, first: int, start: int, stop: int, n: int) -> np.ndarray:
-    """Outputs ``start..stop-1`` of a movie of `n` frames from `x`, its frames `first`, ..."""
+    """Return outputs ``start..stop-1`` of a movie of `n` frames; `x`: those from `first` on."""
     shape = (*x.shape[:axis], stop - start, *x.shape[axis + 1 :])
     out = np.empty(shape, float_dtype(x.dtype))
     if not out.size:
@@ -106,7 +106,7 @@ def scan_array(x, state, *, sos: np.ndarray, axis: int):
 
 
 def _task(key, function, *arguments):
-    """A task of a dask graph; each argument is a key or a list of keys."""
+    """Make a task of a dask graph; each argument is a key or a list of keys."""
     from dask.task_spec import List, Task, TaskRef
 
     refs = (List(*map(TaskRef, a)) if isinstance(a, list) else TaskRef(a) for a in arguments)
@@ -114,7 +114,7 @@ def _task(key, function, *arguments):
 
 
 def _collection(name: str, graph: dict, x):
-    """A dask array on `graph`, with the chunks of `x`."""
+    """Make a dask array on `graph`, with the chunks of `x`."""
     import dask.array as da
     from dask.highlevelgraph import HighLevelGraph
 
@@ -130,7 +130,7 @@ def _token(op, x, axis: int) -> str:
 
 
 def _filter_blocks(blocks, *, op, axis, offset, first, last, start, stop, n) -> np.ndarray:
-    """Outputs ``start..stop-1`` from neighboring blocks, of which the first begins at `offset`."""
+    """Filter neighboring blocks, the first of which begins at `offset`, to ``start..stop-1``."""
     x = np.concatenate(blocks, axis=axis) if len(blocks) > 1 else np.asarray(blocks[0])
     keep = (slice(None),) * axis + (slice(first - offset, last - offset),)
     return filter_array(op, x[keep], axis, first, start, stop, n)

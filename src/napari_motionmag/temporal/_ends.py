@@ -56,7 +56,7 @@ def end_rows(
 
 
 def _error_weights(frequencies: np.ndarray, low: float, high: float) -> np.ndarray:
-    """What a squared error of the response counts at each frequency."""
+    """Return what a squared error of the response counts at each frequency."""
     transition = min(high - low, low)
     below, above = low - transition / 2, high + transition / 2
     slow = np.maximum(frequencies, _SLOWEST * low) / below

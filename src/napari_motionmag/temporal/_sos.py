@@ -21,7 +21,7 @@ def slowest_pole(op) -> float:
 
 @lru_cache(maxsize=64)
 def decay_length(op) -> int:
-    """Number of frames after which the slowest pole has decayed to 1e-12."""
+    """Return the number of frames after which the slowest pole has decayed to 1e-12."""
     return math.ceil(math.log(1e-12) / math.log(slowest_pole(op))) + 16
 
 
@@ -53,7 +53,7 @@ def _impulse_of_length(op, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _length_above(h: np.ndarray, tolerance: float) -> int:
-    """Number of first weights that hold all but `tolerance` of the sum of magnitudes."""
+    """Return how many first weights hold all but `tolerance` of the sum of magnitudes."""
     after = np.cumsum(np.abs(h)[::-1])[::-1]
     return int(np.count_nonzero(after >= tolerance * after[0]))
 
@@ -89,14 +89,14 @@ def ramp_state(op) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def ramp_response(op, length: int) -> np.ndarray:
-    """Outputs of frames 0, 1, ... that `ramp_state` leads to when zeros follow."""
+    """Return outputs of frames 0, 1, ... that `ramp_state` leads to when zeros follow."""
     from scipy import signal
 
     return signal.sosfilt(op.sos, np.zeros(length), zi=ramp_state(op))[0]
 
 
 def start_state(op, frames, n: int):
-    """The first frame on the line that the first frames lie on, and the delays that it leaves.
+    """Return the first frame on the line through the first frames, and the delays that it leaves.
 
     `frames` are those of `start_weights`, float64, of NumPy or torch.
     """
@@ -161,7 +161,7 @@ def both_ways_row(op, t: int, n: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def memory(op, tolerance: float) -> int | None:
-    """Number of latest frames that hold all but `tolerance` of the weights; None if very large."""
+    """Return how many latest frames hold all but `tolerance` of the weights; None if very many."""
     length = decay_length(op)
     if length > _LONG:
         return None

@@ -47,7 +47,7 @@ class TemporalOperator(ABC):
 
     @classmethod
     def short_label(cls) -> str:
-        """The label without brackets."""
+        """Return the label without brackets."""
         return cls.label.split(" (")[0]
 
     @classmethod
@@ -116,7 +116,7 @@ class TemporalOperator(ABC):
         return None
 
     def less_certain_frames(self, n_frames: int) -> tuple[range, range]:
-        """Outputs near the ends of a movie that are less sharp in frequency, or start with a delay.
+        """Return outputs near the ends that are less sharp in frequency, or start with a delay.
 
         Parameters
         ----------
@@ -273,7 +273,7 @@ class TemporalOperator(ABC):
 
     @abstractmethod
     def _filter(self, frames: np.ndarray, first: int, start: int, stop: int, n: int) -> np.ndarray:
-        """Outputs ``start..stop-1`` from `frames`, the float64 frames `first`, ... (time first).
+        """Return outputs ``start..stop-1`` from `frames`, float64, time first, `first` and later.
 
         `frames` is a private copy and may be overwritten. It holds at least :meth:`_window`.
         """

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_motionmag.temporal.base import BandPass, TemporalOperator, check_fps, check_number
-from napari_motionmag.temporal.differences import Dynamic, Static
+from napari_motionmag.temporal.static_dynamic import Dynamic, Static
 
 MODES = ("static", "dynamic", "temporal")
 """Names allowed for the argument ``mode``; a :class:`TemporalOperator` is allowed too."""
@@ -104,7 +104,7 @@ def arguments_of(operator: TemporalOperator) -> dict[str, Any]:
 
 
 def _bound(operator: TemporalOperator, fps: float | None) -> TemporalOperator:
-    """The operator, bound to `fps` unless it has a frame rate, which must then be the same."""
+    """Bind the operator to `fps` unless it has a frame rate, which must then be the same."""
     if fps is None:
         operator._require_fps()
         return operator

@@ -16,7 +16,7 @@ import numpy as np
 from napari_motionmag.temporal import _sos
 from napari_motionmag.temporal.band_filters._recursive import Recursive
 from napari_motionmag.temporal.base import TemporalOperator
-from napari_motionmag.temporal.differences import Static
+from napari_motionmag.temporal.static_dynamic import Static
 
 TOLERANCE = 1e-4  # of all weights that a recursive filter may miss when it starts in mid-movie
 FEW = 16  # up to so many weights, a recursive filter is a sum of frames and keeps no state
@@ -224,14 +224,14 @@ class StreamingOperator:
 
 
 def _double(array):
-    """An array in float64; from Apple's GPUs, which have no float64, on the CPU."""
+    """Return an array in float64; from Apple's GPUs, which have no float64, on the CPU."""
     if isinstance(array, np.ndarray):
         return array.astype(np.float64)
     return (array.cpu() if array.device.type == "mps" else array).double()
 
 
 def _single(array, like):
-    """An array in float32, where `like` is."""
+    """Return an array in float32, where `like` is."""
     if isinstance(array, np.ndarray):
         return array.astype(np.float32)
     return array.float().to(like.device)

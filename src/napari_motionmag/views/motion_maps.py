@@ -59,6 +59,9 @@ class MotionMap:
         Degrees of freedom and skewness of ``rms**2`` of noise, for one direction.
     doubt : ndarray, shape (gy, gx)
         Relative standard error of ``noise_rms**2`` itself.
+    dominant : ndarray, shape (gy, gx)
+        Frequency at which each window moves most, Hz; cycles per frame where the frame rate is not
+        known. Of noise alone where the window does not stand out.
     edge : {None, "zero", "nyquist"}
         The end of the band that `frequency` is too near to for amplitude and phase to be
         separately determined: `amplitude` is then the part that is visible, and `phase` NaN.
@@ -79,6 +82,7 @@ class MotionMap:
     skewness: float
     doubt: np.ndarray
     edge: str | None = None
+    dominant: np.ndarray | None = None
 
     @property
     def amplitude(self) -> np.ndarray:
@@ -271,7 +275,7 @@ def motion_map(
     found = MotionMap(
         windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
         directions, phasors, None if movie.fps is None else chosen, gain, freedom, skewness, doubt,
-        edge,
+        edge, _dominant(selected, known) * rate,
     )  # fmt: skip
     if chosen > NEAR_NYQUIST * rate / 2 and found.stands_out.mean() > _MOVING:
         warn_user(near_nyquist(chosen, rate, "cycles/frame" if movie.fps is None else "Hz"))
@@ -363,6 +367,29 @@ def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
     phasors = np.moveaxis(np.tensordot(weights, selected, axes=1), -1, 0)
     phasors[:, ~known] = np.nan
     return float(chosen), phasors, edge
+
+
+def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the frequency with the most power in each window, cycles per frame."""
+    n = len(selected)
+    window = np.hanning(n + 2)[1:-1]
+    length = 4 * n
+    lowest = length // n  # a period in the record
+    found = np.full(known.shape, np.nan)
+    for row in range(len(known)):
+        course = selected[:, row]
+        tapered = (course - np.tensordot(window / window.sum(), course, 1)) * window[:, None, None]
+        power = (np.abs(np.fft.rfft(tapered, length, axis=0)) ** 2).sum(axis=-1)
+        at = lowest + np.argmax(power[lowest:-1], axis=0)
+        # a parabola through the logarithms: the lobe of the window is nearly a Gaussian
+        below, top, above = (
+            np.log(np.maximum(np.take_along_axis(power, (at + k)[None], 0)[0], 1e-300))
+            for k in (-1, 0, 1)
+        )
+        bend = below - 2 * top + above
+        shift = np.where(bend < 0, 0.5 * (below - above) / np.where(bend < 0, bend, 1), 0)
+        found[row] = (at + np.clip(shift, -0.5, 0.5)) / length
+    return np.where(known, found, np.nan)
 
 
 def _strongest(tapered, covariance, known) -> float:

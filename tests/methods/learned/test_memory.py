@@ -51,12 +51,12 @@ def _limited(engine, monkeypatch, pixels, error):
     managed = []
     difference = engine._difference
 
-    def limited(frame, variation, *rest):
+    def limited(frame, variation, *rest, **options):
         count = frame.shape[0] * frame.shape[2] * frame.shape[3]
         if count > pixels:
             raise error()
         managed.append(tuple(frame.shape))
-        return difference(frame, variation, *rest)
+        return difference(frame, variation, *rest, **options)
 
     monkeypatch.setattr(engine, "_difference", limited)
     return managed

@@ -35,7 +35,7 @@ def _course(frames: np.ndarray, row: float) -> np.ndarray:
 
 
 def _frequency(course: np.ndarray, fps: float) -> float:
-    """The peak of the spectrum, Hz."""
+    """Return the frequency of the peak of the spectrum, Hz."""
     x = (course - course.mean()) * np.hanning(len(course))
     t = np.arange(len(course)) / fps
     rates = np.fft.rfftfreq(8 * len(x), 1 / fps)

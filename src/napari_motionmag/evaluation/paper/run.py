@@ -90,7 +90,7 @@ def _stamps(setting: Setting) -> dict[str, str]:
 
 
 def _stored(path: Path) -> dict:
-    """What is stored of a figure; nothing where it is not whole."""
+    """Return what is stored of a figure; nothing where it is incomplete."""
     try:
         return json.loads(path.read_text())
     except (OSError, json.JSONDecodeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ class LagrangianMagnifier(LagrangianOptions, Method):
     sigma : float
         Standard deviation, px, of the Gaussian that smooths the displacement, weighted by the
         texture that it was measured on.
+    direction : float, optional
+        Magnify motion along this direction only, degrees: 0 is along x, 90 along y.
     order : int
         Of the spline that interpolates the frame, 1 to 5.
 
@@ -91,6 +94,10 @@ class LagrangianMagnifier(LagrangianOptions, Method):
         out = np.empty((len(times), *reader.shape), np.float32)
         for n, (t, delta) in enumerate(self._displacements(reader, operator, times, len(frames))):
             frame = reader.read(t)
+            if self.direction is not None:
+                angle = math.radians(self.direction)
+                axis = np.array([math.sin(angle), math.cos(angle)], np.float32)
+                delta = axis[:, None, None] * np.tensordot(axis, delta, 1)
             out[n] = self._draw(frame, (factor - 1) * delta) if delta.any() else frame
         return out
 

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
-from napari_motionmag.methods.base import Method, warn_once
+from napari_motionmag.methods.base import Method, strongest, warn_once
 from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
     LaplacianPyramid,
@@ -117,8 +117,9 @@ class LinearMagnifier(LinearOptions, Method):
         reader = PlaneReader(frames, "magnify" if self.chroma else "pass")
         pyramid = self._pyramid(reader.size(times[0], self))
         current, variation = self._select(reader, operator, times, len(frames), device)
-        alpha = factor - 1
-        bound = _Bound(factor, self.lambda_c)
+        most = strongest(factor)
+        alpha = most - 1
+        bound = _Bound(most, self.lambda_c)
         out = np.empty((len(times), *reader.shape), np.float32)
         for n, t in enumerate(times):
             with device_lock(device):
@@ -132,7 +133,8 @@ class LinearMagnifier(LinearOptions, Method):
                 else:
                     change = self._wide(change)
                 change[1:] *= self.chroma
-                change = (alpha * change).cpu().numpy()
+                change = change.cpu().numpy()
+                change *= np.asarray(factor - 1, change.dtype)
             out[n] = reader.finish(t, change)
         text = bound.report(pyramid.wavelengths) if self.what == "motion" else None
         if text:
@@ -220,7 +222,7 @@ class _Bound:
         return needed if self._lambda_c is None else self._lambda_c
 
     def report(self, wavelengths: Sequence[float]) -> str | None:
-        """The warning to issue if the bound was passed, beyond the finest band and `lambda_c`."""
+        """Return the warning to issue where the bound was passed, or None."""
         needed, t, delta = self._worst
         if needed <= max(self._lambda_c or 0.0, 2 * wavelengths[0]):
             return None

@@ -17,6 +17,7 @@ from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.classical.phase_increments import Accumulator, Plan, split
 from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.planes import PlaneReader
+from napari_motionmag.methods.classical.pyramids.padding import reflected
 from napari_motionmag.methods.options import check_options
 
 if TYPE_CHECKING:
@@ -45,15 +46,28 @@ class Decomposition(ABC):
         method: LocalPhaseMethod,
         shape: tuple[int, int],
         planes: int,
-        gain: float,
+        gain: float | np.ndarray,
         device: torch.device,
     ):
         """Prepare for frames of (Y, X) = `shape`."""
-        self.method, self.planes, self.gain = method, planes, gain
+        self.method, self.planes = method, planes
+        if isinstance(gain, np.ndarray):
+            gain = torch.from_numpy(gain).to(device, method.dtype)
+        self.gain = gain
+
+    def gain_at(self, shape: tuple[int, int], full: tuple[int, int]) -> float | torch.Tensor:
+        """The gain at the samples of a subband, `shape`, of images of size `full`."""
+        if not isinstance(self.gain, torch.Tensor):
+            return self.gain
+        gain = self.gain
+        for axis, (count, size) in enumerate(zip(shape, full, strict=True)):
+            at = torch.arange(count, device=gain.device) * size // count
+            gain = gain.index_select(axis, reflected(at, gain.shape[axis]))
+        return gain
 
     @abstractmethod
     def transform(self, planes: torch.Tensor) -> Any:
-        """What is kept of a frame, from its planes (C, Y, X)."""
+        """Return what is kept of a frame, from its planes (C, Y, X)."""
 
     @abstractmethod
     def coefficients(self, kept: list[Any], band: Hashable) -> torch.Tensor:
@@ -61,7 +75,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def values(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """The quantity whose increments are added up, (B, ..., y, x)."""
+        """Return the quantity whose increments are added up, (B, ..., y, x)."""
 
     @abstractmethod
     def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
@@ -69,7 +83,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def start(self, count: int) -> Any:
-        """An empty change of `count` frames."""
+        """Return an empty change of `count` frames."""
 
     @abstractmethod
     def change(
@@ -84,7 +98,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def collapse(self, total: Any) -> torch.Tensor:
-        """The change of the planes, (T, C, Y, X)."""
+        """Return the change of the planes, (T, C, Y, X)."""
 
 
 class LocalPhaseMethod(Method):
@@ -114,7 +128,8 @@ class LocalPhaseMethod(Method):
             drawn, warning = self._with_less_memory(frames, operator, times, gain)
             self._warn(frames, warning)
             return drawn
-        key = ("drawn", frames.series, self, operator, factor, size)
+        marked = factor.tobytes() if isinstance(factor, np.ndarray) else factor
+        key = ("drawn", frames.series, self, operator, marked, size)
         drops = cache.drops
 
         def find(t: int) -> tuple[np.ndarray, str | None] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from napari_motionmag.methods.base import strongest
 from napari_motionmag.methods.classical.local_phase import Decomposition, LocalPhaseMethod
 from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.phase_smoothing import weighted_mean
@@ -32,7 +33,7 @@ class _SteerablePhases(Decomposition):
             dtype=method.dtype,
         )
         bound = PYRAMIDS[method.pyramid].bound
-        self.limit = PhaseLimit(f"{method.pyramid} pyramid", bound, gain)
+        self.limit = PhaseLimit(f"{method.pyramid} pyramid", bound, strongest(1 + gain) - 1)
         self.bands = self._pyramid.bands
         item = torch.finfo(method.dtype).bits // 8
         pixels = math.prod(self._border.padded)
@@ -84,7 +85,8 @@ class _SteerablePhases(Decomposition):
     def change(self, total, rows, band, coefficients, delta):
         real, imag = coefficients.real.contiguous(), coefficients.imag.contiguous()
         amplitude = torch.hypot(real, imag)
-        angle = self.gain * weighted_mean(delta[:, 0], amplitude, self.method.sigma)
+        gain = self.gain_at(band.shape, self._border.padded)
+        angle = gain * weighted_mean(delta[:, 0], amplitude, self.method.sigma)
         self.limit.add(
             band.wavelength,
             angle,
@@ -96,7 +98,7 @@ class _SteerablePhases(Decomposition):
         turn, shrink = 2 * sine * torch.cos(angle / 2), -2 * sine.square()
         if self.method.envelope:
             floor = torch.finfo(amplitude.dtype).tiny
-            ratio = (self.gain * delta[:, 1] / amplitude.clamp_min(floor)).clamp_min(-1)
+            ratio = (gain * delta[:, 1] / amplitude.clamp_min(floor)).clamp_min(-1)
             turn, shrink = turn * (1 + ratio), shrink * (1 + ratio) + ratio
         moved = torch.complex(real * shrink - imag * turn, imag * shrink + real * turn)
         part = self._pyramid.synthesise(moved, band.level, band.orientation)

@@ -51,7 +51,7 @@ class PhaseLimit:
             self._worst = (weight * over, turned / over, frequency())
 
     def report(self) -> str | None:
-        """The warning to issue; None when the requested motion is within the limit."""
+        """Return the warning to issue; None when the requested motion is within the limit."""
         if self._beyond <= _TOLERATED_SHARE * self._all:
             return None
         _, angle, frequency = self._worst

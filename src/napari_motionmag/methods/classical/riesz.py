@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from napari_motionmag.compute.cache import Cache
+from napari_motionmag.methods.base import strongest
 from napari_motionmag.methods.classical.local_phase import Decomposition, LocalPhaseMethod
 from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.phase_smoothing import blur, floored
@@ -33,7 +34,7 @@ class _RieszPhases(Decomposition):
             (tuple(shape), method.transform, str(device), method.dtype),
             lambda: RieszPyramid(shape, method.transform, device=device, dtype=method.dtype),
         )
-        self.limit = PhaseLimit("Riesz pyramid", 0.25, gain)
+        self.limit = PhaseLimit("Riesz pyramid", 0.25, strongest(1 + gain) - 1)
         self.bands = range(len(self._pyramid.shapes))
         item = torch.finfo(method.dtype).bits // 8
         pixels = math.prod(shape)
@@ -72,18 +73,19 @@ class _RieszPhases(Decomposition):
 
     def change(self, total, rows, band, coefficients, delta):
         real, x, y = coefficients.unbind(-3)
+        gain = self.gain_at(self._pyramid.shapes[band], self._pyramid.shapes[0])
         amplitude = torch.sqrt(coefficients.square().sum(-3))
         across = torch.hypot(x, y)
         safe = across.clamp_min(torch.finfo(across.dtype).tiny)
         x, y = x / safe, y / safe
         if self.method.sigma:
             turn_x, turn_y = self._smooth(delta, x, y, amplitude)
-            angle = self.gain * (turn_x * x + turn_y * y)
+            angle = gain * (turn_x * x + turn_y * y)
         else:
             # the vector knows its direction where the Riesz transforms pass through zero
             turn_x, turn_y = delta.unbind(-3)
-            angle = self.gain * torch.hypot(turn_x, turn_y)
-            angle = torch.copysign(angle, self.gain * (turn_x * x + turn_y * y))
+            angle = gain * torch.hypot(turn_x, turn_y)
+            angle = torch.copysign(angle, gain * (turn_x * x + turn_y * y))
         self.limit.add(2.0 ** (band + 2), angle, amplitude, lambda: _mean_frequency(real, band))
         # real part of exp(angle n) (real + across n), minus real
         total[band][rows] = -2 * torch.sin(angle / 2).square() * real - torch.sin(angle) * across
@@ -91,7 +93,7 @@ class _RieszPhases(Decomposition):
     def _smooth(
         self, delta: torch.Tensor, x: torch.Tensor, y: torch.Tensor, amplitude: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The one phase vector that explains the turns of all orientations around each pixel.
+        """Return the phase vector that explains the turns of all orientations around each pixel.
 
         Each pixel knows the component along its own orientation (x, y) only. The mean of such
         vectors falls short: by half, where all orientations are present. So solve, weighted by

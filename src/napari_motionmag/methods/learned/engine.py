@@ -149,7 +149,7 @@ class Engine:
 
     def _draw_once(self, rest: Tensor, frame: Tensor) -> Tensor:
         if self.kind == "difference":
-            return self._difference(frame, frame - rest, FACTOR - 1)
+            return self._difference(frame, frame - rest, FACTOR - 1, pair=True)
         runner = self.runner(frame.shape[1])
         _, shape_a = runner.encoder(rest)
         texture, shape_b = runner.encoder(frame)
@@ -157,12 +157,15 @@ class Engine:
         return self.decode(frame.shape[1], texture, shape, shape - shape_a.float(), FACTOR)
 
     def decode(
-        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float
+        self, channels: int, texture: Tensor, shape: Tensor, delta: Tensor, factor: float | Tensor
     ) -> Tensor:
         """Draw frames (N, channels, Y, X) from texture, shape and its variation (``oh2018``).
 
-        The variation is multiplied in float32: large factors pass the range of 16-bit floats.
+        A factor for each pixel is (1, 1, Y, X). The variation is multiplied in float32: large
+        factors pass the range of 16-bit floats.
         """
+        if isinstance(factor, Tensor):
+            factor = torch.nn.functional.adaptive_avg_pool2d(factor, shape.shape[-2:])
         exact = self.runner(channels, exact=True)
         delta = exact.variation(delta.float())
         shape = shape.float() - delta + exact.response(delta, factor).float()
@@ -172,15 +175,12 @@ class Engine:
         self,
         frame: Tensor,
         variation: Tensor,
-        gain: float | np.ndarray,
-        draw: bool = True,
-        denoise: Sequence[float] | None = None,
-        pair: bool = True,
+        gain: float | Tensor,
+        **options,
     ) -> Tensor:
-        network = self.runner(frame.shape[1])
-        shares = None if denoise is None else frame.new_tensor(denoise)
-        gains = frame.new_tensor(np.broadcast_to(gain, len(frame)))
-        return network(frame, variation, gains, draw, shares, pair)
+        if not isinstance(gain, Tensor):
+            gain = frame.new_full((len(frame),), gain)
+        return self.runner(frame.shape[1])(frame, variation, gain, **options)
 
     # ---- the device ----
 
@@ -336,33 +336,51 @@ class Engine:
         self,
         frames: Sequence[np.ndarray],
         variations: Sequence[np.ndarray],
-        gain: float | Sequence[float],
+        gain: float | np.ndarray,
+        *,
         draw: bool = True,
         denoise: Sequence[float] | None = None,
+        direction: float | None = None,
         pair: bool = False,
+        still: Sequence[bool] | None = None,
+        far: Callable[[float, float], object] | None = None,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
-        `gain`: of all frames, or of each. `denoise`: how much of the noise of each frame to take
-        away; all of it when None. `pair`: whether T compares a frame with others.
+        `gain`: a number, or one for each pixel (Y, X). `denoise`: how much of the noise of each
+        frame to take away; all of it when None. `direction`: along which to magnify, rad. `pair`:
+        whether T compares a frame with others. `still`: which frames are only denoised.
+        ``far(share, limit)`` is called with the share of a tile that is moved by nearly the limit.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
         padding = self.padding(frames[0])
         padded = [padding.add(frame) for frame in frames]
         changes = [padding.add(variation) for variation in variations]
-        gains = np.broadcast_to(np.asarray(gain, np.float32), len(frames))
+        gains = [padding.add(gain)] * len(frames) if isinstance(gain, np.ndarray) else None
 
         def work(engine: Engine, tile: Tile, first: int, last: int) -> np.ndarray:
             def cut(planes):
                 return engine.upload([p[tile.y, tile.x] for p in planes[first:last]])
 
             with engine.streaming():
-                given = cut(padded), cut(changes)
+                given = cut(padded), cut(changes), gain if gains is None else cut(gains)
                 with engine.working():
-                    shares = None if denoise is None else denoise[first:last]
-                    drawn = engine._difference(*given, gains[first:last], draw, shares, pair)
+                    options = {"draw": draw, "direction": direction, "pair": pair}
+                    for name, values, kind in (
+                        ("denoise", denoise, torch.float32),
+                        ("still", still, torch.bool),
+                    ):
+                        if values is not None:
+                            options[name] = torch.tensor(
+                                values[first:last], dtype=kind, device=engine.device
+                            )
+                    drawn = engine._difference(*given, **options)
                     engine.finish()
+                    network = engine.network(drawn.shape[1])
+                    share = float(network.far)
+                if far is not None:
+                    far(share, network.config.limit)
                 return engine.download(drawn)
 
         out = np.empty((len(frames), *padded[0].shape), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.cache import budget, nbytes
 from napari_motionmag.compute.device import load_torch
-from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.options import LearnedOptions, check_options
 from napari_motionmag.movie.color import luma
@@ -17,6 +17,7 @@ from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
 # Gray levels of 255: noise that is left alone, and how much more is half taken away.
 NOISE_KEPT, NOISE_HALF = 0.65, 0.3
+MUCH = 0.002  # share of a frame whose motion is limited that is worth a warning
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
 
@@ -36,7 +37,11 @@ class LearnedMagnifier(LearnedOptions, Method):
     denoise : float, optional
         Network ``difference``: how much of the noise to take away, 0 to 1. 0 keeps it, and the
         finest texture. When None, more the noisier the frames are (see :func:`noise_level`): 0 up
-        to 0.65 gray levels of 255, half at 0.95; 0 without `draw`.
+        to 0.65 gray levels of 255, half at 0.95; 0 without `draw`, and with a factor for each
+        pixel, so that parts that are kept as they are look like the others.
+    direction : float, optional
+        Network ``difference``: magnify motion along this direction only, degrees: 0 is along x, 90
+        along y.
 
     Raises
     ------
@@ -56,8 +61,10 @@ class LearnedMagnifier(LearnedOptions, Method):
     def __post_init__(self):
         card = weights.read_card(weights.resolve(self.model))
         check_options(self)
-        if card["model"] != "difference" and not (self.draw and self.denoise is None):
-            only = "draw=False" if not self.draw else f"denoise={self.denoise:g}"
+        usual = self.draw and self.denoise is None and self.direction is None
+        if card["model"] != "difference" and not usual:
+            option = "denoise" if self.denoise is not None else "direction"
+            only = f"{option}={getattr(self, option):g}" if self.draw else "draw=False"
             raise ValueError(
                 f"{only} is for the network 'difference'; {card['model']!r} draws each frame anew"
             )
@@ -69,6 +76,10 @@ class LearnedMagnifier(LearnedOptions, Method):
 
             checked_precision(self.precision, choose_device(self.device))
             checked_tile(self.tile)
+
+    def _keeps_noise(self, factor: float | np.ndarray) -> bool:
+        """Whether parts of the frame may be kept as they are, beside which others are seen."""
+        return self.denoise is None and isinstance(factor, np.ndarray)
 
     def _engine(self):
         load_torch()
@@ -94,11 +105,18 @@ class LearnedMagnifier(LearnedOptions, Method):
             ("Loading the network", self._engine),
         ]
 
-    def _magnify(self, frames, operator, times: list[int], factor: float) -> np.ndarray:
+    def _magnify(
+        self, frames, operator, times: list[int], factor: float | np.ndarray
+    ) -> np.ndarray:
         runner = self._engine()
         first = frames[times[0]]
         if runner.kind == "difference":
-            draw = partial(_draw_by_difference, draw=self.draw, denoise=self.denoise)
+            draw = partial(
+                _draw_by_difference,
+                draw=self.draw,
+                denoise=0.0 if self._keeps_noise(factor) else self.denoise,
+                direction=None if self.direction is None else math.radians(self.direction),
+            )
             planes = 8
         else:
             draw, planes = _draw_by_shape, 96
@@ -172,7 +190,14 @@ def usual_denoising(variation: np.ndarray, weights) -> float:
 
 
 def _draw_by_difference(
-    runner, frames, current, operator, factor: float, draw: bool, denoise: float | None
+    runner,
+    frames,
+    current,
+    operator,
+    factor: float | np.ndarray,
+    draw: bool,
+    denoise: float | None,
+    direction: float | None,
 ) -> np.ndarray:
     """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
 
@@ -184,21 +209,37 @@ def _draw_by_difference(
     height, width = current[times[0]].shape[:2]
     varied = _variation(frames, "luma", operator, times, signal, 4 * height * width)
     rows = [truncated_row(operator, t, len(frames))[1] for t in times]
-    gains = [factor - 1] * len(times)
+    still = [False] * len(times)
     if draw and denoise != 0:
         for k, t in enumerate(times):
             if not rows[k].any():  # a reference is as noisy as others: it would flash among them
                 beside = signal(t + 1 if t + 1 < len(frames) else t - 1)
-                varied[k], rows[k], gains[k] = signal(t) - beside, (1, -1), 0
+                varied[k], rows[k], still[k] = signal(t) - beside, (1, -1), True
     if denoise is None and draw:
         shares = [usual_denoising(*pair) for pair in zip(varied, rows, strict=True)]
     else:
         shares = [denoise or 0.0] * len(times)
-    pair = operator.compares_frames
-    return runner.difference(list(current.values()), varied, gains, draw, shares, pair)
+    return runner.difference(
+        list(current.values()),
+        varied,
+        factor - 1,
+        draw=draw,
+        denoise=shares,
+        direction=direction,
+        pair=operator.compares_frames,
+        still=still if any(still) else None,
+        far=partial(_warn_of_far_motion, frames),
+    )
 
 
-def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarray:
+def _warn_of_far_motion(frames, share: float, limit: float) -> None:
+    if share > MUCH:
+        text = f"{100 * share:.2g} % of a frame would move by more than the {limit:g} px that the "
+        text += "network 'difference' can; a smaller factor moves everything as far as it should"
+        warn_once(frames, "far motion", text)
+
+
+def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray) -> np.ndarray:
     """Draw from shape and texture: ``Delta = T(M)``, base ``M - Delta`` (paper, Eq. 3 and 4).
 
     Encodings are kept from call to call, so that each frame is encoded once. The device is
@@ -212,6 +253,7 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
     padding = runner.padding(current[times[0]])
     padded = {t: padding.add(frame) for t, frame in current.items()}
     example = padded[times[0]]
+    factors = padding.add(factor) if isinstance(factor, np.ndarray) else None
     cache = getattr(frames, "cache", None)
 
     def work(engine, tile, first: int, last: int) -> np.ndarray:
@@ -255,7 +297,8 @@ def _draw_by_shape(runner, frames, current, operator, factor: float) -> np.ndarr
         with engine.streaming(), engine.working():
             texture = torch.cat([own[t][0] for t in mine])
             shapes = torch.cat([own[t][1][:, -SHAPE_CHANNELS:] for t in mine])
-            drawn = engine.decode(channels, texture, shapes, delta, factor)
+            part = factor if factors is None else engine.upload(factors[tile.y, tile.x])
+            drawn = engine.decode(channels, texture, shapes, delta, part)
             engine.finish()
         return engine.download(drawn)
 

@@ -168,7 +168,7 @@ def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """A number in groups of seven bits, least significant first, and where it ends."""
+    """Read a number in groups of seven bits, least significant first, and return where it ends."""
     value = 0
     for k in range(10):
         byte = content[at + k]

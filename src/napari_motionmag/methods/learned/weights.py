@@ -52,7 +52,7 @@ class Weights:
 
 
 def build(model: str, config: dict | None = None):
-    """A network by its name, with random weights.
+    """Build a network by its name, with random weights.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def _tensors_sha256(tensors: dict) -> str:
 
 
 def user_folder() -> Path:
-    """The folder whose weights `model` may name, besides those that ship."""
+    """Return the folder whose weights `model` may name, besides those that ship."""
     return Path(os.environ.get(USER_FOLDER) or Path.home() / ".napari-motionmag" / "weights")
 
 
@@ -140,7 +140,7 @@ def _named(folder: Path) -> dict[str, Path]:
 
 
 def resolve(model: str | Path) -> Path:
-    """The file of a name or path.
+    """Return the file of a name or path.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def resolve(model: str | Path) -> Path:
 
 
 def read_card(path: Path) -> dict:
-    """The card of a weights file: its header, or what a published checkpoint tells.
+    """Read the card of a weights file: its header, or what a published checkpoint tells.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def read_card(path: Path) -> dict:
 
 
 def load(model: str | Path = "default"):
-    """A trained network and its card.
+    """Load a trained network and its card.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def load(model: str | Path = "default"):
 
 
 def _filled(card: dict, tensors: dict, path: Path):
-    """The network of a card with its weights."""
+    """Build the network of a card with its weights."""
     try:
         network = build(card["model"], card["config"])
         network.load_state_dict(tensors)
@@ -283,12 +283,12 @@ def sha256(path: Path) -> str:
 
 
 def available() -> list[Weights]:
-    """The weights that ship with the package."""
+    """Return the weights that ship with the package."""
     return [_weights(name, path) for name, path in _named(FOLDER).items()]
 
 
 def of_the_user() -> list[Weights]:
-    """The weights in `user_folder`; warns of files that cannot be read."""
+    """Return the weights in `user_folder`; warn of files that cannot be read."""
     found = []
     for name, path in _named(user_folder()).items():
         try:

@@ -110,7 +110,7 @@ class FrameAligner:
         return np.asarray(mask) != 0 if t == self.reference else None
 
     def layer(self, t: int) -> np.ndarray | None:
-        """The mask in the pixels of frame `t`, float32 0..1 with feathered edge; None for all."""
+        """Return the mask in the pixels of frame `t`, float32 0..1, feathered; None for all."""
         if self.settings.mask is None:
             return None
         mask = self.mask(t)
@@ -207,7 +207,7 @@ class AlignedFrames(Sequence):
         return (count + 2) * size <= SHARE * budget()
 
     def carry_back(self, t: int, change: np.ndarray) -> np.ndarray:
-        """A change in aligned frame `t` in the pixels of frame `t`, faded where it ends."""
+        """Return a change in aligned frame `t` in the pixels of frame `t`, faded where it ends."""
         if t == self._pivot:
             return change
         at = self._aligner.positions(t)(self._pivot)

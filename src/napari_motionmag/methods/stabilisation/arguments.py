@@ -83,7 +83,7 @@ def _plain(made) -> dict[str, Any]:
 
 
 def _name(mask) -> str | None:
-    """What to call a mask."""
+    """Return what to call a mask."""
     if isinstance(mask, (str, Path)):
         return Path(mask).name
     if isinstance(mask, Mapping):

@@ -124,7 +124,7 @@ class DenseMotion:
         return self._cache.get(("pyramid", self._series, t), make)
 
     def _carried(self, field: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-        """A field at the displaced points of the grid."""
+        """Interpolate a field at the displaced points of the grid."""
         at = np.indices(field.shape[1:], dtype=np.float32) + displacement / np.float32(self._cell)
         return np.stack(
             [ndimage.map_coordinates(part, at, order=1, mode="nearest") for part in field]
@@ -154,7 +154,7 @@ def _registered(here: list[np.ndarray], there: list[np.ndarray]) -> np.ndarray:
 
 
 def _refined(here: np.ndarray, there: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Steps of Gauss-Newton on windows that move together."""
+    """Take steps of Gauss-Newton on windows that move together."""
     pixels = np.indices(here.shape, dtype=np.float32)
     spline = ndimage.spline_filter(there, 3, output=np.float32, mode="mirror")
     for _ in range(_STEPS):
@@ -184,7 +184,7 @@ def _around(values: np.ndarray) -> np.ndarray:
 
 
 def spread(field: np.ndarray, shape: tuple[int, int], cell: float) -> np.ndarray:
-    """A field (2, h, w) on a grid with `cell` px between points, interpolated at all pixels."""
+    """Interpolate a field (2, h, w) on a grid with `cell` px between points at all pixels."""
     down, along = (_interpolation(n, m, cell) for n, m in zip(shape, field.shape[1:], strict=True))
     return down @ field @ along.T
 

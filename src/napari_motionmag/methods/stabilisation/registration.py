@@ -94,7 +94,7 @@ class Template:
         return Alignment(matrix, best.correlation)
 
     def _guess(self, images: list[np.ndarray], mask: np.ndarray | None, angle: float) -> np.ndarray:
-        """The reference turned by an angle about its middle, and shifted to where it fits best."""
+        """Turn the reference by an angle about its middle, and shift it to where it fits best."""
         from skimage.registration import phase_cross_correlation
 
         k = self._search

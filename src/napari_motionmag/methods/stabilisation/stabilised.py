@@ -169,7 +169,7 @@ class Stabilised(Method):
         return np.stack(results)
 
     def transform(self, frames: Sequence[np.ndarray], t: int) -> np.ndarray:
-        """The map of a frame.
+        """Return the map of a frame.
 
         Parameters
         ----------

@@ -18,7 +18,7 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def change_of_scale(matrix: np.ndarray, scale: float) -> np.ndarray:
-    """The same map between images reduced by `scale`."""
+    """Return the same map between images reduced by `scale`."""
     out = matrix.copy()
     out[:2, 2] /= scale
     return out
@@ -42,7 +42,7 @@ def tangents(model: str, points: np.ndarray, radius: float) -> list[np.ndarray]:
 def small_transform(
     model: str, parameters: np.ndarray, centre: np.ndarray, radius: float
 ) -> np.ndarray:
-    """The map with these parameters about `centre`; `tangents` are its derivatives at zero."""
+    """Return the map with these parameters about `centre`; `tangents`: its derivatives at zero."""
     linear = np.eye(2)
     if model == "rigid":
         angle = parameters[2] / radius

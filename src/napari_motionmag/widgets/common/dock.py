@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
     QFrame,
+    QLayout,
     QMainWindow,
     QScrollArea,
     QSizePolicy,
@@ -27,7 +29,7 @@ from qtpy.QtWidgets import (
 from napari_motionmag.movie.layer_traits import may_be_movie
 from napari_motionmag.widgets.common.ask_file import ask_file
 from napari_motionmag.widgets.common.form import button, text
-from napari_motionmag.widgets.common.jobs import Replacing
+from napari_motionmag.widgets.common.jobs import Replacing, TimeLeft
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.viewer import make_current, viewer_of
 
@@ -79,6 +81,7 @@ class Dock(Container):
         widgets = [*self._create_widgets(), self.status]
         super().__init__(widgets=widgets, name=self.dock_name, labels=False)
         self._area = _make_scroll(self.native, self.contents_width)
+        _order_keyboard(self._area.widget().layout())
         self.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
@@ -267,12 +270,13 @@ class Dock(Container):
                 show(results[0])
 
         self._timer.stop()
+        time_left = TimeLeft()
         self._messages.say(f"{title}…")
         self._busy_layers = list(layers)
         self._runner.request(
             lambda progress: results.append(work(progress)),
             done,
-            lambda count, total: self._messages.say(f"{title}: {100 * count // max(total, 1)} %"),
+            lambda count, total: self._messages.say(f"{title}: {time_left(count, total)}"),
             title=title,
         )
 
@@ -402,6 +406,26 @@ def _parent_of(widget, kind: type):
     return widget
 
 
+def _order_keyboard(layout: QLayout) -> None:
+    """Let the Tab key go through what a layout holds from top to bottom, left to right."""
+    fields = list(_focusable(layout))
+    for before, after in pairwise(fields):
+        QWidget.setTabOrder(before, after)
+
+
+def _focusable(layout: QLayout) -> Iterator[QWidget]:
+    """Yield the widgets that take part in the Tab order, in the order of their layouts."""
+    for k in range(layout.count()):
+        item = layout.itemAt(k)
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                yield widget
+            inner = widget.layout()
+        if inner is not None:
+            yield from _focusable(inner)
+
+
 def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     """Make the contents of a widget, which has a layout, scroll vertically.
 
@@ -410,6 +434,7 @@ def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     contents = QWidget()
     contents.setMinimumWidth(width)

@@ -21,6 +21,7 @@ from napari_motionmag.widgets.common.messages import warnings_to
 
 UPDATE_SECONDS = 0.05  # between two updates of a progress bar
 PERCENT = 100
+SETTLED_SECONDS = 2.0  # until the time left is worth telling
 
 
 class Cancelled(Exception):
@@ -38,6 +39,22 @@ def throttled(function: Callable, seconds: float) -> Callable:
             function(*arguments)
 
     return call
+
+
+class TimeLeft:
+    """Says how far a long job is: ``"42 %, 1:05 left"``."""
+
+    def __init__(self):
+        self._begun = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> str:
+        text = f"{100 * done // max(total, 1)} %"
+        elapsed = time.monotonic() - self._begun
+        left = elapsed * (total - done) / max(done, 1)
+        if elapsed < SETTLED_SECONDS or left < 1:
+            return text
+        minutes, seconds = divmod(round(left), 60)
+        return f"{text}, {f'{minutes}:{seconds:02}' if minutes else f'{seconds} s'} left"
 
 
 class Job:

@@ -13,6 +13,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
+from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
 from napari_motionmag.magnification.recipe import arguments, is_magnified, recipe_of
 from napari_motionmag.magnification.script import FromLayer, magnification, source
@@ -31,6 +32,7 @@ from napari_motionmag.widgets.common.layer_movie import (
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
+from napari_motionmag.widgets.common.preferences import Preferences, follow
 from napari_motionmag.widgets.common.shown_frame import (
     frame_shown,
     frame_to_draw,
@@ -48,15 +50,17 @@ from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.frames.playback import Playback, Played
 from napari_motionmag.widgets.magnify.bad_pixels import BadPixels
 from napari_motionmag.widgets.magnify.devices import find_devices
-from napari_motionmag.widgets.magnify.fields import DEVICES, Fields
+from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
+from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
 from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 NO_TIME = "There is no movie: time is not among the axes of any Image layer"
 LAYER_CLOSED = "The layer was closed"
+USUAL_FPS, MOST_FPS = 10.0, 30.0  # frames per second to play
 
 
 @dataclass
@@ -126,6 +130,11 @@ class MagnifyWidget(Dock):
         self._playback = Playback(self._viewer, self._played, self.native)
         self._playback.failed.connect(self._messages.report)
         self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
+        self._preferences = Preferences.current()
+        self._fields.begin_with(self._preferences)
+        self._apply_preferences()
+        self._follow_no_more = follow(self._apply_preferences)
+        self._shortcuts = Shortcuts(self._viewer, self.magnify_active)
         self._connect()
         self._watch(self._shapes, lambda shapes: len(drawn_areas(shapes)), self._on_region_drawn)
         self._choose_active_movie()
@@ -200,6 +209,21 @@ class MagnifyWidget(Dock):
             self._timer.stop()
             self._comparison.start(self._fields.compare_row.chosen())
 
+    def magnify_active(self) -> None:
+        """Magnify the active layer, if it is a movie but no result, else the one that is chosen."""
+        active = self._viewer.layers.selection.active
+        if active in self.layer.choices and "napari_motionmag" not in active.metadata:
+            self.layer.value = active
+        self.draw()
+
+    def play(self) -> None:
+        """Play the magnified movie, if there is one, as soon as enough of its frames are drawn."""
+        self._playback.play()
+
+    def pause(self) -> None:
+        """Stop playing."""
+        self._playback.stop()
+
     def end_comparison(self) -> None:
         """Show the layers and the grid as they were before `compare`."""
         self._comparison.end(keep=self._fields.compare_row.keep.value)
@@ -238,6 +262,7 @@ class MagnifyWidget(Dock):
             if self.layer.value is not None:
                 self._fields.fill(suggestion_of(self.layer.value) | self._newest_settings())
         self._show_what_applies()
+        self._set_playback_rate()
         self._show_playback()
 
     def _choose_active_movie(self) -> None:
@@ -295,10 +320,18 @@ class MagnifyWidget(Dock):
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
-        self._follow([(self.layer.value, MOVIE_EVENTS), (self.region.value, ("data",))])
+        painted = self.painted.value
+        events = ("data",) if isinstance(painted, Shapes) else ("paint", "data")
+        self._follow(
+            [
+                (self.layer.value, MOVIE_EVENTS),
+                (self.region.value, ("data",)),
+                (painted, events),
+            ]
+        )
 
     def _on_layer_edited(self, event) -> None:
-        if isinstance(event.source, Shapes):
+        if isinstance(event.source, Shapes | Labels):
             self._on_parameter_changed()
         elif event.type != "metadata" or self._has_another_rate():
             self._on_layer_changed()
@@ -329,6 +362,12 @@ class MagnifyWidget(Dock):
             settings = replace(settings, mask=mask)
         if settings.region is not None:
             settings = replace(settings, region=region_of(settings.region, layer, movie))
+        if settings.mode == "temporal":
+            settings = replace(settings, more_bands=bands_in(self.more_bands.value))
+        painted = self._fields.painted_factors.factor_map()
+        if painted is not None:
+            factors = factor_map_of(painted, settings.factor, movie, layer)
+            settings = replace(settings, factor_map=factors)
         planned = plan(movie, settings)
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
@@ -642,7 +681,8 @@ class MagnifyWidget(Dock):
             dragged = field is fields.factor
             changed = self._on_factor_changed if dragged else self._on_parameter_changed
             field.changed.connect(changed)
-        fields.region.changed.connect(self._follow_layers)
+        for chosen in (fields.region, fields.painted):
+            chosen.changed.connect(self._follow_layers)
         fields.axes.changed.connect(self._on_layer_changed)
         fields.fps.changed.connect(self._on_rate_changed)
         fields.preset_rows.preset.changed.connect(self._on_preset_chosen)
@@ -660,9 +700,26 @@ class MagnifyWidget(Dock):
     def _offer_devices(self, devices: list[str]) -> None:
         if not self._closed:
             self.device.choices = [DEVICES[0], *((name, name) for name in devices)]
+            if self._preferences.device in self.device.choices:
+                self.device.value = self._preferences.device
+
+    def _apply_preferences(self) -> None:
+        self._preferences = Preferences.current()
+        self._preferences.apply()
+        self._playback.always = self._preferences.fill_ahead
+        self._playback.mode = self._preferences.mode
+        self._set_playback_rate()
+
+    def _set_playback_rate(self) -> None:
+        """Play as preferred, else at the rate of the movie as far as it can be followed."""
+        self._playback.fps = self._preferences.fps or min(self.fps.value or USUAL_FPS, MOST_FPS)
+        self._playback.restart()
+        self._playback.changed.emit()
 
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
+        self._follow_no_more()
+        self._shortcuts.close()
         self._live_drawing.close()
         self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)

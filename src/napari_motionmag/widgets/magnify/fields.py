@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,16 +14,19 @@ from napari_motionmag.widgets.common.form import (
     checkbox,
     choice,
     group,
+    line_edit,
     progress,
     weights_file,
 )
 from napari_motionmag.widgets.common.motion_fields import MotionFields
+from napari_motionmag.widgets.common.preferences import AUTO, Preferences
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
 from napari_motionmag.widgets.magnify.bad_pixels import BadPixelsRow
 from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
+from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
 from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
@@ -46,13 +50,21 @@ class Fields(MotionFields):
 
     def __init__(self, layers: Callable, masks: Callable):
         super().__init__(layers)
+        self._precision = AUTO
         self._create_method_fields()
         self._create_buttons()
         self.preset_rows = PresetRows()
         method = [self.method, self.model, self.model_file, self.device]
+        self.more_bands = line_edit(
+            "more_bands",
+            "More bands",
+            "Further bands in Hz, each with a factor of its own, as 100-120 x 30, 140-150 x 5. The "
+            "factor below is that of the band above.",
+        )
         rows = [*self.preset_rows.rows, self.mode, self.reference_row, self.fps, self.band_row]
         rows += [self.factor_row, self.method]
-        movie, folded = self.motion_rows[:2], [self.mean_row, self.filter, *method[1:]]
+        movie, folded = self.motion_rows[:2], [self.mean_row, self.filter, self.more_bands]
+        folded += method[1:]
         self.movie_form = group(movie, labels=True, name="movie_form")
         self.suggest_row = SuggestRow()
         self.bad_pixels_row = BadPixelsRow()
@@ -71,27 +83,33 @@ class Fields(MotionFields):
         self.region, self.preview = self.large_frames.region, self.large_frames.preview
         for field in self.method_options.parameters:
             setattr(self, field.name, field)
-        sections = [self.method_options, self.large_motion, self.large_frames]
+        self.painted_factors = PaintedFactors(masks)
+        for name in ("painted", "label_factors", "rest", "map_feather"):
+            setattr(self, name, getattr(self.painted_factors, name))
+        sections = [
+            self.method_options, self.painted_factors, self.large_motion, self.large_frames
+        ]  # fmt: skip
         self.playback_row = PlaybackRow()
         self.playback_row.visible = False  # until there is something to play
         buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
         buttons.insert(2, self.playback_row)
         forms = [self.movie_form, self.bad_pixels_row, self.suggest_row, self.form, self.more]
         self.rows = [*forms, *sections, *buttons]
-        self.parameters = [*self.motion_parameters, self.factor, *method]
+        self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]
         for section in sections:
             self.parameters += section.parameters
 
     def show_what_applies(self, *, axes: bool, rate: bool = False) -> None:
         """Hide the fields that the chosen mode and method do not use, and perhaps the axes."""
         super().show_what_applies(axes=axes, rate=rate)
+        self.more_bands.visible = self.mode.value == "temporal"
         learned = self.method.value == "learned"
         self.model.visible = learned
         self.model_file.visible = learned and self.model.value == OWN_FILE
         self.method_options.show(self.method.value)
 
     def settings(self, method: str = "", model: str = "") -> MagnifySettings:
-        """Return the settings, perhaps with another method and network.
+        """Return the settings, perhaps with another method and network, without further bands.
 
         Mask and region are the layers that are chosen.
         """
@@ -100,12 +118,22 @@ class Fields(MotionFields):
         if method == "learned":
             model = model or self.model.value
             arguments["model"] = Path(self.model_file.value) if model == OWN_FILE else model
+            if self._precision != AUTO:
+                arguments["precision"] = self._precision
         if self.device.value != "auto":
             arguments["device"] = self.device.value
         arguments |= self.large_motion.values() | self.large_frames.values()
         return MagnifySettings(
             self.factor.value, method, **arguments, options=self.method_options.values(method)
         )
+
+    def begin_with(self, preferences: Preferences) -> None:
+        """Set the fields as a user prefers them, where that differs from what is usual."""
+        self.factor.value, self._precision = preferences.factor, preferences.precision
+        if preferences.method != Preferences.method:
+            self.method.value = preferences.method
+        if preferences.device in self.device.choices:
+            self.device.value = preferences.device
 
     def fill(self, arguments: Mapping) -> None:
         """Set the fields to arguments of `magnify`, those that are there."""
@@ -187,3 +215,23 @@ class Fields(MotionFields):
         self.buttons = group(buttons, "horizontal", name="buttons")
         self.cancel = button("cancel", "Cancel", "Stop after the current frame.")
         self.cancel.visible = False
+
+
+def bands_in(text: str) -> tuple[tuple[float, float, float], ...]:
+    """Read bands with their factors, as ``"100-120 x 30, 140-150 x 5"``.
+
+    Raises
+    ------
+    ValueError
+        If one is not written like that.
+    """
+    number = r"\d+\.?\d*|\.\d+"
+    bands = []
+    for part in filter(str.strip, re.split("[,;]", text)):
+        found = re.fullmatch(
+            rf"\s*({number})\s*[-–]\s*({number})\s*(?:Hz)?\s*[x×]\s*(-?(?:{number}))\s*", part
+        )
+        if found is None:
+            raise ValueError(f"More bands must be like 100-120 x 30, got {part.strip()!r}")
+        bands.append(tuple(map(float, found.groups())))
+    return tuple(bands)

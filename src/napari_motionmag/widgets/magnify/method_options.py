@@ -112,6 +112,11 @@ def _field(option: Option, prefix: str) -> Widget:
         high=LARGEST if option.high is None else option.high,
         decimals=0 if whole else 2,
         suffix=f" {unit}" if unit else "",
-        text_for_low="automatic" if option.none else "",
+        text_for_low=_text_for_none(option),
         step=1 if whole else 0.1 if option.high == 1 else 0.5,
     )
+
+
+def _text_for_none(option: Option) -> str:
+    """What the least value of a field, which stands for None, shows."""
+    return option.none if len(option.none) < 20 else "automatic"

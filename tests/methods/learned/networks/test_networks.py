@@ -82,7 +82,8 @@ def test_drawing_and_denoising_are_apart(difference):
 
     def drawn(draw, denoise):
         gain = torch.tensor([3.0])
-        whole, _, moved = difference.parts(frame, change, gain, draw, torch.tensor([denoise]))
+        options = {"draw": draw, "denoise": torch.tensor([denoise])}
+        whole, _, moved = difference.parts(frame, change, gain, **options)
         return (whole - moved).abs().amax((0, 1, 2))
 
     hole, far = slice(50, 58), [*range(36), *range(76, 80)]

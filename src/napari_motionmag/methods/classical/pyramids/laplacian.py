@@ -85,7 +85,7 @@ class LaplacianPyramid:
         return [*found, images]
 
     def collapse(self, bands: list[torch.Tensor]) -> torch.Tensor:
-        """The images (..., Y, X) with these bands and residual."""
+        """Return the images (..., Y, X) with these bands and residual."""
         images = bands[-1]
         for k in reversed(range(self.levels)):
             images = expand(images, self._sizes[k]) + bands[k]

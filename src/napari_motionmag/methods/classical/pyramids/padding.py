@@ -21,7 +21,7 @@ def fast_size(n: int) -> int:
 
 
 def reflected(positions: torch.Tensor, n: int) -> torch.Tensor:
-    """Indices in 0..n-1 of positions beyond the ends, mirrored about the first and last pixel."""
+    """Return indices in 0..n-1 of positions beyond the ends, mirrored about the end pixels."""
     if n == 1:
         return torch.zeros_like(positions)
     period = 2 * (n - 1)

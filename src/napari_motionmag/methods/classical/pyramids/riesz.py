@@ -135,7 +135,7 @@ class RieszPyramid:
         return border.crop(torch.fft.irfft2(spectrum, s=border.padded))
 
     def quaternions(self, spectrum: torch.Tensor, number: int) -> torch.Tensor:
-        """A level and its Riesz transforms along x and y, (..., 3, Y, X), from its spectrum."""
+        """Return a level and its Riesz transforms in x and y, (..., 3, Y, X), from its spectrum."""
         along_x, along_y = self._levels[number].riesz
         parts = torch.stack([spectrum, spectrum * along_x, spectrum * along_y], -3)
         return self.level(parts, number)

@@ -16,8 +16,10 @@ from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.flow_candidates import (
     CANDIDATES,
     FEATURES,
+    along,
     flow_candidates,
     limited,
+    per_pixel,
 )
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
@@ -26,6 +28,8 @@ from napari_motionmag.methods.learned.networks.splatting import backward_flow, b
 LUMA = (0.299, 0.587, 0.114)
 _COLOR = 0.01  # of white; nearby color that lets half of the drawn color through
 SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at quarter resolution
+
+_FAR = 0.95  # of the longest displacement: what is moved so far was to be moved further
 
 # Two frames are aligned and compared once more where motion is large: mean displacement in px from
 # which that is begun and whole, the window of the mean, and the longest displacement aligned.
@@ -48,7 +52,7 @@ class DifferenceConfig:
         Channels at 1/2, 1/4 and 1/8 where the moved frame is finished, and inside its residual
         blocks.
     limit : float
-        Longest displacement that is added, in px.
+        Longest displacement that is added, in px; from 7/8 of it on displacements approach it.
     gate : float
         Largest nearby abs((m - 1) D) at which what is drawn is let through by half; black 0,
         white 1. Keeps a still scene exactly still at any factor.
@@ -258,6 +262,11 @@ class DifferenceNet(nn.Module):
     config : DifferenceConfig
         Shape of the network.
 
+    Attributes
+    ----------
+    far : Tensor
+        Share of the pixels that were moved by nearly as much as the network can, the last time.
+
     Notes
     -----
     About 26 kMAC a pixel, 24 of gray frames (51 GMAC a frame of 1920 x 1080). Height and width
@@ -280,6 +289,7 @@ class DifferenceNet(nn.Module):
         self.config = config = config or DifferenceConfig()
         self.motion = MotionNet(config)
         self.drawing = DrawingNet(config)
+        self.far = torch.zeros(())
 
     @property
     def bytes_per_pixel(self) -> float:
@@ -293,13 +303,13 @@ class DifferenceNet(nn.Module):
     def displacement(self, frame: Tensor, variation: Tensor, gain: Tensor, pair: bool = False):
         """By what the frame is moved, which layer is in front, and features that move with it.
 
-        Parameters and results are those of :meth:`forward` and of :class:`MotionNet`.
+        Parameters and results are those of :meth:`parts` and of :class:`MotionNet`.
         """
         motion, importance, context = self._explained(frame, variation, gain)
         if not pair:
             return motion, importance, context
         with torch.autocast(frame.device.type, enabled=False):
-            gains = gain.view(-1, 1, 1, 1)
+            gains = per_pixel(gain)
             known = _large(motion / torch.where(gains == 0, 1, gains))
             if not known.any():
                 return motion, importance, context
@@ -318,44 +328,9 @@ class DifferenceNet(nn.Module):
             motions, features = flow_candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
 
-    def forward(
-        self,
-        frame: Tensor,
-        variation: Tensor,
-        gain: Tensor,
-        draw: bool = True,
-        denoise: Tensor | None = None,
-        pair: bool = False,
-    ) -> Tensor:
-        """Magnify.
-
-        Parameters
-        ----------
-        frame : Tensor
-            (N, C, H, W), black 0, white 1; C as in the configuration.
-        variation : Tensor
-            (N, 1, H, W), T(luma) in the same units.
-        gain : Tensor
-            (N,), m - 1; with 0 nothing moves, and noise is taken away as `variation` tells it.
-        draw : bool
-            Whether to draw what comes to light behind what moves.
-        denoise : Tensor, optional
-            (N,), how much of the noise to take away, 0 to 1; all of it when None.
-        pair : bool
-            Whether `variation` is the difference of this frame and another, or a mean of others:
-            motion of several px is then found, too.
-
-        Returns
-        -------
-        Tensor
-            float32 (N, C, H, W), the magnified frame.
-        """
-        if not draw and denoise is not None and not denoise.any():
-            variation = self._of_motion(frame, variation)
-            motion, importance, _ = self.displacement(frame, variation, gain, pair)
-            planes, moved, *_ = self._moved(frame, motion, importance)
-            return frame.float() + from_planes(moved - planes)
-        return self.parts(frame, variation, gain, draw, denoise, pair)[0]
+    def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, **options) -> Tensor:
+        """The magnified frame, float32 (N, C, H, W); arguments are those of :meth:`parts`."""
+        return self.parts(frame, variation, gain, **options)[0]
 
     @staticmethod
     def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
@@ -379,33 +354,68 @@ class DifferenceNet(nn.Module):
         frame: Tensor,
         variation: Tensor,
         gain: Tensor,
+        *,
         draw: bool = True,
         denoise: Tensor | None = None,
+        direction: float | None = None,
         pair: bool = False,
-    ):
-        """The magnified frame, the displacement (N, 2, H, W) and the frame that was only moved."""
+        still: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Magnify.
+
+        Parameters
+        ----------
+        frame : Tensor
+            (N, C, H, W), black 0, white 1; C as in the configuration.
+        variation : Tensor
+            (N, 1, H, W), T(luma) in the same units.
+        gain : Tensor
+            (N,) or, for each pixel, (N, 1, H, W): m - 1.
+        draw : bool
+            Whether to draw what comes to light behind what moves.
+        denoise : Tensor, optional
+            (N,), how much of the noise to take away, 0 to 1; all of it when None.
+        direction : float, optional
+            Only motion along it is magnified, rad; 0 along x, pi/2 along y.
+        pair : bool
+            Whether `variation` is the difference of this frame and another, or a mean of others:
+            motion of several px is then found, too.
+        still : Tensor, optional
+            bool (N,), frames that stay where they are: `variation` only tells of their noise.
+
+        Returns
+        -------
+        magnified, motion, moved : Tensor
+            float32: the magnified frame (N, C, H, W), the displacement x and y in px
+            (N, 2, H, W), and the frame that was only moved.
+        """
         variation = self._of_motion(frame, variation)
-        motion, importance, context = self.displacement(frame, variation, gain, pair)
+        gain = per_pixel(gain)
+        moving = gain if still is None else gain * ~still.view(-1, 1, 1, 1)
+        motion, importance, context = self.displacement(frame, variation, moving, pair)
+        motion = along(motion, direction)
+        self.far = (motion.square().sum(1) > (_FAR * self.config.limit) ** 2).float().mean()
         planes, moved, source, coverage = self._moved(frame, motion, importance)
+        frame = frame.float()
+        only_moved = frame + from_planes(moved - planes)
+        if not draw and denoise is not None and not denoise.any():
+            return only_moved, motion, only_moved
         with torch.autocast(frame.device.type, enabled=False):
             context = bilinear(context.float(), F.avg_pool2d(source, 2) * 0.5)
         inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
         drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
-        strength = torch.where(gain == 0, 1, gain).view(-1, 1, 1, 1)
-        drawn = drawn * _near(strength * variation, self.config.gate)
+        drawn = drawn * _near(gain * variation, self.config.gate)
         if not draw or denoise is not None:
             share = 1.0 if denoise is None else denoise.view(-1, 1, 1, 1)
             drawn = drawn * (share + (float(draw) - share) * _uncovered(coverage))
         if moved.shape[1] > 1:  # gray frames stay gray
             color = _near(moved[:, 1:], _COLOR)
             drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * color], 1)
-        frame = frame.float()
-        only_moved = frame + from_planes(moved - planes)
         return only_moved + from_planes(drawn), motion, only_moved
 
     @staticmethod
     def _inputs(planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
-        change = gain.view(-1, 1, 1, 1) * variation
+        change = per_pixel(gain) * variation
         return torch.cat(
             [
                 2 * planes[:, :1] - 1,

@@ -6,6 +6,8 @@ g = sum D grad. The solution is linear in D: gain (m - 1) times D gives (m - 1) 
 small. Coarser scales follow larger motions and are less noisy; finer ones keep borders apart.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -82,9 +84,9 @@ def flow_candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float)
     variation : Tensor
         float32 (N, 1, H, W), T(luma), in the same units.
     gain : Tensor
-        (N,), by which displacements are multiplied.
+        (N,) or, for each pixel, (N, 1, H, W): by which displacements are multiplied.
     limit : float
-        Longest displacement in px; longer ones are cut to it.
+        Longest displacement in px; longer ones approach it.
 
     Returns
     -------
@@ -111,14 +113,31 @@ def flow_candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float)
         if level < LEVELS - 1:
             luma = separable(luma, BINOMIAL, BINOMIAL, stride=2)
             variation = separable(variation, BINOMIAL, BINOMIAL, stride=2)
-    motions = torch.stack([motion for motion, _ in found], 1) * gain.view(-1, 1, 1, 1, 1)
+    gain = per_pixel(gain)
+    gain = F.avg_pool2d(gain, 4) if gain.shape[-1] > 1 else gain
+    motions = torch.stack([motion for motion, _ in found], 1) * gain[:, None]
     motions = limited(motions, limit, dim=2)
     compressed = motions / (1 + motions.abs() / 4)
     trusts = torch.stack([trust for _, trust in found], 1)
     return motions, torch.cat([compressed * 0.5, trusts], 2).flatten(1, 2)
 
 
+def per_pixel(gain: Tensor) -> Tensor:
+    """A gain for each frame, (N,), or each pixel, (N, 1, H, W), with four axes."""
+    return gain if gain.ndim == 4 else gain.view(-1, 1, 1, 1)
+
+
+def along(motion: Tensor, direction: float | None) -> Tensor:
+    """The part of displacements (N, 2, H, W), x and y, along a direction in rad; all when None."""
+    if direction is None:
+        return motion
+    axis = motion.new_tensor([math.cos(direction), math.sin(direction)]).view(1, 2, 1, 1)
+    return axis * (axis * motion).sum(1, keepdim=True)
+
+
 def limited(motion: Tensor, limit: float, dim: int = 1) -> Tensor:
-    """Displacements cut to a length of at most `limit` px, directions kept."""
+    """Displacements of less than `limit` px, which those above 7/8 of it approach."""
     length = motion.square().sum(dim, keepdim=True).clamp(min=1e-20).sqrt()
-    return motion * (limit / length).clamp(max=1)
+    knee, room = limit * 7 / 8, limit / 8
+    beyond = room * ((length - knee).clamp(min=0) / room).tanh()
+    return motion * ((length.clamp(max=knee) + beyond) / length)

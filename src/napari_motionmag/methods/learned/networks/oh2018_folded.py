@@ -41,7 +41,7 @@ class UnfoldedOh2018:
         """Texture and shape of a frame."""
         return self.network.encoder(frame.to(self.dtype))
 
-    def response(self, delta: Tensor, factor: float) -> Tensor:
+    def response(self, delta: Tensor, factor: float | Tensor) -> Tensor:
         """What is added to the base."""
         return self.network.manipulator.response(delta.to(self.dtype), factor)
 
@@ -122,7 +122,7 @@ class FoldedOh2018:
         texture = self._convolve(x, self.texture_in, 1, stride=2, relu=True)
         return self._through(texture, self.texture_blocks), self._shape(x)
 
-    def response(self, delta: Tensor, factor: float) -> Tensor:
+    def response(self, delta: Tensor, factor: float | Tensor) -> Tensor:
         """What is added to the base: ``h(m g(Delta))`` or ``m Delta``."""
         if self.linear:
             return factor * delta

@@ -46,7 +46,7 @@ class Static(TemporalOperator):
         return hash((repr(self.reference), self.fps))
 
     def frames(self, n_frames: int) -> np.ndarray:
-        """Reference frames in a movie of `n_frames`, increasing, all within the movie."""
+        """Return the reference frames in a movie of `n_frames`, increasing."""
         return _resolve(self, check_int("n_frames", n_frames, 2)).copy()
 
     def to_dict(self) -> dict:
@@ -189,7 +189,7 @@ def _index(value) -> int:
 
 @lru_cache(maxsize=64)
 def _resolve(op: Static, n: int) -> np.ndarray:
-    """Reference frames within ``0..n-1``, sorted, with repeats. Do not write to the result."""
+    """Return reference frames within ``0..n-1``, sorted, with repeats; do not write to them."""
     if isinstance(op.reference, slice):
         start, stop, step = op.reference.start, op.reference.stop, op.reference.step
         outside = (start is not None and not -n <= start < n) or (
@@ -213,7 +213,7 @@ def _resolve(op: Static, n: int) -> np.ndarray:
 
 
 def _written(frames: slice) -> str:
-    """A slice as in brackets: ``2:5``."""
+    """Write a slice as in brackets: ``2:5``."""
     ends = [frames.start, frames.stop, frames.step]
     text = ":".join("" if end is None else str(end) for end in ends)
     return text if frames.step else text[:-1]

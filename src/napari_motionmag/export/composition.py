@@ -1,0 +1,463 @@
+"""What an exported movie shows: panels, slices, text and timing. No pixel is computed here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from napari_motionmag.compute.validate import above_zero, one_of, whole_number
+from napari_motionmag.export.look import Look, look_of
+from napari_motionmag.magnification.magnification import magnification_behind
+from napari_motionmag.magnification.recipe import is_magnified, recipe_of
+from napari_motionmag.movie.layer_traits import is_layer
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.estimators.lines import Line
+from napari_motionmag.views.estimators.series import Series, pixel_size, warn_user
+
+LAYOUTS = ("grid", "row", "column", "split")
+INTERPOLATIONS = ("nearest", "linear", "cubic")
+BACKGROUNDS = ("black", "white")
+FASTEST = 60.0  # frames per second that players show
+SLOWEST = 10.0  # below, frames are repeated: players seek badly in slower videos
+SLOW = 30.0  # what movies are shown at that were taken faster than players can show
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A movie in an exported movie.
+
+    Parameters
+    ----------
+    movie : Movie
+    label : str
+        Text above it.
+    look : Look
+        Contrast limits, colormap and gamma.
+    at : mapping of str to int, optional
+        Index along axes such as Z and C.
+    line : array_like, shape (N, 2), optional
+        (y, x) in px of this movie: a slice along it is drawn beside the movie, blank where the
+        line leaves the frame.
+    """
+
+    movie: Movie
+    label: str = ""
+    look: Look | None = None
+    at: Mapping[str, int] | None = None
+    line: Any = None
+
+    def __post_init__(self):
+        series = Series(self.movie, self.at)
+        object.__setattr__(self, "at", series.at)
+        if self.look is None:
+            object.__setattr__(self, "look", Look(self.movie.intensity_range))
+        if self.line is not None:
+            points, shape = Line(self.line).points, self.movie.frame_shape[:2]
+            if not ((points >= -0.5) & (points <= np.array(shape) - 0.5)).all(axis=1).any():
+                raise ValueError(
+                    f"line lies outside the frame of {shape[0]} x {shape[1]} px (Y x X): "
+                    f"{np.asarray(self.line).tolist()}"
+                )
+            object.__setattr__(self, "line", np.asarray(self.line, float))
+
+    @property
+    def steps(self) -> tuple[float, float]:
+        """Height and width of a pixel, the smaller one of which is 1."""
+        movie = self.movie
+        if movie.scale is None or movie.units is None:
+            return 1.0, 1.0
+        letters = movie.axes.replace("S", "")
+        places = [letters.index(letter) for letter in "YX"]
+        if len({movie.units[i] for i in places}) > 1:
+            return 1.0, 1.0
+        height, width = (abs(movie.scale[i]) for i in places)
+        return height / min(height, width), width / min(height, width)
+
+
+def panel(
+    movie,
+    label: str | None = None,
+    *,
+    look: Look | None = None,
+    at=None,
+    line=None,
+    pixel_size: float | None = None,
+    **changes,
+) -> Panel:
+    """Make a panel of an array, a napari Image layer or a Movie.
+
+    Parameters
+    ----------
+    movie : array, napari Image layer or Movie
+        A layer keeps its look, a result of `napari_motionmag.magnify` has the calibration and the
+        intensities of its source.
+    label : str, optional
+        Text above it: by how much it is magnified, or its name when None.
+    look, at, line
+        As for `Panel`.
+    pixel_size : float, optional
+        Side of a pixel, um, where the movie does not say.
+    **changes
+        As for `Movie`: ``fps``, ``axes``, where the movie does not say.
+
+    Returns
+    -------
+    Panel
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_motionmag import export
+    >>> export.panel(np.zeros((5, 32, 32)), "empty", fps=20).label
+    'empty'
+    """
+    if look is None and is_layer(movie):
+        look = look_of(movie)
+    label = default_label(movie) if label is None else label
+    made = _with_calibration(movie, changes)
+    if pixel_size is not None:
+        made = _calibrated(made, above_zero("pixel_size", pixel_size, "um"))
+    return Panel(made, label, look, at, line)
+
+
+def _with_calibration(movie, changes: Mapping) -> Movie:
+    """Return the movie of an array or a layer; a result of `magnify` is like its source."""
+    magnification = None if is_layer(movie) else magnification_behind(movie)
+    if magnification is None:
+        return Movie.from_any(movie, **changes)
+    source = magnification.movie
+    range_ = source.intensity_range
+    return Movie.from_any(source.replace(data=movie, intensity_range=range_), **changes)
+
+
+def default_label(movie) -> str:
+    """Return ``"motion ×25"`` for a magnified movie, and the name of another."""
+    recipe = None
+    if is_layer(movie) and is_magnified(movie):
+        recipe = recipe_of(movie)
+    elif (magnification := magnification_behind(getattr(movie, "data", movie))) is not None:
+        recipe = magnification.recipe
+    if recipe is None:
+        return getattr(movie, "name", None) or "original"
+    return f"motion ×{recipe['factor']:g} ({recipe['method']})"
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Movies side by side, with slices, text and timing, to be drawn frame by frame.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        Of as many frames each. The first one gives times and the rate.
+    layout : {"grid", "row", "column", "split"}
+        "split" shows the first movie on the left of a divider and the second one on its right.
+    divider : float, optional
+        Split: its place from 0, left, to 1; it moves to and fro when None.
+    labels : bool
+        Whether the labels of the panels are shown.
+    scale_bar : float or bool, optional
+        Length in um; one that fits when True, and also when None if the pixel size is known.
+    time_stamp : bool, optional
+        Whether the time of each frame is shown; when None, if the rate is known.
+    speed : float, optional
+        Of the playback against real time, for example ``1 / 20``.
+    playback_fps : float, optional
+        Frames of the movie per second of playback, instead of `speed`. Without both, movies of up
+        to 60 frames per second play in real time, faster ones at 30.
+    frames : slice, optional
+        Frames to show; all by default.
+    zoom : float, optional
+        Output pixels for each pixel of the first movie; what fits a screen when None.
+    interpolation : {"nearest", "linear", "cubic"}
+        Between pixels that are enlarged. When they are reduced, squares are averaged.
+    background : {"black", "white"}
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, the movies do not fit together, a rate is unknown that `speed`
+        or `time_stamp` needs, or a pixel size that `scale_bar` needs.
+    """
+
+    panels: Sequence[Panel]
+    layout: str = "grid"
+    divider: float | None = None
+    labels: bool = True
+    scale_bar: float | bool | None = None
+    time_stamp: bool | None = None
+    speed: float | None = None
+    playback_fps: float | None = None
+    frames: slice | None = None
+    zoom: float | None = None
+    interpolation: str = "nearest"
+    background: str = "black"
+
+    def __post_init__(self):
+        panels = tuple(self.panels)
+        if not panels:
+            raise ValueError("there is no movie to export")
+        object.__setattr__(self, "panels", panels)
+        one_of("layout", self.layout, LAYOUTS)
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        one_of("background", self.background, BACKGROUNDS)
+        if self.zoom is not None:
+            above_zero("zoom", self.zoom)
+        self._check_panels()
+        object.__setattr__(self, "times", self._times())
+        self._check_timing()
+        self._check_scale_bar()
+
+    def with_labels(self, labels: bool) -> Composition:
+        """Return the composition with or without the labels."""
+        return replace(self, labels=labels)
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second at which the first movie was taken."""
+        return self.panels[0].movie.fps
+
+    @property
+    def shown_speed(self) -> float | None:
+        """Speed of the playback against real time; None if the rate is unknown."""
+        if self.speed is not None or self.fps is None:
+            return self.speed
+        return self._rate / self.fps
+
+    @property
+    def bar_length(self) -> float | None:
+        """Length of the scale bar in um where one was given."""
+        return None if isinstance(self.scale_bar, bool | None) else float(self.scale_bar)
+
+    @property
+    def has_scale_bar(self) -> bool:
+        """Whether a scale bar is shown."""
+        known = pixel_size(self.panels[0].movie) is not None
+        return known if self.scale_bar is None else self.scale_bar is not False
+
+    @property
+    def has_time_stamp(self) -> bool:
+        """Whether times are shown."""
+        return self.fps is not None if self.time_stamp is None else self.time_stamp
+
+    def timing(self, fastest: float = FASTEST) -> tuple[Fraction, list[int]]:
+        """Return frames per second of the file, and the frame of the movie that each shows.
+
+        When the movie is to play faster than `fastest`, every second, third ... frame is shown,
+        with a warning; when it is to play slower than `SLOWEST`, frames are repeated.
+        """
+        rate = self._rate
+        step = max(1, math.ceil(rate / fastest - 1e-9))
+        if step > 1:
+            warn_user(
+                f"the movie plays at {rate:.4g} frames per second, and players show "
+                f"{fastest:g}: one frame of {step} is shown; motion faster than "
+                f"{rate / step / 2:.3g} Hz of the playback looks slower than it is"
+            )
+        repeats = max(1, math.ceil(step * SLOWEST / rate - 1e-9))
+        shown = [t for t in self.times[::step] for _ in range(repeats)]
+        return Fraction(rate * repeats / step).limit_denominator(1001), shown
+
+    @property
+    def _rate(self) -> float:
+        """Frames of the movie per second of playback."""
+        if self.playback_fps is not None:
+            return self.playback_fps
+        if self.speed is not None:
+            return self.speed * self.fps
+        return self.fps if self.fps <= FASTEST else SLOW
+
+    # ---- checks ----
+
+    def _check_panels(self) -> None:
+        first = self.panels[0].movie
+        for panel in self.panels:
+            if panel.movie.n_frames != first.n_frames:
+                raise ValueError(
+                    f"movies must have the same number of frames: {_named(self.panels[0])} has "
+                    f"{first.n_frames}, {_named(panel)} {panel.movie.n_frames}"
+                )
+        if self.layout != "split":
+            if self.divider is not None:
+                raise ValueError(f"divider is for layout='split', got layout={self.layout!r}")
+            return
+        if len(self.panels) != 2:
+            raise ValueError(f"layout='split' shows two movies, got {len(self.panels)}")
+        shapes = [panel.movie.frame_shape[:2] for panel in self.panels]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "layout='split' needs frames of one size: "
+                + ", ".join(
+                    f"{_named(panel)} has {shape[0]} x {shape[1]} px (Y x X)"
+                    for panel, shape in zip(self.panels, shapes, strict=True)
+                )
+            )
+        if self.divider is not None and not 0 <= self.divider <= 1:
+            raise ValueError(f"divider must be from 0 to 1, got {self.divider!r}")
+
+    def _times(self) -> range:
+        count = self.panels[0].movie.n_frames
+        part = slice(None) if self.frames is None else self.frames
+        if not isinstance(part, slice) or part.step not in (None, 1):
+            raise ValueError(f"frames must be a slice without steps, got {part!r}")
+        for end in (part.start, part.stop):
+            if end is not None:
+                whole_number("frames", abs(end), 0)
+                if abs(end) > count:
+                    raise ValueError(f"frames {end} lies outside the movie of {count} frames")
+        times = range(count)[part]
+        if not times:
+            raise ValueError(f"frames {part.start}:{part.stop} of {count} are none")
+        return times
+
+    def _check_timing(self) -> None:
+        if self.speed is not None and self.playback_fps is not None:
+            raise ValueError("speed and playback_fps are two ways to say one thing: give one")
+        if self.playback_fps is not None:
+            above_zero("playback_fps", self.playback_fps)
+        name = _named(self.panels[0])
+        unknown = f"the frame rate of {name} is unknown: give fps"
+        if self.speed is not None:
+            above_zero("speed", self.speed)
+            if self.fps is None:
+                raise ValueError(f"speed: {unknown}, or playback_fps instead of speed")
+        elif self.playback_fps is None and self.fps is None:
+            raise ValueError(f"{unknown}, or playback_fps")
+        if self.time_stamp and self.fps is None:
+            raise ValueError(f"time_stamp: {unknown}")
+
+    def _check_scale_bar(self) -> None:
+        if self.bar_length is not None:
+            above_zero("scale_bar", self.bar_length, "um")
+        panel = self.panels[0]
+        size = pixel_size(panel.movie)
+        if self.scale_bar in (None, False):
+            return
+        if size is None:
+            raise ValueError(
+                f"scale_bar: the pixel size of {_named(panel)} is unknown: give pixel_size, or "
+                "scale and units of the movie"
+            )
+        width = size[1] * panel.movie.frame_shape[1]
+        if self.bar_length is not None and self.bar_length > width:
+            raise ValueError(
+                f"scale_bar of {self.bar_length:g} is longer than the frame is wide, "
+                f"{width:.4g} {size[2]}"
+            )
+
+
+def _named(panel: Panel) -> str:
+    return repr(panel.label or panel.movie.name or "the movie")
+
+
+def compose(
+    movies,
+    *,
+    labels: Sequence[str] | bool | None = None,
+    looks: Sequence[Look] | None = None,
+    fps: float | None = None,
+    axes: str | None = None,
+    pixel_size: float | None = None,
+    at=None,
+    line=None,
+    trim: tuple[float | None, float | None] | None = None,
+    **options,
+) -> Composition:
+    """Compose an exported movie of several movies.
+
+    Parameters
+    ----------
+    movies : movie, sequence of movies, or mapping of label to movie
+        Arrays, napari Image layers or Movies. Layers keep their look.
+    labels : sequence of str or bool, optional
+        Texts above the movies, or whether there are any.
+    looks : sequence of Look, optional
+        Instead of those of the layers. Magnified arrays are shown like their source.
+    fps, axes : optional
+        Of the movies, where they do not say.
+    pixel_size : float, optional
+        Side of a pixel, um, where the movies do not say.
+    at : mapping of str to int, optional
+        Index along axes such as Z and C.
+    line : array_like, shape (N, 2), optional
+        (y, x) in px: a slice along it is drawn beside each movie.
+    trim : (float, float), optional
+        Seconds of the first and the last frame, instead of `frames`; None is an end of the movie.
+    **options
+        As for `Composition`.
+
+    Returns
+    -------
+    Composition
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `Composition` does, or if there are other numbers of labels or looks than of movies.
+
+    Examples
+    --------
+    >>> from napari_motionmag import export, magnify, samples
+    >>> movie, about = samples.load("strings", n_frames=20)
+    >>> magnified = magnify(movie, 9, method="linear", fps=600)
+    >>> composition = export.compose([movie, magnified], fps=600, speed=1 / 20)
+    >>> float(composition.timing()[0])
+    30.0
+    """
+    if isinstance(movies, Mapping):
+        labels, movies = list(movies), list(movies.values())
+    elif not isinstance(movies, list | tuple):
+        movies = [movies]
+    if isinstance(labels, bool):
+        options["labels"], labels = labels, None
+    for name, given in (("labels", labels), ("looks", looks)):
+        if given is not None and len(given) != len(movies):
+            raise ValueError(f"{name} must be one for each of {len(movies)} movies; got {given!r}")
+    traits = {"fps": fps, "axes": axes, "pixel_size": pixel_size, "at": at, "line": line}
+    panels = [
+        panel(
+            movie,
+            None if labels is None else labels[k],
+            look=None if looks is None else looks[k],
+            **traits,
+        )
+        for k, movie in enumerate(movies)
+    ]
+    if trim is not None:
+        if options.get("frames") is not None:
+            raise ValueError("trim and frames are two ways to say one thing: give one")
+        options["frames"] = _trimmed(panels, trim)
+    return Composition(panels, **options)
+
+
+def _calibrated(movie: Movie, size: float) -> Movie:
+    """Return a movie with square pixels of a size in um."""
+    letters = movie.axes.replace("S", "")
+    scale = list(movie.scale or [1.0] * len(letters))
+    units = list(movie.units or ["pixel"] * len(letters))
+    for letter in "YX":
+        scale[letters.index(letter)], units[letters.index(letter)] = size, "um"
+    return movie.replace(scale=scale, units=units, fps=movie.fps)
+
+
+def _trimmed(panels: Sequence[Panel], trim) -> slice:
+    """Return the frames from one time to another, both included."""
+    times = panels[0].movie.times if panels else None
+    if times is None:
+        raise ValueError("trim: the frame rate is unknown: give fps, or frames instead of trim")
+    first, last = trim
+    half = 0.5 / panels[0].movie.fps
+    shown = np.flatnonzero(
+        (times >= (-np.inf if first is None else first - half))
+        & (times <= (np.inf if last is None else last + half))
+    )
+    if not len(shown):
+        raise ValueError(
+            f"trim from {first} to {last} s leaves no frame; the movie lasts {times[-1]:.4g} s"
+        )
+    return slice(int(shown[0]), int(shown[-1]) + 1)

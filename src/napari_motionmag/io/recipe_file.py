@@ -1,0 +1,68 @@
+"""Recipes in files: how a magnified movie was made."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from napari_motionmag.compute.optional import optional
+
+_KEY = "napari_motionmag"
+_TIFF = (".tif", ".tiff")
+
+
+def read_recipe(path: str | os.PathLike) -> dict:
+    """Read the recipe of a magnified movie.
+
+    Parameters
+    ----------
+    path : path
+        A ``.tif`` or ``.zarr`` that `save_movie` wrote, or a JSON file with a recipe.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If there is no recipe in it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    kind = path.suffix.lower()
+    read = _of_tiff if kind in _TIFF else _of_zarr if kind == ".zarr" else _of_json
+    try:
+        recipe = read(path)
+    except (ValueError, KeyError, TypeError, OSError, RecursionError, SyntaxError) as error:
+        raise ValueError(
+            f"{path}: holds no recipe ({type(error).__name__}: {error}); a .tif or .zarr file that "
+            "was magnified here does, or a JSON file"
+        ) from error
+    if not isinstance(recipe, Mapping) or "factor" not in recipe:
+        raise ValueError(f"{path}: holds no recipe: a factor is missing")
+    return dict(recipe)
+
+
+def _of_json(path: Path):
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found.get("recipe", found) if isinstance(found, dict) else found
+
+
+def _of_tiff(path: Path):
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        if file.ome_metadata is None:
+            raise ValueError("not an OME-TIFF")
+        text = ElementTree.fromstring(file.ome_metadata).findtext(".//{*}Description")
+    if text is None:
+        raise ValueError("no description")
+    return json.loads(text)
+
+
+def _of_zarr(path: Path):
+    zarr = optional("zarr", "zarr", "OME-Zarr files")
+    return dict(zarr.open_group(path, mode="r").attrs)[_KEY]["recipe"]

@@ -1,0 +1,1 @@
+"""Movies to show, reports, and many movies at once."""

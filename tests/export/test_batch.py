@@ -1,0 +1,265 @@
+"""Many movies: what fails does not stop the rest, and what was stopped goes on."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from napari_motionmag import Movie, export, magnify
+from napari_motionmag.export import batch as module
+from napari_motionmag.io import open_movie, save_movie
+
+SETTINGS = {"factor": 4, "method": "linear", "mode": "temporal", "band": (6, 9), "device": "cpu"}
+PLAIN = export.Outputs(measure=False)
+
+
+def vibrating(amplitude=0.3, frequency=7.5, n=64, fps=30, side=96, seed=0):
+    """A texture that moves along x."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side].astype(float)
+    waves = [(rng.uniform(0.1, 0.5), rng.uniform(0, 7), rng.uniform(0, 7)) for _ in range(30)]
+    frames = []
+    for t in range(n):
+        moved = x - amplitude * np.sin(2 * np.pi * frequency * t / fps)
+        scene = sum(np.cos(k * (moved * np.cos(a) + y * np.sin(a)) + p) for k, a, p in waves)
+        frames.append(1000 + 60 * scene + rng.normal(0, 3, scene.shape))
+    return np.rint(frames).astype("u2")
+
+
+@pytest.fixture
+def movies(tmp_path):
+    """Three movies, one of them broken."""
+    folder = tmp_path / "movies"
+    folder.mkdir()
+    units = ("s", "um", "um")
+    for k, name in enumerate(("a.ome.tif", "c.npy")):
+        save_movie(folder / name, vibrating(n=20, seed=k), fps=30, scale=(1, 0.5, 0.5), units=units)
+    (folder / "b.tif").write_bytes((folder / "a.ome.tif").read_bytes()[:3000])
+    (folder / "notes.md").write_text("no movie")
+    return folder
+
+
+def table(folder):
+    with open(folder / "batch.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_broken_movie_does_not_stop_the_others(movies, tmp_path):
+    out = tmp_path / "out"
+    steps = []
+    rows = export.run_batch(
+        [movies], out, {**SETTINGS, "fps": 30}, PLAIN, progress=lambda *s: steps.append(s)
+    )
+    assert [row["status"] for row in rows] == ["done", "failed", "done"]
+    found = table(out)
+    assert [row["movie"] for row in found] == [
+        str(movies / n) for n in ("a.ome.tif", "b.tif", "c.npy")
+    ]
+    assert [row["status"] for row in found] == ["done", "failed", "done"]
+    assert "b.tif" in found[1]["error"]
+    assert "\n" not in found[1]["error"]
+    assert (found[0]["factor"], found[0]["method"], found[0]["fps"]) == ("4", "linear", "30")
+    assert found[0]["output"] == "a.ome.tif"
+    wanted = magnify(vibrating(n=20), fps=30, **SETTINGS).compute()
+    assert (np.asarray(open_movie(out / "a.ome.tif").data) == wanted).all()
+    names = {item.name for item in out.iterdir()}
+    assert names == {"a.ome.tif", "c.ome.tif", "batch.csv", "batch.json"}
+    assert steps[-1] == (3000, 3000)
+    assert steps == sorted(steps)
+
+
+def test_motion_and_gain_are_measured(tmp_path):
+    path = tmp_path / "film.ome.tif"
+    movie = Movie(vibrating(), fps=30, scale=(1, 0.5, 0.5), units=("s", "um", "um"))
+    save_movie(path, movie)
+    settings = {**SETTINGS, "method": "riesz", "factor": 5}
+    export.run_batch([path], tmp_path / "out", settings, export.Outputs(film=".gif"))
+    (row,) = table(tmp_path / "out")
+    assert row["error"] == row.get("note", "") == ""
+    values = {key: float(value) for key, value in row.items() if "(" in key or "gain" in key}
+    assert abs(values["frequency (Hz)"] - 7.5) < 4 * float(row["frequency error"])
+    assert values["amplitude (px)"] == pytest.approx(0.3, abs=0.01)
+    assert values["amplitude (um)"] == pytest.approx(values["amplitude (px)"] / 2, rel=1e-4)
+    assert np.sin(np.radians(values["direction (degrees)"])) == pytest.approx(0, abs=0.03)
+    assert values["measured gain"] == pytest.approx(5, abs=0.5)  # less near the ends
+    assert 0 < values["gain error"] < 0.5
+    assert float(row["largest honest factor"]) > 20
+    assert row["film"] == "film film.gif"
+    assert (tmp_path / "out" / "film film.gif").read_bytes()[:3] == b"GIF"
+
+
+def test_a_run_that_was_stopped_goes_on(movies, tmp_path):
+    out = tmp_path / "out"
+    settings = {**SETTINGS, "fps": 30}
+
+    def stop(done, total):
+        if done > 2300:  # within the third movie
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export.run_batch([movies], out, settings, PLAIN, progress=stop)
+    assert [row["status"] for row in table(out)] == ["done", "failed", "waiting"]
+    assert {item.name for item in out.iterdir()} == {"a.ome.tif", "batch.csv", "batch.json"}
+    with pytest.raises(FileExistsError, match="holds a batch already; go on with it by resume"):
+        export.run_batch([movies], out, settings, PLAIN)
+    with pytest.raises(ValueError, match=r"begun with other settings \(.*factor: 4.0, now 5.0"):
+        export.run_batch([movies], out, {**settings, "factor": 5}, PLAIN, resume=True)
+    before = (out / "a.ome.tif").stat().st_mtime_ns
+    (movies / "b.tif").write_bytes((movies / "a.ome.tif").read_bytes())  # mended
+    changed = []
+    rows = export.run_batch(
+        [movies], out, settings, PLAIN, resume=True,
+        on_change=lambda row: changed.append((row["movie"][-5:], row["status"])),
+    )  # fmt: skip
+    assert [row["status"] for row in rows] == ["done"] * 3
+    assert (out / "a.ome.tif").stat().st_mtime_ns == before
+    assert changed[-1] == ("c.npy", "done")
+    assert [row["error"] for row in table(out)] == [""] * 3
+
+
+def test_a_movie_that_changed_is_done_again(movies, tmp_path):
+    out = tmp_path / "out"
+    settings = {**SETTINGS, "fps": 30}
+    export.run_batch([movies / "a.ome.tif"], out, settings, PLAIN)
+    save_movie(movies / "a.ome.tif", vibrating(n=20, seed=9), fps=30, overwrite=True)
+    export.run_batch([movies / "a.ome.tif"], out, settings, PLAIN, resume=True)
+    wanted = magnify(vibrating(n=20, seed=9), fps=30, **SETTINGS).compute()
+    assert (np.asarray(open_movie(out / "a.ome.tif").data) == wanted).all()
+
+
+def test_files_of_others_stay(movies, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.ome.tif").write_bytes(b"mine")
+    settings = {**SETTINGS, "fps": 30}
+    rows = export.run_batch([movies / "a.ome.tif"], out, settings, PLAIN)
+    assert rows[0]["status"] == "failed"
+    assert "exists already, and not by this batch" in rows[0]["error"]
+    assert (out / "a.ome.tif").read_bytes() == b"mine"
+    rows = export.run_batch([movies / "a.ome.tif"], out, settings, PLAIN, resume=True)
+    assert rows[0]["status"] == "failed"
+    assert (out / "a.ome.tif").read_bytes() == b"mine"
+    rows = export.run_batch([movies / "a.ome.tif"], out, settings, PLAIN, overwrite=True)
+    assert rows[0]["status"] == "done"
+
+
+def test_a_full_disk_ends_the_run(movies, tmp_path, monkeypatch):
+    import errno
+
+    def full(*arguments, **options):
+        raise OSError("out/a.ome.tif cannot be written to its end") from OSError(errno.ENOSPC, "x")
+
+    monkeypatch.setattr(module, "save_movie", full)
+    with pytest.raises(OSError, match="cannot be written to its end"):
+        export.run_batch([movies], tmp_path / "out", {**SETTINGS, "fps": 30}, PLAIN)
+    statuses = [row["status"] for row in table(tmp_path / "out")]
+    assert statuses == ["failed", "waiting", "waiting"]
+
+
+def test_lists_have_rates(tmp_path, movies):
+    (tmp_path / "list.csv").write_text("movie,fps,axes\nmovies/a.ome.tif,90,\nmovies/c.npy,,TYX\n")
+    items = export.find_items([tmp_path / "list.csv"])
+    assert [(item.path.name, item.fps, item.axes) for item in items] == [
+        ("a.ome.tif", 90.0, None),
+        ("c.npy", None, "TYX"),
+    ]
+    (tmp_path / "list.txt").write_text("# films\nmovies/a.ome.tif\n\n")
+    assert [item.path.name for item in export.find_items([tmp_path / "list.txt"])] == ["a.ome.tif"]
+    both = export.find_items([movies, movies / "a.ome.tif"])
+    assert [item.path.name for item in both] == ["a.ome.tif", "b.tif", "c.npy"]
+    rows = export.run_batch(
+        [tmp_path / "list.csv"], tmp_path / "out", {**SETTINGS, "band": (6, 40)}, PLAIN
+    )
+    assert [row["status"] for row in rows] == ["done", "failed"]
+    assert "fps" in rows[1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("list.csv", "film,fps\na,3\n", "line 2: a column 'movie'"),
+        ("list.csv", "movie,fps\na.tif,fast\n", "line 2: fps must be a finite number"),
+        ("list.txt", "\n", "there is no movie in"),
+    ],
+)
+def test_bad_lists_are_one_line(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        export.find_items([tmp_path / name])
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        export.find_items([tmp_path / "none"])
+
+
+def test_movies_of_one_name_are_kept_apart(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        for kind in ("a.npy", "a.tif"):
+            (tmp_path / folder / kind).touch()
+    items = export.find_items([tmp_path / "x", tmp_path / "y"])
+    names = module._output_names(items, ".zarr")
+    assert names == ["x a npy.zarr", "x a tif.zarr", "y a npy.zarr", "y a tif.zarr"]
+    assert module._output_names(items[:2], ".zarr") == ["a npy.zarr", "a tif.zarr"]
+
+
+RUN = """
+import sys, time
+import numpy as np
+from napari_motionmag.cli.main import main
+from napari_motionmag.methods.classical.linear import LinearMagnifier
+draw = LinearMagnifier._magnify
+def slow(self, frames, operator, times, factor):
+    time.sleep(0.02 * len(times))
+    return draw(self, frames, operator, times, factor)
+LinearMagnifier._magnify = slow
+options = "--factor 4 --method linear --fps 30 --device cpu --no-measure --format .zarr --resume"
+print("begun", flush=True)
+sys.exit(main(["batch", sys.argv[1], sys.argv[2], *options.split()]))
+"""
+
+
+def start(movies, out):
+    argv = [sys.executable, "-c", RUN, str(movies), str(out)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, process):
+    end = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_killed_and_interrupted_runs_go_on(movies, tmp_path):
+    pytest.importorskip("zarr")
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    process = start(movies, out)
+    wait_for((out / ".a.zarr.partial.journal").exists, process)
+    process.kill()
+    process.wait(60)
+    (row, *_) = json.loads((out / "batch.json").read_text())["movies"]
+    assert row["status"] == "running"
+    process = start(movies, out)  # goes on within the first movie
+    wait_for((out / ".c.zarr.partial.journal").exists, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "the same command with --resume goes on" in err
+    assert [row["status"] for row in table(out)] == ["done", "failed", "waiting"]
+    process = start(movies, out)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err  # for the broken one
+    assert "2 done, 1 failed" in err
+    other = start(movies, whole)
+    other.communicate(timeout=120)
+    for name in ("a.zarr", "c.zarr"):
+        files = [file for file in (whole / name).rglob("*") if file.is_file()]
+        assert files
+        for file in files:
+            assert (out / file.relative_to(whole)).read_bytes() == file.read_bytes()
+    assert not list(out.glob(".*"))

@@ -1,0 +1,37 @@
+"""Which files of the package run while a function does, and which CONTRIBUTING.md says do."""
+
+import re
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import napari_motionmag
+
+SOURCE = Path(napari_motionmag.__file__).parent
+
+
+def called_files(function: Callable[[], object]) -> set[str]:
+    """Return the files whose functions run in this thread and in those that it starts."""
+    called = set()
+
+    def note(frame, event, argument):
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and frame.f_code.co_name != "<module>" and SOURCE in path.parents:
+            called.add(path.relative_to(SOURCE).as_posix())
+
+    sys.setprofile(note)
+    threading.setprofile(note)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return called
+
+
+def walk(way: str) -> set[str]:
+    """Return the files that "Follow one frame" of CONTRIBUTING.md names on a way."""
+    guide = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    section = guide.partition("## Follow one frame")[2].partition("\n## ")[0]
+    return set(re.findall(r"`([\w/]+\.py)`", section.partition(way)[2].partition("\n**")[0]))
