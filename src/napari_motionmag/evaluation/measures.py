@@ -30,7 +30,7 @@ def rigidity(method, seed: int) -> dict[str, float]:
     Windows of 48 px of the result are registered to the truth: ``magnification error`` is their
     mean displacement from it, ``deviation`` the rms of what is left, in px.
     """
-    pair, rng = Pair.make(seed, grey=True), np.random.default_rng(seed)
+    pair, rng = Pair.make(seed, gray=True), np.random.default_rng(seed)
     delta, factor = 0.05 * np.array([0.6, 0.8]), 76.0
     frames = [add_noise(pair.at(0.0, drift=tuple(k * delta)), 1.0, rng)[..., 0] for k in (0, 1)]
     truth = pair.at(0.0, drift=tuple(factor * delta))[..., 0]

@@ -1,4 +1,4 @@
-"""The paper's protocols, and ours for temporal filters, gain, still scenes and colour.
+"""The paper's protocols, and ours for temporal filters, gain, still scenes and color.
 
 Each protocol is a generator of cases; a case is frames, an operator, a factor and the truth.
 """
@@ -292,7 +292,7 @@ def gain(method, factor: float, delta: float, seed: int) -> float:
     seed : int
         Of the scene.
     """
-    pair = Pair.make(seed, grey=True)
+    pair = Pair.make(seed, gray=True)
     direction = np.array([0.6, 0.8])
     still, moved = pair.at(0.0), pair.at(0.0, drift=tuple(delta * direction))
     drawn = method.magnify([still, moved], Static(0), [1], factor)[0]
@@ -359,7 +359,7 @@ def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[
     light : float
         Mean of the frame's change of brightness beyond the lamp's, in 1/255, without sign.
     """
-    still = Pair.make(seed, grey=True).at(0.0)[..., 0]
+    still = Pair.make(seed, gray=True).at(0.0)[..., 0]
     moved, brighter = [], []
     for gain in (1 + change, 1 - change):
         lit = (gain * still).astype(np.float32)
@@ -385,6 +385,6 @@ def window_displacements(before: np.ndarray, after: np.ndarray, side: int = 48) 
 
 def spurious_colour(method, seed: int) -> float:
     """Return the largest difference between channels of a magnified gray scene, in 1/255."""
-    pair = Pair.make(seed, grey=True)
+    pair = Pair.make(seed, gray=True)
     drawn = method.magnify([pair.at(0.0), pair.at(0.1)], Static(0), [1], 100.0)[0]
     return float((drawn.max(-1) - drawn.min(-1)).max() * 255)

@@ -37,7 +37,7 @@ class VideoFrames(Planes):
     Attributes
     ----------
     shape : tuple of int
-        (T, Y, X) for grey video, (T, Y, X, 3) for color.
+        (T, Y, X) for gray video, (T, Y, X, 3) for color.
     dtype : numpy.dtype
         uint8, or uint16 for video of more than 8 bits (scaled to 16).
     fps : float or None
@@ -51,7 +51,7 @@ class VideoFrames(Planes):
     comment : str
         Comment in the file.
     own : dict
-        What `save_movie` wrote into the comment: fps and steps, and whether the movie was grey.
+        What `save_movie` wrote into the comment: fps and steps, and whether the movie was gray.
     """
 
     _live = ("_decoders", "_cache", "_waiting", "_reported", "_lost", "_traces", "_changed")
@@ -98,7 +98,7 @@ class VideoFrames(Planes):
         """Decide from the first frame how frames become arrays."""
         name, components = frame.format.name, frame.format.components
         deep = components[0].bits > 8
-        grey = name.startswith(("gray", "mono"))
+        gray = name.startswith(("gray", "mono"))
         alpha = name != "pal8" and any(component.is_alpha for component in components)
         if alpha and frame.to_ndarray(format="rgba")[..., 3].min() < 255:
             warnings.warn(f"{self.path}: the alpha channel of the video is left out", stacklevel=3)
@@ -112,20 +112,20 @@ class VideoFrames(Planes):
             (False, True): "gray",
             (True, False): "rgb48le",
             (True, True): "gray16le",
-        }[deep, grey]
+        }[deep, gray]
         # the direct conversion of deep pixels that share colors is inexact, of odd sizes wrong
-        shared = not grey and components[-1].width < frame.width
+        shared = not gray and components[-1].width < frame.width
         self._between = "gbrp16le" if deep and shared else None
         self._orientation = _orientation(frame)
         transposed, _, _ = self._orientation
         self.pixel_size = (self._index.aspect, 1.0) if transposed else (1.0, self._index.aspect)
-        self._is_grey = not grey and (self.own.get("grey", False) or _grey_palette(frame))
+        self._is_gray = not gray and (self.own.get("grey", False) or _gray_palette(frame))
 
     def _pixels(self, frame) -> np.ndarray:
         if self._between is not None:
             frame = frame.reformat(format=self._between)
         pixels = frame.to_ndarray(format=self._format)
-        if self._is_grey:
+        if self._is_gray:
             pixels = pixels[..., 1]
         transposed, flip_rows, flip_columns = self._orientation
         if transposed:
@@ -293,8 +293,8 @@ def _orientation(frame) -> tuple[bool, bool, bool]:
     return True, b < 0, c < 0
 
 
-def _grey_palette(frame) -> bool:
-    """Whether a frame has a palette, of greys only."""
+def _gray_palette(frame) -> bool:
+    """Whether a frame has a palette, of grays only."""
     if frame.format.name != "pal8":
         return False
     palette = np.frombuffer(bytes(frame.planes[1]), np.uint8)[:1024].reshape(-1, 4)
