@@ -56,7 +56,6 @@ numpydoc_show_class_members = False
 # checks them where there is a network, `-b html -W` checks all links within the site.
 linkcheck_timeout = 20
 linkcheck_retries = 2
-linkcheck_ignore = [r"https?://localhost.*"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "napari-motionmag"

@@ -45,10 +45,14 @@ def window(sample: str, preset: str = ""):
     from napari_motionmag.widgets.frames import async_slicing as slicing
 
     slicing.SLOW = math.inf  # how fast this machine is does not belong into the picture
-    viewer, widget = open_window(sample)
+    viewer, demo = open_window(sample)
     try:
         viewer.window.resize(*WINDOW)
         _wait(lambda: len(viewer.layers) == 2 and all(layer.loaded for layer in viewer.layers))
+        _wait_until_quiet(0.2)
+        widget = demo.widget
+        widget.pause()
+        viewer.dims.set_current_step(*demo.at)
         if preset:
             drawn = viewer.layers[-1].data
             widget.preset.value = preset
@@ -139,7 +143,7 @@ def _map_motion(widget) -> None:
 
 
 def _show_kernels(widget) -> None:
-    widget.model.value = "oh2018"
+    widget.model.value, widget.as_layer.value = "oh2018", True
     widget.compute()
 
 
@@ -197,6 +201,149 @@ def measuring(kind: str):
         viewer.close()
 
 
+def slow_motion():
+    """Draw what lies half-way between two frames, and how far blends of them are from it."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from napari_motionmag import interpolate, samples
+
+    movie, _ = samples.load(
+        "cilia", n_frames=3, size=(96, 128), noise=False, dtype="float32", fps=200, amplitude=2.4
+    )
+    low, high = movie.min(), movie.max()
+    before, truth, after = (movie - low) / (high - low)
+    pair = np.stack([before, after])
+    drawn = interpolate(pair, 2, intensity_range=(0, 1), axes="TYX")[1].compute()
+    frames = {
+        "frame before": before,
+        "half-way, exactly": truth,
+        "mean of the neighbors": pair.mean(0),
+        "interpolate": drawn,
+    }
+    figure = Figure((10, 4.2), dpi=110, layout="constrained")
+    plots = figure.subplots(2, 4)
+    for (name, frame), (above, below) in zip(frames.items(), plots.T, strict=True):
+        psnr = -10 * np.log10(np.mean((frame - truth) ** 2) + 1e-30)
+        above.imshow(frame, cmap="gray", vmin=0, vmax=1)
+        above.set_title(name if psnr > 99 else f"{name}\n{psnr:.1f} dB", fontsize=9)
+        below.imshow(frame - truth, cmap="RdBu", vmin=-0.25, vmax=0.25)
+        for axes in (above, below):
+            axes.set_axis_off()
+    plots[1, 1].set_title("difference from it", fontsize=9)
+    return _drawn(figure)
+
+
+def two_bands():
+    """Draw slices across the strings: as they are, with one band magnified, and with two."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from napari_motionmag import magnify, samples
+
+    movie, about = samples.load("strings", n_frames=100)
+    times, column = range(30, 70), 120
+    options = {"mode": "temporal", "fps": about["fps"], "axes": "TYX"}
+    one = magnify(movie, 12, band=(70, 92), **options)
+    two = magnify(movie, 12, band=(70, 92), more_bands=[(182, 210, 20)], **options)
+    slices = {
+        "the movie": movie[times.start : times.stop, :, column],
+        "80 Hz x 12": np.stack([one[t].compute()[:, column] for t in times]),
+        "80 Hz x 12, 196 Hz x 20": np.stack([two[t].compute()[:, column] for t in times]),
+    }
+    figure = Figure((10, 4.4), dpi=110, layout="constrained")
+    for axes, (name, picture) in zip(
+        figure.subplots(1, 3, sharey=True), slices.items(), strict=True
+    ):
+        axes.imshow(
+            picture.T, cmap="gray", aspect="auto", extent=(0, 1e3 * 40 / about["fps"], 160, 0)
+        )
+        axes.set_title(name, fontsize=10)
+        axes.set_xlabel("time (ms)")
+        for row, frequency in zip(about["rows"], about["frequencies"], strict=True):
+            axes.text(1, row - 9, f"{frequency:g} Hz", color="#ffb400", fontsize=8)
+    figure.axes[0].set_ylabel("y (px)")
+    return _drawn(figure)
+
+
+def cinemagraph():
+    """Photograph the dock with a painted map of factors."""
+    import napari
+    import numpy as np
+    from PIL import Image
+
+    from napari_motionmag import samples
+    from napari_motionmag.widgets.frames import async_slicing as slicing
+    from napari_motionmag.widgets.magnify.dock import MagnifyWidget
+
+    slicing.SLOW = math.inf
+    viewer = napari.Viewer()
+    try:
+        viewer.window.resize(*MEASURING)
+        ((data, arguments, _),) = samples.make_sample_data("cilia")
+        movie = viewer.add_image(data, **arguments)
+        painted = np.zeros(data.shape[1:], int)
+        height, width = painted.shape
+        y, x = np.indices(painted.shape)
+        inside = ((y - 0.4 * height) / (0.26 * height)) ** 2 + (
+            (x - 0.5 * width) / (0.2 * width)
+        ) ** 2
+        painted[inside < 1] = 1
+        labels = viewer.add_labels(painted, name="what moves", scale=movie.scale[1:], opacity=0.6)
+        labels.units = movie.units[1:]
+        labels.contour = 2
+        viewer.layers.selection = {movie}
+        widget = MagnifyWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Magnify motion")
+        widget.mode.value, widget.factor.value = "static", 3
+        section = widget._fields.painted_factors
+        section.opened = True
+        widget.painted.value, widget.rest.value, widget.map_feather.value = labels, 0, 12
+        viewer.dims.set_current_step(0, 9)
+        widget()
+        _wait(lambda: viewer.layers[-1].loaded)
+        viewer.layers.move(viewer.layers.index(labels), len(viewer.layers))
+        viewer.reset_view()
+        _wait_until_quiet(2)
+        return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    finally:
+        viewer.close()
+
+
+def _show_coherence(widget) -> None:
+    import numpy as np
+
+    movie = widget.layers.value[0]
+    size = np.asarray(movie.data.shape[1:]) * movie.scale[1:]
+    square = np.array([(0.4, 0.0), (0.4, 0.12), (0.55, 0.12), (0.55, 0.0)])
+    marks = {"edge_color": "#ffb400", "edge_width": 0.2, "face_color": "transparent"}
+    shapes = widget._viewer.add_shapes(
+        [(square + (0, left)) * size for left in (0.4, 0.55)],
+        shape_type="rectangle",
+        name="two regions",
+        units=movie.units[1:],
+        **marks,
+    )
+    widget.marks.value, widget.shown.value, widget.segments.value = shapes, "coherence", 4
+    widget()
+
+
+def _map_frequency(widget) -> None:
+    widget.what.value, widget.mode.value, widget.window.value = "dominant frequency", "dynamic", 16
+    widget.measure()
+
+
+def _drawn(figure):
+    """Return a figure as a picture."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
 PICTURES: dict[str, Callable] = {
     "window": lambda: window("beating_cell"),
     "window_band": lambda: window("strings"),
@@ -219,9 +366,21 @@ PICTURES: dict[str, Callable] = {
     "activations": lambda: dock(
         "networks.activations:ActivationsWidget", "vesicles", 10, _show_activations
     ),
+    "suggest": lambda: dock(
+        "magnify.dock:MagnifyWidget", "strings", 20, lambda it: it.suggest.native.click()
+    ),
     "slice_view": lambda: measuring("slice"),
     "motion_spectrum": lambda: measuring("spectrum"),
     "displacement": lambda: measuring("trace"),
+    "slow_motion": slow_motion,
+    "two_bands": two_bands,
+    "cinemagraph": cinemagraph,
+    "coherence": lambda: dock(
+        "measure.displacement:DisplacementWidget", "vesicles", 0, _show_coherence
+    ),
+    "frequency_map": lambda: dock(
+        "measure.motion_map:MotionMapWidget", "strings", 0, _map_frequency
+    ),
     "slices_strings": lambda: slices("strings"),
     "slices_cell": lambda: slices("beating_cell"),
 }

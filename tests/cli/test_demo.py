@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -98,8 +99,11 @@ def test_window(small, make_napari_viewer, monkeypatch, qtbot):
     import napari
 
     monkeypatch.setattr(napari, "Viewer", lambda title, show: make_napari_viewer(title=title))
-    viewer, widget = demo.open_window("vesicles")
+    viewer, shown = demo.open_window("vesicles")
+    assert "Computing" in demo.text_over(viewer).text
+    assert not viewer.layers, "the window is there before the sample is"
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    widget = shown.widget
     about = small("vesicles")[1]
     assert viewer.layers[0].name == about["title"]
     assert viewer.layers[1].metadata["napari_motionmag"]["source"] == about["title"]
@@ -107,3 +111,44 @@ def test_window(small, make_napari_viewer, monkeypatch, qtbot):
     assert "Magnify motion" in viewer.window.dock_widgets
     assert widget.factor.value == about["suggestion"]["factor"]
     assert viewer.canvas.grid.enabled
+    assert all(layer.name_overlay.visible for layer in viewer.layers)
+    qtbot.waitUntil(lambda: "Drag the slider" in demo.text_over(viewer).text, timeout=5000)
+    qtbot.waitUntil(lambda: widget._playback.state == "playing", timeout=30_000)
+    widget.factor.value = 3
+    assert not demo.text_over(viewer).visible
+    qtbot.waitUntil(lambda: viewer.layers[1].name.startswith("x3 "), timeout=20_000)
+    widget._playback.stop()
+
+
+def test_the_window_is_closed_before_the_sample_is_there(
+    small, make_napari_viewer, monkeypatch, qtbot
+):
+    import napari
+
+    gate = threading.Event()
+    load = samples.make_sample_data
+
+    def wait(name):
+        assert gate.wait(20)
+        return load(name)
+
+    monkeypatch.setattr(samples, "make_sample_data", wait)
+    monkeypatch.setattr(napari, "Viewer", lambda title, show: make_napari_viewer(title=title))
+    viewer, shown = demo.open_window("strings")
+    viewer.close()
+    gate.set()
+    qtbot.waitUntil(lambda: shown.over, timeout=20_000)
+    assert shown.widget is None
+
+
+def test_what_it_does_is_printed_before_anything_is_loaded(monkeypatch, capsys):
+    import napari
+
+    printed = []
+    monkeypatch.setattr(demo, "no_window_because", lambda: printed.append(capsys.readouterr().out))
+    monkeypatch.setattr(demo, "open_window", lambda sample: None)
+    monkeypatch.setattr(napari, "run", lambda: None)
+    demo.run("strings")
+    assert "“Vibrating micro-strings”" in printed[0]
+    assert "magnified 12 times" in printed[0]
+    assert "Drag the slider" in capsys.readouterr().out

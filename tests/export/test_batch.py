@@ -87,7 +87,7 @@ def test_motion_and_gain_are_measured(tmp_path):
     assert values["amplitude (um)"] == pytest.approx(values["amplitude (px)"] / 2, rel=1e-4)
     assert np.sin(np.radians(values["direction (degrees)"])) == pytest.approx(0, abs=0.03)
     assert values["measured gain"] == pytest.approx(5, abs=0.5)  # less near the ends
-    assert 0 < values["gain error"] < 0.3
+    assert 0 < values["gain error"] < 0.5
     assert float(row["largest honest factor"]) > 20
     assert row["film"] == "film film.gif"
     assert (tmp_path / "out" / "film film.gif").read_bytes()[:3] == b"GIF"

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 from napari.utils.theme import get_theme
 from PIL import Image as Picture
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_motionmag.widgets.common import ask_file
@@ -106,3 +107,22 @@ def test_lets_go_of_the_viewer(viewer):
     made.close_down()
     made.close_down()
     assert len(viewer.events.theme.callbacks) == before
+
+
+def test_a_figure_opens_in_a_window_that_follows_it(viewer, canvas, qtbot):
+    action = next(a for a in canvas.toolbar.actions() if a.text() == "Window")
+    button = canvas.toolbar.widgetForAction(action)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    (window,) = canvas._windows
+    assert window.isVisible()
+    (copy,) = window.findChildren(Canvas)
+    assert len(copy.figure.axes) == 1
+    canvas.draw(lambda figure: figure.subplots(1, 2))
+    assert len(copy.figure.axes) == 2
+    assert copy._canvas.width() > canvas._canvas.width()
+    window.close()
+    canvas.draw(draw)
+    assert len(canvas.figure.axes) == 1
+    canvas.open_window()
+    canvas.close_down()
+    assert canvas._windows == {}

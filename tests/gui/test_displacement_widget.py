@@ -176,3 +176,37 @@ def test_leaving_while_measuring(viewer, dock, click, qtbot):
     qtbot.waitUntil(lambda: not dock.cancel.native.isHidden(), timeout=5000)
     viewer.window.remove_dock_widget(dock.native)
     qtbot.waitUntil(lambda: not dock.working, timeout=20_000)
+
+
+def test_velocity_orbit_and_coherence(viewer, dock, course, tmp_path):
+    dock.marks.value = square(viewer, 12, 36)
+    (trace,) = dock()
+    dock.shown.value = "velocity"
+    axes = dock.canvas.figure.axes[0]
+    assert axes.get_ylabel() == "velocity (px/s)"
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), trace.along(None, "velocity")[0])
+    (path,) = dock.save_to(tmp_path / "trace.csv")
+    assert "vy (px/s)" in path.read_text()
+    dock.shown.value = "orbit"
+    assert "ellipse of 0.6" in dock.status.value.lower()
+    assert "within the errors a line" in dock.status.value
+    dock.shown.value = "coherence"
+    assert "needs two regions" in dock.status.value
+    corners = [[(12, 4), (12, 20), (36, 20), (36, 4)], [(12, 28), (12, 44), (36, 44), (36, 28)]]
+    shapes = viewer.add_shapes(0.5 * np.array(corners), shape_type="rectangle", units=("um", "um"))
+    dock.marks.value = shapes
+    dock.segments.value = 4
+    dock()
+    assert dock.status.value.startswith("Coherence 1.000 at 4.") or "at 5" in dock.status.value
+    assert [axes.get_ylabel() for axes in dock.canvas.figure.axes] == ["coherence", "phase (°)"]
+
+
+def test_the_script_measures_what_is_shown(viewer, dock):
+    dock.marks.value = square(viewer, 12, 36)
+    dock()
+    for shown, result in (("acceleration", "acceleration"), ("orbit", "path")):
+        dock.shown.value = shown
+        namespace = {"viewer": viewer}
+        exec(dock.script(), namespace)
+        assert result in namespace
+    assert namespace["path"].major == pytest.approx(0.3, abs=0.01)

@@ -1,6 +1,8 @@
 """The picture follows the hand: frames are drawn while the factor is dragged."""
 
+import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider
 
+from napari_motionmag.compute.device import device_lock
 from napari_motionmag.magnification.magnification import magnification_behind
-from napari_motionmag.widgets.frames.frame_cache import enlarged
+from napari_motionmag.widgets.frames.frame_cache import CoarseMagnification, enlarged
 from napari_motionmag.widgets.frames.live_drawing import AIM, QUICK, SMALLEST, Pace
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
@@ -101,8 +104,6 @@ def test_what_is_saved_while_dragging_is_fine(widget, method, magnified, settled
     source = widget.layer.value
     result = widget._results.of(source)
     smaller = widget.plan(widget._movie(), reduction=2)
-    from napari_motionmag.widgets.frames.frame_cache import CoarseMagnification
-
     widget._show(source, result.shown, CoarseMagnification.like(result.shown, smaller))
     widget.save_to(tmp_path / "saved.npy")
     settled(widget)
@@ -186,3 +187,30 @@ def test_frames_are_enlarged_to_where_they_were(dtype):
     color = np.dstack([ramp[::2, ::2]] * 3)
     large = enlarged(color, ramp.shape)
     assert (large.shape, large.dtype) == ((40, 60, 3), ramp.dtype)
+
+
+def test_a_fine_frame_gives_way_to_those_that_are_dragged(widget, method, magnified, monkeypatch):
+    """A frame that is refined is begun anew when somebody else wants the device."""
+    import torch
+
+    magnified()
+    lock = device_lock(torch.device("cpu"))
+
+    def draw_on_device(frames, operator, t, factor, draw=method._one):
+        with lock:
+            return draw(frames, operator, t, factor)
+
+    monkeypatch.setattr(method, "_one", draw_on_device)
+    shown = widget._results.of(widget.layer.value).shown
+    calls, seconds = [], []
+    with lock:
+        refine = partial(shown.refine_frame, (9, ()), lambda *step: calls.append(step))
+        thread = threading.Thread(target=lambda: seconds.append(refine()))
+        thread.start()
+        deadline = time.monotonic() + 10
+        while len(calls) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert 9 not in method.drawn
+    thread.join(10)
+    assert len(seconds) == 1
+    assert 9 in method.drawn

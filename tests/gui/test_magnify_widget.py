@@ -143,6 +143,8 @@ def test_fields_that_do_not_apply_are_hidden(viewer, widget):
     def shown():
         return {name for name in vars(widget._fields) if _visible(widget, name)}
 
+    assert not {"mean_row", "filter", "device"} & shown(), "these are folded at first"
+    widget._fields.more.opened = True
     static = shown()
     assert {"layer", "factor_row", "mode", "reference_row", "mean_row", "method"} <= static
     assert not {"band_row", "fps", "filter", "axes", "model", "model_file"} & static
@@ -154,6 +156,16 @@ def test_fields_that_do_not_apply_are_hidden(viewer, widget):
     assert "model_file" not in shown()
     widget.model.value = "file"
     assert "model_file" in shown()
+
+
+@pytest.mark.parametrize("mode", ["static", "dynamic", "temporal"])
+def test_eight_fields_at_most_are_shown_at_first(widget, mode):
+    widget.mode.value, widget.method.value = mode, "learned"
+    fields = widget._fields
+    rows = [*fields.movie_form, *fields.form]
+    shown = [row.name for row in rows if row.native.isVisibleTo(widget.native)]
+    assert len(shown) <= 8, shown
+    assert {"layer", "preset", "mode", "factor_row", "method"} <= set(shown)
 
 
 def test_a_rate_that_is_in_doubt_can_be_filled_in_for_every_motion(viewer, widget, movie):

@@ -134,3 +134,18 @@ def test_colours_of_phases_are_equally_light_and_within_range():
     assert np.ptp(lightness) < 12
     steps = np.linalg.norm(np.diff(colours, axis=0), axis=1)
     assert steps.max() < 4 * np.median(steps), "no jump"
+
+
+def test_the_dominant_frequency(viewer, dock, measured):
+    add_movie(viewer)
+    widget = dock()
+    widget.what.value = "dominant frequency"
+    measured(widget)
+    frequency = viewer.layers[-1]
+    assert frequency.name == "frequency (Hz), 1-3 Hz: cell"
+    assert frequency.data[:, 1:3] == pytest.approx(FREQUENCY, abs=0.05)
+    assert np.isnan(frequency.data[:, -2:]).mean() > 0.9
+    assert "strongest frequency there: median 2" in widget.status.value
+    namespace = {"viewer": viewer}
+    exec(widget.script(), namespace)
+    assert np.allclose(namespace["frequency"], frequency.data, equal_nan=True)

@@ -44,8 +44,13 @@ def finished(qtbot):
 def test_kernels_lie_beside_the_movie_with_labels(viewer, dock, finished, click):
     movie = add_movie(viewer, movie_data())
     widget = dock(KernelsWidget)
-    widget.model.value = "oh2018"
+    assert widget.model.value == "oh2018", "its learned kernels come first"
     widget.count.value = 4
+    click(widget, "compute")
+    finished(widget)
+    assert list(viewer.layers) == [movie], "a figure, and a layer where it is asked for"
+    assert len(widget.canvas.figure.axes) >= 4
+    widget.as_layer.value = True
     click(widget, "compute")
     finished(widget)
     (made,) = [layer for layer in viewer.layers if layer is not movie]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from motion import fourier_shift, smooth_texture
+from qtpy.QtCore import QPoint, Qt
 from superqt import QRangeSlider
 
 from napari_motionmag import Movie, magnify, magnify_layer, views
@@ -219,6 +220,23 @@ def test_the_band_is_dragged_over_the_spectrum(viewer, dock):
     dock.layer.value = viewer.add_image(np.zeros((20, 48, 48)), name="no rate")
     dock.band_low.value = 3
     assert dock.band_slider.native.isHidden()
+
+
+def test_the_band_is_selected_by_the_mouse_in_the_figure(dock, qtbot):
+    dock.band_low.value, dock.band_high.value = 10, 15
+    (axes,) = dock.canvas.figure.axes
+    canvas = dock.canvas.figure.canvas
+    canvas.draw()
+
+    def at(frequency):
+        x, y = axes.transData.transform((frequency, 0.5))
+        return QPoint(round(x / canvas.devicePixelRatioF()), round(canvas.height() - y))
+
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=at(5))
+    qtbot.mouseMove(canvas, at(7))
+    qtbot.mouseMove(canvas, at(8))
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=at(8))
+    assert dock.band() == pytest.approx((5, 8), abs=0.3)
 
 
 def test_all_filters_are_compared(dock):

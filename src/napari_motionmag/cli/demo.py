@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+DRAG = "Drag the slider “Factor”"
 _PROBE = "from qtpy.QtWidgets import QApplication; QApplication([])"
 
 
@@ -53,7 +54,11 @@ def run(
     """Show a sample and its magnification: in a window where one can be opened, or in files."""
     from napari_motionmag.samples import find_sample
 
-    find_sample(sample)  # before anything is printed or opened
+    about = find_sample(sample)  # before anything is printed or opened
+    if gui is not False:
+        factor = about.suggestion["factor"]
+        print(f"Opening napari with a computed movie, “{about.title}”, and beside it")
+        print(f"the same movie with its motion magnified {factor:g} times.", flush=True)
     obstacle = None if gui is False else no_window_because()
     if gui and obstacle:
         raise RuntimeError(f"no window can be opened: {obstacle}")
@@ -65,8 +70,10 @@ def run(
         return
     import napari
 
-    open_window(sample)
+    opened = open_window(sample)  # lives as long as the window
+    print(f"{DRAG} in the dock; “Pause” stops. Close the window to end.", flush=True)
     napari.run()
+    del opened
 
 
 def no_window_because() -> str | None:
@@ -88,35 +95,116 @@ def no_window_because() -> str | None:
 
 
 def open_window(sample: str, show: bool = True):
-    """Open napari with a sample, the dock and the magnified layer; return viewer and dock."""
-    from napari_motionmag import samples
-    from napari_motionmag.cli.demo_sheet import where_it_moves
+    """Open napari, which then fills with a sample, the dock and the magnified movie, and plays.
 
-    ((data, arguments, _),) = samples.make_sample_data(sample)
-    info = arguments["metadata"]
-    planned = _planned(sample, data, info)
-    _, t = where_it_moves(planned.movie, planned.operator, info["displacement"])
-
+    Returns viewer and dock. The window is there at once; movie and dock come when the sample is
+    computed.
+    """
     import napari
-    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication
 
-    from napari_motionmag.widgets.magnify.dock import MagnifyWidget
+    from napari_motionmag.samples import find_sample
 
-    viewer = napari.Viewer(title=f"napari-motionmag: {arguments['name']}", show=show)
-    viewer.add_image(data, **arguments)
-    viewer.dims.set_current_step(info["axes"].index("T"), t)
-    widget = MagnifyWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Magnify motion", area="right")
-    canvas = getattr(viewer, "canvas", viewer)  # napari before 0.9 has the grid in the viewer
-    canvas.grid.enabled = True  # side by side
+    title = find_sample(sample).title
+    viewer = napari.Viewer(title=f"napari-motionmag: {title}", show=show)
+    viewer.window._qt_viewer.show_welcome_screen = False  # it would cover what is written
+    _write_over(viewer, f"Computing the sample “{title}”…")
+    QApplication.processEvents()  # show the window before anything else is loaded
+    return viewer, _Demo(viewer, sample)
 
-    def show_both(event):
-        viewer.layers.events.inserted.disconnect(show_both)
-        QTimer.singleShot(0, viewer.reset_view)
 
-    viewer.layers.events.inserted.connect(show_both)
-    widget.draw()
-    return viewer, widget
+class _Demo:
+    """Fills a window step by step; ``widget`` is the dock, None until the sample is there.
+
+    ``at``: the time axis, and the frame that shows most of the motion.
+    """
+
+    def __init__(self, viewer, sample: str):
+        from napari_motionmag.widgets.common.jobs import Job
+
+        self.viewer, self.sample, self.widget = viewer, sample, None
+        self.at = 0, 0
+        self._made: list = []
+        self._open, self.over = True, False  # the window is there; the sample is loaded
+        viewer.window._qt_window.destroyed.connect(self._on_closed)
+        Job(self._load, f"Computing the sample {sample}", self._show)
+
+    def _on_closed(self, _=None) -> None:
+        self._open = False
+
+    def _load(self, progress) -> None:
+        """Compute the sample and import what the dock needs, in a thread."""
+        from napari_motionmag import samples
+        from napari_motionmag.cli.demo_sheet import where_it_moves
+
+        ((data, arguments, _),) = samples.make_sample_data(self.sample)
+        progress(1, 3)
+        import napari_motionmag.widgets.magnify.dock  # noqa: F401
+
+        progress(2, 3)
+        info = arguments["metadata"]
+        planned = _planned(self.sample, data, info)
+        _, t = where_it_moves(planned.movie, planned.operator, info["displacement"])
+        self._made = [data, arguments, t]
+
+    def _show(self, error: Exception | None, cancelled: bool) -> None:
+        self.over = True
+        if cancelled or not self._open:
+            return
+        if error is not None:
+            raise error
+        from napari_motionmag.widgets.magnify.dock import MagnifyWidget
+
+        data, arguments, t = self._made
+        viewer = self.viewer
+        layer = viewer.add_image(data, **arguments)
+        self.at = arguments["metadata"]["axes"].index("T"), t
+        viewer.dims.set_current_step(*self.at)
+        self.widget = MagnifyWidget(viewer)
+        viewer.window.add_dock_widget(self.widget, name="Magnify motion", area="right")
+        canvas = getattr(viewer, "canvas", viewer)  # napari before 0.9 has the grid in the viewer
+        canvas.grid.enabled = True  # side by side
+        _name(layer)
+        _write_over(viewer, "Magnifying…")
+        viewer.layers.events.inserted.connect(self._on_magnified)
+        self.widget.draw()
+
+    def _on_magnified(self, event) -> None:
+        from qtpy.QtCore import QTimer
+
+        self.viewer.layers.events.inserted.disconnect(self._on_magnified)
+        _name(event.value)
+        QTimer.singleShot(0, self._play)
+
+    def _play(self) -> None:
+        self.viewer.reset_view()
+        _write_over(self.viewer, f"{DRAG} →")
+        self.widget.factor.changed.connect(self._on_dragged)
+        self.widget.play()
+
+    def _on_dragged(self, _) -> None:
+        self.widget.factor.changed.disconnect(self._on_dragged)
+        text_over(self.viewer).visible = False
+
+
+def _name(layer) -> None:
+    """Write the name of a layer over its picture."""
+    overlay = getattr(layer, "name_overlay", None)  # napari before 0.7 has none
+    if overlay is not None:
+        overlay.visible, overlay.font_size = True, 10
+
+
+def text_over(viewer):
+    """Return what holds the text over the canvas of a viewer."""
+    overlays = getattr(getattr(viewer, "canvas", None), "overlays", None)
+    return viewer.text_overlay if overlays is None else overlays.text  # napari before 0.9
+
+
+def _write_over(viewer, text: str) -> None:
+    """Write a text over the canvas."""
+    overlay = text_over(viewer)
+    overlay.text, overlay.font_size, overlay.position = text, 12, "bottom_left"
+    overlay.visible = True
 
 
 def write_files(sample: str, out_dir: str | Path | None = None) -> list[Path]:

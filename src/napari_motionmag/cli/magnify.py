@@ -83,7 +83,7 @@ def add_settings(parser) -> None:
     add("--mode", help="static (default), dynamic or temporal")
     add(
         "--reference",
-        type=_reference,
+        type=reference_argument,
         metavar="N|A:B",
         help="static: the frame at rest, or frames to average; the first is 0",
     )
@@ -185,7 +185,7 @@ def add_output_arguments(parser) -> None:
     )
 
 
-def _reference(text: str) -> int | slice:
+def reference_argument(text: str) -> int | slice:
     """Read ``N`` or ``A:B`` (either end may be left out)."""
     try:
         parts = [int(part) if part else None for part in text.split(":")]

@@ -31,6 +31,30 @@ def load_torch() -> None:
         import torch  # noqa: F401
     finally:
         del os.environ["OMP_WAIT_POLICY"]
+    if _THREADS["wanted"] is not None:
+        set_threads(_THREADS["wanted"])
+
+
+_THREADS: dict[str, int | None] = {"wanted": None, "usual": None}
+
+
+def set_threads(count: int | None) -> None:
+    """Set how many threads torch and the kernels use on the CPU; None: as many as torch chooses.
+
+    It counts when torch is loaded, if it is not yet.
+    """
+    if count is not None and count < 1:
+        raise ValueError(f"count must be None or at least 1, got {count}")
+    _THREADS["wanted"] = count
+    if "torch" not in sys.modules:
+        return
+    import torch
+
+    if count is None and _THREADS["usual"] is None:
+        return  # it was never changed
+    if _THREADS["usual"] is None:
+        _THREADS["usual"] = torch.get_num_threads()
+    torch.set_num_threads(_THREADS["usual"] if count is None else count)
 
 
 def choose_device(device: str | torch.device | None, *, mps: bool = True) -> torch.device:

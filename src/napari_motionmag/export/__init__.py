@@ -12,6 +12,7 @@ _MODULES = {
     "look": ("Look", "look_of"),
     "measures": ("Measures", "measure"),
     "movie_file": ("check_export", "export_movie"),
+    "report": ("check_report", "write_report"),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 

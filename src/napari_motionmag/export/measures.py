@@ -7,17 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import ndimage
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.displacement import displacement_trace
+from napari_motionmag.views.estimators.series import Series
 from napari_motionmag.views.figures.text import direction_in_words, length_per_pixel, with_error
 from napari_motionmag.views.noise_floors import NoiseFloor, noise_floor
 from napari_motionmag.views.oscillation import Oscillation, fit_oscillation
 from napari_motionmag.views.spectrum import spectrum_of
 from napari_motionmag.views.trace import DisplacementTrace
 
-_SIDE = 48  # px of the square that is traced where the motion stands out most
+_SIDE = 48  # px of the square in which the motion stands out most
+_MOVES = 0.3  # of the largest change of brightness in it: the pixels that are traced
+_REACH = 10  # px from the pixel that changes most: what is further away may move otherwise
+_AROUND = 3  # px around them
+_FEWEST_PIXELS = 30
+_MISFIT = 3.0  # times what noise explains, from which a part does more than shift as a whole
 _MARGIN = 20  # px: traces need room to the border of the frame
 _FEWEST = 16  # frames of a spectrum
 
@@ -29,8 +36,8 @@ class Measures:
     Attributes
     ----------
     floor : NoiseFloor or None
-    region : (int, int, int, int) or None
-        y0, y1, x0, x1 of the part that was traced, px; None is the whole frame.
+    region : (int, int, int, int), bool mask (Y, X) or None
+        The part that was traced, px: y0, y1, x0, x1, or its pixels; None is the whole frame.
     trace, magnified : DisplacementTrace or None
         Of that part in the movie and in the result.
     oscillation, magnified_oscillation : Oscillation or None
@@ -40,7 +47,7 @@ class Measures:
     """
 
     floor: NoiseFloor | None = None
-    region: tuple[int, int, int, int] | None = None
+    region: tuple[int, int, int, int] | np.ndarray | None = None
     trace: DisplacementTrace | None = None
     magnified: DisplacementTrace | None = None
     oscillation: Oscillation | None = None
@@ -49,13 +56,22 @@ class Measures:
 
     @property
     def gain(self) -> tuple[float, float] | None:
-        """Amplitude after over amplitude before, and its standard error; None if not known."""
+        """Amplitude after over amplitude before, and its standard error; None if not known.
+
+        Where the traced part does more than shift as a whole, the error is enlarged by the square
+        root of the residuals over what noise explains.
+        """
         before, after = self.oscillation, self.magnified_oscillation
         if before is None or after is None or not before.amplitude > 0:
             return None
         gain = after.amplitude / before.amplitude
         parts = before.sigma_amplitude / before.amplitude, after.sigma_amplitude / after.amplitude
-        return gain, gain * math.hypot(*parts)
+        misfits = [float(np.median(trace.misfit)) for trace in (self.trace, self.magnified)]
+        return gain, gain * math.hypot(*parts) * math.sqrt(max(1.0, *misfits))
+
+    def _box(self) -> tuple[int, int, int, int]:
+        rows, columns = self.trace.region
+        return rows.start, rows.stop, columns.start, columns.stop
 
     def row(self) -> dict[str, object]:
         """Return the numbers by the names of columns of a table."""
@@ -65,9 +81,9 @@ class Measures:
             known = self.floor.limit > 0
             if self.floor.motion is not None and known.any():
                 row["moves above noise (%)"] = 100 * float(self.floor.exceeds[known].mean())
-        if self.region is not None:
+        if self.trace is not None:
             names = ("region y0 (px)", "y1", "x0", "x1")
-            row |= dict(zip(names, self.region, strict=True))
+            row |= dict(zip(names, self._box(), strict=True))
         for found, start in ((self.oscillation, ""), (self.magnified_oscillation, "magnified ")):
             if found is None:
                 continue
@@ -92,8 +108,11 @@ class Measures:
         """Return the numbers with their errors, as pairs of a name and a text."""
         pairs = []
         found = self.oscillation
-        if self.region is not None:
-            pairs.append(("Traced part (y0, y1, x0, x1)", "{}, {}, {}, {} px".format(*self.region)))
+        if self.trace is not None:
+            part = ", ".join(map(str, self._box()))
+            if isinstance(self.region, np.ndarray):
+                part += f", of which {np.count_nonzero(self.region)} pixels move"
+            pairs.append(("Traced part (y0, y1, x0, x1; px)", part))
         if found is not None:
             unit = "Hz" if self.trace.fps else "cycles/frame"
             pairs.append(("Frequency", with_error(found.frequency, found.sigma_frequency, unit)))
@@ -155,8 +174,10 @@ def measure(
         lambda: noise_floor(movie, operator, at=at, progress=_part(progress, 0, stages)),
     )
     if region is None and found.floor is not None:
-        found.region = _best_region(found.floor, movie)
-        if found.region is None and not found.floor.exceeds.any():
+        square = _best_square(found.floor, movie)
+        if square is not None:
+            found.region = _moving_part(movie, operator, square, at)
+        elif not found.floor.exceeds.any():
             found.notes.append("no motion above the noise")
     found.trace = _tried(
         found,
@@ -177,6 +198,12 @@ def measure(
             result, found.region, at=at, progress=_part(progress, 2, stages)
         ),
     )
+    misfit = float(np.median(found.trace.misfit))
+    if misfit > _MISFIT:
+        found.notes.append(
+            f"the traced part does more than shift as a whole (residuals {misfit:.2g} times what "
+            "noise explains); amplitudes are means over it"
+        )
     if found.magnified is not None and found.oscillation is not None:
         found.magnified_oscillation = fit_oscillation(
             found.magnified, found.oscillation.frequency, fixed=True
@@ -200,23 +227,41 @@ def _tried(found: Measures, what: str, work: Callable):
         return None
 
 
-def _best_region(floor: NoiseFloor, movie: Movie) -> tuple[int, int, int, int] | None:
+def _best_square(floor: NoiseFloor, movie: Movie) -> tuple[slice, slice] | None:
     """Return the square in which the motion exceeds its noise most; None if none does."""
     significance = np.where(floor.exceeds, np.nan_to_num(floor.motion.significance), 0)
-    height, width = movie.frame_shape[:2]
+    sides = movie.frame_shape[:2]
     inside = [
         (centers >= _MARGIN) & (centers <= side - _MARGIN)
-        for centers, side in ((floor.y, height), (floor.x, width))
+        for centers, side in zip((floor.y, floor.x), sides, strict=True)
     ]
     significance = significance * np.outer(*inside)
     if not significance.any():
         return None
     row, column = np.unravel_index(np.argmax(significance), significance.shape)
-    edges = []
-    for center, side in ((floor.y[row], height), (floor.x[column], width)):
-        low = max(0, round(center) - _SIDE // 2)
-        edges += [low, min(side, low + _SIDE)]
-    return tuple(int(edge) for edge in edges)
+    square = []
+    for center, side in zip((floor.y[row], floor.x[column]), sides, strict=True):
+        low = max(0, round(float(center)) - _SIDE // 2)
+        square.append(slice(low, min(side, low + _SIDE)))
+    return tuple(square)
+
+
+def _moving_part(
+    movie: Movie, operator: TemporalOperator, square: tuple[slice, slice], at
+) -> np.ndarray | tuple[int, int, int, int]:
+    """Return the pixels of a square that change most with the selected motion, or all of it."""
+    series = Series(movie, at, square)
+    luma = np.concatenate([series.to_luma(block) for _, block in series.blocks()])
+    change = operator.apply(luma.astype(np.float32)).std(axis=0)
+    top = np.unravel_index(np.argmax(change), change.shape)
+    distance = np.max(np.abs(np.indices(change.shape) - np.reshape(top, (2, 1, 1))), axis=0)
+    parts, _ = ndimage.label((change > _MOVES * change.max()) & (distance <= _REACH))
+    largest = parts == parts[top]
+    mask = np.zeros(movie.frame_shape[:2], bool)
+    mask[square] = ndimage.binary_dilation(largest, iterations=_AROUND)
+    if np.count_nonzero(mask) >= _FEWEST_PIXELS:
+        return mask
+    return tuple(edge for part in square for edge in (part.start, part.stop))
 
 
 def _oscillation(trace: DisplacementTrace, operator: TemporalOperator) -> Oscillation | None:

@@ -90,6 +90,18 @@ class FromLayer:
         return provenance_of(self.layer, self.movie)
 
 
+class FromFile(FromLayer):
+    """A movie that was opened from a file, as an argument of a call."""
+
+    def __init__(self, path: str | os.PathLike, movie: Movie, original: Movie | None = None):
+        super().__init__(os.path.abspath(path), movie)
+        self._original = movie if original is None else original
+
+    def provenance(self) -> Provenance:
+        """Return the file and the movie that it gives by itself."""
+        return Provenance(path=self.layer, movie=self._original)
+
+
 class _Gone(FromLayer):
     """The movie of a removed layer, by the metadata of a layer that was made of it."""
 

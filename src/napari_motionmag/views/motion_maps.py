@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +11,7 @@ from scipy.special import gammaincinv
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.band_kernel import KERNELS
+from napari_motionmag.views.estimators.local_motion import in_threads
 from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise, pair_starts
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
@@ -23,7 +21,6 @@ from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
 _AVERAGED = 64  # frames that make the mean picture
-_MOST_WORKERS = 8  # threads
 _PAIRS = 32  # of frames from which the noise is estimated
 _KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
@@ -62,6 +59,9 @@ class MotionMap:
         Degrees of freedom and skewness of ``rms**2`` of noise, for one direction.
     doubt : ndarray, shape (gy, gx)
         Relative standard error of ``noise_rms**2`` itself.
+    dominant : ndarray, shape (gy, gx)
+        Frequency at which each window moves most, Hz; cycles per frame where the frame rate is not
+        known. Of noise alone where the window does not stand out.
     edge : {None, "zero", "nyquist"}
         The end of the band that `frequency` is too near to for amplitude and phase to be
         separately determined: `amplitude` is then the part that is visible, and `phase` NaN.
@@ -82,6 +82,7 @@ class MotionMap:
     skewness: float
     doubt: np.ndarray
     edge: str | None = None
+    dominant: np.ndarray | None = None
 
     @property
     def amplitude(self) -> np.ndarray:
@@ -255,7 +256,7 @@ def motion_map(
     count = Counter(progress, reads(n, noise))
     field, windows = windowed(movie, at, window, step, noise, count)
     course = np.zeros((n, *windows.shape, 2), np.float32)
-    for t, moved in _in_threads(field, Series(movie, at)):
+    for t, moved in in_threads(field, Series(movie, at).frames()):
         course[t] = moved
         count.step()
     selected = operator.apply(course, axis=0).astype(np.float64)
@@ -274,7 +275,7 @@ def motion_map(
     found = MotionMap(
         windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
         directions, phasors, None if movie.fps is None else chosen, gain, freedom, skewness, doubt,
-        edge,
+        edge, _dominant(selected, known) * rate,
     )  # fmt: skip
     if chosen > NEAR_NYQUIST * rate / 2 and found.stands_out.mean() > _MOVING:
         warn_user(near_nyquist(chosen, rate, "cycles/frame" if movie.fps is None else "Hz"))
@@ -303,17 +304,6 @@ def _line_delay(found: MotionMap, rate: float, height: int) -> float | None:
     delay = steps[0] / (2 * np.pi * found.frequency * found.step)
     within_frame = abs(delay) * height < 1.05 / rate
     return delay if down > _BENT and across < 0.25 * down and even and within_frame else None
-
-
-def _in_threads(function, series: Series) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (frame number, function of its luma) along time, on several cores."""
-    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
-    with ThreadPoolExecutor(workers) as pool:
-        frames = series.frames()
-        # few at a time, so that little is lost when the measurement is canceled
-        while group := list(itertools.islice(frames, 2 * workers)):
-            results = pool.map(function, (frame for _, frame in group))
-            yield from zip((t for t, _ in group), results, strict=True)
 
 
 def reads(n_frames: int, noise: NoiseModel | None = None) -> int:
@@ -377,6 +367,29 @@ def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
     phasors = np.moveaxis(np.tensordot(weights, selected, axes=1), -1, 0)
     phasors[:, ~known] = np.nan
     return float(chosen), phasors, edge
+
+
+def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the frequency with the most power in each window, cycles per frame."""
+    n = len(selected)
+    window = np.hanning(n + 2)[1:-1]
+    length = 4 * n
+    lowest = length // n  # a period in the record
+    found = np.full(known.shape, np.nan)
+    for row in range(len(known)):
+        course = selected[:, row]
+        tapered = (course - np.tensordot(window / window.sum(), course, 1)) * window[:, None, None]
+        power = (np.abs(np.fft.rfft(tapered, length, axis=0)) ** 2).sum(axis=-1)
+        at = lowest + np.argmax(power[lowest:-1], axis=0)
+        # a parabola through the logarithms: the lobe of the window is nearly a Gaussian
+        below, top, above = (
+            np.log(np.maximum(np.take_along_axis(power, (at + k)[None], 0)[0], 1e-300))
+            for k in (-1, 0, 1)
+        )
+        bend = below - 2 * top + above
+        shift = np.where(bend < 0, 0.5 * (below - above) / np.where(bend < 0, bend, 1), 0)
+        found[row] = (at + np.clip(shift, -0.5, 0.5)) / length
+    return np.where(known, found, np.nan)
 
 
 def _strongest(tapered, covariance, known) -> float:

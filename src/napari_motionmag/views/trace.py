@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.validate import one_of
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.tables import write_csv
+
+QUANTITIES = ("displacement", "velocity", "acceleration")
 
 
 @dataclass(frozen=True)
@@ -94,18 +97,90 @@ class DisplacementTrace:
         moving = self.displacement - self.displacement.mean(axis=0)
         return principal_direction(moving, self.frame_covariance)
 
-    def along(self, direction: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return displacement along a direction and its standard error, each of shape (T,), px.
+    def along(
+        self, direction: float | None = None, quantity: str = "displacement", window: int = 5
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return motion along a direction and its standard error, each of shape (T,).
 
         Parameters
         ----------
         direction : float, optional
             Angle from x towards y, rad; :attr:`direction` when None.
+        quantity : {"displacement", "velocity", "acceleration"}
+            In px, px per `time_unit`, or px per `time_unit` squared.
+        window : int
+            Frames from which derivatives are taken; see :meth:`derivative`.
         """
+        one_of("quantity", quantity, QUANTITIES)
         direction = self.direction if direction is None else direction
         unit = np.array([np.sin(direction), np.cos(direction)])
-        variance = np.einsum("i,tij,j->t", unit, self.covariance, unit)
-        return self.displacement @ unit, np.sqrt(np.maximum(variance, 0))
+        values, covariance = self.displacement, self.covariance
+        if order := QUANTITIES.index(quantity):
+            values, covariance = self.derivative(order, window)
+        variance = np.einsum("i,tij,j->t", unit, covariance, unit)
+        return values @ unit, np.sqrt(np.maximum(variance, 0))
+
+    def derivative(self, order: int = 1, window: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        """Return velocity or acceleration, and its covariance.
+
+        Parameters
+        ----------
+        order : {1, 2}
+            1: velocity, px per `time_unit`; 2: acceleration, px per `time_unit` squared.
+        window : int
+            Odd number of frames, 5 or more, to which a polynomial of fourth degree is fitted. More
+            of them lessen the noise, and fast motion; see Notes.
+
+        Returns
+        -------
+        values : ndarray, shape (T, 2)
+            (y, x).
+        covariance : ndarray, shape (T, 2, 2)
+            From the noise of the frames; that of the reference drops out.
+
+        Raises
+        ------
+        ValueError
+            If `order` is another, or `window` even, below 5 or longer than the trace.
+
+        Notes
+        -----
+        With 5 frames, velocity is 0.995 of the true one at a tenth of the frame rate and 0.93 at
+        a fifth, acceleration 0.998 and 0.976.
+
+        References
+        ----------
+        A. Savitzky, M. Golay, "Smoothing and differentiation of data by simplified least squares
+        procedures", Anal. Chem. 36(8), 1964.
+
+        Examples
+        --------
+        >>> from napari_motionmag import samples, views
+        >>> movie, info = samples.load("strings", n_frames=60)
+        >>> trace = views.displacement_trace(movie, (20, 44, 20, 76), fps=info["fps"])
+        >>> velocity, _ = trace.derivative(1)  # px/s
+        >>> velocity.shape
+        (60, 2)
+        """
+        if order not in (1, 2):
+            raise ValueError(f"order must be 1 (velocity) or 2 (acceleration); got {order!r}")
+        n = len(self)
+        if window % 2 == 0 or not 5 <= window <= n:
+            raise ValueError(
+                f"window must be an odd number of frames from 5 to the {n} of the trace; "
+                f"got {window!r}"
+            )
+        step = (self.times[-1] - self.times[0]) / (n - 1)
+        values, covariance = np.empty((n, 2)), np.empty((n, 2, 2))
+        for t in range(n):
+            first = min(max(t - window // 2, 0), n - window)
+            offsets = np.arange(first, first + window) - t
+            fit = np.linalg.pinv(np.vander(offsets, 5, increasing=True).astype(float))
+            weights = fit[order] * order / step**order  # 1! and 2!
+            near = slice(first, first + window)
+            values[t] = weights @ self.displacement[near]
+            covariance[t] = np.einsum("k,kij->ij", weights**2, self.frame_covariance[near])
+        return values, covariance
 
     def physical(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (dy, dx) and their standard errors in `length_unit`, each of shape (T, 2).
@@ -121,13 +196,15 @@ class DisplacementTrace:
         sigma = np.stack([self.sigma_dy, self.sigma_dx], axis=1)
         return self.displacement * size, sigma * size
 
-    def to_csv(self, path) -> Path:
+    def to_csv(self, path, derivatives: int | None = None) -> Path:
         """Write the trace as a table, with the calibration in lines that begin with #.
 
         Parameters
         ----------
         path : str or Path
             An existing file is replaced.
+        derivatives : int, optional
+            Write velocity and acceleration, too, from so many frames; see :meth:`derivative`.
 
         Returns
         -------
@@ -147,6 +224,13 @@ class DisplacementTrace:
             columns |= {f"dy ({unit})": dy, f"dx ({unit})": dx}
             columns |= {f"sigma dy ({unit})": sy, f"sigma dx ({unit})": sx}
         columns["misfit"] = self.misfit
+        if derivatives is not None:
+            for order, letter in ((1, "v"), (2, "a")):
+                values, covariance = self.derivative(order, derivatives)
+                unit = f"px/{self.time_unit}" + ("^2" if order == 2 else "")
+                for k, axis in enumerate("yx"):
+                    columns[f"{letter}{axis} ({unit})"] = values[:, k]
+                    columns[f"sigma {letter}{axis} ({unit})"] = np.sqrt(covariance[:, k, k])
         comments = ["displacement of a region; dy: down, dx: right; sigma: standard error"]
         comments += [f"{key}: {json.dumps(value)}" for key, value in self.header().items()]
         return write_csv(path, comments, columns)

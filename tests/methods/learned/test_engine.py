@@ -1,4 +1,5 @@
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -229,6 +230,18 @@ def test_a_noisy_reference_does_not_flash(operator):
     assert max(noise) / min(noise) < 1.3
     kept = LearnedMagnifier(denoise=0).magnify(frames, operator, [0], 2.0)[0]
     assert np.array_equal(kept, frames[0])
+
+
+def test_motion_beyond_the_longest_displacement_is_said_once():
+    texture = gaussian_filter(np.random.default_rng(5).normal(0, 1, (96, 96)), 2, mode="wrap")
+    frames = [shift(texture, (0, 0.5 * (t > 0)), order=5, mode="grid-wrap") for t in range(3)]
+    movie = (0.5 + 0.12 * np.stack(frames) / texture.std()).astype(np.float32)
+    with pytest.warns(UserWarning, match=r"% of a frame would move by more than the 48 px") as said:
+        magnify(movie, 200).compute(scheduler="synchronous")
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        magnify(movie, 20).compute(scheduler="synchronous")
 
 
 def test_only_the_difference_network_moves_without_drawing(random_weights):

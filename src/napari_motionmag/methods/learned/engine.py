@@ -343,12 +343,14 @@ class Engine:
         direction: float | None = None,
         pair: bool = False,
         still: Sequence[bool] | None = None,
+        far: Callable[[float, float], object] | None = None,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
         `gain`: a number, or one for each pixel (Y, X). `denoise`: how much of the noise of each
         frame to take away; all of it when None. `direction`: along which to magnify, rad. `pair`:
         whether T compares a frame with others. `still`: which frames are only denoised.
+        ``far(share, limit)`` is called with the share of a tile that is moved by nearly the limit.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
@@ -375,6 +377,10 @@ class Engine:
                             )
                     drawn = engine._difference(*given, **options)
                     engine.finish()
+                    network = engine.network(drawn.shape[1])
+                    share = float(network.far)
+                if far is not None:
+                    far(share, network.config.limit)
                 return engine.download(drawn)
 
         out = np.empty((len(frames), *padded[0].shape), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.cache import budget, nbytes
 from napari_motionmag.compute.device import load_torch
-from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.options import LearnedOptions, check_options
 from napari_motionmag.movie.color import luma
@@ -17,6 +17,7 @@ from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
 # Gray levels of 255: noise that is left alone, and how much more is half taken away.
 NOISE_KEPT, NOISE_HALF = 0.65, 0.3
+MUCH = 0.002  # share of a frame whose motion is limited that is worth a warning
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
 
@@ -36,7 +37,8 @@ class LearnedMagnifier(LearnedOptions, Method):
     denoise : float, optional
         Network ``difference``: how much of the noise to take away, 0 to 1. 0 keeps it, and the
         finest texture. When None, more the noisier the frames are (see :func:`noise_level`): 0 up
-        to 0.65 gray levels of 255, half at 0.95; 0 without `draw`.
+        to 0.65 gray levels of 255, half at 0.95; 0 without `draw`, and with a factor for each
+        pixel, so that parts that are kept as they are look like the others.
     direction : float, optional
         Network ``difference``: magnify motion along this direction only, degrees: 0 is along x, 90
         along y.
@@ -75,6 +77,10 @@ class LearnedMagnifier(LearnedOptions, Method):
             checked_precision(self.precision, choose_device(self.device))
             checked_tile(self.tile)
 
+    def _keeps_noise(self, factor: float | np.ndarray) -> bool:
+        """Whether parts of the frame may be kept as they are, beside which others are seen."""
+        return self.denoise is None and isinstance(factor, np.ndarray)
+
     def _engine(self):
         load_torch()
         from napari_motionmag.methods.learned.engine import engine
@@ -108,7 +114,7 @@ class LearnedMagnifier(LearnedOptions, Method):
             draw = partial(
                 _draw_by_difference,
                 draw=self.draw,
-                denoise=self.denoise,
+                denoise=0.0 if self._keeps_noise(factor) else self.denoise,
                 direction=None if self.direction is None else math.radians(self.direction),
             )
             planes = 8
@@ -222,7 +228,15 @@ def _draw_by_difference(
         direction=direction,
         pair=operator.compares_frames,
         still=still if any(still) else None,
+        far=partial(_warn_of_far_motion, frames),
     )
+
+
+def _warn_of_far_motion(frames, share: float, limit: float) -> None:
+    if share > MUCH:
+        text = f"{100 * share:.2g} % of a frame would move by more than the {limit:g} px that the "
+        text += "network 'difference' can; a smaller factor moves everything as far as it should"
+        warn_once(frames, "far motion", text)
 
 
 def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray) -> np.ndarray:

@@ -13,7 +13,10 @@ UNDETERMINED = 0.5  # px: a direction known no better than this in one frame is 
 # would be taken for motion along it
 _WEAKEST = 0.02
 _LEFT = 0.1  # share of the information about light that motion must leave
+# share of the information about light below which motion and light are not told apart
+_INSEPARABLE = 1e-6
 _LIT = 12.0  # chi-squared from which a change of light is believed; chance exceeds it rarely
+_NEAR = 0.02  # px: displacements up to this are small enough for a linear estimate
 _WARP = 0.1  # px: displacements above this are refined by warping
 _LEAST = 1e-60  # gray levels squared, for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
@@ -66,13 +69,23 @@ class WindowedDisplacement:
     """Displacement of every window by least squares against the mean of `copies` frames.
 
     A change of light, one gain and one offset for the whole frame, is taken out where it stands
-    out from what differs between windows, and as far as it differs from motion. `covariance`
-    (gy, gx, 2, 2) is that of one frame, px^2, 0 along directions that are not determined;
-    `directions` (gy, gx) is the number of those that are.
+    out from what differs between windows, and as far as it differs from motion. With
+    `local_light`, each window has a gain and an offset of its own in every frame, which may be
+    tilted; this costs precision. `covariance` (gy, gx, 2, 2) is that of one frame, px^2, 0 along
+    directions that are not determined; `directions` (gy, gx) is the number of those that are.
     """
 
-    def __init__(self, mean, copies: int, windows: Windows, noise: NoiseModel, kernel: BandKernel):
+    def __init__(
+        self,
+        mean,
+        copies: int,
+        windows: Windows,
+        noise: NoiseModel,
+        kernel: BandKernel,
+        local_light: bool = False,
+    ):
         self.windows, self.kernel = windows, kernel
+        self.tolerance = _WARP * (0.1 if local_light else 0.01)
         height, width = mean.shape
         self._sampler = Sampler(slice(0, height), slice(0, width))
         self._mean = self._sampler.value(mean, (0, 0), kernel)
@@ -94,14 +107,40 @@ class WindowedDisplacement:
         centered = self._mean - np.average(self._mean, weights=weight)
         spread = np.sqrt(np.average(centered**2, weights=weight))
         light = np.stack([np.ones_like(mean), centered / (spread or 1.0)])
+        if local_light:  # which may be another at each end of a window
+            y, x = (np.linspace(-1, 1, size) for size in mean.shape)
+            tilts = (1.0, y[:, np.newaxis], x)
+            light = np.stack([part * tilt for part in light for tilt in tilts])
         self._light = weight * light
         self._mixed = self._products(self._steepest, light)  # of motion and light
         whole = self._products(self._light, light)
         # what is left to determine the light, by windows, when each may move
         self._left = whole - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
+        self._by_window = None
+        if local_light:
+            self._separate_light(whole)
+            return
         values, vectors = np.linalg.eigh(self._left.sum(axis=(0, 1)))
         used = values > _LEFT * np.trace(whole.sum(axis=(0, 1))) / 2
         self._light_inverse = vectors[:, used] / values[used] @ vectors[:, used].T
+
+    def _separate_light(self, whole: np.ndarray) -> None:
+        """Leave to motion, in each window, only what no change of its light would do."""
+        least = _INSEPARABLE * np.trace(whole, axis1=-2, axis2=-1)[..., np.newaxis, np.newaxis]
+        self._by_window = np.linalg.inv(
+            self._left + np.maximum(least, _LEAST) * np.eye(self._left.shape[-1])
+        )
+        response = self._inverse @ self._mixed
+        added = response @ self._by_window @ np.swapaxes(response, -1, -2)
+        correlated = np.trace(self.covariance, axis1=-2, axis2=-1) / np.maximum(
+            np.trace(self._inverse, axis1=-2, axis2=-1), _LEAST
+        )
+        self.covariance = self.covariance + added * correlated[..., np.newaxis, np.newaxis]
+        values, vectors = np.linalg.eigh(self.covariance)
+        good = (values > 0) & (values < UNDETERMINED**2)
+        self.directions = np.minimum(self.directions, good.sum(axis=-1))
+        keep = np.einsum("yxik,yxk,yxjk->yxij", vectors, good, vectors)
+        self._inverse, self.covariance = keep @ self._inverse, keep @ self.covariance @ keep
 
     def _products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         parts = [[self.windows.sum(a * b) for b in second] for a in first]
@@ -117,13 +156,16 @@ class WindowedDisplacement:
         places = np.indices(frame.shape, dtype=np.float32)
         for _ in range(3):
             field = self.windows.spread(np.moveaxis(moved, -1, 0)).astype(np.float32)
-            warped = map_coordinates(
-                coefficients, places + field, order=3, mode="nearest", prefilter=False
+            far = np.abs(field).max(axis=0) > _NEAR
+            field *= far
+            warped = smooth.copy()
+            warped[far] = map_coordinates(
+                coefficients, (places + field)[:, far], order=3, mode="nearest", prefilter=False
             )
             # what the warp removed is added again, so that no window sees its neighbors' noise
             again = self._step(warped - (self._gradient * field).sum(axis=0))
             change, moved = np.abs(again - moved).max(), again
-            if change < 0.01 * _WARP:
+            if change < self.tolerance:
                 break
         return moved
 
@@ -134,6 +176,8 @@ class WindowedDisplacement:
             for part in (self._steepest, self._light)
         )
         light -= np.swapaxes(self._mixed, -1, -2) @ self._inverse @ score
+        if self._by_window is not None:
+            return -(self._inverse @ (score - self._mixed @ (self._by_window @ light)))[..., 0]
         change = self._light_inverse @ light.sum(axis=(0, 1))
         rest = light - self._left @ change  # differs between windows: it is not the lamp
         left = self._left.sum(axis=(0, 1))

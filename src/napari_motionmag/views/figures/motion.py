@@ -78,8 +78,10 @@ def draw_displacement(
     figure,
     traces: Mapping[str, DisplacementTrace],
     directions: Mapping[str, float] | None = None,
+    quantity: str = "displacement",
+    window: int = 5,
 ) -> None:
-    """Draw displacements over time with their errors, two standard errors to each side.
+    """Draw motion over time with its errors, two standard errors to each side.
 
     Parameters
     ----------
@@ -89,6 +91,8 @@ def draw_displacement(
     directions : mapping of name to float, optional
         Angles from x towards y, rad, along which the displacement is taken; that of the largest
         motion by default.
+    quantity, window
+        As for :meth:`DisplacementTrace.along`.
 
     Examples
     --------
@@ -101,7 +105,7 @@ def draw_displacement(
     axes = figure.subplots()
     directions = directions or {}
     for k, (name, trace) in enumerate(traces.items()):
-        course, sigma = trace.along(directions.get(name))
+        course, sigma = trace.along(directions.get(name), quantity, window)
         style = {"color": f"C{k}", "label": text.shortened(name, 42)}
         if len(trace) <= _BARS:
             axes.errorbar(
@@ -111,11 +115,12 @@ def draw_displacement(
         axes.plot(trace.times, course, linewidth=0.9, **style)
         low, high = course - _SURE * sigma, course + _SURE * sigma
         axes.fill_between(trace.times, low, high, color=f"C{k}", alpha=0.35, linewidth=0)
-    axes.set_ylabel("displacement (px)")
+    units = {trace.time_unit for trace in traces.values()}
+    per = {"displacement": "", "velocity": "/{}", "acceleration": "/{}²"}[quantity]
+    axes.set_ylabel(f"{quantity} (px{per.format(next(iter(units), 's'))})")
     if traces:
-        units = {trace.time_unit for trace in traces.values()}
         axes.set_xlabel(text.time_label(units.pop()) if len(units) == 1 else "time")
-        _add_lengths(axes, traces, directions)
+        _add_lengths(axes, traces, directions, per)
     if len(traces) > 1:
         figure.legend(loc="outside upper left")
     axes.grid(True)
@@ -150,7 +155,7 @@ def _draw_motion(axes, spectrum: MotionSpectrum, peaks: Sequence[Peak], pixels: 
         )
 
 
-def _add_lengths(axes, traces: Mapping[str, DisplacementTrace], directions) -> None:
+def _add_lengths(axes, traces: Mapping[str, DisplacementTrace], directions, per: str = "") -> None:
     """Add a second axis in um, where one pixel is the same length in all traces."""
     units = {trace.length_unit for trace in traces.values()}
     sizes = [
@@ -165,4 +170,5 @@ def _add_lengths(axes, traces: Mapping[str, DisplacementTrace], directions) -> N
     second = axes.secondary_yaxis(
         "right", functions=(lambda px: px * size, lambda length: length / size)
     )
-    second.set_ylabel(f"({text.shown_unit(unit)})")
+    time = next(iter(traces.values())).time_unit
+    second.set_ylabel(f"({text.shown_unit(unit)}{per.format(time)})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 AMPLITUDE_COLORS = "plasma"
+FREQUENCY_COLORS = "turbo"
 _BINS = 36
 _LIGHTNESS, _CHROMA = 0.74, 0.125  # of OKLCH: as colorful as sRGB allows for all hues
 _TO_LMS = np.array(
@@ -52,33 +53,45 @@ def draw_motion(figure, amplitude: np.ndarray, degrees: np.ndarray, top: float, 
 
     `top` is the amplitude that has the last color, `unit` that of the amplitude.
     """
-    from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
     plots = figure.subplots(2, 1)
-    scales = (
-        (amplitude, (0.0, top), colormaps[AMPLITUDE_COLORS], f"Amplitude, {unit}"),
-        (degrees, (-180.0, 180.0), ListedColormap(phase_colors()), "Phase, degrees"),
-    )
-    for axes, (values, (low, high), colors, label) in zip(plots, scales, strict=True):
-        values = np.clip(values[np.isfinite(values)], low, high)
-        counts, edges = np.histogram(values, _BINS, (low, high))
-        share = 100 * counts / max(amplitude.size, 1)
-        place = (np.arange(_BINS) + 0.5) / _BINS
-        axes.bar(edges[:-1], share, np.diff(edges), align="edge", color=colors(place))
-        height = max(share.max(), 1e-9)
-        scale = np.linspace(0, 1, 257)
-        axes.pcolormesh(
-            low + (high - low) * scale,
-            [-0.16 * height, -0.04 * height],
-            (scale[:-1] + scale[1:])[np.newaxis] / 2,
-            cmap=colors,
-            vmin=0,
-            vmax=1,
-            rasterized=True,
-        )
-        axes.set(xlim=(low, high), ylim=(-0.2 * height, 1.05 * height), xlabel=label)
-        axes.set_ylabel("% of frame")
-        axes.yaxis.get_major_locator().set_params(nbins=4)
-        axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1.05 * height])
+    _draw_histogram(plots[0], amplitude, (0.0, top), AMPLITUDE_COLORS, f"Amplitude, {unit}")
+    wheel = ListedColormap(phase_colors())
+    _draw_histogram(plots[1], degrees, (-180.0, 180.0), wheel, "Phase, degrees")
     plots[1].set_xticks([-180, -90, 0, 90, 180])
+
+
+def draw_frequency(
+    figure, frequency: np.ndarray, limits: tuple[float, float], unit: str = "Hz"
+) -> None:
+    """Draw the histogram of the dominant frequency in the colors of its map, NaN left out."""
+    label = f"Dominant frequency, {unit}"
+    _draw_histogram(figure.subplots(), frequency, limits, FREQUENCY_COLORS, label)
+
+
+def _draw_histogram(axes, values: np.ndarray, limits: tuple[float, float], colors, label: str):
+    from matplotlib import colormaps
+
+    colors = colormaps[colors] if isinstance(colors, str) else colors
+    (low, high), size = limits, values.size
+    values = np.clip(values[np.isfinite(values)], low, high)
+    counts, edges = np.histogram(values, _BINS, (low, high))
+    share = 100 * counts / max(size, 1)
+    place = (np.arange(_BINS) + 0.5) / _BINS
+    axes.bar(edges[:-1], share, np.diff(edges), align="edge", color=colors(place))
+    height = max(share.max(), 1e-9)
+    scale = np.linspace(0, 1, 257)
+    axes.pcolormesh(
+        low + (high - low) * scale,
+        [-0.16 * height, -0.04 * height],
+        (scale[:-1] + scale[1:])[np.newaxis] / 2,
+        cmap=colors,
+        vmin=0,
+        vmax=1,
+        rasterized=True,
+    )
+    axes.set(xlim=(low, high), ylim=(-0.2 * height, 1.05 * height), xlabel=label)
+    axes.set_ylabel("% of frame")
+    axes.yaxis.get_major_locator().set_params(nbins=4)
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 1.05 * height])

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from napari_motionmag.views.coherences import Coherence
+from napari_motionmag.views.orbits import Orbit
 from napari_motionmag.views.spectrum import MotionSpectrum, Peak, spectrum_of
 from napari_motionmag.views.trace import DisplacementTrace
 
@@ -54,6 +56,36 @@ def peak_in_words(
         degrees = math.degrees(peak.phase), math.degrees(peak.sigma_phase)
         text += f", phase {with_error(*degrees)}°"
     return text
+
+
+def orbit_in_words(path: Orbit, unit: str = "Hz") -> str:
+    """Write the axes, the orientation and the sense of an ellipse of motion."""
+    fit = path.oscillation
+    text = (
+        f"ellipse of {with_error(2 * path.major, 2 * path.sigma_major)} x "
+        f"{with_error(2 * path.minor, 2 * path.sigma_minor, 'px')} at "
+        f"{with_error(fit.frequency, fit.sigma_frequency, unit)}, its long axis at "
+        f"{math.degrees(path.direction):.0f}° from x towards y"
+    )
+    if fit.edge is not None:
+        return f"{text} ({_EDGES[fit.edge]})"
+    if path.minor < 2 * path.sigma_minor:
+        return f"{text}; within the errors a line"
+    return f"{text}, {'clockwise' if path.clockwise else 'anticlockwise'}"
+
+
+def coherence_in_words(found: Coherence, second: str, unit: str = "Hz") -> str:
+    """Write coherence and phase at the strongest common frequency; ValueError without one."""
+    at = found.strongest()
+    frequency, phase, sigma = (x[at] for x in (found.frequencies, found.phase, found.sigma_phase))
+    delay = 1e3 * phase / (2 * math.pi * frequency)
+    ahead = "ahead" if phase >= 0 else "behind"
+    return (
+        f"Coherence {found.coherence[at]:.3f} at {frequency:.4g} {unit} (independent motion: below "
+        f"{found.level:.2f}). {second} is "
+        f"{with_error(abs(math.degrees(phase)), math.degrees(sigma))}° {ahead}"
+        + (f", {abs(delay):.3g} ms" if unit == "Hz" else "")
+    )
 
 
 def _times(ratio: float) -> str:

@@ -9,8 +9,8 @@ from typing import ClassVar
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QColor, QIcon, QPainter
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QAction, QColor, QIcon, QPainter
+from qtpy.QtWidgets import QDialog, QLabel, QSizePolicy, QStyle, QVBoxLayout, QWidget
 
 from napari_motionmag.widgets.common.ask_file import ask_file
 
@@ -34,6 +34,8 @@ class Canvas(QWidget):
         super().__init__()
         self._viewer = viewer
         self._draw: Callable | None = None
+        self._height = height
+        self._windows: dict[QDialog, Canvas] = {}  # with the same figure
         self.figure = self._canvas = self.toolbar = None
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -60,6 +62,23 @@ class Canvas(QWidget):
         self._draw = function
         if self.figure is not None:
             self._redraw()
+        for copy in self._windows.values():
+            copy.draw(function)
+
+    def open_window(self) -> QDialog:
+        """Show the figure in a window of its own, too, which follows what is drawn here."""
+        window = QDialog(self.window())
+        window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        window.setWindowFlag(Qt.WindowType.WindowMinMaxButtonsHint)
+        window.setWindowTitle("Figure")
+        copy = Canvas(self._viewer, self._height)
+        QVBoxLayout(window).addWidget(copy)
+        copy.draw(self._draw)
+        self._windows[window] = copy
+        window.finished.connect(lambda _: self._windows.pop(window).close_down())
+        window.resize(2 * WIDTH, 2 * self._height)
+        window.show()
+        return window
 
     def save(self, path: str | Path) -> None:
         """Save the figure, black on white and in the size and zoom shown.
@@ -87,7 +106,9 @@ class Canvas(QWidget):
             figure.savefig(path, dpi=SAVED_DPI)
 
     def close_down(self) -> None:
-        """Release the viewer."""
+        """Release the viewer, and close the windows with this figure."""
+        for window in list(self._windows):
+            window.reject()
         if self.figure is not None and self._viewer is not None:
             self._viewer.events.theme.disconnect(self._on_theme_changed)
         self._viewer = self._draw = None
@@ -100,6 +121,7 @@ class Canvas(QWidget):
         self._canvas.setMinimumSize(WIDTH, height)
         self._canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.toolbar = _toolbar_class()(self._canvas, self, self._on_save_clicked)
+        self.toolbar.add_window_button(self.open_window)
         rows.addWidget(self._canvas, stretch=1)
         rows.addWidget(self.toolbar)
 
@@ -203,6 +225,14 @@ def _toolbar_class():
 
         def save_figure(self, *_):
             self._save()
+
+        def add_window_button(self, open_window: Callable) -> None:
+            icon = self.style().standardIcon(QStyle.StandardPixmap.SP_TitleBarMaxButton)
+            action = QAction(icon, "Window", self)
+            action.setToolTip("Open the figure in a window of its own")
+            action.triggered.connect(lambda: open_window())
+            self.insertAction(self.actions()[-1], action)
+            self._shapes[action] = icon
 
         def paint_icons(self, color: str) -> None:
             for action, icon in self._shapes.items():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from magicgui.widgets import Container, PushButton, Widget
 from napari.layers import Image, Layer
@@ -15,6 +17,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
     QFrame,
+    QLayout,
     QMainWindow,
     QScrollArea,
     QSizePolicy,
@@ -70,6 +73,7 @@ class Dock(Container):
         self._updating = False  # fields and layers are changed by the program, not by the user
         self._busy_layers: list[Layer] = []  # of the job in progress
         self._followed: list[tuple] = []
+        self._stop_watching: Callable | None = None
         self._put: dict[str, tuple[Layer, str]] = {}  # by kind: a layer added here, and its name
         self.status = text("status", "The result or message of the last action.")
         self.status.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -77,6 +81,7 @@ class Dock(Container):
         widgets = [*self._create_widgets(), self.status]
         super().__init__(widgets=widgets, name=self.dock_name, labels=False)
         self._area = _make_scroll(self.native, self.contents_width)
+        _order_keyboard(self._area.widget().layout())
         self.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._timer = QTimer(self.native)
         self._timer.setSingleShot(True)
@@ -120,6 +125,8 @@ class Dock(Container):
         self._runner.close()
         self._frame_runner.close()
         self._stop_following()
+        if self._stop_watching is not None:
+            self._stop_watching()
         for event in self._layer_list_events():
             event.disconnect(self._on_layers_changed)
         self._put.clear()
@@ -203,6 +210,22 @@ class Dock(Container):
         for layer, names in self._followed:
             for name in names:
                 getattr(layer.events, name).connect(self._on_layer_edited)
+
+    def _watch(self, layers: Callable, count: Callable, drawn: Callable) -> None:
+        """Call ``drawn(layer)`` when marks, which `count` counts, are added to one of `layers`."""
+        counts = WeakKeyDictionary({layer: count(layer) for layer in layers()})
+
+        def on_event(event) -> None:
+            if event.type not in ("inserted", "data"):
+                return
+            for layer in layers():
+                before, counts[layer] = counts.get(layer, 0), count(layer)
+                if counts[layer] > before:
+                    drawn(layer)
+
+        events = self._viewer.layers.events  # those of all layers, too
+        events.connect(on_event)
+        self._stop_watching = lambda: events.disconnect(on_event)
 
     def _stop_following(self) -> None:
         for layer, names in self._followed:
@@ -383,6 +406,26 @@ def _parent_of(widget, kind: type):
     return widget
 
 
+def _order_keyboard(layout: QLayout) -> None:
+    """Let the Tab key go through what a layout holds from top to bottom, left to right."""
+    fields = list(_focusable(layout))
+    for before, after in pairwise(fields):
+        QWidget.setTabOrder(before, after)
+
+
+def _focusable(layout: QLayout) -> Iterator[QWidget]:
+    """Yield the widgets that take part in the Tab order, in the order of their layouts."""
+    for k in range(layout.count()):
+        item = layout.itemAt(k)
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                yield widget
+            inner = widget.layout()
+        if inner is not None:
+            yield from _focusable(inner)
+
+
 def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     """Make the contents of a widget, which has a layout, scroll vertically.
 
@@ -391,6 +434,7 @@ def _make_scroll(widget: QWidget, width: int) -> QScrollArea:
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     contents = QWidget()
     contents.setMinimumWidth(width)

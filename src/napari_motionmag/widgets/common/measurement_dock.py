@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 from magicgui.widgets import Widget
 from napari.layers import Layer, Points, Shapes
@@ -32,7 +31,6 @@ class MeasurementDock(Dock):
 
     def __init__(self, napari_viewer=None):
         self._rated: list[Layer] = []  # the movies whose rate is shown
-        self._stop_watching: Callable | None = None
         super().__init__(napari_viewer)
         layout = self._area.widget().layout()
         layout.setAlignment(Qt.AlignmentFlag(0))  # else the figure would not grow with the dock
@@ -141,26 +139,8 @@ class MeasurementDock(Dock):
             self._show_rate()
         self._timer.start()
 
-    def _watch(self, layers: Callable, count: Callable, drawn: Callable) -> None:
-        """Call ``drawn(layer)`` when marks, which `count` counts, are added to one of `layers`."""
-        counts = WeakKeyDictionary({layer: count(layer) for layer in layers()})
-
-        def on_event(event) -> None:
-            if event.type not in ("inserted", "data"):
-                return
-            for layer in layers():
-                before, counts[layer] = counts.get(layer, 0), count(layer)
-                if counts[layer] > before:
-                    drawn(layer)
-
-        events = self._viewer.layers.events  # those of all layers, too
-        events.connect(on_event)
-        self._stop_watching = lambda: events.disconnect(on_event)
-
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
-        if self._stop_watching is not None:
-            self._stop_watching()
         self._viewer.dims.events.point.disconnect(self._on_slider_moved)
         self.canvas.close_down()
 

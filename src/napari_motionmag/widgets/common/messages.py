@@ -16,6 +16,7 @@ _FIELDS = {  # what functions call an argument in their messages, and the docks 
     "the limit reach=": "the limit “Reach” of ",
     "pass it, or playback_fps": "fill in “Rate”",
     "pass axes": "fill in “Axes”",
+    "put numbers in their place first, as with numpy.nan_to_num": "fill them or crop the movie",
     "give fps=... or use .bind(fps) first": "fill in “Rate”",
 }
 
@@ -28,6 +29,7 @@ class Messages:
         self._reported = ""
         self._warned: set[tuple] = set()
         self._warning = ""
+        self.on_error: Callable[[Exception], object] | None = None  # called with each error
 
     def close(self) -> None:
         """Show nothing from now on."""
@@ -61,6 +63,8 @@ class Messages:
         """Show an error, and notify of it unless it was the last one; with `again`, in any case."""
         if self._status is None:
             return
+        if self.on_error is not None:
+            self.on_error(error)
         self.say(str(error))
         if str(error) == self._reported and not again:
             return

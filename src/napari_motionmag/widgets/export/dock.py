@@ -13,9 +13,12 @@ from napari_motionmag.export.encoders import ENCODERS
 from napari_motionmag.export.film import Film
 from napari_motionmag.export.lettering import speed_text
 from napari_motionmag.export.movie_file import check_export, export_movie
-from napari_motionmag.magnification.script import Call, source
+from napari_motionmag.export.report import check_report, write_report
+from napari_motionmag.magnification.recipe import is_magnified
+from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.movie.layer_traits import typed_rate
-from napari_motionmag.views.shapes import drawn_lines
+from napari_motionmag.views.shapes import drawn_areas, drawn_lines
+from napari_motionmag.widgets.common.ask_file import ask_file
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
 from napari_motionmag.widgets.common.form import (
     CollapsibleSection,
@@ -36,6 +39,7 @@ from napari_motionmag.widgets.export.shown_panels import (
     panel_arguments,
     panel_of,
 )
+from napari_motionmag.widgets.measure.regions import regions_of
 
 LAYOUTS = [
     ("side by side", "grid"),
@@ -93,6 +97,41 @@ class ExportWidget(Dock):
             lambda _: self._messages.say_result(f"Exported to {path}"),
             title=f"Exporting {path.name}",
             layers=self._chosen(),
+        )
+
+    def report_to(self, path: str | Path) -> None:
+        """Measure the movie and its magnification, and write a report, in the background.
+
+        Parameters
+        ----------
+        path : path
+            ``.html``; an existing file is replaced.
+        """
+        path = Path(path)
+        check_report(path, overwrite=True)
+        composition, layers = self.composition(), self._chosen()
+        plain = [layer for layer in layers if not is_magnified(layer)]
+        made = [layer for layer in layers if is_magnified(layer)]
+        if not (plain and made):
+            raise ValueError("A report needs a movie and its magnification: choose both")
+        movie, region = movie_of(plain[0]), None
+        if self.region.value is not None:
+            region = regions_of(self.region.value, plain[0], 0)[0].value(movie)
+        self._run(
+            lambda progress: write_report(
+                path,
+                movie,
+                made[0],
+                region=region,
+                at=composition.panels[layers.index(plain[0])].at or None,
+                composition=composition,
+                origin=FromLayer(plain[0], movie),
+                overwrite=True,
+                progress=progress,
+            ),
+            lambda _: self._messages.say_result(f"Report written to {path}"),
+            title=f"Writing {path.name}",
+            layers=layers,
         )
 
     def script(self) -> str:
@@ -157,11 +196,19 @@ class ExportWidget(Dock):
             "MP4 for PowerPoint and browsers, GIF, animated WebP, or a folder of PNG frames.",
             self._on_export_clicked,
         )
+        self.report = button(
+            "report",
+            "Report…",
+            "One HTML page of the movie and its magnification: film, settings, figures, numbers "
+            "with errors, versions and script.",
+            self._on_report_clicked,
+        )
         self.cancel = button(
             "cancel", "Cancel", "Stop; nothing is left of the file.", self._runner_cancel
         )
         self.cancel.visible = False
-        buttons = group([self.export, self._create_script_button()], "horizontal")
+        buttons = [self.export, self.report, self._create_script_button()]
+        buttons = group(buttons, "horizontal")
         return [form, self.more, buttons, self.cancel]
 
     def _create_more(self) -> CollapsibleSection:
@@ -204,8 +251,14 @@ class ExportWidget(Dock):
         self.background = choice(
             "background", "Background", list(BACKGROUNDS), "Around the movies."
         )
+        self.region = choice(
+            "region",
+            "Measure in",
+            self._region_layers,
+            "For the report: Shapes layer with an area. Automatic: where motion stands out most.",
+        )
         own = [self.labels_text, self.bar_length, self.divider, self.loops, self.zoom]
-        fields = [*own, self.interpolation, self.background]
+        fields = [*own, self.interpolation, self.background, self.region]
         return CollapsibleSection(
             "More", fields, name="more", tooltip="Labels, divider, loop, size and background."
         )
@@ -218,6 +271,10 @@ class ExportWidget(Dock):
     def _line_layers(self, _=None) -> list:
         shapes = [x for x in self._viewer.layers if isinstance(x, Shapes) and drawn_lines(x)]
         return [("none", None), *((layer.name, layer) for layer in shapes)]
+
+    def _region_layers(self, _=None) -> list:
+        shapes = [x for x in self._viewer.layers if isinstance(x, Shapes) and drawn_areas(x)]
+        return [("automatic", None), *((layer.name, layer) for layer in shapes)]
 
     def _choose_movies(self) -> None:
         """Choose all movies that are visible, or else the first."""
@@ -336,10 +393,18 @@ class ExportWidget(Dock):
         )
         self._save_as("Export the movie", "film.mp4", kinds)
 
+    @reports_errors
+    def _on_report_clicked(self) -> None:
+        self.composition()
+        path = ask_file(self.native, "Write a report", "report.html", "HTML (*.html)")
+        if path is not None:
+            self.report_to(path)
+
     def _runner_cancel(self) -> None:
         self._messages.say("Cancelling…")
         self._runner.cancel()
 
     def _on_busy_changed(self, busy: bool) -> None:
         if not self._closed:
-            self.cancel.visible, self.export.enabled = busy, not busy
+            self.cancel.visible = busy
+            self.export.enabled = self.report.enabled = not busy

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from napari_motionmag.compute.cache import budget
 from napari_motionmag.compute.device import PREFETCH, Preempted, priority
@@ -110,7 +111,8 @@ class FrameBuffer:
                     continue
                 except Exception as error:
                     self.stop()
-                    self._failed(error)
+                    with suppress(RuntimeError):  # nobody is there to be told
+                        self._failed(error)
                     continue
                 tried.update(times)
                 self._seconds = (time.perf_counter() - start) / len(times)

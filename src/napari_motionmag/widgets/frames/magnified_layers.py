@@ -34,6 +34,7 @@ class Result:
     name: str  # the user may have changed it
     coarse: CachedMagnification | None = None  # draws the frames while settings change
     whole: bool = False  # all its frames are drawn
+    kept_of: object = None  # the source, of a layer that stays as it is
     hidden: str = ""  # why it was hidden: "failed", "time", or nothing
 
     @property
@@ -100,12 +101,23 @@ class Results:
     def of(self, source) -> Result | None:
         """Return the lazy layer of a source, which follows the settings, or None."""
         result = self.latest(source)
-        return None if result is None or result.whole else result
+        changes = result is not None and not result.whole and result.kept_of is None
+        return result if changes else None
 
     def latest(self, source) -> Result | None:
         """Return the newest layer of a source, lazy or finished, or None."""
-        result = None if source is None else self._of.get(source)
-        return None if result is None or result.layer not in self._viewer.layers else result
+        kept = [result for result in self._of.values() if result.kept_of is source]
+        found = [] if source is None else [*kept, self._of.get(source)]
+        found = [x for x in found if x is not None and x.layer in self._viewer.layers]
+        return found[-1] if found else None
+
+    def keep(self, source) -> Result | None:
+        """Let the lazy layer of a source stay as it is; the next one is another."""
+        result = self.of(source)
+        if result is not None:
+            result.kept_of = source
+            self._of[result.layer] = self._of.pop(source)
+        return result
 
     def shown(self, magnification) -> CachedMagnification:
         """Make a magnification ready to be shown."""

@@ -14,6 +14,7 @@ from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
 
 STOPPED, WAITING, PLAYING = "stopped", "waiting", "playing"
 TICK_MS = 60
+SLOWEST = 4.0  # frames per second: rather wait than play slower
 AHEAD = 4  # frames that must be ready to go on: napari drops some when it is busy
 RESUME = 8  # frames that must be ready to begin, at least
 
@@ -51,11 +52,13 @@ class Playback(QObject):
         self._viewer, self._played = viewer, played
         self.state = STOPPED
         self.fps, self.mode = 10.0, "loop"
+        self.always = False  # draw ahead also while nothing is played
         self.frames: set[int] = set()  # that are ready
         self.n_frames = 0
         self._step = 1  # or -1: the direction of play
         self._filled: tuple = ()  # what was requested of the buffer
         self._buffer = FrameBuffer(self.failed.emit)
+        self._pace = 0.0  # at which it plays now
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._tick)
@@ -88,6 +91,9 @@ class Playback(QObject):
     def stop(self) -> None:
         """Stop; frames go on being drawn ahead."""
         self._hold()
+        played = self._played()
+        if played is not None and self._pace < self.fps and self._sliders() is not None:
+            self._sliders().slider_widgets[played.axis].fps = self.fps * self._step
         self._set(STOPPED)
 
     def restart(self) -> None:
@@ -99,8 +105,10 @@ class Playback(QObject):
         self._tick()
 
     def look(self) -> None:
-        """Show which frames are ready."""
+        """Show which frames are ready; draw ahead if it is always done."""
         self._note_ready(self._played())
+        if self.always:
+            self._timer.start()
 
     def close(self) -> None:
         """Stop, and release the viewer."""
@@ -109,7 +117,7 @@ class Playback(QObject):
             self._timer.stop()
             if self.state != STOPPED:
                 self._hold()
-        self._buffer.close()
+        self._buffer.stop()  # the window need not wait for a frame in progress
         self._played = lambda: None
 
     # ---- what napari plays ----
@@ -142,6 +150,7 @@ class Playback(QObject):
         if self.state == STOPPED and playing:
             slider = self._sliders().slider_widgets[played.axis]
             self.fps, self.mode = abs(slider.fps), str(slider.loop_mode)
+            self._pace = self.fps
             self._set(PLAYING)
             self._timer.start()
         self.changed.emit()
@@ -155,20 +164,27 @@ class Playback(QObject):
             self._filled = ()
             if self.state != STOPPED:
                 self.stop()
-        else:
+        elif self.always or self.state != STOPPED:
             self._fill(played)
         self._note_ready(played)
         if played is not None:
-            if self.state == WAITING and self._enough(played):
-                self._sliders().play(played.axis, self.fps * self._step, self.mode)
+            pace = self._pace_now(played)
+            if self.state == WAITING and pace:
+                self._start(played, pace)
                 self._set(PLAYING)
             elif self.state == PLAYING and not self._is_playing(played):
                 self._set(STOPPED)  # by napari's own button, or at the end
             elif self.state == PLAYING and not self._can_go_on(played):
                 self._hold()
                 self._set(WAITING)
-        if self.state == STOPPED and not self._buffer.working:
+            elif self.state == PLAYING and self._pace < pace == self.fps:
+                self._start(played, pace)
+        if self.state == STOPPED and not (self._buffer.working or self._waits(played)):
             self._timer.stop()
+
+    def _waits(self, played: Played | None) -> bool:
+        """Whether frames will be drawn ahead once the settings rest."""
+        return self.always and played is not None and played.changing
 
     def _fill(self, played: Played) -> None:
         if played.changing or not played.shown:
@@ -201,18 +217,29 @@ class Playback(QObject):
         missing = [k for k, t in enumerate(order) if t not in self.frames]
         return (missing[0] if missing else len(order)), len(missing)
 
-    def _enough(self, played: Played) -> bool:
-        """Whether playing can begin without having to wait soon, as far as is known."""
+    def _start(self, played: Played, pace: float) -> None:
+        """Let napari play, or play at another pace."""
+        self._pace = pace
+        self._sliders().play(played.axis, pace * self._step, self.mode)
+
+    def _pace_now(self, played: Played) -> float:
+        """Return the frames per second that can be played without having to wait soon, or 0.
+
+        Slower than wanted while the first frames are drawn.
+        """
         if played.changing:
-            return False
+            return 0.0
         ahead, missing = self._ahead(played)
         room = most_frames(played.shown) if played.shown else played.n_frames
         if not missing or room <= AHEAD:  # frames too large to be kept are drawn as they come
-            return True
+            return self.fps
         if ahead < min(RESUME, room - 1, played.n_frames - 1):
-            return False
+            return 0.0
         rate = self._buffer.rate
-        return ahead >= 0.8 * room or (rate > 0 and ahead / self.fps >= missing / rate)
+        if ahead >= 0.8 * room or (rate > 0 and ahead / self.fps >= missing / rate):
+            return self.fps
+        slow = 0.8 * rate
+        return min(slow, self.fps) if slow >= SLOWEST else 0.0
 
     def _can_go_on(self, played: Played) -> bool:
         if played.changing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,20 +15,24 @@ from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
+from napari_motionmag.magnification.recipe import arguments, is_magnified, recipe_of
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
 from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.shapes import drawn_areas
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
 from napari_motionmag.widgets.common.layer_movie import (
     MovieOfLayer,
     describe,
+    open_source,
     record_rate,
     suggestion_of,
     typed_by_user,
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
+from napari_motionmag.widgets.common.preferences import Preferences, follow
 from napari_motionmag.widgets.common.shown_frame import (
     frame_shown,
     frame_to_draw,
@@ -43,15 +48,19 @@ from napari_motionmag.widgets.frames.frame_cache import (
 from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.frames.playback import Playback, Played
+from napari_motionmag.widgets.magnify.bad_pixels import BadPixels
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.first_use import FirstUse
 from napari_motionmag.widgets.magnify.large_frames import region_of
+from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
+from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
 
 NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 NO_TIME = "There is no movie: time is not among the axes of any Image layer"
 LAYER_CLOSED = "The layer was closed"
+USUAL_FPS, MOST_FPS = 10.0, 30.0  # frames per second to play
 
 
 @dataclass
@@ -101,6 +110,8 @@ class MagnifyWidget(Dock):
         self._results = Results(self._viewer, self._messages)
         self._slow_frames = SlowFrames()
         self._comparison = Comparison(self._viewer, self, self._messages)
+        self._suggesting = Suggesting(self)
+        self._messages.on_error = BadPixels(self).notice
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
@@ -119,8 +130,14 @@ class MagnifyWidget(Dock):
         self._playback = Playback(self._viewer, self._played, self.native)
         self._playback.failed.connect(self._messages.report)
         self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
+        self._preferences = Preferences.current()
+        self._fields.begin_with(self._preferences)
+        self._apply_preferences()
+        self._follow_no_more = follow(self._apply_preferences)
+        self._shortcuts = Shortcuts(self._viewer, self.magnify_active)
         self._connect()
-        self._choose_active_layer(self.layer)
+        self._watch(self._shapes, lambda shapes: len(drawn_areas(shapes)), self._on_region_drawn)
+        self._choose_active_movie()
         self._on_layer_chosen()
         find_devices(self._offer_devices)
 
@@ -192,6 +209,21 @@ class MagnifyWidget(Dock):
             self._timer.stop()
             self._comparison.start(self._fields.compare_row.chosen())
 
+    def magnify_active(self) -> None:
+        """Magnify the active layer, if it is a movie but no result, else the one that is chosen."""
+        active = self._viewer.layers.selection.active
+        if active in self.layer.choices and "napari_motionmag" not in active.metadata:
+            self.layer.value = active
+        self.draw()
+
+    def play(self) -> None:
+        """Play the magnified movie, if there is one, as soon as enough of its frames are drawn."""
+        self._playback.play()
+
+    def pause(self) -> None:
+        """Stop playing."""
+        self._playback.stop()
+
     def end_comparison(self) -> None:
         """Show the layers and the grid as they were before `compare`."""
         self._comparison.end(keep=self._fields.compare_row.keep.value)
@@ -204,11 +236,15 @@ class MagnifyWidget(Dock):
             if field in fields.parameters or field is fields.layer:
                 setattr(self, name, field)
         self.preset, self.live = fields.preset_rows.preset, fields.live
+        self.suggest = fields.suggest_row.suggest
         fields.buttons.append(self._create_script_button())
         return fields.rows
 
     def _mask_layers(self, _=None) -> list[Labels | Shapes]:
         return [layer for layer in self._viewer.layers if isinstance(layer, Labels | Shapes)]
+
+    def _shapes(self) -> list[Shapes]:
+        return [layer for layer in self._mask_layers() if isinstance(layer, Shapes)]
 
     def _movie(self) -> Movie:
         if self.layer.value is None:
@@ -218,13 +254,38 @@ class MagnifyWidget(Dock):
     def _on_layer_chosen(self, _=None) -> None:
         """Fill the fields from another layer."""
         self._follow_layers()
+        self._fields.suggest_row.clear()
+        self._fields.bad_pixels_row.visible = False
         with self.updating():
             self.axes.value = ""
             self._fill()
             if self.layer.value is not None:
-                self._fields.fill(suggestion_of(self.layer.value))
+                self._fields.fill(suggestion_of(self.layer.value) | self._newest_settings())
         self._show_what_applies()
+        self._set_playback_rate()
         self._show_playback()
+
+    def _choose_active_movie(self) -> None:
+        """Choose the active layer, or the movie that it was made of."""
+        active = self._viewer.layers.selection.active
+        if active is not None and is_magnified(active):
+            active = open_source(self._viewer, active) or active
+        if active in self.layer.choices:
+            self.layer.value = active
+
+    def _newest_settings(self) -> dict:
+        """Return the settings of the newest layer that was made of the movie, if there is one."""
+        for layer in reversed(self._viewer.layers):
+            if is_magnified(layer) and open_source(self._viewer, layer) is self.layer.value:
+                with suppress(*EXPECTED):  # a damaged recipe, which is reported where it is used
+                    return self._fields.of_recipe(arguments(recipe_of(layer)))
+        return {}
+
+    def _on_region_drawn(self, shapes: Shapes) -> None:
+        """Magnify the region that was just drawn, if the fields for one are open."""
+        if self._fields.large_frames.opened and not self._closed:
+            self.region.reset_choices()
+            self.region.value = shapes
 
     def _on_layer_changed(self, _=None) -> None:
         """Fill the fields from a layer that got other data or another calibration."""
@@ -588,6 +649,13 @@ class MagnifyWidget(Dock):
         layers = [result.layer]
         self._run(drawing(result), show, title=title, layers=layers, closed=LAYER_CLOSED)
 
+    def _on_keep_clicked(self, _=None) -> None:
+        result = self._results.keep(self.layer.value)
+        if result is None:
+            self._messages.say(NO_RESULT)
+        else:
+            self._messages.say(f"{result.layer.name!r} stays as it is")
+
     def _on_save_clicked(self, _=None) -> None:
         result = self._results.latest(self.layer.value)
         if result is None:
@@ -623,6 +691,7 @@ class MagnifyWidget(Dock):
         fields.compute_all.changed.connect(self._on_compute_all_clicked)
         fields.save.changed.connect(self._on_save_clicked)
         fields.refresh.changed.connect(lambda _: self.refresh())
+        fields.keep.changed.connect(self._on_keep_clicked)
         fields.cancel.changed.connect(self._on_cancel_clicked)
         fields.reference_current.changed.connect(self._on_current_frame_clicked)
         fields.compare_row.compare.changed.connect(lambda _: self.compare())
@@ -631,9 +700,26 @@ class MagnifyWidget(Dock):
     def _offer_devices(self, devices: list[str]) -> None:
         if not self._closed:
             self.device.choices = [DEVICES[0], *((name, name) for name in devices)]
+            if self._preferences.device in self.device.choices:
+                self.device.value = self._preferences.device
+
+    def _apply_preferences(self) -> None:
+        self._preferences = Preferences.current()
+        self._preferences.apply()
+        self._playback.always = self._preferences.fill_ahead
+        self._playback.mode = self._preferences.mode
+        self._set_playback_rate()
+
+    def _set_playback_rate(self) -> None:
+        """Play as preferred, else at the rate of the movie as far as it can be followed."""
+        self._playback.fps = self._preferences.fps or min(self.fps.value or USUAL_FPS, MOST_FPS)
+        self._playback.restart()
+        self._playback.changed.emit()
 
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
+        self._follow_no_more()
+        self._shortcuts.close()
         self._live_drawing.close()
         self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from magicgui.widgets import Container, FloatSpinBox, Slider
+from qtpy.QtWidgets import QWidget
 
 LARGEST = 1000.0
 _BELOW_ONE = 40  # steps of the slider from 0 to 1
@@ -50,6 +51,8 @@ class FactorField(Container):
         self.number.native.setObjectName("factor")
         self.slider = Slider(min=0, max=LAST, readout=False, tooltip=_TOOLTIP)
         self.slider.native.setObjectName("factor_slider")
+        for part in self.slider.native.findChildren(QWidget):
+            part.setToolTip(_TOOLTIP)
         widgets, name = [self.number, self.slider], "factor_row"
         super().__init__(
             widgets=widgets, layout="horizontal", labels=False, name=name, label="Factor"

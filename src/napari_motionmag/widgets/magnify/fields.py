@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.options import METHODS, label_of
 from napari_motionmag.widgets.common.form import (
+    CollapsibleSection,
     button,
     checkbox,
     choice,
@@ -18,8 +19,10 @@ from napari_motionmag.widgets.common.form import (
     weights_file,
 )
 from napari_motionmag.widgets.common.motion_fields import MotionFields
+from napari_motionmag.widgets.common.preferences import AUTO, Preferences
 from napari_motionmag.widgets.compare.choices import OWN_FILE
 from napari_motionmag.widgets.compare.row import CompareRow
+from napari_motionmag.widgets.magnify.bad_pixels import BadPixelsRow
 from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
@@ -27,6 +30,7 @@ from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
 from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
+from napari_motionmag.widgets.magnify.suggestions import SuggestRow
 
 MODELS = [
     ("Default", "default"),
@@ -46,10 +50,10 @@ class Fields(MotionFields):
 
     def __init__(self, layers: Callable, masks: Callable):
         super().__init__(layers)
+        self._precision = AUTO
         self._create_method_fields()
         self._create_buttons()
         self.preset_rows = PresetRows()
-        movie, motion = self.motion_rows[:2], self.motion_rows[2:]
         method = [self.method, self.model, self.model_file, self.device]
         self.more_bands = line_edit(
             "more_bands",
@@ -57,9 +61,20 @@ class Fields(MotionFields):
             "Further bands in Hz, each with a factor of its own, as 100-120 x 30, 140-150 x 5. The "
             "factor below is that of the band above.",
         )
-        motion = [*motion, self.more_bands]
-        rows = [*movie, *self.preset_rows.rows, *motion, self.factor_row, *method]
+        rows = [*self.preset_rows.rows, self.mode, self.reference_row, self.fps, self.band_row]
+        rows += [self.factor_row, self.method]
+        movie, folded = self.motion_rows[:2], [self.mean_row, self.filter, self.more_bands]
+        folded += method[1:]
+        self.movie_form = group(movie, labels=True, name="movie_form")
+        self.suggest_row = SuggestRow()
+        self.bad_pixels_row = BadPixelsRow()
         self.form = group(rows, labels=True, name="form")
+        self.more = CollapsibleSection(
+            "Filter, network and device",
+            folded,
+            name="more",
+            tooltip="Frames of the reference, the temporal filter, the network, where to compute.",
+        )
         self.compare_row = CompareRow()
         self.method_options = MethodOptions()
         self.large_motion = Stabilisation(masks)
@@ -78,7 +93,8 @@ class Fields(MotionFields):
         self.playback_row.visible = False  # until there is something to play
         buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
         buttons.insert(2, self.playback_row)
-        self.rows = [self.form, *sections, *buttons]
+        forms = [self.movie_form, self.bad_pixels_row, self.suggest_row, self.form, self.more]
+        self.rows = [*forms, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]
         for section in sections:
             self.parameters += section.parameters
@@ -102,12 +118,22 @@ class Fields(MotionFields):
         if method == "learned":
             model = model or self.model.value
             arguments["model"] = Path(self.model_file.value) if model == OWN_FILE else model
+            if self._precision != AUTO:
+                arguments["precision"] = self._precision
         if self.device.value != "auto":
             arguments["device"] = self.device.value
         arguments |= self.large_motion.values() | self.large_frames.values()
         return MagnifySettings(
             self.factor.value, method, **arguments, options=self.method_options.values(method)
         )
+
+    def begin_with(self, preferences: Preferences) -> None:
+        """Set the fields as a user prefers them, where that differs from what is usual."""
+        self.factor.value, self._precision = preferences.factor, preferences.precision
+        if preferences.method != Preferences.method:
+            self.method.value = preferences.method
+        if preferences.device in self.device.choices:
+            self.device.value = preferences.device
 
     def fill(self, arguments: Mapping) -> None:
         """Set the fields to arguments of `magnify`, those that are there."""
@@ -120,6 +146,16 @@ class Fields(MotionFields):
         if "stabilise" in arguments:
             self.large_motion.fill(arguments["stabilise"])
         self.fill_motion(arguments)
+
+    def of_recipe(self, arguments: Mapping) -> dict:
+        """Return those of the arguments of `magnify` that the fields can show."""
+        shown = dict(arguments)
+        for name, field in (("model", self.model), ("method", self.method), ("mode", self.mode)):
+            if shown.get(name) not in field.choices:  # a file of weights, a tuned operator
+                shown.pop(name, None)
+        if not isinstance(shown.get("reference", 0), int | slice):
+            shown.pop("reference")
+        return shown
 
     def enable(self, enabled: bool) -> None:
         """Let the fields be changed, or only the work in progress be cancelled."""
@@ -168,8 +204,13 @@ class Fields(MotionFields):
         self.save = button(
             "save", "Save…", "Save the magnified movie: OME-TIFF, OME-Zarr, NumPy or video."
         )
+        self.keep = button(
+            "keep",
+            "Keep",
+            "Keep the magnified layer as it is: the next change or “Magnify” makes another.",
+        )
         self.progress = progress("progress", "What is done once, before the first frame.")
-        self.live_row = group([self.live, self.refresh], "horizontal", name="live_row")
+        self.live_row = group([self.live, self.keep, self.refresh], "horizontal", name="live_row")
         buttons = [self.magnify, self.compute_all, self.save]
         self.buttons = group(buttons, "horizontal", name="buttons")
         self.cancel = button("cancel", "Cancel", "Stop after the current frame.")

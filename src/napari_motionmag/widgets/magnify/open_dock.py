@@ -38,6 +38,21 @@ def compare_methods() -> MagnifyWidget | None:
     return widget
 
 
+def magnify_now() -> MagnifyWidget | None:
+    """Magnify the active movie with the settings of the dock, which is opened if need be.
+
+    Returns None when there is no viewer with a window.
+    """
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return None
+    widget = magnify_dock(viewer)
+    widget.magnify_active()
+    return widget
+
+
 def fill_band(
     viewer, layer, band: tuple[float, float], fps: float, filter: str = "fir"
 ) -> MagnifyWidget:

@@ -85,7 +85,7 @@ class PlaybackRow(Container):
         self.mode = choice(
             "play_mode", "", MODES, "What follows at the end of the movie.", value="loop"
         )
-        self.mode.native.setMinimumContentsLength(10)
+        self.mode.native.setMinimumContentsLength(8)
         self.fps = number(
             "play_fps",
             "Frames per second to play. This is not the rate of the recording.",
@@ -94,7 +94,6 @@ class PlaybackRow(Container):
             high=FASTEST,
             decimals=1,
             suffix=" fps",
-            step=1,
         )
         self.controls = group([self.play, self.mode, self.fps], "horizontal", name="playback")
         super().__init__(widgets=[self.controls], labels=False, name="playback_row")
@@ -110,7 +109,6 @@ class PlaybackRow(Container):
         self.mode.changed.connect(self._on_changed)
         self.fps.changed.connect(self._on_changed)
         playback.changed.connect(self._show)
-        self._on_changed()
         self._show()
 
     def _on_changed(self, _=None) -> None:

@@ -10,10 +10,17 @@ from pathlib import Path
 from magicgui.widgets import Widget
 from napari.layers import Image
 
-from napari_motionmag.magnification.script import source
+from napari_motionmag.magnification.script import Call, source
+from napari_motionmag.views.coherences import coherence
 from napari_motionmag.views.figures.motion import draw_displacement
-from napari_motionmag.views.figures.text import trace_in_words
-from napari_motionmag.views.trace import DisplacementTrace
+from napari_motionmag.views.figures.orbits import draw_coherence, draw_orbit
+from napari_motionmag.views.figures.text import (
+    coherence_in_words,
+    orbit_in_words,
+    trace_in_words,
+)
+from napari_motionmag.views.orbits import orbit
+from napari_motionmag.views.trace import QUANTITIES, DisplacementTrace
 from napari_motionmag.widgets.common.form import (
     button,
     checkbox,
@@ -27,6 +34,13 @@ from napari_motionmag.widgets.measure.region_dock import RegionDock
 from napari_motionmag.widgets.measure.regions import RegionRequest
 
 REFERENCES = [("mean of all frames", "mean"), ("one frame", "frame")]
+SHOWN = [
+    ("Displacement", "displacement"),
+    ("Velocity", "velocity"),
+    ("Acceleration", "acceleration"),
+    ("Orbit: the path in the picture", "orbit"),
+    ("Coherence of two regions", "coherence"),
+]
 DIRECTIONS = [("largest motion", None), ("x (right)", 0.0), ("y (down)", math.pi / 2)]
 
 
@@ -47,7 +61,10 @@ class DisplacementWidget(RegionDock):
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         self._traces: dict[str, DisplacementTrace] = {}
         super().__init__(napari_viewer)
-        self.direction.changed.connect(self._draw)
+        for field in (self.direction, self.shown, self.frames, self.segments):
+            field.changed.connect(self._draw)
+        self.shown.changed.connect(self._show_what_applies)
+        self._show_what_applies()
 
     def save_to(self, path: str | Path) -> list[Path]:
         """Write the traces as tables, ``.csv``; several get their names added."""
@@ -56,14 +73,29 @@ class DisplacementWidget(RegionDock):
         if Path(path).suffix.lower() != ".csv":
             raise ValueError(f"path must end in .csv; got {Path(path).name!r}")
         paths = paths_for(path, list(self._traces))
+        derivatives = self.frames.value if self.shown.value in QUANTITIES[1:] else None
         for trace, one in zip(self._traces.values(), paths, strict=True):
-            trace.to_csv(one)
+            trace.to_csv(one, derivatives)
         self._messages.say("Saved " + ", ".join(one.name for one in paths))
         return paths
 
     def script(self) -> str:
         """Return Python source that measures the same."""
         calls = [request.call(**self._options()) for request in self._chosen_requests()]
+        shown, views = self.shown.value, "napari_motionmag.views"
+        if shown in QUANTITIES[1:]:
+            order = QUANTITIES.index(shown)
+            calls = [
+                Call(call, "derivative", order, self.frames.value).named(
+                    shown, f"{shown} (y, x) and its covariance"
+                )
+                for call in calls
+            ]
+        elif shown == "orbit":
+            calls = [Call(views, "orbit", call).named("path", "half-axes in px") for call in calls]
+        elif shown == "coherence":
+            pair = _pair(calls)
+            calls = [Call(views, "coherence", *pair, segments=self.segments.value).named("found")]
         return source(*calls, title="Displacement of regions")
 
     def directions(self) -> dict[str, float]:
@@ -97,6 +129,32 @@ class DisplacementWidget(RegionDock):
             DIRECTIONS,
             "The direction that is drawn. Saved files have both components.",
         )
+        self.shown = choice(
+            "shown",
+            "Show",
+            SHOWN,
+            "What is drawn. Coherence: how far the first two regions move together, and which is "
+            "ahead.",
+        )
+        self.frames = integer(
+            "frames",
+            "From frames",
+            5,
+            99,
+            "Number of frames from which velocity or acceleration is taken. More of them lessen "
+            "the noise, and fast motion.",
+            value=5,
+            step=2,
+        )
+        self.segments = integer(
+            "segments",
+            "Segments",
+            2,
+            99,
+            "Parts of the record whose spectra are averaged. More of them make the coherence "
+            "surer, fewer the frequencies finer.",
+            value=8,
+        )
         self.reach = number(
             "reach",
             "Largest displacement to look for; 0: 10 px, or an eighth of a small frame.",
@@ -112,7 +170,8 @@ class DisplacementWidget(RegionDock):
             "For bleaching and flicker: each frame gets a gain and an offset.",
         )
         reference = [self.reference, self.reference_frame, self.direction]
-        return [self.layers, *region_rows, *reference, self.reach, self.brightness]
+        shown = [self.shown, self.frames, self.segments]
+        return [self.layers, *region_rows, *reference, *shown, self.reach, self.brightness]
 
     def _create_buttons(self) -> list[Widget]:
         save = button(
@@ -175,10 +234,49 @@ class DisplacementWidget(RegionDock):
     def _draw(self, _=None) -> None:
         if self._closed or not self._traces:
             return
-        traces, directions = dict(self._traces), self.directions()
-        self.canvas.draw(partial(draw_displacement, traces=traces, directions=directions))
-        lines = []
-        for name, trace in traces.items():
-            text = trace_in_words(trace, directions[name])
-            lines.append(f"{name}: {text}" if len(traces) > 1 else text[0].upper() + text[1:])
+        traces, directions, shown = dict(self._traces), self.directions(), self.shown.value
+        try:
+            if shown == "coherence":
+                names = _pair(list(traces))
+                found = coherence(
+                    *(traces[name] for name in names),
+                    directions=tuple(directions[name] for name in names),
+                    segments=self.segments.value,
+                )
+                self.canvas.draw(partial(draw_coherence, found=found))
+                self._messages.say_result(coherence_in_words(found, names[1]))
+                return
+            if shown == "orbit":
+                orbits = {name: orbit(trace) for name, trace in traces.items()}
+                self.canvas.draw(partial(draw_orbit, traces=traces, orbits=orbits))
+                texts = {name: orbit_in_words(path) for name, path in orbits.items()}
+            else:
+                options = {"quantity": shown, "window": self.frames.value}
+                for trace in traces.values():
+                    trace.along(None, **options)  # refuses what is not allowed
+                self.canvas.draw(
+                    partial(draw_displacement, traces=traces, directions=directions, **options)
+                )
+                texts = {n: trace_in_words(trace, directions[n]) for n, trace in traces.items()}
+        except ValueError as error:
+            self.canvas.draw(None)
+            self._messages.say(str(error))
+            return
+        lines = [
+            f"{name}: {text}" if len(texts) > 1 else text[0].upper() + text[1:]
+            for name, text in texts.items()
+        ]
         self._messages.say_result("\n".join(lines))
+
+    def _show_what_applies(self, _=None) -> None:
+        """Show the fields that what is shown uses."""
+        self.frames.visible = self.shown.value in QUANTITIES[1:]
+        self.segments.visible = self.shown.value == "coherence"
+        self.direction.visible = self.shown.value != "orbit"
+
+
+def _pair(items: list) -> list:
+    """Return the first two; ValueError if there is only one."""
+    if len(items) < 2:
+        raise ValueError("Coherence needs two regions, or two movies: draw another region")
+    return items[:2]

@@ -10,12 +10,20 @@ from napari.utils import Colormap
 
 from napari_motionmag.magnification.script import source
 from napari_motionmag.views.estimators.series import pixel_size
-from napari_motionmag.views.figures.motion_map import AMPLITUDE_COLORS, draw_motion, phase_colors
+from napari_motionmag.views.figures.motion_map import (
+    AMPLITUDE_COLORS,
+    FREQUENCY_COLORS,
+    draw_frequency,
+    draw_motion,
+    phase_colors,
+)
 from napari_motionmag.views.motion_maps import MotionMap, motion_map
 from napari_motionmag.widgets.common.form import button, choice, number
 from napari_motionmag.widgets.measure.motion_dock import MotionDock, MotionRequest
 
 _BRIGHT = 0.98  # of the amplitudes have colors of their own, the largest share the last one
+_NOWHERE = "Nowhere in the frame is the selected motion above the noise"
+MAPS = ["amplitude and phase", "dominant frequency"]
 _UNITS = ["physical units", "pixels"]
 
 
@@ -30,7 +38,8 @@ class MotionMapWidget(MotionDock):
     def measure(self) -> None:
         """Map the motion; adds two layers."""
         options = self._frequency_option()
-        self._measure_planes(motion_map, "Mapping the motion", self._show_maps, **options)
+        show = self._show_frequency if self.what.value == MAPS[1] else self._show_maps
+        self._measure_planes(motion_map, "Mapping the motion", show, **options)
 
     def script(self) -> str:
         """Return Python source that makes the same maps."""
@@ -43,6 +52,8 @@ class MotionMapWidget(MotionDock):
             f"amplitude = np.where(shown, {measured}.amplitude, np.nan)  # {unit}",
             "phase = np.where(shown, np.degrees(found.phase), np.nan)  # degrees",
         ]
+        if self.what.value == MAPS[1]:
+            lines[1:] = ["frequency = np.where(shown, found.dominant, np.nan)  # Hz"]
         text = source(*calls, title=f"Motion in {request.layer.name}")
         head, quotes, body = text.partition('"""\n\n')
         if not body.startswith("import numpy"):
@@ -60,9 +71,15 @@ class MotionMapWidget(MotionDock):
             suffix=" Hz",
             text_for_low="the strongest frequency",
         )
+        self.what = choice(
+            "what",
+            "Map",
+            MAPS,
+            "Amplitude and phase at one frequency, or the frequency at which each part moves most.",
+        )
         tooltip = "Physical units are those of the layer's scale; pixels if it has none."
         self.unit = choice("unit", "Amplitude in", _UNITS, tooltip)
-        return [self.frequency, self.unit]
+        return [self.what, self.frequency, self.unit]
 
     def _create_buttons(self) -> list[Widget]:
         return [
@@ -86,6 +103,44 @@ class MotionMapWidget(MotionDock):
         return tuple(float(f"{side:.6g}") for side in size[:2]), size[2]
 
     # ---- results ----
+
+    def _show_frequency(self, request: MotionRequest, results: dict[tuple, MotionMap]) -> None:
+        maps = {
+            at: np.where(result.stands_out, result.dominant, np.nan).astype(np.float32)
+            for at, result in results.items()
+        }
+        here = self._shown_plane(request, results)
+        known = np.concatenate([part[np.isfinite(part)] for part in maps.values()])
+        unit = "per frame" if request.movie.fps is None else "Hz"
+        if not known.size:
+            self.canvas.draw(None)
+            self._messages.say_result(_NOWHERE)
+            return
+        low, high = float(known.min()), float(known.max())
+        margin = 0.05 * (high - low) or 0.05 * high
+        limits = (max(low - margin, 0.0), high + margin)
+        look = {"colormap": FREQUENCY_COLORS, "contrast_limits": limits}
+        self._show_map(
+            request,
+            f"frequency ({unit})",
+            maps,
+            look,
+            step=results[here].step,
+            first=results[here].translate,
+            opacity=0.8,
+            blending="translucent_no_depth",
+            interpolation2d="nearest",
+        )
+        self.canvas.draw(
+            partial(draw_frequency, frequency=maps[here], limits=limits, unit=unit)
+            if np.isfinite(maps[here]).any()
+            else None
+        )
+        self._messages.say_result(
+            f"The selected motion is above the noise in {results[here].stands_out.mean():.0%} of "
+            f"the frame. Its strongest frequency there: median {np.median(known):.3g} {unit}, "
+            f"from {low:.3g} to {high:.3g} {unit}"
+        )
 
     def _show_maps(self, request: MotionRequest, results: dict[tuple, MotionMap]) -> None:
         size, unit = self._pixel(request)
@@ -123,7 +178,7 @@ def _map_in_words(result: MotionMap, amplitude: np.ndarray, unit: str) -> str:
     """Describe a map in a sentence or two, without the last full stop."""
     known = amplitude[np.isfinite(amplitude)]
     if not known.size:
-        return "Nowhere in the frame is the selected motion above the noise"
+        return _NOWHERE
     where = "its strongest frequency" if result.frequency is None else f"{result.frequency:.3g} Hz"
     pixels = ""
     if unit != "px":

@@ -61,6 +61,7 @@ class SpectrumWidget(RegionDock):
         self._measured: Measurement | None = None
         self._peaks: list[Peak] = []
         self._use_band_when_done = False
+        self._span = None  # by which the mouse selects the band
         super().__init__(napari_viewer)
         for field in (self.filter, self.band_low, self.band_high, self.all_filters):
             field.changed.connect(self._draw)
@@ -228,9 +229,23 @@ class SpectrumWidget(RegionDock):
             responses=responses,
             unit="Hz" if measured is None else measured.unit,
         )
-        self.canvas.draw(draw)
+        self.canvas.draw(lambda figure: (draw(figure), self._let_band_be_dragged(figure)))
 
     # ---- the band ----
+
+    def _let_band_be_dragged(self, figure) -> None:
+        """Let the mouse select the band in the figure of the dock."""
+        if figure is not self.canvas.figure:
+            return
+        from matplotlib.widgets import SpanSelector
+
+        def select(low: float, high: float) -> None:
+            if high > low:
+                self._on_band_dragged((max(low, self.band_slider.step), high))
+
+        self._span = SpanSelector(
+            figure.axes[-1], select, "horizontal", props={"alpha": 0.2, "color": "C1"}
+        )
 
     def _fit_band_slider(self) -> None:
         """Let the slider reach to half the rate, and show the band of the fields."""

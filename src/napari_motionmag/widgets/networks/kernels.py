@@ -9,7 +9,7 @@ from magicgui.widgets import Widget
 
 from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.widgets.common.dock import NO_MOVIE, reports_errors
-from napari_motionmag.widgets.common.form import button, choice, integer, movie_choice
+from napari_motionmag.widgets.common.form import button, checkbox, choice, integer, movie_choice
 from napari_motionmag.widgets.common.measurement_dock import MeasurementDock
 from napari_motionmag.widgets.common.overlay import beside_frame
 from napari_motionmag.widgets.networks.network_choice import NetworkChoice
@@ -36,7 +36,7 @@ class KernelsWidget(MeasurementDock):
 
     @reports_errors
     def compute(self) -> None:
-        """Approximate the network; adds a layer."""
+        """Approximate the network, and draw its kernels; adds a layer if that is asked for."""
         from napari_motionmag.views.kernels import encoder_kernels
 
         self._messages.forget()
@@ -65,6 +65,7 @@ class KernelsWidget(MeasurementDock):
             self._movies, "The network is tried on its frames; at most 8 of them, 64 px or more."
         )
         self._network = NetworkChoice()
+        self._network.model.value = "oh2018"  # its first layers are learned, and larger than 3 px
         self.model, self.model_file = self._network.model, self._network.model_file
         self.representation = choice(
             "representation",
@@ -75,10 +76,14 @@ class KernelsWidget(MeasurementDock):
         )
         tooltip = "Number of kernels: those with the smallest error of approximation."
         self.count = integer("count", "Best", 1, _MAX_KERNELS, tooltip, value=8)
-        return [self.layer, self.model, self.model_file, self.representation, self.count]
+        self.as_layer = checkbox(
+            "as_layer", "As a layer, too", "Add the picture as a layer beside the movie."
+        )
+        network = [self.model, self.model_file, self.representation, self.count]
+        return [self.layer, *network, self.as_layer]
 
     def _create_buttons(self) -> list[Widget]:
-        tooltip = "Add a picture of the kernels beside the movie."
+        tooltip = "Draw the kernels below."
         return [button("compute", "Show kernels", tooltip, self.compute)]
 
     def _request(self) -> tuple:
@@ -98,13 +103,14 @@ class KernelsWidget(MeasurementDock):
         if not len(result.kernels):
             self._messages.say("No unit of the network responds to these pictures")
             return
-        labels = kernel_labels(result)
-        picture = labelled_mosaic(result.kernels, labels, columns=_COLUMNS, signed=True)
-        data, place = beside_frame(layer, movie.axes, picture)
-        name = f"{options['representation']} kernels of {self._network.name}"
-        look = {"contrast_limits": (0, 255), "interpolation2d": "linear"}
-        self._put_layer("kernels", data, name, place, **look)
-        self._viewer.reset_view()  # the picture lies beside the movie, out of sight
+        if self.as_layer.value:
+            labels = kernel_labels(result)
+            picture = labelled_mosaic(result.kernels, labels, columns=_COLUMNS, signed=True)
+            data, place = beside_frame(layer, movie.axes, picture)
+            name = f"{options['representation']} kernels of {self._network.name}"
+            look = {"contrast_limits": (0, 255), "interpolation2d": "linear"}
+            self._put_layer("kernels", data, name, place, **look)
+            self._viewer.reset_view()  # the picture lies beside the movie, out of sight
         self.canvas.draw(partial(draw_kernels, found=result))
         kinds = Counter(result.kinds).most_common()
         size = result.kernels.shape[-1]

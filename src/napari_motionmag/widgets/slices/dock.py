@@ -10,6 +10,7 @@ import numpy as np
 from magicgui.widgets import Widget
 from napari.layers import Image
 
+from napari_motionmag.magnification.recipe import is_magnified
 from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.lines import line_across_motion
@@ -68,7 +69,7 @@ class SliceViewWidget(MeasurementDock):
         self._shown: list[tuple[Cut, np.ndarray]] = []  # the slices that are drawn, maybe coarse
         self._drawn_at = 0.0
         super().__init__(napari_viewer)
-        self._choose_active_movies(self.layers)
+        self._choose_movie_and_results()
         self._watch(self._shapes, lambda shapes: len(drawn_lines(shapes)), self._on_line_drawn)
         line = [self.along, self.position, self.lines, self.line_width, self.order]
         for field in (self.layers, *line, self.frame_beside, self.live, self.axes, self.fps):
@@ -230,8 +231,28 @@ class SliceViewWidget(MeasurementDock):
 
     def _on_layers_changed(self, event=None) -> None:
         super()._on_layers_changed(event)
-        if not self._closed and not self.layers.value:
-            self._choose_active_movies(self.layers)
+        if self._closed:
+            return
+        chosen, added = self.layers.value, getattr(event, "value", None)
+        if not chosen:
+            self._choose_movie_and_results()
+        elif event is not None and event.type == "inserted" and self._is_made_of(added, chosen):
+            self.layers.value = [*chosen, added]
+
+    def _is_made_of(self, layer, movies) -> bool:
+        """Whether a layer is the magnification of one of the movies."""
+        return is_magnified(layer) and open_source(self._viewer, layer) in movies
+
+    def _choose_movie_and_results(self) -> None:
+        """Choose the active movie, or the one that it was made of, and all that is made of it."""
+        self._choose_active_movies(self.layers)
+        chosen = self.layers.value[:1]
+        if not chosen:
+            return
+        movie = (is_magnified(chosen[0]) and open_source(self._viewer, chosen[0])) or chosen[0]
+        self.layers.value = [
+            layer for layer in self._movies() if layer is movie or self._is_made_of(layer, [movie])
+        ]
 
     def _on_line_drawn(self, shapes) -> None:
         if not self._closed:

@@ -1,0 +1,153 @@
+"""``napari-motionmag measure``: how regions of a movie file move, as tables or a map."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from napari_motionmag.cli import options
+from napari_motionmag.cli.magnify import reference_argument
+from napari_motionmag.compute.versions import PACKAGE as PROGRAM
+
+MAPS = ("amplitude", "phase", "direction", "frequency")
+
+
+def add_command(commands, common) -> None:
+    """Add the command ``measure``."""
+    parser = commands.add_parser(
+        "measure",
+        parents=[common],
+        help="measure how regions of a movie file move",
+        description="Measure the displacement of regions of a movie, and write a table for each; "
+        "say at what frequency they move, along which ellipse, and how two of them move together. "
+        "Or write a map of the motion in all of the frame.",
+        epilog=f"example: {PROGRAM} measure cilia.tif left.csv right.csv "
+        "--region 20 60 10 50 --region 20 60 80 120\n"
+        f"         {PROGRAM} measure cilia.tif frequency.tif --map frequency",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("input", metavar="IN", type=Path, help="movie to read")
+    add(
+        "outputs",
+        metavar="OUT",
+        type=Path,
+        nargs="+",
+        help="a .csv for each region, or with --map one .tif or .npy",
+    )
+    add(
+        "--region",
+        type=int,
+        nargs=4,
+        action="append",
+        default=[],
+        metavar=("Y0", "Y1", "X0", "X1"),
+        help="first row, last row + 1, first column, last column + 1; may be repeated; the whole "
+        "frame without",
+    )
+    add(
+        "--derivatives",
+        type=int,
+        nargs="?",
+        const=5,
+        metavar="FRAMES",
+        help="write velocity and acceleration too, taken from so many frames (5), an odd number",
+    )
+    add("--segments", type=int, default=8, metavar="N", help="of the coherence (default 8)")
+    add("--fps", type=float, help="frames per second at which the movie was taken")
+    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
+    add("--overwrite", action="store_true", help="replace the outputs if they exist")
+    add = parser.add_argument_group("a map").add_argument
+    add(
+        "--map",
+        choices=MAPS,
+        help="what to map: amplitude (px), phase and direction (degrees), or the dominant "
+        "frequency (Hz); NaN where the motion is not above the noise",
+    )
+    add("--window", type=int, default=32, metavar="PX", help="side of its windows (default 32)")
+    add("--mode", default="static", help="which motion: static (default), dynamic or temporal")
+    add("--reference", type=reference_argument, default=0, metavar="N|A:B", help="static: at rest")
+    add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
+    add("--filter", default="fir", help=f"temporal: {options.one_of(options.filter_names())}")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    from napari_motionmag.io import open_movie
+
+    for path in arguments.outputs:
+        if path.exists() and not arguments.overwrite:
+            raise FileExistsError(f"{path} exists; --overwrite replaces it")
+    movie = open_movie(arguments.input, axes=arguments.axes, fps=arguments.fps)
+    (_map if arguments.map else _regions)(arguments, movie)
+
+
+def _regions(arguments: argparse.Namespace, movie) -> None:
+    """Write tables, and say what moves how."""
+    from napari_motionmag import views
+    from napari_motionmag.views.figures.text import (
+        coherence_in_words,
+        orbit_in_words,
+        trace_in_words,
+    )
+
+    regions = [tuple(region) for region in arguments.region] or [None]
+    if len(regions) != len(arguments.outputs):
+        raise ValueError(
+            f"OUT must be one .csv for each of {len(regions)} regions, got {len(arguments.outputs)}"
+        )
+    if wrong := [path for path in arguments.outputs if path.suffix.lower() != ".csv"]:
+        raise ValueError(f"OUT must end in .csv, got {wrong[0]}")
+    at = (0,) * len(movie.other_axes) or None
+    traces = [views.displacement_trace(movie, region, at=at) for region in regions]
+    for trace, path in zip(traces, arguments.outputs, strict=True):
+        trace.to_csv(path, arguments.derivatives)
+        print(f"{path}: {trace_in_words(trace, trace.direction)}")
+        print(f"{path}: {orbit_in_words(views.orbit(trace))}")
+    if len(traces) > 1:
+        found = views.coherence(*traces[:2], segments=arguments.segments)
+        try:
+            print(coherence_in_words(found, str(arguments.outputs[1])))
+        except ValueError as error:  # they move independently
+            print(f"{PROGRAM}: {error}", file=sys.stderr)
+
+
+def _map(arguments: argparse.Namespace, movie) -> None:
+    """Write a map."""
+    import numpy as np
+
+    from napari_motionmag import views
+    from napari_motionmag.compute.atomic import written_whole
+
+    (path,) = arguments.outputs if len(arguments.outputs) == 1 else (None,)
+    if path is None or path.suffix.lower() not in (".tif", ".tiff", ".npy"):
+        raise ValueError("OUT must be one .tif or .npy with --map")
+    found = views.motion_map(
+        movie,
+        arguments.mode,
+        reference=arguments.reference,
+        band=None if arguments.band is None else tuple(arguments.band),
+        filter=arguments.filter,
+        at=(0,) * len(movie.other_axes) or None,
+        window=arguments.window,
+    )
+    values = {
+        "amplitude": found.amplitude,
+        "phase": np.degrees(found.phase),
+        "direction": np.degrees(found.direction),
+        "frequency": found.dominant,
+    }[arguments.map]
+    values = np.where(found.stands_out, values, np.nan).astype(np.float32)
+    with written_whole(path, arguments.overwrite) as partial, open(partial, "wb") as file:
+        if path.suffix.lower() == ".npy":
+            np.save(file, values)
+        else:
+            from tifffile import imwrite
+
+            imwrite(file, values)
+    print(
+        f"{path}: {values.shape[0]} x {values.shape[1]} windows every {found.step} px, the first "
+        f"at y {found.y[0]:g}, x {found.x[0]:g}; {found.stands_out.mean():.0%} move"
+    )

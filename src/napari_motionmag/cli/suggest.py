@@ -1,0 +1,93 @@
+"""``napari-motionmag suggest``: what moves in a movie file, and how to magnify it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+
+from napari_motionmag.cli.progress import ProgressLine
+from napari_motionmag.compute.versions import PACKAGE as PROGRAM
+
+
+def add_command(commands, common) -> None:
+    """Add the command ``suggest``."""
+    parser = commands.add_parser(
+        "suggest",
+        parents=[common],
+        help="look at a movie file: what moves, at which frequencies, and how to magnify it",
+        description="Look at a movie: where it moves, at which frequencies and how much, and how "
+        "noisy it is. Prints magnifications that show the motion, as commands to run.",
+    )
+    add = parser.add_argument
+    add("movie", metavar="MOVIE", type=Path, help="movie to look at")
+    add("--fps", type=float, help="frames per second at which the movie was taken")
+    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
+    add(
+        "--at",
+        type=_place,
+        action="append",
+        default=[],
+        metavar="AXIS=N",
+        help="which channel or plane to look at, for example C=0; may be repeated",
+    )
+    add("--most", type=int, default=3, metavar="N", help="suggestions at most (default: 3)")
+    add(
+        "--frames",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="frames to look at, from the first on (default: 1000 at most)",
+    )
+    add("--json", action="store_true", help="print JSON, for programs")
+    parser.set_defaults(run=run)
+
+
+def run(arguments) -> None:
+    """Run the command."""
+    from napari_motionmag.io import open_movie
+    from napari_motionmag.views import suggest
+
+    line = ProgressLine("Looking")
+    found = suggest(
+        open_movie(arguments.movie, axes=arguments.axes, fps=arguments.fps),
+        at=dict(arguments.at) or None,
+        most=arguments.most,
+        most_frames=arguments.frames,
+        progress=line,
+    )
+    line.clear()
+    if arguments.json:
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        print(as_text(found, arguments.movie))
+
+
+def as_text(found, movie: Path) -> str:
+    """Return suggestions as text, each with the command that follows it."""
+    parts = []
+    for number, one in enumerate(found, 1):
+        parts.append(f"{number}. {one.title}\n   {one.text}\n   {command(one.settings, movie)}")
+    return "\n\n".join([*parts, *found.notes])
+
+
+def command(settings: dict, movie: Path) -> str:
+    """Return the command that magnifies a movie with settings of `magnify`."""
+    words = [PROGRAM, "magnify", str(movie), f"{movie.stem}_x{settings['factor']:g}.tif"]
+    for name, value in settings.items():
+        if isinstance(value, slice):
+            texts = [f"{value.start}:{value.stop}"]
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            texts = [one if isinstance(one, str) else f"{one:.10g}" for one in values]
+        words += [f"--{name}", *texts]
+    return shlex.join(words)
+
+
+def _place(text: str) -> tuple[str, int]:
+    axis, _, number = text.partition("=")
+    try:
+        return axis.strip().upper(), int(number)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be like C=0; got {text!r}") from error

@@ -1,0 +1,184 @@
+"""Displacement of every window in every frame, in one reading of a movie."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_motionmag.compute.cache import budget
+from napari_motionmag.movie.movie import Movie
+from napari_motionmag.views.estimators.band_kernel import KERNELS
+from napari_motionmag.views.estimators.noise_model import (
+    NoiseModel,
+    fit_pairs,
+    freedom_of,
+    pair_starts,
+    rounding,
+)
+from napari_motionmag.views.estimators.series import Counter, Series
+from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
+
+_MOST_WORKERS = 8  # threads
+_AVERAGED = 64  # first frames, at most, whose mean is the picture to compare with
+_PAIRS = 32  # of frames from which the noise is estimated
+_CLEARLY = 1.5  # times better a shift of the whole picture must fit than none
+_PEAK = 12.0  # standard deviations of the match that such a shift must reach
+_WINDOW = 32  # px, of the reduced frames
+_MOST_PIXELS = 100_000  # of frames; larger ones are reduced
+_SHARE = 0.25  # of the memory budget for the first frames, and for the displacements
+
+
+@dataclass(frozen=True)
+class LocalMotion:
+    """Displacement of windows over time, px of the movie.
+
+    Attributes
+    ----------
+    course : ndarray, shape (T, gy, gx, 2)
+        (dy, dx) against the mean of the first frames; 0 along directions without structure.
+    covariance : ndarray, shape (gy, gx, 2, 2)
+        Of one frame, from the noise of the pixels, px^2.
+    directions : ndarray of int, shape (gy, gx)
+        Number of directions in which a window has structure, 0 to 2.
+    y, x : ndarray
+        Centers of the windows, px.
+    window, step : float
+        Side of the windows, and distance between them, px.
+    picture : ndarray, shape (Y, X)
+        Mean of the first frames, reduced, gray levels.
+    reduced : int
+        Pixels of the movie along each side of a pixel of the picture.
+    light : ndarray, shape (T,)
+        Mean gray level of each frame.
+    shift : ndarray, shape (T, 2)
+        Of the whole picture against the first frame, px, where it is clearly one; else 0.
+    noise : NoiseModel
+        Of the reduced frames.
+    """
+
+    course: np.ndarray
+    covariance: np.ndarray
+    directions: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    window: float
+    step: float
+    picture: np.ndarray
+    reduced: int
+    light: np.ndarray
+    shift: np.ndarray
+    noise: NoiseModel
+
+
+def local_motion(
+    movie: Movie,
+    at=None,
+    most_frames: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> LocalMotion:
+    """Measure the displacement of windows; each frame is read once, in order.
+
+    Changes of light, window by window, are taken out. Large frames are reduced by whole numbers.
+    Of long movies, the first `most_frames` are read.
+    """
+    series = Series(movie, at)
+    n = min(movie.n_frames, most_frames or movie.n_frames)
+    count = Counter(progress, n)
+    side = math.ceil(math.sqrt(math.prod(series.shape) / _MOST_PIXELS))
+    frames = ((t, _reduced(frame, side)) for t, frame in itertools.islice(series.frames(), n))
+    shape = tuple(size // side for size in series.shape)
+    held = int(_SHARE * budget() / (8 * math.prod(shape)))
+    copies = min(n, _AVERAGED, max(held, 8))
+    first = list(itertools.islice(frames, copies))
+    mean = np.mean([frame for _, frame in first], axis=0)
+    noise = _noise([frame for _, frame in first], movie.dtype, side)
+    window = min(_WINDOW, min(shape) // 2)
+    step = window // 2
+    most = _SHARE * budget() / (16 * n)  # windows whose displacements fit
+    while math.prod(size // step for size in shape) > max(most, 16):
+        step += 1
+    windows = Windows(shape, window, step)
+    field = WindowedDisplacement(mean, copies, windows, noise, KERNELS[1], local_light=True)
+    course, light = np.zeros((n, *windows.shape, 2), np.float32), np.zeros(n)
+    shifts, shift_of = np.zeros((n, 2)), WholeShift(first[0][1])
+
+    def measured(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        return field(frame), shift_of(frame), float(frame.mean())
+
+    for t, (moved, shift, level) in in_threads(measured, itertools.chain(first, frames)):
+        course[t], shifts[t], light[t] = side * moved, side * shift, level
+        count.step()
+    return LocalMotion(
+        course,
+        side**2 * field.covariance,
+        field.directions,
+        side * (windows.y + 0.5) - 0.5,
+        side * (windows.x + 0.5) - 0.5,
+        side * window,
+        side * step,
+        mean,
+        side,
+        light,
+        shifts,
+        noise,
+    )
+
+
+class WholeShift:
+    """Shift of a whole picture against the first, in whole pixels, by its spectrum."""
+
+    def __init__(self, first: np.ndarray):
+        self._taper = np.outer(*(np.hanning(size + 2)[1:-1] for size in first.shape))
+        self._shape = first.shape
+        self._first = self._spectrum(first).conj()
+
+    def _spectrum(self, picture: np.ndarray) -> np.ndarray:
+        return np.fft.rfft2((picture - picture.mean()) * self._taper)
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """Return (dy, dx), px; zeros unless a shift fits far better than none."""
+        product = self._spectrum(picture) * self._first
+        # half whitened: neither the slowest parts nor the noise decide
+        match = np.fft.irfft2(product / np.sqrt(np.maximum(np.abs(product), 1e-30)), self._shape)
+        at = np.unravel_index(np.argmax(match), self._shape)
+        found = np.array(
+            [(k + size // 2) % size - size // 2 for k, size in zip(at, self._shape, strict=True)]
+        )
+        sure = match[at] > max(_CLEARLY * match[0, 0], _PEAK * match.std())
+        return found * sure
+
+
+def in_threads(
+    function: Callable, frames: Iterable[tuple[int, np.ndarray]]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (frame number, function of the frame) in order, on several cores."""
+    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    frames = iter(frames)
+    with ThreadPoolExecutor(workers) as pool:
+        # few at a time, so that little is lost when the measurement is canceled
+        while group := list(itertools.islice(frames, 2 * workers)):
+            results = pool.map(function, (frame for _, frame in group))
+            yield from zip((t for t, _ in group), results, strict=True)
+
+
+def _reduced(frame: np.ndarray, side: int) -> np.ndarray:
+    """Return means of squares of `side` px; what does not fill one is left out."""
+    if side == 1:
+        return frame
+    height, width = (size // side for size in frame.shape)
+    cut = frame[: height * side, : width * side]
+    return cut.reshape(height, side, width, side).mean(axis=(1, 3))
+
+
+def _noise(frames: list[np.ndarray], dtype: np.dtype, side: int) -> NoiseModel:
+    """Estimate the noise from consecutive frames."""
+    starts = pair_starts(len(frames), _PAIRS)
+    pairs = [np.stack(frames[t : t + 2]) for t in starts]
+    everywhere = np.ones(frames[0].shape, bool)
+    return fit_pairs(pairs, everywhere, rounding(dtype, pairs) / side**2, freedom_of(starts))

@@ -1,0 +1,63 @@
+"""The command ``measure``: tables and maps are those of the functions."""
+
+import re
+
+import numpy as np
+import pytest
+from half_moving import AMPLITUDE, FPS, FREQUENCY, half_moving
+
+from napari_motionmag import views
+from napari_motionmag.cli.main import main
+from napari_motionmag.io import save_movie
+
+
+@pytest.fixture
+def film(tmp_path):
+    movie = half_moving()
+    save_movie(tmp_path / "film.ome.tif", movie, axes="TYX", fps=FPS)
+    return str(tmp_path / "film.ome.tif"), movie
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tables_and_words(film, tmp_path, capsys):
+    path, movie = film
+    out = [str(tmp_path / f"{name}.csv") for name in ("upper", "lower")]
+    regions = [(14, 24, 14, 26), (24, 34, 14, 26)]
+    given = [text for region in regions for text in ("--region", *map(str, region))]
+    command = ["measure", path, *out, *given, "--derivatives", "7", "--segments", "4"]
+    assert main(command) == 0
+    words = capsys.readouterr().out
+    found = re.search(r"ellipse of ([\d.]+) ± .* at ([\d.]+) ± [\d.]+ Hz", words)
+    assert float(found[1]) == pytest.approx(2 * AMPLITUDE, abs=0.01)
+    assert float(found[2]) == pytest.approx(FREQUENCY, abs=0.01)
+    assert "Coherence" in words
+    trace = views.displacement_trace(movie, regions[0], fps=FPS, axes="TYX")
+    expected = trace.to_csv(tmp_path / "expected.csv", 7)
+    assert (tmp_path / "upper.csv").read_text() == expected.read_text()
+    assert main(command) == 2  # they exist
+    assert main([*command, "--overwrite"]) == 0
+
+
+def test_a_map(film, tmp_path, capsys):
+    path, movie = film
+    options = ["--map", "frequency", "--window", "16", "--mode", "temporal", "--band", "1", "3"]
+    assert main(["measure", path, str(tmp_path / "map.npy"), *options]) == 0
+    found = views.motion_map(movie, "temporal", band=(1, 3), fps=FPS, axes="TYX", window=16)
+    expected = np.where(found.stands_out, found.dominant, np.nan).astype("f4")
+    assert np.array_equal(np.load(tmp_path / "map.npy"), expected, equal_nan=True)
+    assert "windows every 8 px, the first at y 7.5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.csv", "b.csv"], "one .csv for each of 1 regions"),
+        (["a.txt"], "must end in .csv"),
+        (["a.csv", "--map", "phase"], "one .tif or .npy"),
+        (["a.csv", "--derivatives", "4"], "window must be an odd number"),
+    ],
+)
+def test_wrong_arguments_are_refused(film, tmp_path, capsys, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(["measure", film[0], *arguments]) == 2
+    assert words in capsys.readouterr().err
