@@ -144,3 +144,21 @@ def test_an_unknown_rate_is_typed_in(viewer, settled, frames):
     settled(dock)
     assert "30 frames per second, 1/20 of real time" in dock.status.value
     assert layer.metadata["napari_motionmag_fps"] == 600
+
+
+def test_a_report_of_a_movie_and_its_magnification(
+    viewer, dock, settled, qtbot, movie, made, tmp_path
+):
+    dock.zoom.value = 1
+    settled(dock)
+    dock.report_to(tmp_path / "report.html")
+    qtbot.waitUntil(lambda: not dock.working, timeout=120_000)
+    settled(dock)
+    assert dock.status.value.startswith(f"Report written to {tmp_path / 'report.html'}")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("data:video/mp4") == 1
+    assert "magnify(" in text
+    dock.layers.value = [movie]
+    settled(dock)
+    with pytest.raises(ValueError, match="needs a movie and its magnification: choose both"):
+        dock.report_to(tmp_path / "other.html")
