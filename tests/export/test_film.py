@@ -139,7 +139,7 @@ def test_lengths_and_times_in_words():
         (240, {"speed": 0.5}, 60, [0, 2, 4, 6]),
     ],
 )
-@pytest.mark.filterwarnings("ignore:the movie plays at")
+@pytest.mark.filterwarnings("ignore:The movie plays at")
 def test_speed_against_real_time(frames, fps, options, rate, shown):
     composition = export.compose(frames, fps=fps, **options)
     found, times = composition.timing()

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_motionmag import export, magnify_layer
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.widgets.export.dock import ExportWidget
+from napari_motionmag.widgets.export.dock import ExportWidget, _box
 
 
 @pytest.fixture
@@ -144,6 +144,16 @@ def test_an_unknown_rate_is_typed_in(viewer, settled, frames):
     settled(dock)
     assert "30 frames per second, 1/20 of real time" in dock.status.value
     assert layer.metadata["napari_motionmag_fps"] == 600
+    dock.speed.value = "1/2"
+    settled(dock)
+    assert "60 frames per second, 1/2 of real time. The movie plays at 300" in dock.status.value
+
+
+def test_the_rectangle_around_a_region():
+    mask = np.zeros((9, 12), bool)
+    mask[2:5, 3] = mask[4, 3:8] = True
+    assert _box(mask) == (2, 5, 3, 8)
+    assert _box((1, 2, 3, 4)) == (1, 2, 3, 4)
 
 
 def test_a_report_of_a_movie_and_its_magnification(

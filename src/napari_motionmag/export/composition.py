@@ -256,7 +256,7 @@ class Composition:
         step = max(1, math.ceil(rate / fastest - 1e-9))
         if step > 1:
             warn_user(
-                f"the movie plays at {rate:.4g} frames per second, and players show "
+                f"The movie plays at {rate:.4g} frames per second, and players show "
                 f"{fastest:g}: one frame of {step} is shown; motion faster than "
                 f"{rate / step / 2:.3g} Hz of the playback looks slower than it is"
             )

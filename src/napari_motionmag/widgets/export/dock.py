@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 from magicgui.widgets import Widget
 from napari.layers import Image, Shapes
 
@@ -32,7 +33,7 @@ from napari_motionmag.widgets.common.form import (
     number,
 )
 from napari_motionmag.widgets.common.layer_movie import record_rate
-from napari_motionmag.widgets.common.messages import EXPECTED
+from napari_motionmag.widgets.common.messages import EXPECTED, warnings_to
 from napari_motionmag.widgets.export.shown_panels import (
     label_of,
     movie_of,
@@ -116,7 +117,7 @@ class ExportWidget(Dock):
             raise ValueError("A report needs a movie and its magnification: choose both")
         movie, region = movie_of(plain[0]), None
         if self.region.value is not None:
-            region = regions_of(self.region.value, plain[0], 0)[0].value(movie)
+            region = _box(regions_of(self.region.value, plain[0], 0)[0].value(movie))
         self._run(
             lambda progress: write_report(
                 path,
@@ -322,9 +323,11 @@ class ExportWidget(Dock):
         rates = {typed_rate(layer) or 0.0 for layer in self.layers.value}
         with self.updating():
             self.fps.value = rates.pop() if len(rates) == 1 else 0.0
+        notes: list[str] = []
         try:
             self._show_length(self._panels())
-            film = Film(self.composition())
+            with warnings_to(lambda place, text: notes.append(text)):
+                film = Film(self.composition())
         except EXPECTED as error:
             self._messages.say(str(error))
             return
@@ -332,7 +335,8 @@ class ExportWidget(Dock):
         text = f"{width} x {height} px, {len(film) / float(film.fps):.3g} s"
         text += f" at {float(film.fps):.4g} frames per second"
         speed = film.composition.shown_speed
-        self._messages.say(text if speed is None else f"{text}, {speed_text(speed)}")
+        text += "" if speed is None else f", {speed_text(speed)}"
+        self._messages.say(". ".join([text, *notes]))
 
     def _show_length(self, panels: list[Panel]) -> None:
         """Let the fields for the first and the last frame end where the movie does."""
@@ -408,3 +412,11 @@ class ExportWidget(Dock):
         if not self._closed:
             self.cancel.visible = busy
             self.export.enabled = self.report.enabled = not busy
+
+
+def _box(region) -> tuple[int, int, int, int]:
+    """Return the rectangle around a region: y0, y1, x0, x1."""
+    if not isinstance(region, np.ndarray):
+        return region
+    edges = [np.flatnonzero(region.any(axis=axis))[[0, -1]] + (0, 1) for axis in (1, 0)]
+    return tuple(int(edge) for pair in edges for edge in pair)
