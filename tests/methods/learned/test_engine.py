@@ -1,4 +1,5 @@
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -231,6 +232,18 @@ def test_a_noisy_reference_does_not_flash(operator):
     assert np.array_equal(kept, frames[0])
 
 
+def test_motion_beyond_the_longest_displacement_is_said_once():
+    texture = gaussian_filter(np.random.default_rng(5).normal(0, 1, (96, 96)), 2, mode="wrap")
+    frames = [shift(texture, (0, 0.5 * (t > 0)), order=5, mode="grid-wrap") for t in range(3)]
+    movie = (0.5 + 0.12 * np.stack(frames) / texture.std()).astype(np.float32)
+    with pytest.warns(UserWarning, match=r"% of a frame would move by more than the 48 px") as said:
+        magnify(movie, 200).compute(scheduler="synchronous")
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        magnify(movie, 20).compute(scheduler="synchronous")
+
+
 def test_only_the_difference_network_moves_without_drawing(random_weights):
     for option in ({"draw": False}, {"denoise": 0.5}):
         if weights.read_card(random_weights)["model"] == "difference":
@@ -280,5 +293,5 @@ def test_the_precision_is_the_fastest_that_draws_the_same_picture(monkeypatch, r
 
 def test_a_precision_that_changes_the_picture_is_taken_with_a_warning(monkeypatch, random_weights):
     monkeypatch.setattr(engine_module, "TOLERANCE", 1e-9)
-    with pytest.warns(UserWarning, match="changes the picture by up to .* grey levels of 255"):
+    with pytest.warns(UserWarning, match="changes the picture by up to .* gray levels of 255"):
         assert Engine(random_weights, "cpu", "bfloat16").dtype == torch.bfloat16

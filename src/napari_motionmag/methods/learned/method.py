@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.cache import budget, nbytes
 from napari_motionmag.compute.device import load_torch
-from napari_motionmag.methods.base import Method
+from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.options import LearnedOptions, check_options
 from napari_motionmag.movie.color import luma
@@ -17,6 +17,7 @@ from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 
 # Gray levels of 255: noise that is left alone, and how much more is half taken away.
 NOISE_KEPT, NOISE_HALF = 0.65, 0.3
+MUCH = 0.002  # share of a frame whose motion is limited that is worth a warning
 RUN_BYTES = 256 * 2**20  # planes held for outputs that are made together
 
 
@@ -127,6 +128,27 @@ class LearnedMagnifier(LearnedOptions, Method):
             out.append(draw(runner, frames, current, operator, factor))
         return out[0] if len(out) == 1 else np.concatenate(out)
 
+    def between(self, frames, before: int, share: float) -> np.ndarray:
+        runner = self._engine()
+        if runner.kind != "difference":
+            return super().between(frames, before, share)
+        from napari_motionmag.methods.learned.between import blend
+
+        pair = [np.asarray(frames[t], np.float32) for t in (before, before + 1)]
+        brightness = [frame if frame.ndim == 2 else luma(frame) for frame in pair]
+        moved, motions = [], []
+        for k, gain in enumerate((-share, share - 1)):
+            change = brightness[k] - brightness[1 - k]
+            noise = self.denoise
+            if noise is None:
+                noise = usual_denoising(change, (1, -1)) if self.draw else 0.0
+            drawn = runner.difference(
+                [pair[k]], [change], gain, draw=self.draw, denoise=[noise], pair=True, traced=True
+            )[0]
+            moved.append(drawn[..., 0] if pair[k].ndim == 2 else drawn[..., :-2])
+            motions.append(drawn[..., -2:])
+        return blend(brightness, moved, motions, share)
+
 
 def _variation(
     frames, kind: Hashable, operator, times, get: Callable, size: int, kept: int | None = None
@@ -227,7 +249,15 @@ def _draw_by_difference(
         direction=direction,
         pair=operator.compares_frames,
         still=still if any(still) else None,
+        far=partial(_warn_of_far_motion, frames),
     )
+
+
+def _warn_of_far_motion(frames, share: float, limit: float) -> None:
+    if share > MUCH:
+        text = f"{100 * share:.2g} % of a frame would move by more than the {limit:g} px that the "
+        text += "network 'difference' can; a smaller factor moves everything as far as it should"
+        warn_once(frames, "far motion", text)
 
 
 def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray) -> np.ndarray:
@@ -296,11 +326,11 @@ def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray
     out = np.empty((len(times), *example.shape), np.float32)
     runner.in_pieces(len(times), example.shape[:2], work, out)
     for k, frame in enumerate(current.values()):
-        if is_grey(frame):  # what the network for one channel draws, in all three
+        if is_gray(frame):  # what the network for one channel draws, in all three
             out[k] = out[k].mean(-1, keepdims=True)
     return np.stack([padding.remove(frame) for frame in out])
 
 
-def is_grey(frame: np.ndarray) -> bool:
+def is_gray(frame: np.ndarray) -> bool:
     """Whether a frame has three channels and they are equal."""
     return frame.ndim == 3 and bool((frame[..., 1:] == frame[..., :1]).all())

@@ -71,3 +71,13 @@ def test_limit_keeps_the_direction():
     assert torch.allclose(limited(motion, 10.0).flatten(), torch.tensor([6.0, -8.0]))
     assert torch.equal(limited(motion, 60.0), motion)
     assert not limited(torch.zeros(1, 2, 1, 1), 10.0).any()
+
+
+def test_limit_is_approached_smoothly():
+    lengths = torch.linspace(0, 100, 1001)
+    motion = torch.stack([0.6 * lengths, 0.8 * lengths]).view(1, 2, 1, -1)
+    short = limited(motion, 48.0).norm(dim=1).flatten()
+    torch.testing.assert_close(short[lengths < 42], lengths[lengths < 42])
+    assert (short.diff() > -1e-4).all()
+    assert short.diff().diff().abs().max() < 0.01
+    assert 47.9 < short[-1] <= 48.0

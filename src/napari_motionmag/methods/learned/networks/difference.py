@@ -29,6 +29,8 @@ LUMA = (0.299, 0.587, 0.114)
 _COLOR = 0.01  # of white; nearby color that lets half of the drawn color through
 SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at quarter resolution
 
+_FAR = 0.95  # of the longest displacement: what is moved so far was to be moved further
+
 # Two frames are aligned and compared once more where motion is large: mean displacement in px from
 # which that is begun and whole, the window of the mean, and the longest displacement aligned.
 _LARGE, _WHOLLY, _AROUND, _LONGEST = 1.0, 1.5, 33, 24.0
@@ -50,7 +52,7 @@ class DifferenceConfig:
         Channels at 1/2, 1/4 and 1/8 where the moved frame is finished, and inside its residual
         blocks.
     limit : float
-        Longest displacement that is added, in px.
+        Longest displacement that is added, in px; from 7/8 of it on displacements approach it.
     gate : float
         Largest nearby abs((m - 1) D) at which what is drawn is let through by half; black 0,
         white 1. Keeps a still scene exactly still at any factor.
@@ -260,6 +262,11 @@ class DifferenceNet(nn.Module):
     config : DifferenceConfig
         Shape of the network.
 
+    Attributes
+    ----------
+    far : Tensor
+        Share of the pixels that were moved by nearly as much as the network can, the last time.
+
     Notes
     -----
     About 26 kMAC a pixel, 24 of gray frames (51 GMAC a frame of 1920 x 1080). Height and width
@@ -282,6 +289,7 @@ class DifferenceNet(nn.Module):
         self.config = config = config or DifferenceConfig()
         self.motion = MotionNet(config)
         self.drawing = DrawingNet(config)
+        self.far = torch.zeros(())
 
     @property
     def bytes_per_pixel(self) -> float:
@@ -386,6 +394,7 @@ class DifferenceNet(nn.Module):
         moving = gain if still is None else gain * ~still.view(-1, 1, 1, 1)
         motion, importance, context = self.displacement(frame, variation, moving, pair)
         motion = along(motion, direction)
+        self.far = (motion.square().sum(1) > (_FAR * self.config.limit) ** 2).float().mean()
         planes, moved, source, coverage = self._moved(frame, motion, importance)
         frame = frame.float()
         only_moved = frame + from_planes(moved - planes)

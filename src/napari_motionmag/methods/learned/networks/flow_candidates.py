@@ -86,7 +86,7 @@ def flow_candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float)
     gain : Tensor
         (N,) or, for each pixel, (N, 1, H, W): by which displacements are multiplied.
     limit : float
-        Longest displacement in px; longer ones are cut to it.
+        Longest displacement in px; longer ones approach it.
 
     Returns
     -------
@@ -136,6 +136,8 @@ def along(motion: Tensor, direction: float | None) -> Tensor:
 
 
 def limited(motion: Tensor, limit: float, dim: int = 1) -> Tensor:
-    """Displacements cut to a length of at most `limit` px, directions kept."""
+    """Displacements of less than `limit` px, which those above 7/8 of it approach."""
     length = motion.square().sum(dim, keepdim=True).clamp(min=1e-20).sqrt()
-    return motion * (limit / length).clamp(max=1)
+    knee, room = limit * 7 / 8, limit / 8
+    beyond = room * ((length - knee).clamp(min=0) / room).tanh()
+    return motion * ((length.clamp(max=knee) + beyond) / length)
