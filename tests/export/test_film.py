@@ -193,6 +193,24 @@ def test_the_divider_moves_there_and_back(frames):
     assert np.abs(np.diff(places)).max() < 12
 
 
+def test_channels_add_up(frames):
+    red, green = export.Look((0, 4000), "red"), export.Look((0, 3000), "green")
+    other = export.panel(frames[::-1], look=green, line=[(2, 3), (20, 3)])
+    shown = export.panel(frames, "both", look=red, line=[(2, 3), (20, 3)], channels=[other])
+    made = export.Film(export.Composition([shown], zoom=1, playback_fps=10))
+    steps = []
+    drawn = list(made.frames(lambda *step: steps.append(step)))
+    assert steps[-1] == (36, 36)
+    wanted = np.minimum(red(frames[4]).astype(int) + green(frames[::-1][4]), 255)
+    found = panel_of(drawn[4], made)
+    free = (found != (255, 180, 0)).any(axis=2)  # of the line
+    assert (found == wanted)[free].all()
+    y, x, height, width = made._places[0].slice
+    assert drawn[0][y : y + height, x : x + width, 1].any()
+    with pytest.raises(ValueError, match="channels must be of one size"):
+        export.panel(frames, "a", channels=[export.panel(frames[:, :20], "b")])
+
+
 def test_the_slice_is_that_of_the_views(frames):
     line = [(3, 4), (20, 4)]
     look = export.Look((0, 4000))

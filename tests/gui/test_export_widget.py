@@ -81,6 +81,26 @@ def test_the_picture_is_what_the_viewer_shows(viewer, movie, settled):
     assert np.abs(shown - drawn).max() <= 3
 
 
+def test_layers_that_add_up_are_one_panel(viewer, movie, frames, settled, tmp_path, monkeypatch):
+    movie.blending, movie.colormap = "additive", "red"
+    look = {"scale": movie.scale, "units": movie.units, "axis_labels": movie.axis_labels}
+    second = viewer.add_image(
+        frames[::-1].copy(), name="b", blending="additive", colormap="green", **look
+    )
+    second.metadata["path"] = None
+    dock = ExportWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="Export movie")
+    settled(dock)
+    (panel,) = dock.composition().panels
+    assert (panel.label, panel.channels[0].movie.data is second.data) == ("cell + b", True)
+    dock.zoom.value = 1
+    dock.save_to(tmp_path / "dock.png")
+    settled(dock)
+    monkeypatch.chdir(tmp_path)
+    exec(dock.script().replace('"film.mp4"', '"script"'), {"viewer": viewer})
+    assert (pixels(tmp_path / "script") == pixels(tmp_path / "dock")).all()
+
+
 def test_the_dialog_and_its_formats(dock, settled, click, tmp_path, monkeypatch):
     asked = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from napari_motionmag.widgets.common.form import (
 from napari_motionmag.widgets.common.layer_movie import record_rate
 from napari_motionmag.widgets.common.messages import EXPECTED, warnings_to
 from napari_motionmag.widgets.export.shown_panels import (
+    grouped,
     label_of,
     movie_of,
     panel_arguments,
@@ -124,7 +126,7 @@ class ExportWidget(Dock):
                 movie,
                 made[0],
                 region=region,
-                at=composition.panels[layers.index(plain[0])].at or None,
+                at=panel_of(self._viewer, plain[0], movie, "", None).at or None,
                 composition=composition,
                 origin=FromLayer(plain[0], movie),
                 overwrite=True,
@@ -138,10 +140,16 @@ class ExportWidget(Dock):
     def script(self) -> str:
         """Return Python source that exports the same movie."""
         panels = []
-        for layer, panel in zip(self._chosen(), self._panels(), strict=True):
-            arguments = panel_arguments(panel, layer)
-            call = Call("napari_motionmag.export", "panel", arguments.pop("movie"), **arguments)
-            panels.append(call.named("shown", panel.label))
+        for layers, panel in zip(grouped(self._chosen()), self._panels(), strict=True):
+            calls = []
+            for layer, one in zip(layers, (panel, *panel.channels), strict=True):
+                arguments = panel_arguments(one, layer)
+                call = Call("napari_motionmag.export", "panel", arguments.pop("movie"), **arguments)
+                calls.append(call.named("shown", one.label))
+            first, *others = calls
+            if others:
+                first.kwargs["channels"] = others
+            panels.append(first)
         options = self._options(plain=True)
         loops = {"loops": int(self.loops.value)} if self.loops.value else {}
         composition = Call("napari_motionmag.export", "Composition", panels, **options)
@@ -349,15 +357,19 @@ class ExportWidget(Dock):
     # ---- exporting ----
 
     def _panels(self) -> list[Panel]:
-        layers = self._chosen()
+        groups = grouped(self._chosen())
         labels = [text.strip() for text in self.labels_text.value.split(";") if text.strip()]
-        if labels and len(labels) != len(layers):
-            raise ValueError(f"Labels: {len(labels)} texts for {len(layers)} movies")
-        labels = labels or [label_of(layer) for layer in layers]
-        return [
-            panel_of(self._viewer, layer, movie_of(layer), label, self.lines.value)
-            for layer, label in zip(layers, labels, strict=True)
-        ]
+        if labels and len(labels) != len(groups):
+            raise ValueError(f"Labels: {len(labels)} texts for {len(groups)} movies")
+        labels = labels or [" + ".join(dict.fromkeys(map(label_of, layers))) for layers in groups]
+        panels = []
+        for layers, label in zip(groups, labels, strict=True):
+            first, *others = (
+                panel_of(self._viewer, layer, movie_of(layer), label, self.lines.value)
+                for layer in layers
+            )
+            panels.append(replace(first, channels=others))
+        return panels
 
     def _options(self, plain: bool = False) -> dict:
         """Return the arguments of `Composition`; with `plain`, those that are not the defaults."""
