@@ -98,6 +98,15 @@ def test_still_movies_are_said_to_be_still():
     assert found.row()["moves above noise (%)"] == 0
 
 
+def test_what_moves_near_the_border_is_measured():
+    frames, about = samples.load("strings", n_frames=40, size=(80, 112))
+    movie = Movie(frames[:, 16:64, :64], fps=about["fps"])  # strings run into the border
+    made = magnification_behind(magnify(movie, 4, **SETTINGS | {"band": (90, 130)}))
+    found = measure(movie, made.operator)
+    assert found.trace is not None
+    assert not any(note.startswith("displacement") for note in found.notes)
+
+
 def test_small_movies_say_what_cannot_be_measured():
     movie = Movie(np.random.default_rng(0).integers(0, 99, (6, 20, 20)).astype("u1"))
     made = magnification_behind(magnify(movie, 5, method="linear", device="cpu"))

@@ -144,7 +144,8 @@ def default_label(movie) -> str:
         recipe = magnification.recipe
     if recipe is None:
         return getattr(movie, "name", None) or "original"
-    return f"motion ×{recipe['factor']:g} ({recipe['method']})"
+    mark = ", painted" if recipe.get("factor_map") else ""
+    return f"motion ×{recipe['factor']:g} ({recipe['method']}{mark})"
 
 
 @dataclass(frozen=True)
