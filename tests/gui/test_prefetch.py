@@ -79,7 +79,7 @@ from napari_motionmag.widgets.frames.prefetch import Prefetcher
 prefetcher = Prefetcher()
 
 def draw(t):
-    time.sleep(0.3)
+    time.sleep(1.5)
     print("drawn", t, flush=True)
 
 def show():  # as a job does that is waited for
@@ -96,7 +96,8 @@ def test_a_frame_that_is_shown_as_the_program_ends():
     """Its thread would go on in an interpreter that is gone, and crash the process."""
     ended = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.split("\n")[:2] in (["end", "drawn 5"], ["end", ""])
+    starts_threads = sys.version_info < (3, 12)
+    assert ended.stdout.splitlines() == ["end", *(["drawn 5"] if starts_threads else [])]
 
 
 def test_nothing_is_drawn_once_it_is_closed():
