@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from motion import fourier_shift, measured_shift, smooth_texture
+from scipy.ndimage import binary_dilation, binary_erosion
 from skimage.registration import optical_flow_tvl1
 from skimage.transform import warp
 
@@ -114,6 +115,38 @@ def test_a_magnified_movie_can_be_interpolated():
     half, whole = (measured_shift(texture, slow[t].compute().astype(float)) for t in (1, 2))
     assert whole == pytest.approx([0, 0.8], abs=0.05)
     assert half == pytest.approx(whole / 2, abs=0.02)
+
+
+def passing_discs(share: float, step: float, shape=(96, 128)) -> np.ndarray:
+    """Textured discs that move by `step` px over a still texture and over each other."""
+    fine = 4
+    textures = [smooth_texture(fine * max(shape), seed, cutoff=0.06) for seed in range(4)]
+    y, x = np.indices((fine * shape[0], fine * shape[1])) / fine
+    picture = textures[0][: fine * shape[0], : fine * shape[1]].copy()
+    places = ((40, 40, 16), (48, 66, 14), (60, 88, 17))  # y, x, radius
+    for k, (row, column, radius) in enumerate(places):
+        dy, dx = step * share * np.array([np.sin(2.1 * k), np.cos(2.1 * k)])
+        texture = fourier_shift(textures[k + 1], fine * dy, fine * dx)[: y.shape[0], : y.shape[1]]
+        inside = np.clip(0.5 - fine * (np.hypot(y - row - dy, x - column - dx) - radius), 0, 1)
+        picture += inside * (0.5 * texture + 0.2 * k - picture)
+    return picture.reshape(shape[0], fine, shape[1], fine).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_things_that_uncover_each_other(step):
+    neighbors = np.stack([passing_discs(share, step) for share in (0, 1)])
+    drawn = interpolate(neighbors.astype("f4"), 4, intensity_range=(0, 1), axes="TYX")
+    changed = np.abs(np.diff(neighbors, axis=0)[0]) > 1e-9
+    rims = binary_dilation(changed, iterations=3) & ~binary_erosion(changed, iterations=6)
+    for number in (1, 2, 3):
+        share = number / 4
+        truth, found = passing_discs(share, step), drawn[number].compute()
+        mean = (1 - share) * neighbors[0] + share * neighbors[1]
+        flow = flow_blended(*neighbors, share)
+        assert psnr(found, truth) > psnr(flow, truth)
+        assert psnr(found, truth, rims) > psnr(mean, truth, rims) + 1
+        # where things uncover each other alone, it is as good as the flow, or better
+        assert psnr(found, truth, rims) > psnr(flow, truth, rims) - (0 if step == 1 else 0.8)
 
 
 def light_field(views: int, size: int = 128) -> np.ndarray:

@@ -14,7 +14,6 @@ from napari_motionmag.methods.options import make_method
 from napari_motionmag.movie.frame_array import FrameArray
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.temporal import Static
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -60,13 +59,11 @@ class Interpolated(FrameArray):
         series = tuple(other.values()) if isinstance(other, dict) else tuple(other)
         frames = FrameSource(self.movie, series, warned=self.warned)
         share = steps / self.n
-        after = before + 1
-        # each neighbor is moved towards the other: of the motion from there, a share is left
-        from_before = self.method.magnify(frames, Static(after), [before], 1 - share)[0]
-        from_after = self.method.magnify(frames, Static(before), [after], share)[0]
-        nearest = self.movie.read(before if share <= 0.5 else after, other)
-        drawn = (1 - share) * from_before + share * from_after
-        return self.movie.from_unit(drawn, nearest if self.movie.has_alpha else None)
+        drawn = self.method.between(frames, before, share)
+        nearest = None
+        if self.movie.has_alpha:
+            nearest = self.movie.read(before if share <= 0.5 else before + 1, other)
+        return self.movie.from_unit(drawn, nearest)
 
 
 def interpolate(
@@ -86,7 +83,8 @@ def interpolate(
     """Draw frames between the frames of a movie: n-fold slow motion, or views between views.
 
     Both neighbors are moved towards each other, by magnification of the motion between them with
-    factors from 0 to 1, and blended by nearness.
+    factors from 0 to 1, and blended by nearness; with the default network also by how far each is
+    to be trusted: what comes to light is taken from the neighbor that shows it.
 
     Parameters
     ----------

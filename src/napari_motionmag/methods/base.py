@@ -92,6 +92,29 @@ class Method(ABC):
         """
         return []
 
+    def between(self, frames: Sequence[np.ndarray], before: int, share: float) -> np.ndarray:
+        """Draw a frame between frame `before` and the next.
+
+        Parameters
+        ----------
+        frames : sequence of numpy.ndarray
+            As for :meth:`magnify`.
+        before : int
+        share : float
+            Of the way to the next, above 0 and below 1.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, (Y, X) or (Y, X, 3).
+        """
+        from napari_motionmag.temporal import Static
+
+        # each neighbor is moved towards the other: of the motion from there, a share is left
+        first = self.magnify(frames, Static(before + 1), [before], 1 - share)[0]
+        second = self.magnify(frames, Static(before), [before + 1], share)[0]
+        return first + np.float32(share) * (second - first)
+
     @abstractmethod
     def _magnify(
         self,

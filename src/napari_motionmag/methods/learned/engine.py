@@ -176,11 +176,17 @@ class Engine:
         frame: Tensor,
         variation: Tensor,
         gain: float | Tensor,
+        *,
+        traced: bool = False,
         **options,
     ) -> Tensor:
         if not isinstance(gain, Tensor):
             gain = frame.new_full((len(frame),), gain)
-        return self.runner(frame.shape[1])(frame, variation, gain, **options)
+        network = self.runner(frame.shape[1])
+        if traced:
+            drawn, motion, _ = network.parts(frame, variation, gain, **options)
+            return torch.cat([drawn, motion], 1)
+        return network(frame, variation, gain, **options)
 
     # ---- the device ----
 
@@ -344,6 +350,7 @@ class Engine:
         pair: bool = False,
         still: Sequence[bool] | None = None,
         far: Callable[[float, float], object] | None = None,
+        traced: bool = False,
     ) -> np.ndarray:
         """Run the ``difference`` network on frames and their T(luma), with gain m - 1.
 
@@ -351,6 +358,7 @@ class Engine:
         frame to take away; all of it when None. `direction`: along which to magnify, rad. `pair`:
         whether T compares a frame with others. `still`: which frames are only denoised.
         ``far(share, limit)`` is called with the share of a tile that is moved by nearly the limit.
+        `traced`: whether x and y of the motion, px, follow the channels of each frame.
         """
         if self.kind != "difference":
             raise TypeError(f"the weights are of {self.kind!r}, not of 'difference'")
@@ -375,15 +383,18 @@ class Engine:
                             options[name] = torch.tensor(
                                 values[first:last], dtype=kind, device=engine.device
                             )
-                    drawn = engine._difference(*given, **options)
+                    drawn = engine._difference(*given, traced=traced, **options)
                     engine.finish()
-                    network = engine.network(drawn.shape[1])
+                    network = engine.network(given[0].shape[1])
                     share = float(network.far)
                 if far is not None:
                     far(share, network.config.limit)
                 return engine.download(drawn)
 
-        out = np.empty((len(frames), *padded[0].shape), np.float32)
+        shape = padded[0].shape
+        if traced:
+            shape = (*shape[:2], 3 if len(shape) == 2 else shape[2] + 2)
+        out = np.empty((len(frames), *shape), np.float32)
         halo = self.pair_halo if pair else self.halo
         self.in_pieces(len(frames), padded[0].shape[:2], work, out, halo)
         return np.stack([padding.remove(frame) for frame in out])

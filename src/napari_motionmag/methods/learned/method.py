@@ -128,6 +128,27 @@ class LearnedMagnifier(LearnedOptions, Method):
             out.append(draw(runner, frames, current, operator, factor))
         return out[0] if len(out) == 1 else np.concatenate(out)
 
+    def between(self, frames, before: int, share: float) -> np.ndarray:
+        runner = self._engine()
+        if runner.kind != "difference":
+            return super().between(frames, before, share)
+        from napari_motionmag.methods.learned.between import blend
+
+        pair = [np.asarray(frames[t], np.float32) for t in (before, before + 1)]
+        brightness = [frame if frame.ndim == 2 else luma(frame) for frame in pair]
+        moved, motions = [], []
+        for k, gain in enumerate((-share, share - 1)):
+            change = brightness[k] - brightness[1 - k]
+            noise = self.denoise
+            if noise is None:
+                noise = usual_denoising(change, (1, -1)) if self.draw else 0.0
+            drawn = runner.difference(
+                [pair[k]], [change], gain, draw=self.draw, denoise=[noise], pair=True, traced=True
+            )[0]
+            moved.append(drawn[..., 0] if pair[k].ndim == 2 else drawn[..., :-2])
+            motions.append(drawn[..., -2:])
+        return blend(brightness, moved, motions, share)
+
 
 def _variation(
     frames, kind: Hashable, operator, times, get: Callable, size: int, kept: int | None = None
