@@ -344,6 +344,130 @@ def _drawn(figure):
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
+def export_dock():
+    """Photograph the dock that exports movies, with a movie and its magnification."""
+    import napari
+    import numpy as np
+    from PIL import Image
+
+    from napari_motionmag import magnify_layer, samples
+    from napari_motionmag.widgets.export.dock import ExportWidget
+
+    viewer = napari.Viewer()
+    try:
+        viewer.window.resize(*DOCK)
+        ((data, arguments, _),) = samples.make_sample_data("strings")
+        movie = viewer.add_image(data, **arguments)
+        viewer.add_layer(
+            magnify_layer(movie, 12, method="linear", mode="temporal", band=(100, 120))
+        )
+        line = np.array([[6, 60], [72, 60]])  # um: across the strings
+        viewer.add_shapes(
+            [line], shape_type="line", name="line", units=("um", "um"), edge_color="#ffb400"
+        )
+        widget = ExportWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Export movie")
+        widget.speed.value, widget.more.opened = "1/20", True
+        widget.lines.value = viewer.layers["line"]
+        _wait_until_quiet(1)
+        viewer.reset_view()
+        _wait_until_quiet(2)
+        return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    finally:
+        viewer.close()
+
+
+def batch_dock():
+    """Photograph the dock that magnifies a folder of movies, one of them broken."""
+    import tempfile
+
+    import napari
+    from PIL import Image
+
+    from napari_motionmag import magnify_layer, samples
+    from napari_motionmag.io import save_movie
+    from napari_motionmag.movie.movie import Movie
+    from napari_motionmag.widgets.export.batch import BatchWidget
+
+    viewer = napari.Viewer()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            viewer.window.resize(*DOCK)
+            movies = Path(folder) / "strings"
+            movies.mkdir()
+            for seed in range(3):
+                frames, info = samples.load("strings", n_frames=80, size=(80, 112), seed=seed)
+                traits = {name: info[name] for name in ("fps", "scale", "units")}
+                save_movie(movies / f"string {seed + 1}.ome.tif", Movie(frames, **traits))
+            (movies / "string 4.tif").write_bytes(b"II*\0")
+            ((data, arguments, _),) = samples.make_sample_data("strings")
+            movie = viewer.add_image(data, **arguments)
+            viewer.add_layer(
+                magnify_layer(movie, 12, method="linear", mode="temporal", band=(100, 120))
+            )
+            widget = BatchWidget(viewer)
+            viewer.window.add_dock_widget(widget, name="Many movies")
+            widget.source.value, widget.output.value = movies, Path(folder) / "magnified"
+            _wait_until_quiet(1)
+            widget()
+            _wait(lambda: not widget.working)
+            widget.status.value = "3 done, 1 failed; the table is magnified/batch.csv"
+            viewer.reset_view()
+            _wait_until_quiet(2)
+            picture = viewer.screenshot(canvas_only=False, flash=False)
+            return Image.fromarray(picture).convert("RGB")
+        finally:
+            viewer.close()
+
+
+def exported(layout: str):
+    """Draw a frame of an exported movie of the strings."""
+    from PIL import Image
+
+    from napari_motionmag import export, magnify, samples
+    from napari_motionmag.movie.movie import Movie
+
+    frames, info = samples.load("strings")
+    traits = {name: info[name] for name in ("fps", "scale", "units")}
+    movie = Movie(frames, **traits)
+    magnified = magnify(movie, 12, method="phase", mode="temporal", band=(100, 120))
+    composition = export.compose(
+        {"original": movie, "motion ×12": magnified},
+        layout=layout,
+        line=[(12, 120), (144, 120)],
+        speed=1 / 20,
+        frames=slice(0, 100),
+    )
+    drawn = export.Film(composition).frames()
+    return Image.fromarray([next(drawn) for _ in range(36)][-1])
+
+
+def report_page():
+    """Photograph a report of the strings in Chromium, which must be installed."""
+    import shutil
+    import subprocess
+    import tempfile
+
+    from PIL import Image
+
+    from napari_motionmag import export, magnify, samples
+    from napari_motionmag.movie.movie import Movie
+
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise FileNotFoundError("Chromium is needed to photograph a page")
+    frames, info = samples.load("strings")
+    movie = Movie(frames, name="strings", **{k: info[k] for k in ("fps", "scale", "units")})
+    magnified = magnify(movie, 12, method="phase", mode="temporal", band=(100, 120))
+    with tempfile.TemporaryDirectory() as folder:
+        page, picture = Path(folder) / "report.html", Path(folder) / "report.png"
+        export.write_report(page, movie, magnified, speed=1 / 20, frames=slice(0, 60))
+        how = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        how += ["--window-size=1000,1900", "--virtual-time-budget=8000"]
+        subprocess.run([browser, *how, f"--screenshot={picture}", page.as_uri()], check=True)
+        return Image.open(picture).convert("RGB")
+
+
 PICTURES: dict[str, Callable] = {
     "window": lambda: window("beating_cell"),
     "window_band": lambda: window("strings"),
@@ -381,6 +505,11 @@ PICTURES: dict[str, Callable] = {
     "frequency_map": lambda: dock(
         "measure.motion_map:MotionMapWidget", "strings", 0, _map_frequency
     ),
+    "export_dock": export_dock,
+    "batch_dock": batch_dock,
+    "report": report_page,
+    "export_grid": lambda: exported("grid"),
+    "export_split": lambda: exported("split"),
     "slices_strings": lambda: slices("strings"),
     "slices_cell": lambda: slices("beating_cell"),
 }

@@ -14,9 +14,9 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-IN_PACKAGE = {".py", ".yaml", ".typed"}
+IN_PACKAGE = {".py", ".yaml", ".typed", ".svg"}
 WEIGHTS = {"difference.safetensors", "oh2018.safetensors"}
-TEXTS = {".py", ".md", ".toml", ".yaml", ".cff", ".txt", ".json", ".css"}
+TEXTS = {".py", ".md", ".toml", ".yaml", ".cff", ".txt", ".json", ".css", ".svg"}
 PICTURES = {".png", ".webp"}
 LARGEST_WHEEL, LARGEST_SOURCE = 8e6, 16e6  # bytes
 

@@ -20,7 +20,7 @@ import pytest
 import tifffile
 
 import napari_motionmag
-from napari_motionmag import io, samples, temporal, views
+from napari_motionmag import export, io, samples, temporal, views
 from napari_motionmag.cli import main as cli
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +48,15 @@ def folder(tmp_path, monkeypatch):
     """Go to a folder with the movies that the pages name."""
     monkeypatch.chdir(tmp_path)
     frames, _ = samples.load("beating_cell", size=64, n_frames=12)
-    for name in ("movie.tif", "in.tif", "film.ome.tif", "cilia.ome.tif", "movie.zarr"):
+    for name in (
+        "movie.tif",
+        "in.tif",
+        "film.ome.tif",
+        "cilia.ome.tif",
+        "movie.zarr",
+        "movies/cell.tif",
+    ):
+        Path(name).parent.mkdir(exist_ok=True)
         io.save_movie(name, frames, axes="TYX", fps=600)
     tifffile.imwrite("painted.tif", np.pad(np.ones((32, 32), np.uint8), 16))
     return tmp_path
@@ -183,7 +191,7 @@ def test_every_public_name_is_in_the_reference():
     page = (ROOT / "docs" / "api.md").read_text()
     public = {f"views.{name}" for name in views.__all__}
     public |= {f"temporal.{name}" for name in temporal.__all__ if name not in ("MODES", "FILTERS")}
-    public |= {f"io.{name}" for name in io.__all__}
+    public |= {f"{m.__name__.rsplit('.')[-1]}.{name}" for m in (export, io) for name in m.__all__}
     public |= {"magnify", "magnify_layer", "Movie", "samples.load"}
     listed = set(re.findall(r"^   ([\w.]+)$", page, re.M))
     assert public <= listed

@@ -78,7 +78,7 @@ class Brightener:
 def test_the_lamp_tells_motion_and_light_that_are_not_there():
     motion, light = protocols.lamp(Brightener(), 0)
     assert motion == pytest.approx(0.5, rel=0.15)
-    mean = Pair.make(0, grey=True).at(0.0)[..., 0][12:-12, 12:-12].mean()
+    mean = Pair.make(0, gray=True).at(0.0)[..., 0][12:-12, 12:-12].mean()
     assert light == pytest.approx(255 * 0.07 * mean, rel=0.1)
 
 
@@ -106,7 +106,7 @@ def test_gain_of_the_phase_based_method_is_near_one():
 
 
 def test_displacement_is_measured_to_a_hundredth_of_a_pixel():
-    pair = Pair.make(3, grey=True)
+    pair = Pair.make(3, gray=True)
     moved = pair.at(0.0, drift=(0.37, -1.21))[..., 0]
     measured = protocols.displacement(pair.at(0.0)[..., 0], moved, (0.4, -1.0))
     assert np.abs(measured - (0.37, -1.21)).max() < 0.01

@@ -22,7 +22,7 @@ NOTHING = Result()
 
 
 def test_parts_that_move_by_themselves_are_not_rigid():
-    pair = Pair.make(0, grey=True)
+    pair = Pair.make(0, gray=True)
     target = 76 * 0.05 * np.array([0.6, 0.8])
 
     def at(off):

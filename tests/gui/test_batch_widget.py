@@ -43,7 +43,7 @@ def test_a_folder_is_magnified_as_the_layer_was(dock, folder, frames, click, set
     settled(dock)
     assert dock.status.value == f"2 done, 1 failed; the table is {out / 'batch.csv'}"
     assert cells(dock) == [["a.ome.tif", "done"], ["b.tif", "failed"], ["c.ome.tif", "done"]]
-    assert "b.tif" in dock._table.item(1, 2).text()
+    assert dock._table.item(1, 2).text().startswith("not a readable tiff")
     wanted = magnify(frames, 3, method="linear", device="cpu", fps=10).compute()
     assert (np.asarray(open_movie(out / "a.ome.tif").data) == wanted).all()
     with open(out / "batch.csv", newline="") as file:

@@ -60,3 +60,11 @@ def test_samples_open(mock_app_model, name):
     assert layer.name == about["title"]
     assert str(layer.units[0]) == "second"
     assert layer.scale[0] == pytest.approx(1 / about["fps"])
+
+
+def test_every_dock_is_found_in_a_layers_menu(manifest):
+    menus = manifest.contributions.menus
+    kinds = ("filter", "measure", "visualize")
+    listed = [item.command for kind in kinds for item in menus[f"napari/layers/{kind}"]]
+    assert len(listed) == len(set(listed))
+    assert {widget.command for widget in manifest.contributions.widgets} <= set(listed)

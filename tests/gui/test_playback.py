@@ -222,3 +222,23 @@ def test_a_buffer_that_is_closed_at_work(widget, method, magnified):
     buffer.close()
     assert not buffer.working
     assert len(method.drawn) < 12
+
+
+def test_the_first_round_is_played_as_fast_as_frames_come(
+    viewer, widget, method, magnified, click, qtbot, playback, monkeypatch
+):
+    magnified()
+    paces, start = [], playback._start
+    monkeypatch.setattr(
+        playback, "_start", lambda played, pace: (paces.append(pace), start(played, pace))
+    )
+    method.seconds = 0.1
+    widget._fields.playback_row.fps.value = 50
+    click(widget, "play")
+    qtbot.waitUntil(lambda: bool(paces) and paces[-1] == 50, timeout=30_000)
+    assert playback.frames == ALL or playback._buffer.rate > 20
+    assert paces == sorted(paces)
+    slider = time_sliders(viewer).slider_widgets[0]
+    assert slider.fps == 50
+    playback.stop()
+    assert slider.fps == 50

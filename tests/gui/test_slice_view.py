@@ -416,3 +416,16 @@ def test_a_file_that_cannot_be_written_is_said(dock, settled, click, monkeypatch
     click(dock, "save")
     assert "nowhere" in dock.status.value
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_movie_and_all_its_results_are_sliced(viewer, movie, frames):
+    results = [viewer.add_layer(magnify_layer(movie, m, method="linear")) for m in (2, 3)]
+    another = viewer.add_image(frames, name="another")
+    viewer.layers.selection.active = results[1]
+    dock = SliceViewWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="Slice view")
+    assert list(dock.layers.value) == [movie, *results]
+    newest = viewer.add_layer(magnify_layer(movie, 4, method="linear"))
+    assert list(dock.layers.value) == [movie, *results, newest]
+    viewer.add_layer(magnify_layer(another, 4, method="linear"))
+    assert list(dock.layers.value) == [movie, *results, newest]

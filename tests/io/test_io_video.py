@@ -12,7 +12,8 @@ import pytest
 from napari_motionmag import Movie
 from napari_motionmag.io import open_movie, save_movie
 from napari_motionmag.io.napari_reader import get_reader
-from napari_motionmag.io.video_frames import VideoFrames, _Decoder
+from napari_motionmag.io.video_decoder import Decoder
+from napari_motionmag.io.video_frames import VideoFrames
 
 av = pytest.importorskip("av")
 
@@ -95,9 +96,9 @@ def test_going_back_decodes_each_frame_once(tmp_path, monkeypatch):
     encode(path, steps(60))
     frames = VideoFrames(path)
     seeks = []
-    seek = _Decoder.seek
+    seek = Decoder.seek
     monkeypatch.setattr(
-        _Decoder, "seek", lambda self, start: seeks.append(start) or seek(self, start)
+        Decoder, "seek", lambda self, start: seeks.append(start) or seek(self, start)
     )
     for t in range(59, -1, -1):
         frames.read(t)

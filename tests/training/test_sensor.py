@@ -7,7 +7,7 @@ from napari_motionmag.training.sensor import Sensor, log_uniform
 def _sensor(**changes):
     values = {
         "photons": [torch.inf], "read": [0.0], "pattern": [0.0], "levels": [0.0],
-        "clips": [False], "grey": [False],
+        "clips": [False], "gray": [False],
     }  # fmt: skip
     values.update({k: [v] for k, v in changes.items()})
     return Sensor(**{k: torch.tensor(v) for k, v in values.items()})
@@ -57,7 +57,7 @@ def test_quantisation_keeps_sub_level_values_on_average():
 
 
 def test_grey_sensors_give_grey():
-    frame = _expose(_sensor(photons=100.0, read=0.01, levels=255.0, grey=True), 0.5)
+    frame = _expose(_sensor(photons=100.0, read=0.01, levels=255.0, gray=True), 0.5)
     assert torch.equal(frame[:, :1].expand_as(frame), frame)
 
 

@@ -31,7 +31,7 @@ def _perfect():
         pattern=torch.zeros(1),
         levels=torch.zeros(1),
         clips=torch.tensor([False]),
-        grey=torch.tensor([False]),
+        gray=torch.tensor([False]),
     )
 
 

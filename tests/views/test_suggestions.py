@@ -186,3 +186,19 @@ def test_arguments_are_checked(options, match):
 def test_short_movies_are_refused():
     with pytest.raises(ValueError, match="at least 16 frames; there are 12"):
         views.suggest(still(12), fps=40)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.zeros((20, 40, 40)),
+        np.full((20, 40, 40), 7, np.uint8),
+        np.random.default_rng(0).normal(100, 3, (24, 48, 48)),
+        np.random.default_rng(0).normal(100, 3, (24, 10, 12)),
+    ],
+    ids=["zeros", "one gray level", "noise", "tiny"],
+)
+def test_movies_without_structure_are_said_to_have_none(frames):
+    found = views.suggest(frames, fps=30)
+    assert list(found) == []
+    assert found.notes == ["Nothing in the frame has structure that would show motion."]

@@ -1,4 +1,4 @@
-"""What the later literature and users ask besides: movement as one, flicker, lines, texture, ends.
+"""Measures of later work: rigid motion, flicker, thin lines, texture, the ends of a movie.
 
 Each measure is a function of a method and a scene's seed that returns numbers by name.
 """
@@ -10,7 +10,8 @@ from scipy.special import erf
 from napari_motionmag.evaluation.protocols import (
     CROP,
     FPS,
-    similarity,
+    common_drift,
+    gap_closed,
     vibration,
     window_displacements,
 )
@@ -29,7 +30,7 @@ def rigidity(method, seed: int) -> dict[str, float]:
     Windows of 48 px of the result are registered to the truth: ``magnification error`` is their
     mean displacement from it, ``deviation`` the rms of what is left, in px.
     """
-    pair, rng = Pair.make(seed, grey=True), np.random.default_rng(seed)
+    pair, rng = Pair.make(seed, gray=True), np.random.default_rng(seed)
     delta, factor = 0.05 * np.array([0.6, 0.8]), 76.0
     frames = [add_noise(pair.at(0.0, drift=tuple(k * delta)), 1.0, rng)[..., 0] for k in (0, 1)]
     truth = pair.at(0.0, drift=tuple(factor * delta))[..., 0]
@@ -121,9 +122,7 @@ def whole_movie(method, seed: int) -> dict[str, float]:
     phase = rng.uniform(0, 2 * np.pi)
     operator = FIR(2, 4, fps=FPS)
     crests = [t for t in range(MOVIE) if abs(vibration(t, 0.3)) > 0.95]
-    drifts = [
-        (np.sin(np.pi * t / FPS + phase), np.cos(np.pi * t / FPS + phase)) for t in range(MOVIE)
-    ]
+    drifts = [common_drift(t, phase) for t in range(MOVIE)]
     out = {}
     for amplitude, factor in WHOLE:
         course = [amplitude * vibration(t, 0.3) for t in range(MOVIE)]
@@ -134,9 +133,8 @@ def whole_movie(method, seed: int) -> dict[str, float]:
         drawn = method.magnify(frames, operator, crests, factor)
         for t, frame in zip(crests, drawn, strict=True):
             truth = pair.at(factor * course[t], drift=drifts[t])
-            floor = similarity(frames[t], truth)
             where = "middle" if ENDS <= t < MOVIE - ENDS else "ends"
-            shares[where].append((similarity(frame, truth) - floor) / (1 - floor))
+            shares[where].append(gap_closed(frames[t], frame, truth))
         for where, values in shares.items():
             out[f"{amplitude:g}x{factor:g}, {where}"] = float(np.mean(values))
     return out

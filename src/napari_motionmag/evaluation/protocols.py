@@ -1,4 +1,4 @@
-"""The paper's protocols, and ours for temporal filters, gain, still scenes and colour.
+"""The paper's protocols, and ours for temporal filters, gain, still scenes and color.
 
 Each protocol is a generator of cases; a case is frames, an operator, a factor and the truth.
 """
@@ -68,36 +68,24 @@ class Protocol:
 
 
 def _pair_case(seed, given, factor, noise=0.0, background=False) -> Case:
+    """Two frames between which the objects move by `given` px, and perhaps the background."""
     pair = Pair.make(seed)
     rng = np.random.default_rng(1000 + seed)
-    moves = [0.0, given]
-    frames = [
-        add_noise(pair.at(d, d if background else 0.0), noise, rng)
-        if noise
-        else pair.at(d, d if background else 0.0)
-        for d in moves
-    ]
-    out = factor * given
-    return Case(frames, Static(0), 1, factor, pair.at(out, out if background else 0.0))
 
+    def scene(moved: float) -> np.ndarray:
+        return pair.at(moved, moved if background else 0.0)
 
-def _subpixel(level, seed):
-    return _pair_case(seed, level, 10 / level, background=True)
-
-
-def _noise_small(level, seed):
-    return _pair_case(seed, 0.05, 200.0, noise=level)
-
-
-def _noise_large(level, seed):
-    return _pair_case(seed, 5.0, 2.0, noise=level)
+    frames = [scene(0.0), scene(given)]
+    if noise:
+        frames = [add_noise(frame, noise, rng) for frame in frames]
+    return Case(frames, Static(0), 1, factor, scene(factor * given))
 
 
 def _factor_sweep(level, seed):
     return _pair_case(seed, min(5.0, 10 / level), level, background=True)
 
 
-def _input_motion(level, seed):
+def _to_ten_pixels(level, seed):
     return _pair_case(seed, level, 10 / level, background=True)
 
 
@@ -129,14 +117,12 @@ def temporal_case(level, seed) -> Case:
     indices, _ = operator.row(time, N_FRAMES)
     frames: list = [None] * N_FRAMES
 
-    def drift(t):
-        return (np.sin(np.pi * t / FPS + phase), np.cos(np.pi * t / FPS + phase))
-
     for t in sorted({*indices.tolist(), time}):
-        clean = pair.at(amplitude * vibration(t, 0.3), drift=drift(t))
+        clean = pair.at(amplitude * vibration(t, 0.3), drift=common_drift(t, phase))
         frames[t] = add_noise(clean, 1.0, rng)
     out = factor * amplitude * vibration(time, 0.3)
-    return Case(frames, operator, time, factor, pair.at(out, drift=drift(time)))
+    truth = pair.at(out, drift=common_drift(time, phase))
+    return Case(frames, operator, time, factor, truth)
 
 
 def _rotation(level, seed):
@@ -154,10 +140,6 @@ def _blur(level, seed):
     return Case(frames, sharp.operator, sharp.time, sharp.factor, truth)
 
 
-def _fixed_motion(level, seed):
-    return _pair_case(seed, 0.1, level)
-
-
 def _white_noise(level, seed):
     """Noise of equal strength everywhere; 1 px becomes 10 px."""
     case, rng = _pair_case(seed, 1.0, 10.0), np.random.default_rng(1000 + seed)
@@ -170,6 +152,11 @@ def vibration(t: int, phase: float) -> float:
     return float(np.sin(2 * np.pi * 3 * t / FPS + phase))
 
 
+def common_drift(t: int, phase: float) -> tuple[float, float]:
+    """Displacement (y, x) in px that everything of the protocol ``temporal`` shares: 0.5 Hz."""
+    return np.sin(np.pi * t / FPS + phase), np.cos(np.pi * t / FPS + phase)
+
+
 PROTOCOLS = (
     Protocol(
         "subpixel",
@@ -177,7 +164,7 @@ PROTOCOLS = (
         "input motion [px]",
         (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
         (0.01, 0.1, 1.0),
-        _subpixel,
+        _to_ten_pixels,
     ),
     Protocol(
         "noise_small",
@@ -185,7 +172,7 @@ PROTOCOLS = (
         "noise factor",
         (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
         (1.0, 10.0),
-        _noise_small,
+        lambda level, seed: _pair_case(seed, 0.05, 200.0, noise=level),
     ),
     Protocol(
         "noise_large",
@@ -193,7 +180,7 @@ PROTOCOLS = (
         "noise factor",
         (0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 100.0),
         (1.0, 10.0, 50.0),
-        _noise_large,
+        lambda level, seed: _pair_case(seed, 5.0, 2.0, noise=level),
     ),
     Protocol(
         "noise_real",
@@ -217,7 +204,7 @@ PROTOCOLS = (
         "input motion [px]",
         (1.0, 2.0, 3.0, 5.0, 7.0, 10.0),
         (5.0,),
-        _input_motion,
+        _to_ten_pixels,
     ),
     Protocol(
         "output_motion",
@@ -257,7 +244,7 @@ PROTOCOLS = (
         "factor",
         (5.0, 10.0, 20.0, 50.0, 100.0),
         (10.0, 100.0),
-        _fixed_motion,
+        lambda level, seed: _pair_case(seed, 0.1, level),
     ),
     Protocol(
         "white_noise",
@@ -271,14 +258,20 @@ PROTOCOLS = (
 
 
 def similarity(frame: np.ndarray, truth: np.ndarray) -> float:
-    """SSIM over the frame without its border, colors averaged, intensities clipped to [0, 1]."""
+    """Return SSIM without the border, colors averaged, intensities clipped to [0, 1]."""
     from skimage.metrics import structural_similarity
 
     return float(structural_similarity(*_inner(frame, truth), channel_axis=-1, data_range=1.0))
 
 
+def gap_closed(before: np.ndarray, drawn: np.ndarray, truth: np.ndarray) -> float:
+    """Share of the gap between a frame and the truth that a drawn frame closes."""
+    floor = similarity(before, truth)
+    return (similarity(drawn, truth) - floor) / (1 - floor)
+
+
 def rms_error(frame: np.ndarray, truth: np.ndarray) -> float:
-    """Root mean square of the difference where `similarity` looks, of white."""
+    """Return the root mean square of the difference where `similarity` looks, of white."""
     a, b = _inner(frame, truth)
     return float(np.sqrt(((a - b) ** 2).mean()))
 
@@ -288,7 +281,7 @@ def _inner(*frames: np.ndarray) -> list[np.ndarray]:
 
 
 def gain(method, factor: float, delta: float, seed: int) -> float:
-    """Measured over asked displacement of a picture that moves as a whole.
+    """Return measured over requested displacement of a picture that moves as a whole.
 
     Parameters
     ----------
@@ -299,7 +292,7 @@ def gain(method, factor: float, delta: float, seed: int) -> float:
     seed : int
         Of the scene.
     """
-    pair = Pair.make(seed, grey=True)
+    pair = Pair.make(seed, gray=True)
     direction = np.array([0.6, 0.8])
     still, moved = pair.at(0.0), pair.at(0.0, drift=tuple(delta * direction))
     drawn = method.magnify([still, moved], Static(0), [1], factor)[0]
@@ -308,7 +301,7 @@ def gain(method, factor: float, delta: float, seed: int) -> float:
 
 
 def displacement(still: np.ndarray, moved: np.ndarray, start) -> np.ndarray:
-    """Displacement (y, x) in px that best maps one frame to the other in their inner part.
+    """Return the displacement (y, x) in px that best maps the inner part of a frame to another.
 
     Least squares on splines of order 5. Correlation under a fixed window would be biased towards
     zero by about a tenth.
@@ -323,7 +316,7 @@ def displacement(still: np.ndarray, moved: np.ndarray, start) -> np.ndarray:
         at = shift(coefficients, d, order=5, mode="mirror", prefilter=False)
         return (at - moved)[inner].ravel()
 
-    # From half-way and from the asked displacement, lest a minimum beside the right one is taken.
+    # From half-way and from the requested displacement, so as not to take a minimum beside it.
     fits = [
         least_squares(misfit, gain * np.asarray(start), diff_step=1e-3, x_scale=0.1)
         for gain in (0.5, 1.0)
@@ -332,14 +325,14 @@ def displacement(still: np.ndarray, moved: np.ndarray, start) -> np.ndarray:
 
 
 def still_change(method, factor: float, seed: int) -> float:
-    """Largest change of a noise-free still scene, in 1/255."""
+    """Return the largest change of a noise-free still scene, in 1/255."""
     frame = Pair.make(seed).at(0.0)
     drawn = method.magnify([frame, frame.copy()], Static(0), [1], factor)[0]
     return float(np.abs(drawn - frame).max() * 255)
 
 
 def redraw_change(method, seed: int) -> float:
-    """Mean change of a noise-free still scene at m = 2, in 1/255: what drawing it anew costs."""
+    """Return the mean change of a noise-free still scene at m = 2, in 1/255."""
     frame = Pair.make(seed).at(0.0)
     drawn = method.magnify([frame, frame.copy()], Static(0), [1], 2.0)[0]
     return float(np.abs(drawn - frame).mean() * 255)
@@ -366,7 +359,7 @@ def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[
     light : float
         Mean of the frame's change of brightness beyond the lamp's, in 1/255, without sign.
     """
-    still = Pair.make(seed, grey=True).at(0.0)[..., 0]
+    still = Pair.make(seed, gray=True).at(0.0)[..., 0]
     moved, brighter = [], []
     for gain in (1 + change, 1 - change):
         lit = (gain * still).astype(np.float32)
@@ -377,7 +370,7 @@ def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[
 
 
 def window_displacements(before: np.ndarray, after: np.ndarray, side: int = 48) -> np.ndarray:
-    """Small displacements (N, 2) in px of windows by least squares, whatever the light does."""
+    """Return small displacements (N, 2) in px of windows, whatever the light does."""
     slopes = np.gradient(before)
     found = []
     for y in range(CROP, before.shape[0] - CROP - side + 1, side // 2):
@@ -391,7 +384,7 @@ def window_displacements(before: np.ndarray, after: np.ndarray, side: int = 48) 
 
 
 def spurious_colour(method, seed: int) -> float:
-    """Largest difference between channels of a magnified scene that is grey, in 1/255."""
-    pair = Pair.make(seed, grey=True)
+    """Return the largest difference between channels of a magnified gray scene, in 1/255."""
+    pair = Pair.make(seed, gray=True)
     drawn = method.magnify([pair.at(0.0), pair.at(0.1)], Static(0), [1], 100.0)[0]
     return float((drawn.max(-1) - drawn.min(-1)).max() * 255)

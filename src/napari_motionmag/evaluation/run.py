@@ -11,6 +11,13 @@ from napari_motionmag.methods.options import METHODS
 
 SCORES = ("ssim", "closed", "rmse", "psnr")
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
+# name of a fault -> how it is measured, and summarized over the scenes
+FAULTS = {
+    "still": (lambda method, seed: protocols.still_change(method, 1000.0, seed), max),
+    "colour": (protocols.spurious_colour, max),
+    "redraw": (protocols.redraw_change, lambda values: float(np.mean(values))),
+    "lamp": (protocols.lamp, lambda values: np.mean(values, axis=0).tolist()),
+}
 GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta
 
 
@@ -72,22 +79,10 @@ def scores(methods: dict, seeds: int, quick: bool, only=None, report=None) -> di
         result["protocols"][protocol.name] = rows
     if only is None or "gain" in only:
         result["gain"] = _gains(methods, seeds)
-        result["still"] = {
-            k: max(protocols.still_change(m, 1000.0, s) for s in range(seeds))
-            for k, m in methods.items()
-        }
-        result["colour"] = {
-            k: max(protocols.spurious_colour(m, s) for s in range(seeds))
-            for k, m in methods.items()
-        }
-        result["redraw"] = {
-            k: float(np.mean([protocols.redraw_change(m, s) for s in range(seeds)]))
-            for k, m in methods.items()
-        }
-        result["lamp"] = {
-            k: np.mean([protocols.lamp(m, s) for s in range(seeds)], axis=0).tolist()
-            for k, m in methods.items()
-        }
+        for key, (measure, summary) in FAULTS.items():
+            result[key] = {
+                k: summary([measure(m, s) for s in range(seeds)]) for k, m in methods.items()
+            }
     result["measures"] = {
         name: {k: _mean([measure(m, s) for s in range(seeds)]) for k, m in methods.items()}
         for name, measure in MEASURES.items()
@@ -123,12 +118,6 @@ def _level(protocol, level, methods, seeds) -> dict:
 def _spread(values) -> list[float]:
     """Mean and standard deviation."""
     return [float(np.mean(values)), float(np.std(values))]
-
-
-def gap_closed(case: protocols.Case, drawn: np.ndarray) -> float:
-    """Share of the gap that a frame closes."""
-    floor = protocols.similarity(case.frames[case.time], case.truth)
-    return (protocols.similarity(drawn, case.truth) - floor) / (1 - floor)
 
 
 def _gains(methods, seeds) -> dict:
@@ -195,7 +184,7 @@ def merged(before: dict, result: dict) -> dict:
         name: {**before.get("measures", {}).get(name, {}), **found}
         for name, found in result["measures"].items()
     }
-    for key in ("gain", "still", "colour", "redraw", "lamp"):
+    for key in ("gain", *FAULTS):
         if key in result:
             out[key] = {**before.get(key, {}), **result[key]}
     return out

@@ -59,7 +59,7 @@ class Pair:
     object_directions: torch.Tensor
 
     @classmethod
-    def make(cls, seed: int, grey: bool = False) -> "Pair":
+    def make(cls, seed: int, gray: bool = False) -> "Pair":
         """Make the scene of a seed."""
         rng = np.random.default_rng(seed)
         pictures = list(photographs().values())
@@ -79,7 +79,7 @@ class Pair:
             sprites.append(torch.cat([fill * alpha, alpha]))
         objects = spectrum(torch.stack(sprites), torch.full((_OBJECTS,), 0.7), fade=4)
         position = torch.from_numpy(rng.integers(30, SIZE - 30, (_OBJECTS, 2))).float()
-        scene = Scene(background, objects, [0] * _OBJECTS, position, torch.tensor([grey]), SIZE)
+        scene = Scene(background, objects, [0] * _OBJECTS, position, torch.tensor([gray]), SIZE)
         angle = torch.from_numpy(rng.uniform(0, 2 * np.pi, _OBJECTS + 1)).float()
         directions = torch.stack([angle.sin(), angle.cos()], 1)
         return cls(scene, directions[:1], directions[1:])

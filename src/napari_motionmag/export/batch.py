@@ -322,7 +322,7 @@ class _Batch:
             self._look_at(target, movie, magnification, row, report)
             row |= {"status": DONE, "finished": _now()}
         except Exception as error:
-            row |= {"status": FAILED, "error": _one_line(error), "finished": _now()}
+            row |= {"status": FAILED, "error": _one_line(error, item.path), "finished": _now()}
             if _is_full(error):
                 self._save(row)
                 raise
@@ -498,8 +498,11 @@ def _share(report: Callable, start: float, stop: float) -> Callable[[int, int], 
     )
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, path: Path) -> str:
+    """Return the message of an error, without the path of its movie, which stands beside it."""
     text = " ".join(str(error).split())
+    for start in (path.absolute(), path):
+        text = text.removeprefix(f"{start}: ")
     known = isinstance(error, ValueError | TypeError | OSError | ImportError) and text
     return text if known else f"{type(error).__name__}: {text}"
 

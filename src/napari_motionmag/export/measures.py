@@ -25,7 +25,7 @@ _REACH = 10  # px from the pixel that changes most: what is further away may mov
 _AROUND = 3  # px around them
 _FEWEST_PIXELS = 30
 _MISFIT = 3.0  # times what noise explains, from which a part does more than shift as a whole
-_MARGIN = 20  # px: traces need room to the border of the frame
+_BORDER, _LONGEST_REACH = 8, 10  # px that traces stay away from the border of the frame
 _FEWEST = 16  # frames of a spectrum
 
 
@@ -231,8 +231,9 @@ def _best_square(floor: NoiseFloor, movie: Movie) -> tuple[slice, slice] | None:
     """Return the square in which the motion exceeds its noise most; None if none does."""
     significance = np.where(floor.exceeds, np.nan_to_num(floor.motion.significance), 0)
     sides = movie.frame_shape[:2]
+    margin = _BORDER + min(_LONGEST_REACH, min(sides) // 8)
     inside = [
-        (centers >= _MARGIN) & (centers <= side - _MARGIN)
+        (centers >= margin) & (centers < side - margin)
         for centers, side in zip((floor.y, floor.x), sides, strict=True)
     ]
     significance = significance * np.outer(*inside)
@@ -241,8 +242,8 @@ def _best_square(floor: NoiseFloor, movie: Movie) -> tuple[slice, slice] | None:
     row, column = np.unravel_index(np.argmax(significance), significance.shape)
     square = []
     for center, side in zip((floor.y[row], floor.x[column]), sides, strict=True):
-        low = max(0, round(float(center)) - _SIDE // 2)
-        square.append(slice(low, min(side, low + _SIDE)))
+        low = round(float(center)) - _SIDE // 2
+        square.append(slice(max(margin, low), min(side - margin, low + _SIDE)))
     return tuple(square)
 
 

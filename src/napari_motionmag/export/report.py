@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -42,7 +43,8 @@ from napari_motionmag.views.spectrum import spectrum_of
 _VERSIONS = ("napari", "numpy", "scipy", "torch", "dask", "av", "matplotlib", "pillow")
 _WIDTH, _HEIGHT = 7.2, 2.6  # inches of a figure
 _FEWEST = 16  # frames of a spectrum
-_PARTS = (0.0, 0.5, 1.0)  # of the progress: the film, then the measurements
+_PARTS = (0.0, 0.5, 1.0)  # of the progress: the measurements, then the film
+_SLICE = 48  # px: length of a slice through what was traced
 _STEPS = 1000
 
 
@@ -77,11 +79,12 @@ def write_report(
         y0, y1, x0, x1 in px of the part that is measured; where the motion stands out most when
         None.
     line : array_like, shape (N, 2), optional
-        (y, x) in px of the slice; across the motion when None.
+        (y, x) in px of the slice; through what was traced, along its motion, when None.
     at : mapping of str to int, optional
         Index along axes such as Z and C.
     composition : Composition, optional
-        The film; both movies side by side, with `options`, when None.
+        The film; both movies side by side, with `options`, when None. Slices are added if it has
+        none.
     origin : napari_motionmag.magnification.script.FromLayer, optional
         Where the movie came from, for the script.
     overwrite : bool
@@ -116,28 +119,22 @@ def write_report(
     path = check_report(path, overwrite=overwrite)
     made = _magnification_of(movie, result)
     shown = made.movie
-    if line is None:
-        ends = line_across_motion(shown, tuple((at or {}).values()))
-        line = None if ends is None else ends
-    if composition is None:
-        result_label = default_label(result)
-        shared = {"at": at, "line": line}
-        panels = [
-            panel(shown, "original", **shared),
-            panel(made.dask(), result_label, **shared),
-        ]
-        composition = Composition(panels, **options)
-    elif options:
+    if composition is not None and options:
         raise TypeError(f"a Composition has its options already; got {sorted(options)}")
-    film = _film(composition, _part(progress, 0))
+    if composition is None:
+        labels = {"original": shown, default_label(result): made.dask()}
+        panels = [panel(one, label, at=at, line=line) for label, one in labels.items()]
+        composition = Composition(panels, **options)
     found = measure(
         shown,
         made.operator,
         shown.replace(data=made.dask()),
         region=region,
         at=at,
-        progress=_part(progress, 1),
+        progress=_part(progress, 0),
     )
+    composition = _with_slices(composition, found, shown, at)
+    film = _film(composition, _part(progress, 1))
     text = as_html(
         title=title or f"Motion of {shown.name or 'a movie'}, magnified {made.factor:g} times",
         subtitle=f"{PACKAGE} {version_of()}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
@@ -149,7 +146,7 @@ def write_report(
             "Versions": _versions(made.recipe),
         },
         figures=_figures(found, made),
-        script=_script(origin, made, found) if origin is not None else "",
+        script=_script(origin, made, region, at) if origin is not None else "",
     )
     with written_whole(path, overwrite) as partial, naming_output(path, False):
         partial.write_text(text, encoding="utf-8")
@@ -189,6 +186,23 @@ def _part(progress: Callable | None, stage: int) -> Callable | None:
     )
 
 
+def _with_slices(composition: Composition, found: Measures, movie: Movie, at) -> Composition:
+    """Return a composition with slices through what was traced, unless it has some."""
+    panels = composition.panels
+    shape = movie.frame_shape[:2]
+    if any(p.line is not None or p.movie.frame_shape[:2] != shape for p in panels):
+        return composition
+    line = line_across_motion(movie, tuple((at or {}).values()))
+    if found.oscillation is not None:
+        center = np.array([(part.start + part.stop - 1) / 2 for part in found.trace.region])
+        along = np.array([np.sin(found.oscillation.direction), np.cos(found.oscillation.direction)])
+        line = center + np.outer((-_SLICE / 2, _SLICE / 2), along)
+        line = np.clip(line, 0, np.array(shape) - 1)
+    if line is None:
+        return composition
+    return replace(composition, panels=[replace(p, line=line) for p in panels])
+
+
 def _film(composition: Composition, progress: Callable | None) -> str:
     """Return the film as the content of a page."""
     with tempfile.TemporaryDirectory(prefix="napari-motionmag-") as folder:
@@ -206,6 +220,8 @@ def _settings(made: Magnification) -> list[tuple[str, str]]:
     if recipe["method"] == "learned":
         pairs.append(("Model", str(recipe.get("model"))))
     pairs += [(name.capitalize(), str(value)) for name, value in recipe["options"].items()]
+    if recipe.get("factor_map"):
+        pairs.append(("Factor map", "painted: a factor for each pixel"))
     for name in ("stabilise", "region", "device", "precision", "tile"):
         if recipe.get(name) is not None:
             pairs.append((name.capitalize(), str(recipe[name])))
@@ -301,20 +317,14 @@ def _drawn(draw: Callable) -> str:
 # ---- script ----
 
 
-def _script(origin: FromLayer, made: Magnification, found: Measures) -> str:
+def _script(origin: FromLayer, made: Magnification, region, at) -> str:
     """Return Python source that computes the report's numbers again."""
-    views, region = "napari_motionmag.views", found.region
-    if isinstance(region, np.ndarray):  # its pixels are many
-        region = tuple(edge for part in found.trace.region for edge in (part.start, part.stop))
     magnified = magnification(origin, made.recipe)
-    calls: list[Call] = [magnified]
-    if found.trace is not None:
-        trace = Call(views, "displacement_trace", origin, region)
-        calls.append(trace.named("trace", "dy, dx and their errors in px"))
-        if found.oscillation is not None:
-            fit = Call(views, "fit_oscillation", trace, round(found.oscillation.frequency, 6))
-            calls.append(fit.named("oscillation"))
-    if found.floor is not None:
-        floor = Call(views, "noise_floor", origin, made.operator)
-        calls.append(floor.named("floor", "floor.describe(factor) in words"))
+    calls = [magnified]
+    if made.movie.shape == origin.movie.shape:  # else a part was magnified
+        result = Call(origin, "replace", data=magnified).named("result")
+        where = {"region": region, "at": dict(at) if at else None}
+        where = {name: value for name, value in where.items() if value is not None}
+        numbers = Call("napari_motionmag.export", "measure", origin, made.operator, result, **where)
+        calls.append(numbers.named("measured", "measured.in_words(factor), measured.trace, ..."))
     return source(*calls, title="The numbers of the report.")

@@ -1,4 +1,4 @@
-"""The frames of a video, decoded where they are read, through PyAV."""
+"""The frames of a video as an array: which decoder reads a frame, and how it becomes pixels."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import warnings
 import zlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.io.array_like import Planes
-from napari_motionmag.io.video_index import COMMENT, VideoIndex, import_av, read_index
+from napari_motionmag.io.video_decoder import Decoder, Disordered
+from napari_motionmag.io.video_index import COMMENT, import_av, read_index
 
 CACHE_BYTES = 1 << 26  # of decoded frames, so that going back a little need not decode again
 DECODERS = 3  # open at a time: playing, reading ahead and a view elsewhere need one each
@@ -38,7 +37,7 @@ class VideoFrames(Planes):
     Attributes
     ----------
     shape : tuple of int
-        (T, Y, X) for grey video, (T, Y, X, 3) for color.
+        (T, Y, X) for gray video, (T, Y, X, 3) for color.
     dtype : numpy.dtype
         uint8, or uint16 for video of more than 8 bits (scaled to 16).
     fps : float or None
@@ -52,7 +51,7 @@ class VideoFrames(Planes):
     comment : str
         Comment in the file.
     own : dict
-        What `save_movie` wrote into the comment: fps and steps, and whether the movie was grey.
+        What `save_movie` wrote into the comment: fps and steps, and whether the movie was gray.
     """
 
     _live = ("_decoders", "_cache", "_waiting", "_reported", "_lost", "_traces", "_changed")
@@ -63,7 +62,7 @@ class VideoFrames(Planes):
         try:
             with av.open(str(path)) as container:
                 self._index = read_index(path, container)
-            decoder = _Decoder(path, self._index)
+            decoder = Decoder(path, self._index)
             decoder.seek(0)
             first = next(decoder.frames)[1]
             decoder.close()
@@ -99,7 +98,7 @@ class VideoFrames(Planes):
         """Decide from the first frame how frames become arrays."""
         name, components = frame.format.name, frame.format.components
         deep = components[0].bits > 8
-        grey = name.startswith(("gray", "mono"))
+        gray = name.startswith(("gray", "mono"))
         alpha = name != "pal8" and any(component.is_alpha for component in components)
         if alpha and frame.to_ndarray(format="rgba")[..., 3].min() < 255:
             warnings.warn(f"{self.path}: the alpha channel of the video is left out", stacklevel=3)
@@ -113,20 +112,20 @@ class VideoFrames(Planes):
             (False, True): "gray",
             (True, False): "rgb48le",
             (True, True): "gray16le",
-        }[deep, grey]
+        }[deep, gray]
         # the direct conversion of deep pixels that share colors is inexact, of odd sizes wrong
-        shared = not grey and components[-1].width < frame.width
+        shared = not gray and components[-1].width < frame.width
         self._between = "gbrp16le" if deep and shared else None
         self._orientation = _orientation(frame)
         transposed, _, _ = self._orientation
         self.pixel_size = (self._index.aspect, 1.0) if transposed else (1.0, self._index.aspect)
-        self._is_grey = not grey and (self.own.get("grey", False) or _grey_palette(frame))
+        self._is_gray = not gray and (self.own.get("grey", False) or _gray_palette(frame))
 
     def _pixels(self, frame) -> np.ndarray:
         if self._between is not None:
             frame = frame.reformat(format=self._between)
         pixels = frame.to_ndarray(format=self._format)
-        if self._is_grey:
+        if self._is_gray:
             pixels = pixels[..., 1]
         transposed, flip_rows, flip_columns = self._orientation
         if transposed:
@@ -135,7 +134,7 @@ class VideoFrames(Planes):
         return np.ascontiguousarray(pixels)
 
     def _reset(self) -> None:
-        self._decoders: list[_Decoder] = []
+        self._decoders: list[Decoder] = []
         self._cache = Cache()
         self._waiting: Counter[int] = Counter()
         self._reported: set[int] = set()
@@ -169,7 +168,7 @@ class VideoFrames(Planes):
         place = bisect_right(self._index.starts, t)
         return self._index.starts[place - 1] if place else 0
 
-    def _take(self, t: int) -> _Decoder | None:
+    def _take(self, t: int) -> Decoder | None:
         """Reserve a decoder for frame `t`; None, after waiting, when one was busy nearby."""
         start = self._start(t)
         near = [decoder for decoder in self._decoders if start <= decoder.next <= t]
@@ -177,7 +176,7 @@ class VideoFrames(Planes):
         if near:
             chosen = max(near, key=lambda decoder: decoder.next)
         elif len(self._decoders) < DECODERS:
-            chosen = _Decoder(self.path, self._index)
+            chosen = Decoder(self.path, self._index)
             self._decoders.append(chosen)
         elif idle:
             chosen = idle[0]
@@ -193,7 +192,7 @@ class VideoFrames(Planes):
         self._decoders.append(chosen)
         return chosen
 
-    def _decode(self, decoder: _Decoder, t: int) -> np.ndarray:
+    def _decode(self, decoder: Decoder, t: int) -> np.ndarray:
         """Decode frame `t` with a decoder that was taken; give the decoder back."""
         problem = "; the file is damaged"
         try:
@@ -215,7 +214,7 @@ class VideoFrames(Planes):
                     self._report(t)
         except import_av().error.FFmpegError as error:
             frame, problem = None, f": {error}"
-        except _Disordered:
+        except Disordered:
             return self._count_frames(t)
         finally:
             with self._changed:
@@ -229,7 +228,7 @@ class VideoFrames(Planes):
             raise ValueError(f"{self.path}: frame {t} cannot be decoded{problem}")
         return frame
 
-    def _decode_on(self, decoder: _Decoder, t: int, keep_others: bool = True) -> np.ndarray | None:
+    def _decode_on(self, decoder: Decoder, t: int, keep_others: bool = True) -> np.ndarray | None:
         """Decode up to frame `t`; keep the frames on the way as far as they fit."""
         kept = max(2, CACHE_BYTES // (math.prod(self.shape[1:]) * self.dtype.itemsize))
         kept = kept if keep_others else 1
@@ -280,129 +279,6 @@ class VideoFrames(Planes):
             )
 
 
-class _Disordered(Exception):
-    """Frames are decoded in another order than that of their time stamps."""
-
-
-class _Decoder:
-    """One open container that decodes forward.
-
-    Attributes
-    ----------
-    next : int
-        Number of the frame that comes next.
-    begun : int
-        Number of the frame at which decoding began.
-    busy : bool
-        Whether a thread uses it.
-    must_seek : bool
-        Whether it has to `seek` before it decodes on.
-    frames : iterator of (int, av.VideoFrame, bool)
-        Number, frame, and whether it is damaged.
-    """
-
-    def __init__(self, path: Path, index: VideoIndex):
-        self.path = path
-        self.index = index
-        self.next = self.begun = 0
-        self.busy = False
-        self.must_seek = True
-        self._container = None
-        self.frames: Iterator[tuple] = iter(())
-
-    def jump_to(self, start: int) -> None:
-        """Note that decoding is to begin at frame `start`; others see where it will be."""
-        self.next, self.must_seek = start, True
-
-    def seek(self, start: int, strict: bool = True) -> None:
-        """Begin at frame `start`, which is a key frame or the first.
-
-        A strict decoder leaves out frames that are damaged instead of concealing the damage.
-        """
-        if start == 0 or self._container is None or not strict:
-            self._open(strict)
-        self.next = self.begun = start
-        self.must_seek = False
-        if start > 0:
-            # what the first packet carries (a palette, the encoder's version) has to be decoded
-            # once; a decoder keeps it when it jumps
-            stream = self._container.streams[self.index.stream]
-            self._container.seek(self.index.stamps[start], stream=stream)
-            self.frames = self._numbered(self._decoded())
-
-    def _open(self, strict: bool) -> None:
-        self.close()
-        self._container = import_av().open(str(self.path))
-        stream = self._container.streams[self.index.stream]
-        stream.thread_type = "AUTO"
-        if strict and self.index.stamped:
-            stream.codec_context.options = {"err_detect": "explode"}
-        decoded = self._decoded()
-        first = next(decoded, None)
-        self.frames = self._numbered(decoded if first is None else chain([first], decoded))
-
-    def _decoded(self) -> Iterator:
-        """Yield frames from where the container stands.
-
-        At the start of each closed group of pictures the decoder is emptied, as a jump does, so
-        that what damage leaves in it goes no further.
-        """
-        stream = self._container.streams[self.index.stream]
-        fresh = True
-        for packet in self._container.demux(stream):
-            if self.begun and packet.size and self._astray(packet):
-                return
-            if packet.is_keyframe and packet.pts in self.index.closed and not fresh:
-                yield from self._frames_of(stream.codec_context, None)
-                stream.codec_context.flush_buffers()
-            fresh = False
-            yield from self._frames_of(stream.codec_context, packet)
-
-    def _frames_of(self, context, packet) -> list:
-        """Decode a packet, or what is left with None; nothing where it is damaged."""
-        try:
-            return context.decode(packet)
-        except import_av().error.InvalidDataError:
-            if not self.index.stamped:  # frames are counted, and one is lost
-                raise
-            return []
-
-    def _astray(self, packet) -> bool:
-        """Whether a packet is another than the one whose time stamp it has: a wrong index."""
-        place = self.index.places.get(packet.pts, packet.pos)
-        known = packet.pos is not None and packet.pos >= 0 and place is not None and place >= 0
-        return known and packet.pos != place
-
-    def _numbered(self, decoded: Iterator) -> Iterator[tuple]:
-        """Add the number of each frame, and whether it is damaged, from where decoding began."""
-        broken, follows, trusted = False, None, self.begun
-        for count, frame in enumerate(decoded):
-            number = self.index.numbers.get(frame.pts) if self.index.stamped else count
-            # leading frames of an open group of pictures lack what they refer to
-            if number is None or (number < self.begun and self.next == self.begun):
-                continue
-            if number < self.next:
-                raise _Disordered
-            if follows is None and number > self.begun > 0:
-                # the key frame is lost, and those that follow may refer to it
-                after = bisect_right(self.index.starts, self.begun)
-                trusted = self.index.starts[after] if after < len(self.index.starts) else math.inf
-            follows = follows or number
-            if number < trusted:
-                follows = self.next = number + 1
-                continue
-            # those after a frame that is lost or damaged refer to it, up to the next key frame
-            broken = frame.is_corrupt or (not frame.key_frame and (broken or number != follows))
-            self.next = follows = number + 1
-            yield number, frame, broken
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._container is not None:
-            self._container.close()
-        self._container = None
-
-
 def _orientation(frame) -> tuple[bool, bool, bool]:
     """Return whether to transpose a frame, then to flip its rows, its columns."""
     matrix = None
@@ -417,8 +293,8 @@ def _orientation(frame) -> tuple[bool, bool, bool]:
     return True, b < 0, c < 0
 
 
-def _grey_palette(frame) -> bool:
-    """Whether a frame has a palette, of greys only."""
+def _gray_palette(frame) -> bool:
+    """Whether a frame has a palette, of grays only."""
     if frame.format.name != "pal8":
         return False
     palette = np.frombuffer(bytes(frame.planes[1]), np.uint8)[:1024].reshape(-1, 4)

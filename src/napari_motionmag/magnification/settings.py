@@ -16,7 +16,7 @@ from napari_motionmag.temporal import Bands, TemporalOperator, arguments_of, mak
 if TYPE_CHECKING:
     from napari_motionmag.magnification.presets import Preset
 
-MOST_FACTOR = 1e6  # beyond, a single grey level overflows
+MOST_FACTOR = 1e6  # beyond, a single gray level overflows
 MOTION = ("mode", "reference", "band", "filter")  # what selects the motion, for measurements, too
 OF_THE_MOVIE = ("axes", "fps", "intensity_range")  # known by the movie, unless given
 

@@ -13,7 +13,7 @@ from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.movie.units import seconds, short_name
 
 LETTERS = "TZCYXS"
-EXAMPLES = "'TYX' (grey), 'TYXS' (RGB), 'TCYX' (channels), 'TZYX' (volumes)"
+EXAMPLES = "'TYX' (gray), 'TYXS' (RGB), 'TCYX' (channels), 'TZYX' (volumes)"
 MEANING = "T (time), Z, C (channel), Y, X, S (RGB samples, last)"
 # names that files, layers and labelled arrays give their axes, in lower case
 AXIS_NAMES = {

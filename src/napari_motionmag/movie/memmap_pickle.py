@@ -54,12 +54,12 @@ class MappedFile:
         return np.ndarray(self.shape, self.dtype, content, self.offset, self.strides)
 
 
-def portable(data):
-    """Stand in for an array in pickles: a :class:`MappedFile` for memory maps, else itself."""
+def by_path(data):
+    """Return what stands for an array in pickles: a `MappedFile` of a memory map, else itself."""
     mapped = MappedFile.of(data) if isinstance(data, np.ndarray) else None
     return data if mapped is None else mapped
 
 
-def opened(data):
-    """Undo :func:`portable`."""
+def reopen(data):
+    """Undo `by_path`."""
     return data.open() if isinstance(data, MappedFile) else data

@@ -21,7 +21,7 @@ from napari_motionmag.movie.chunk_reader import read_part
 from napari_motionmag.movie.labelled import without_labels
 from napari_motionmag.movie.layer_traits import is_image_layer, layer_arguments
 from napari_motionmag.movie.lazy import cache_of, frames_as_dask
-from napari_motionmag.movie.memmap_pickle import opened, portable
+from napari_motionmag.movie.memmap_pickle import by_path, reopen
 
 SAMPLED_FRAMES = 5  # at most this many frames are read to estimate the intensity range
 
@@ -116,10 +116,10 @@ class Movie:
 
     def __getstate__(self):
         state = {key: value for key, value in vars(self).items() if key != "_lock"}
-        return state | {"data": portable(self.data)}
+        return state | {"data": by_path(self.data)}
 
     def __setstate__(self, state):
-        vars(self).update(state, data=opened(state["data"]), _lock=threading.RLock())
+        vars(self).update(state, data=reopen(state["data"]), _lock=threading.RLock())
 
     def __repr__(self):
         name = "" if self.name is None else f" {self.name!r}"

@@ -23,14 +23,14 @@ class Light:
         cls,
         changes: Tensor,
         factor: Tensor,
-        grey: Tensor,
+        gray: Tensor,
         size: int,
         generator: torch.Generator,
     ) -> "Light":
         """Draw changes of light of up to 10 %, less where the factor (N,) is high.
 
         Lamps (the same everywhere), gradients and vignettes, soft shadows, stray light, alone or
-        together; a third of the lamps change their color. `changes` and `grey` (N,), bool, are the
+        together; a third of the lamps change their color. `changes` and `gray` (N,), bool, are the
         samples in which light changes and those without color; `size` is the side of frames, px.
         """
         count = len(changes)
@@ -43,7 +43,7 @@ class Light:
         kind = torch.rand(count, 1, 1, 1, generator=generator)
         everywhere = torch.where(uniform(1, 1, 1) < 0, -1.0, 1.0)
         field = torch.where(kind < 0.5, everywhere, _field(count, size, generator))
-        tinted = (torch.rand(count, generator=generator) < 1 / 3) & ~grey.cpu()
+        tinted = (torch.rand(count, generator=generator) < 1 / 3) & ~gray.cpu()
         tint = torch.where(tinted.view(-1, 1, 1, 1), 1 + 0.7 * uniform(3, 1, 1), torch.ones(1))
         offset = amount * 0.5 * uniform(1, 1, 1)
         stray = torch.rand(count, 1, 1, 1, generator=generator) < 0.3

@@ -164,7 +164,7 @@ def _color_perturbation(like: Tensor, generator: torch.Generator):
     gain = 0.7 + 0.6 * torch.rand(count, 3, 1, 1, generator=generator)
     offset = 0.2 * torch.rand(count, 3, 1, 1, generator=generator) - 0.1
     gain, offset = gain.to(like.device), offset.to(like.device)
-    grey = (like == like[:, :1]).flatten(1).all(1).view(-1, 1, 1, 1)
-    gain = torch.where(grey, gain[:, :1], gain)
-    offset = torch.where(grey, offset[:, :1], offset)
+    gray = (like == like[:, :1]).flatten(1).all(1).view(-1, 1, 1, 1)
+    gain = torch.where(gray, gain[:, :1], gain)
+    offset = torch.where(gray, offset[:, :1], offset)
     return lambda frames: frames * gain + offset

@@ -31,7 +31,7 @@ class Scene:
     objects: Tensor  # complex (M, 4, S, S // 2 + 1): premultiplied RGB and alpha
     owner: list  # the sample of each object; objects of a sample are in drawing order
     position: Tensor  # (M, 2): center of each object at rest, y and x in px
-    grey: Tensor  # bool (N,): samples without color
+    gray: Tensor  # bool (N,): samples without color
     size: int  # height and width of the frames in px
 
     def render(self, background_shift: Tensor, object_shift: Tensor) -> Tensor:
@@ -68,8 +68,8 @@ class Scene:
                     solid = (sprites[k, 3:] > 0.5).to(field.dtype)
                     layer = values[1][k].to(device)[:, None, None] * solid
                     _paste(field[self.owner[k]], torch.cat([layer, solid]), y, x)
-        grey = self.grey.to(device).view(-1, 1, 1, 1)
-        return torch.where(grey, luma(frame).expand_as(frame), frame), field
+        gray = self.gray.to(device).view(-1, 1, 1, 1)
+        return torch.where(gray, luma(frame).expand_as(frame), frame), field
 
     def only(self, sample: int, repeats: int = 1) -> "Scene":
         """Return the scene of one sample, `repeats` times over."""
@@ -79,7 +79,7 @@ class Scene:
             self.objects[mine].repeat(repeats, 1, 1, 1),
             [k for k in range(repeats) for _ in mine],
             self.position[mine].repeat(repeats, 1),
-            self.grey[sample : sample + 1].expand(repeats),
+            self.gray[sample : sample + 1].expand(repeats),
             self.size,
         )
 
@@ -147,7 +147,7 @@ class SceneMaker:
         """Draw one scene for every name in `parts` (see :data:`PARTS`)."""
         count, device = len(parts), self.pool.pictures.device
         padded = self.size + 2 * _MARGIN
-        grey = torch.rand(count, generator=generator) < 0.5
+        gray = torch.rand(count, generator=generator) < 0.5
         pictures = self.pool.sample_pictures(count, generator)
         zoom = log_uniform(0.6, 1.6, count, generator)
         canvas = _contrast(_resample(pictures, padded, zoom, generator), generator)
@@ -169,7 +169,7 @@ class SceneMaker:
                 owner += [k] * max(1, round(number))
         position = (torch.rand(len(owner), 2, generator=generator) * self.size).round()
         objects = self._objects(len(owner), blur.cpu()[owner], generator)
-        return Scene(background, objects, owner, position, grey, self.size)
+        return Scene(background, objects, owner, position, gray, self.size)
 
     def _objects(self, count: int, blur: Tensor, generator: torch.Generator) -> Tensor:
         side, device = self.sprite, self.pool.pictures.device
@@ -232,11 +232,11 @@ class SceneMaker:
         inside = scene.inside((factor - 1)[:, None] * background)
         lit = torch.rand(count, generator=generator)
         lit = lit < torch.tensor([LIT.get(part, LIT_OTHERS) for part in parts])
-        light = Light.random(lit, factor, scene.grey, self.size, generator)
+        light = Light.random(lit, factor, scene.gray, self.size, generator)
         clean_b, target = light.on(clean_b), light.on(target)
         noise = {"strong": 0.1 + 0.4 * difficulty, "perfect": 0.9 - 0.8 * difficulty}
         noise |= {"noisy": noisy, "compressed": self.compressed}
-        sensor = Sensor.random(count, scene.grey, generator, **noise)
+        sensor = Sensor.random(count, scene.gray, generator, **noise)
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)

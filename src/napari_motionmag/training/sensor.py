@@ -27,7 +27,7 @@ class Sensor:
     pattern: Tensor  # standard deviation of the pattern that is the same in every frame
     levels: Tensor  # gray levels up to white, such as 255; 0 for no quantization
     clips: Tensor  # bool: values outside 0..1 are cut off
-    grey: Tensor  # bool: one sensor for all channels, so that gray stays gray
+    gray: Tensor  # bool: one sensor for all channels, so that gray stays gray
     quality: Tensor | None = None  # of JPEG compression, 1 to 100; 0 for none
     corner: Tensor | None = None  # int: where in a block of 16 x 16 px frames begin, 16 y + x
 
@@ -35,7 +35,7 @@ class Sensor:
     def random(
         cls,
         count: int,
-        grey: Tensor,
+        gray: Tensor,
         generator: torch.Generator,
         strong: float = 0.4,
         perfect: float = 0.1,
@@ -79,7 +79,7 @@ class Sensor:
             pattern=torch.where(chance(0.05), pattern, torch.zeros(count)) * blemished,
             levels=levels * blemished,
             clips=chance(0.5),
-            grey=grey.cpu(),
+            gray=gray.cpu(),
             quality=quality,
             corner=corner,
         )
@@ -91,7 +91,7 @@ class Sensor:
 
     def fixed_pattern(self, like: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the pattern that every frame of a sample shares, (N, C, H, W)."""
-        return self._grey(_randn(like, generator) * _wide(self.pattern, like))
+        return self._gray(_randn(like, generator) * _wide(self.pattern, like))
 
     def expose(self, clean: Tensor, pattern: Tensor, generator: torch.Generator) -> Tensor:
         """Return clean frames (N, C, H, W), black 0, white 1, as the cameras record them.
@@ -107,22 +107,22 @@ class Sensor:
             counts = torch.poisson((signal[k] * self.photons[k].item()).cpu(), generator=generator)
             noisy[k] = (counts / self.photons[k]).to(clean.device)
         noisy = noisy + _randn(clean, generator) * _wide(self.read, clean)
-        noisy = self._grey(noisy + pattern)
+        noisy = self._gray(noisy + pattern)
         noisy = torch.where(_wide(self.clips, clean), noisy.clamp(0, 1), noisy)
         levels = _wide(self.levels, clean)
-        dither = self._grey(torch.rand(clean.shape, generator=generator).to(clean.device))
+        dither = self._gray(torch.rand(clean.shape, generator=generator).to(clean.device))
         quantized = torch.floor(noisy * levels + dither) / levels.clamp(min=1)
         frames = torch.where(levels > 0, quantized, noisy)
         if self.quality is not None:
             for k in torch.nonzero(self.quality)[:, 0].tolist():
                 corner = divmod(int(self.corner[k]), 16)
                 seen = compressed(frames[k : k + 1], float(self.quality[k]), corner)
-                frames[k] = self.only(k)._grey(seen)[0]
+                frames[k] = self.only(k)._gray(seen)[0]
         return frames
 
-    def _grey(self, frames: Tensor) -> Tensor:
-        grey = _wide(self.grey, frames)
-        return torch.where(grey, frames[:, :1].expand_as(frames), frames)
+    def _gray(self, frames: Tensor) -> Tensor:
+        gray = _wide(self.gray, frames)
+        return torch.where(gray, frames[:, :1].expand_as(frames), frames)
 
 
 def _wide(values: Tensor, like: Tensor) -> Tensor:

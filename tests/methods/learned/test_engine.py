@@ -293,5 +293,5 @@ def test_the_precision_is_the_fastest_that_draws_the_same_picture(monkeypatch, r
 
 def test_a_precision_that_changes_the_picture_is_taken_with_a_warning(monkeypatch, random_weights):
     monkeypatch.setattr(engine_module, "TOLERANCE", 1e-9)
-    with pytest.warns(UserWarning, match="changes the picture by up to .* grey levels of 255"):
+    with pytest.warns(UserWarning, match="changes the picture by up to .* gray levels of 255"):
         assert Engine(random_weights, "cpu", "bfloat16").dtype == torch.bfloat16

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_motionmag.evaluation import run
 from napari_motionmag.evaluation.paper.figure import Figure, Setting, blank, shown
-from napari_motionmag.evaluation.protocols import temporal_case
+from napari_motionmag.evaluation.protocols import gap_closed, temporal_case
 from napari_motionmag.temporal import (
     FIR,
     Acceleration,
@@ -54,7 +54,7 @@ def high_factors(setting: Setting):
                 for name, m in setting.learned.items()
             }
             for name, frame in drawn.items():
-                shares[name].append(run.gap_closed(case, frame))
+                shares[name].append(gap_closed(case.frames[case.time], frame, case.truth))
             if seed == 0:
                 frames += [case.frames[case.time], *drawn.values(), case.truth]
                 titles += [f"input, {factor:g}x", *drawn, "truth"]

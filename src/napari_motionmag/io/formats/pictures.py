@@ -51,12 +51,12 @@ def _read_picture(file: Path) -> np.ndarray:
 
         with Image.open(file) as image:
             if image.mode in ("1", "P", "PA", "LA", "CMYK", "YCbCr"):
-                grey = image.mode in ("1", "LA") or _grey_palette(image)
-                image = image.convert("L" if grey else "RGB")
+                gray = image.mode in ("1", "LA") or _gray_palette(image)
+                image = image.convert("L" if gray else "RGB")
             return np.array(image)
 
 
-def _grey_palette(image) -> bool:
+def _gray_palette(image) -> bool:
     palette = image.getpalette() if image.mode == "P" else None
     return palette is not None and palette[0::3] == palette[1::3] == palette[2::3]
 

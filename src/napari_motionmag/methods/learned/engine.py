@@ -89,7 +89,7 @@ class Engine:
         self._most_pixels: int | None = None  # that fit after something did not
         self._cuts: dict[tuple[int, int, int], int] = {}
         self._color = self._prepare(network)
-        self._grey = self._prepare(network.to_grey())
+        self._gray = self._prepare(network.to_grey())
         self.dtype = torch.float32
         self._compile = compile
         self._runners: dict[tuple[bool, torch.dtype], object] = {}
@@ -108,7 +108,7 @@ class Engine:
 
     def network(self, channels: int):
         """Return the network for frames of 1 or 3 channels."""
-        return self._grey if channels == 1 else self._color
+        return self._gray if channels == 1 else self._color
 
     def runner(self, channels: int, exact: bool = False):
         """Return the network for 1 or 3 channels as it is run; of ``oh2018``, its parts."""
@@ -140,7 +140,7 @@ class Engine:
             if requested != torch.float32 and (far := off(requested)) > TOLERANCE:
                 warnings.warn(
                     f"precision {str(requested).removeprefix('torch.')!r} changes the picture by "
-                    f"up to {255 * far:.1f} grey levels of 255 on {self.device}; leave precision "
+                    f"up to {255 * far:.1f} gray levels of 255 on {self.device}; leave precision "
                     "out for the fastest one that does not",
                     stacklevel=4,
                 )

@@ -326,11 +326,11 @@ def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray
     out = np.empty((len(times), *example.shape), np.float32)
     runner.in_pieces(len(times), example.shape[:2], work, out)
     for k, frame in enumerate(current.values()):
-        if is_grey(frame):  # what the network for one channel draws, in all three
+        if is_gray(frame):  # what the network for one channel draws, in all three
             out[k] = out[k].mean(-1, keepdims=True)
     return np.stack([padding.remove(frame) for frame in out])
 
 
-def is_grey(frame: np.ndarray) -> bool:
+def is_gray(frame: np.ndarray) -> bool:
     """Whether a frame has three channels and they are equal."""
     return frame.ndim == 3 and bool((frame[..., 1:] == frame[..., :1]).all())

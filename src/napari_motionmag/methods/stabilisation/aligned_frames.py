@@ -55,7 +55,7 @@ class FrameAligner:
         self._motion = None
         if settings.model == "dense":
             key = getattr(frames, "series", None)
-            self._motion = DenseMotion(self._grey, self.shape, n, self.cache, key, cutoff)
+            self._motion = DenseMotion(self._gray, self.shape, n, self.cache, key, cutoff)
 
     # ---- frames ----
 
@@ -91,7 +91,7 @@ class FrameAligner:
         )
         return np.where(bad, frame[~bad].mean(dtype=np.float64).astype(np.float32), frame)
 
-    def _grey(self, t: int) -> np.ndarray:
+    def _gray(self, t: int) -> np.ndarray:
         frame = self.finite(t)
         return frame if frame.ndim == 2 else luma(frame)
 
@@ -151,7 +151,7 @@ class FrameAligner:
         return self.cache.get(("transform", self.series, t), lambda: self._estimate(t))
 
     def _estimate(self, t: int) -> np.ndarray:
-        found = self._template().align(self._grey(t), self.mask(t))
+        found = self._template().align(self._gray(t), self.mask(t))
         if found.correlation < _POORLY_ALIKE:
             warn_once(
                 self.frames,
@@ -163,7 +163,7 @@ class FrameAligner:
 
     def _template(self) -> Template:
         def make():
-            image, mask = self._grey(self.reference), self.mask(self.reference)
+            image, mask = self._gray(self.reference), self.mask(self.reference)
             return Template(image, self.settings.model, mask)
 
         return self.cache.get(("template", self.series), make)

@@ -49,20 +49,20 @@ def slow_below(operator: TemporalOperator, smooth: float) -> float:
 class DenseMotion:
     """How far everything has slowly moved between two frames of a movie.
 
-    ``grey(t)`` is frame t, (Y, X); fields are kept in `cache` under `series`; motion below
+    ``gray(t)`` is frame t, (Y, X); fields are kept in `cache` under `series`; motion below
     `cutoff`, in cycles per frame, is slow.
     """
 
     def __init__(
         self,
-        grey: Callable,
+        gray: Callable,
         shape: tuple[int, int],
         n_frames: int,
         cache: Cache,
         series: tuple,
         cutoff: float,
     ):
-        self._grey, self._n, self._cache, self._series = grey, n_frames, cache, series
+        self._gray, self._n, self._cache, self._series = gray, n_frames, cache, series
         self._halvings = max(int(np.ceil(np.log2(max(shape) / _FINEST))), 0)
         self._shape, self._cell = shape, _CELL * 2**self._halvings
         # from the cut-off to 4/3 of it, where the band begins, and as far below
@@ -120,7 +120,7 @@ class DenseMotion:
         return self._cache.get(("neighbors", self._series, t), make)
 
     def _images(self, t: int) -> list[np.ndarray]:
-        make = partial(_pyramid, self._grey, t, self._halvings)
+        make = partial(_pyramid, self._gray, t, self._halvings)
         return self._cache.get(("pyramid", self._series, t), make)
 
     def _carried(self, field: np.ndarray, displacement: np.ndarray) -> np.ndarray:
@@ -131,10 +131,10 @@ class DenseMotion:
         )
 
 
-def _pyramid(grey: Callable, t: int, halvings: int) -> list[np.ndarray]:
+def _pyramid(gray: Callable, t: int, halvings: int) -> list[np.ndarray]:
     """Frame t at the resolutions that are registered, the finest first, without shading."""
     images = []
-    image = np.asarray(grey(t), dtype=np.float32)
+    image = np.asarray(gray(t), dtype=np.float32)
     while not images or min(image.shape) >= _COARSEST:
         image = ndimage.gaussian_filter(image, _BLUR, mode="mirror")
         if halvings <= 0:

@@ -151,8 +151,8 @@ class _Level:
             points = points[:, np.sort(chosen)]
         at = tuple(points)
         self.points = points.astype(np.float64)
-        self.centre = self.points.mean(1)
-        about = self.points - self.centre[:, None]
+        self.center = self.points.mean(1)
+        about = self.points - self.center[:, None]
         self.radius = max(float(np.sqrt((about**2).sum(0).mean())), 1.0)
         slopes = gradient[(slice(None), *at)]
         # A mask drawn by hand takes in some of what lies behind: its border counts less.
@@ -199,7 +199,7 @@ class _Level:
             correlation = _correlation(found, self.values[inside]) * min(inside.mean() / 0.4, 1)
             if gain <= 0.05:  # nothing like the reference here
                 return matrix, correlation
-            step = small_transform(self.model, fit[:-2] / gain, self.centre, self.radius)
+            step = small_transform(self.model, fit[:-2] / gain, self.center, self.radius)
             # where the map leads now, a step further back the reference is seen
             matrix = matrix @ np.linalg.inv(step)
             if np.abs(apply(step, corners) - corners).max() < _SETTLED:

@@ -40,9 +40,9 @@ def tangents(model: str, points: np.ndarray, radius: float) -> list[np.ndarray]:
 
 
 def small_transform(
-    model: str, parameters: np.ndarray, centre: np.ndarray, radius: float
+    model: str, parameters: np.ndarray, center: np.ndarray, radius: float
 ) -> np.ndarray:
-    """Return the map with these parameters about `centre`; `tangents`: its derivatives at zero."""
+    """Return the map with these parameters about `center`; `tangents`: its derivatives at zero."""
     linear = np.eye(2)
     if model == "rigid":
         angle = parameters[2] / radius
@@ -52,7 +52,7 @@ def small_transform(
         linear = linear + parameters[2:].reshape(2, 2) / radius
     matrix = np.eye(3)
     matrix[:2, :2] = linear
-    matrix[:2, 2] = centre - linear @ centre + parameters[:2]
+    matrix[:2, 2] = center - linear @ center + parameters[:2]
     return matrix
 
 

@@ -129,6 +129,8 @@ class _Search:
 
     def _power(self, series: np.ndarray) -> np.ndarray:
         """Return periodograms, (F, C), whose mean is 1 for noise alone."""
+        if not series.shape[1]:
+            return np.zeros((len(self.frequencies), 0))
         return periodogram(series, 1.0, "hann", detrend="linear", axis=0)[1] / 2
 
     def _fit(self, rest, power, at: int) -> tuple[Rhythm, np.ndarray]:

@@ -14,7 +14,7 @@ from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
 
 STOPPED, WAITING, PLAYING = "stopped", "waiting", "playing"
 TICK_MS = 60
-SLOWEST = 4.0  # frames per second: rather wait than play slower
+SLOWEST = 2.0  # frames per second: rather wait than play slower
 AHEAD = 4  # frames that must be ready to go on: napari drops some when it is busy
 RESUME = 8  # frames that must be ready to begin, at least
 

@@ -29,6 +29,7 @@ from napari_motionmag.widgets.common.measurement_dock import (
     paths_for,
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
+from napari_motionmag.widgets.compare.grid import canvas_of
 from napari_motionmag.widgets.slices.cuts import Cut, color_function, cut_in_turns, display_limits
 from napari_motionmag.widgets.slices.layers import add_line, open_slices
 
@@ -236,7 +237,10 @@ class SliceViewWidget(MeasurementDock):
         chosen, added = self.layers.value, getattr(event, "value", None)
         if not chosen:
             self._choose_movie_and_results()
-        elif event is not None and event.type == "inserted" and self._is_made_of(added, chosen):
+            return
+        comparing = canvas_of(self._viewer).grid.enabled
+        is_new = event is not None and event.type == "inserted" and not comparing
+        if is_new and self._is_made_of(added, chosen):
             self.layers.value = [*chosen, added]
 
     def _is_made_of(self, layer, movies) -> bool:
