@@ -134,6 +134,11 @@ def test_every_room_has_its_arrows():
     assert {_room(module) for module in modules()} - {""} == set(ARROWS)
 
 
+def test_the_guide_names_every_room():
+    guide = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    assert [room for room in ARROWS if f"`{room}/`" not in guide] == []
+
+
 @pytest.mark.parametrize("room", ARROWS)
 def test_a_room_imports_only_what_it_may(room):
     wrong = [

@@ -48,7 +48,15 @@ def folder(tmp_path, monkeypatch):
     """Go to a folder with the movies that the pages name."""
     monkeypatch.chdir(tmp_path)
     frames, _ = samples.load("beating_cell", size=64, n_frames=12)
-    for name in ("movie.tif", "in.tif", "film.ome.tif", "cilia.ome.tif", "movie.zarr"):
+    for name in (
+        "movie.tif",
+        "in.tif",
+        "film.ome.tif",
+        "cilia.ome.tif",
+        "movie.zarr",
+        "movies/cell.tif",
+    ):
+        Path(name).parent.mkdir(exist_ok=True)
         io.save_movie(name, frames, axes="TYX", fps=600)
     tifffile.imwrite("painted.tif", np.pad(np.ones((32, 32), np.uint8), 16))
     return tmp_path

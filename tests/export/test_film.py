@@ -139,7 +139,7 @@ def test_lengths_and_times_in_words():
         (240, {"speed": 0.5}, 60, [0, 2, 4, 6]),
     ],
 )
-@pytest.mark.filterwarnings("ignore:the movie plays at")
+@pytest.mark.filterwarnings("ignore:The movie plays at")
 def test_speed_against_real_time(frames, fps, options, rate, shown):
     composition = export.compose(frames, fps=fps, **options)
     found, times = composition.timing()
@@ -191,6 +191,24 @@ def test_the_divider_moves_there_and_back(frames):
     assert min(places) < 0.15 * 120
     assert abs(places[0] - places[-1]) < 12  # it loops
     assert np.abs(np.diff(places)).max() < 12
+
+
+def test_channels_add_up(frames):
+    red, green = export.Look((0, 4000), "red"), export.Look((0, 3000), "green")
+    other = export.panel(frames[::-1], look=green, line=[(2, 3), (20, 3)])
+    shown = export.panel(frames, "both", look=red, line=[(2, 3), (20, 3)], channels=[other])
+    made = export.Film(export.Composition([shown], zoom=1, playback_fps=10))
+    steps = []
+    drawn = list(made.frames(lambda *step: steps.append(step)))
+    assert steps[-1] == (36, 36)
+    wanted = np.minimum(red(frames[4]).astype(int) + green(frames[::-1][4]), 255)
+    found = panel_of(drawn[4], made)
+    free = (found != (255, 180, 0)).any(axis=2)  # of the line
+    assert (found == wanted)[free].all()
+    y, x, height, width = made._places[0].slice
+    assert drawn[0][y : y + height, x : x + width, 1].any()
+    with pytest.raises(ValueError, match="channels must be of one size"):
+        export.panel(frames, "a", channels=[export.panel(frames[:, :20], "b")])
 
 
 def test_the_slice_is_that_of_the_views(frames):

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_motionmag import export, magnify_layer
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.widgets.export.dock import ExportWidget
+from napari_motionmag.widgets.export.dock import ExportWidget, _box
 
 
 @pytest.fixture
@@ -81,6 +81,26 @@ def test_the_picture_is_what_the_viewer_shows(viewer, movie, settled):
     assert np.abs(shown - drawn).max() <= 3
 
 
+def test_layers_that_add_up_are_one_panel(viewer, movie, frames, settled, tmp_path, monkeypatch):
+    movie.blending, movie.colormap = "additive", "red"
+    look = {"scale": movie.scale, "units": movie.units, "axis_labels": movie.axis_labels}
+    second = viewer.add_image(
+        frames[::-1].copy(), name="b", blending="additive", colormap="green", **look
+    )
+    second.metadata["path"] = None
+    dock = ExportWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="Export movie")
+    settled(dock)
+    (panel,) = dock.composition().panels
+    assert (panel.label, panel.channels[0].movie.data is second.data) == ("cell + b", True)
+    dock.zoom.value = 1
+    dock.save_to(tmp_path / "dock.png")
+    settled(dock)
+    monkeypatch.chdir(tmp_path)
+    exec(dock.script().replace('"film.mp4"', '"script"'), {"viewer": viewer})
+    assert (pixels(tmp_path / "script") == pixels(tmp_path / "dock")).all()
+
+
 def test_the_dialog_and_its_formats(dock, settled, click, tmp_path, monkeypatch):
     asked = []
 
@@ -144,3 +164,31 @@ def test_an_unknown_rate_is_typed_in(viewer, settled, frames):
     settled(dock)
     assert "30 frames per second, 1/20 of real time" in dock.status.value
     assert layer.metadata["napari_motionmag_fps"] == 600
+    dock.speed.value = "1/2"
+    settled(dock)
+    assert "60 frames per second, 1/2 of real time. The movie plays at 300" in dock.status.value
+
+
+def test_the_rectangle_around_a_region():
+    mask = np.zeros((9, 12), bool)
+    mask[2:5, 3] = mask[4, 3:8] = True
+    assert _box(mask) == (2, 5, 3, 8)
+    assert _box((1, 2, 3, 4)) == (1, 2, 3, 4)
+
+
+def test_a_report_of_a_movie_and_its_magnification(
+    viewer, dock, settled, qtbot, movie, made, tmp_path
+):
+    dock.zoom.value = 1
+    settled(dock)
+    dock.report_to(tmp_path / "report.html")
+    qtbot.waitUntil(lambda: not dock.working, timeout=120_000)
+    settled(dock)
+    assert dock.status.value.startswith(f"Report written to {tmp_path / 'report.html'}")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("data:video/mp4") == 1
+    assert "magnify(" in text
+    dock.layers.value = [movie]
+    settled(dock)
+    with pytest.raises(ValueError, match="needs a movie and its magnification: choose both"):
+        dock.report_to(tmp_path / "other.html")

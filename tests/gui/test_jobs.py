@@ -6,6 +6,7 @@ import warnings
 import pytest
 from magicgui.widgets import Label
 
+from napari_motionmag.widgets.common import jobs
 from napari_motionmag.widgets.common.jobs import Cancelled, Job, Replacing, throttled
 from napari_motionmag.widgets.common.messages import Messages, warnings_to
 
@@ -137,3 +138,15 @@ def test_only_this_thread_is_listened_to_and_all_is_put_back():
     assert warnings.showwarning is before
     assert mine == [(UserWarning, "from this thread")]
     assert others == ["from another thread"]
+
+
+def test_the_time_left_is_told_once_it_is_known(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])
+    left = jobs.TimeLeft()
+    now[0] = 1.0
+    assert left(10, 100) == "10 %"
+    now[0] = 10.0
+    assert left(10, 100) == "10 %, 1:30 left"
+    assert left(50, 100) == "50 %, 10 s left"
+    assert left(100, 100) == "100 %"

@@ -1,5 +1,7 @@
 """Frames that are drawn before they are shown."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -68,3 +70,39 @@ def test_an_error_ahead_is_reported_and_ends_it():
     prefetcher.wait()
     assert tried == [5]
     assert [str(error) for error in errors] == ["broken"]
+
+
+AT_EXIT = """
+import atexit, time
+from napari_motionmag.widgets.frames.prefetch import Prefetcher
+
+prefetcher = Prefetcher()
+
+def draw(t):
+    time.sleep(0.3)
+    print("drawn", t, flush=True)
+
+def show():  # as a job does that is waited for
+    for t in (3, 4):
+        prefetcher.shown("movie", t, 50, draw, print)
+    time.sleep(0.1)
+
+atexit.register(show)
+atexit.register(lambda: print("end", flush=True))
+"""
+
+
+def test_a_frame_that_is_shown_as_the_program_ends():
+    """Its thread would go on in an interpreter that is gone, and crash the process."""
+    ended = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split("\n")[:2] in (["end", "drawn 5"], ["end", ""])
+
+
+def test_nothing_is_drawn_once_it_is_closed():
+    prefetcher, draw = Prefetcher(), Drawing()
+    prefetcher.close()
+    for t in (4, 5):
+        prefetcher.shown("movie", t, 10, draw, _never)
+    prefetcher.wait()
+    assert draw.drawn == []

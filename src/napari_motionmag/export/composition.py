@@ -43,6 +43,8 @@ class Panel:
     line : array_like, shape (N, 2), optional
         (y, x) in px of this movie: a slice along it is drawn beside the movie, blank where the
         line leaves the frame.
+    channels : sequence of Panel
+        Further channels of it, of the same size, whose light is added.
     """
 
     movie: Movie
@@ -50,8 +52,17 @@ class Panel:
     look: Look | None = None
     at: Mapping[str, int] | None = None
     line: Any = None
+    channels: Sequence[Panel] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "channels", tuple(self.channels))
+        for channel in self.channels:
+            sizes = [(p.movie.n_frames, *p.movie.frame_shape[:2]) for p in (self, channel)]
+            if sizes[0] != sizes[1]:
+                raise ValueError(
+                    f"channels must be of one size (T, Y, X): {self.label!r} has {sizes[0]}, "
+                    f"{channel.label!r} {sizes[1]}"
+                )
         series = Series(self.movie, self.at)
         object.__setattr__(self, "at", series.at)
         if self.look is None:
@@ -86,6 +97,7 @@ def panel(
     look: Look | None = None,
     at=None,
     line=None,
+    channels: Sequence[Panel] = (),
     pixel_size: float | None = None,
     **changes,
 ) -> Panel:
@@ -98,7 +110,7 @@ def panel(
         intensities of its source.
     label : str, optional
         Text above it: by how much it is magnified, or its name when None.
-    look, at, line
+    look, at, line, channels
         As for `Panel`.
     pixel_size : float, optional
         Side of a pixel, um, where the movie does not say.
@@ -122,7 +134,7 @@ def panel(
     made = _with_calibration(movie, changes)
     if pixel_size is not None:
         made = _calibrated(made, above_zero("pixel_size", pixel_size, "um"))
-    return Panel(made, label, look, at, line)
+    return Panel(made, label, look, at, line, channels)
 
 
 def _with_calibration(movie, changes: Mapping) -> Movie:
@@ -256,7 +268,7 @@ class Composition:
         step = max(1, math.ceil(rate / fastest - 1e-9))
         if step > 1:
             warn_user(
-                f"the movie plays at {rate:.4g} frames per second, and players show "
+                f"The movie plays at {rate:.4g} frames per second, and players show "
                 f"{fastest:g}: one frame of {step} is shown; motion faster than "
                 f"{rate / step / 2:.3g} Hz of the playback looks slower than it is"
             )

@@ -87,13 +87,14 @@ class Film:
     @property
     def n_steps(self) -> int:
         """Number of steps that `frames` reports: frames, and frames that slices need."""
-        sliced = sum(panel.line is not None for panel in self.composition.panels)
+        sliced = sum(1 + len(p.channels) for p in self.composition.panels if p.line is not None)
         return len(self.shown) + sliced * len(self.composition.times)
 
     @property
     def colors(self) -> np.ndarray:
         """Colors that the frames may have, besides those of RGB movies, (N, 3) uint8."""
-        looks = [p.look.colors for p in self.composition.panels if not p.movie.is_rgb]
+        panels = self.composition.panels
+        looks = [p.look.colors for p in panels if not (p.movie.is_rgb or p.channels)]
         own = np.array([LINE_COLOR, INK["black"], INK["white"]], np.uint8)
         return np.unique(np.concatenate([own, *looks]), axis=0)
 
@@ -307,16 +308,18 @@ class Film:
     def _put_slice(self, canvas: np.ndarray, panel: Panel, place, counter: Counter) -> None:
         line = Line(panel.line)
         sampler = LineSampler(line, panel.movie.frame_shape[:2], 1, "nan")
-        dtype = sample_dtype(panel.movie.dtype)
-        rows = []
-        for frame in _frames(panel, list(self.composition.times), sampler.window):
-            rows.append(sampler(frame[np.newaxis], dtype)[0])
-            counter.step()
-        y, x, height, width = place
-        values = np.swapaxes(np.stack(rows), 0, 1)
-        picture = panel.look(values)
+        pictures = []
+        for one in (panel, *panel.channels):
+            dtype, rows = sample_dtype(one.movie.dtype), []
+            for frame in _frames(one, list(self.composition.times), sampler.window):
+                rows.append(sampler(frame[np.newaxis], dtype)[0])
+                counter.step()
+            values = np.swapaxes(np.stack(rows), 0, 1)
+            pictures.append(one.look(values))
+        picture = _added(pictures)
         missing = np.isnan(values).reshape(*values.shape[:2], -1).any(axis=-1)
         picture[missing] = PAPER[self.composition.background]
+        y, x, height, width = place
         canvas[y : y + height, x : x + width] = _resized(picture, (height, width), "nearest")
         calibration = slice_calibration(panel.movie, panel.line)
         length, unit = calibration["positions"][-1], shown_unit(calibration["length_unit"])
@@ -426,5 +429,13 @@ def _frames(panel: Panel, times: list[int], window=None) -> Iterator[np.ndarray]
 
 def _colored(panel: Panel, times: list[int]) -> Iterator[np.ndarray]:
     """Read frames as colors, (Y, X, 3) uint8."""
-    for frame in _frames(panel, times):
-        yield panel.look(frame)
+    channels = (panel, *panel.channels)
+    for frames in zip(*(_frames(one, times) for one in channels), strict=True):
+        yield _added([one.look(frame) for one, frame in zip(channels, frames, strict=True)])
+
+
+def _added(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum of pictures, (Y, X, 3) uint8, as light adds up."""
+    if len(pictures) == 1:
+        return pictures[0]
+    return np.minimum(np.sum(pictures, axis=0, dtype=np.uint16), 255).astype(np.uint8)

@@ -146,7 +146,7 @@ def write_report(
             "Versions": _versions(made.recipe),
         },
         figures=_figures(found, made),
-        script=_script(origin, made, found) if origin is not None else "",
+        script=_script(origin, made, region, at) if origin is not None else "",
     )
     with written_whole(path, overwrite) as partial, naming_output(path, False):
         partial.write_text(text, encoding="utf-8")
@@ -317,20 +317,14 @@ def _drawn(draw: Callable) -> str:
 # ---- script ----
 
 
-def _script(origin: FromLayer, made: Magnification, found: Measures) -> str:
+def _script(origin: FromLayer, made: Magnification, region, at) -> str:
     """Return Python source that computes the report's numbers again."""
-    views, region = "napari_motionmag.views", found.region
-    if isinstance(region, np.ndarray):  # its pixels are many
-        region = tuple(edge for part in found.trace.region for edge in (part.start, part.stop))
     magnified = magnification(origin, made.recipe)
-    calls: list[Call] = [magnified]
-    if found.trace is not None:
-        trace = Call(views, "displacement_trace", origin, region)
-        calls.append(trace.named("trace", "dy, dx and their errors in px"))
-        if found.oscillation is not None:
-            fit = Call(views, "fit_oscillation", trace, round(found.oscillation.frequency, 6))
-            calls.append(fit.named("oscillation"))
-    if found.floor is not None:
-        floor = Call(views, "noise_floor", origin, made.operator)
-        calls.append(floor.named("floor", "floor.describe(factor) in words"))
+    calls = [magnified]
+    if made.movie.shape == origin.movie.shape:  # else a part was magnified
+        result = Call(origin, "replace", data=magnified).named("result")
+        where = {"region": region, "at": dict(at) if at else None}
+        where = {name: value for name, value in where.items() if value is not None}
+        numbers = Call("napari_motionmag.export", "measure", origin, made.operator, result, **where)
+        calls.append(numbers.named("measured", "measured.in_words(factor), measured.trace, ..."))
     return source(*calls, title="The numbers of the report.")

@@ -36,7 +36,9 @@ def read_recipe(path: str | os.PathLike) -> dict:
     read = _of_tiff if kind in _TIFF else _of_zarr if kind == ".zarr" else _of_json
     try:
         recipe = read(path)
-    except (ValueError, KeyError, TypeError, OSError, RecursionError, SyntaxError) as error:
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # libraries raise whatever damaged bytes lead them to
         raise ValueError(
             f"{path}: holds no recipe ({type(error).__name__}: {error}); a .tif or .zarr file that "
             "was magnified here does, or a JSON file"

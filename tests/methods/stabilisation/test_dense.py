@@ -29,11 +29,12 @@ def waves(seed, finest=0.9, count=40):
     rng = np.random.default_rng(seed)
     k, angle = rng.uniform(0.1, finest, count), rng.uniform(0, 2 * np.pi, count)
     phase = rng.uniform(0, 2 * np.pi, count)
-    y = np.arange(HEIGHT)[:, None, None] * k * np.sin(angle)
+    # cos(x + y), as a product of matrices
+    rows = np.exp(1j * (np.arange(HEIGHT)[:, None] * k * np.sin(angle) + phase))
 
     def texture(x):
-        x = np.broadcast_to(x, (WIDTH,))[None, :, None] * k * np.cos(angle)
-        return 0.03 * np.sqrt(2 / count) * np.cos(x + y + phase).sum(-1)
+        columns = np.exp(1j * np.broadcast_to(x, (WIDTH,)) * (k * np.cos(angle))[:, None])
+        return 0.03 * np.sqrt(2 / count) * (rows @ columns).real
 
     return texture
 

@@ -26,19 +26,26 @@ def texture(y, x):
     return 0.5 + np.cos(sum(along) + phase) @ height
 
 
+def placed(drift):
+    """Where pixels come from after a drift, and how much of the displacement they take part in."""
+    y, x = PIXELS[0] - drift[0], PIXELS[1] - drift[1]
+    return y, x, np.exp(-((y - MIDDLE) ** 2 + (x - MIDDLE) ** 2) / (2 * 18**2))
+
+
 def scene(drift, amount):
     """A texture that has drifted, with a part of it displaced along x, and how much of it."""
-    y, x = PIXELS[0] - drift[0], PIXELS[1] - drift[1]
-    near = np.exp(-((y - MIDDLE) ** 2 + (x - MIDDLE) ** 2) / (2 * 18**2))
+    y, x, near = placed(drift)
     return texture(y, x - amount * near).astype(np.float32), near
 
 
 def displacement(frame, drift):
     """By least squares, of the part that is displaced, px."""
-    near = scene(drift, 0)[1] > 0.3
+    y, x, share = placed(drift)
+    near = share > 0.3
+    y, x, share = y[near], x[near], share[near]
 
     def misfit(a):
-        return (scene(drift, a[0])[0] - frame)[near]
+        return texture(y, x - a[0] * share).astype(np.float32) - frame[near]
 
     return least_squares(misfit, [0.0], diff_step=1e-2).x[0]
 

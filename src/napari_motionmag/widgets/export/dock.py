@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 from magicgui.widgets import Widget
 from napari.layers import Image, Shapes
 
@@ -32,8 +34,9 @@ from napari_motionmag.widgets.common.form import (
     number,
 )
 from napari_motionmag.widgets.common.layer_movie import record_rate
-from napari_motionmag.widgets.common.messages import EXPECTED
+from napari_motionmag.widgets.common.messages import EXPECTED, warnings_to
 from napari_motionmag.widgets.export.shown_panels import (
+    grouped,
     label_of,
     movie_of,
     panel_arguments,
@@ -116,14 +119,14 @@ class ExportWidget(Dock):
             raise ValueError("A report needs a movie and its magnification: choose both")
         movie, region = movie_of(plain[0]), None
         if self.region.value is not None:
-            region = regions_of(self.region.value, plain[0], 0)[0].value(movie)
+            region = _box(regions_of(self.region.value, plain[0], 0)[0].value(movie))
         self._run(
             lambda progress: write_report(
                 path,
                 movie,
                 made[0],
                 region=region,
-                at=composition.panels[layers.index(plain[0])].at or None,
+                at=panel_of(self._viewer, plain[0], movie, "", None).at or None,
                 composition=composition,
                 origin=FromLayer(plain[0], movie),
                 overwrite=True,
@@ -137,10 +140,16 @@ class ExportWidget(Dock):
     def script(self) -> str:
         """Return Python source that exports the same movie."""
         panels = []
-        for layer, panel in zip(self._chosen(), self._panels(), strict=True):
-            arguments = panel_arguments(panel, layer)
-            call = Call("napari_motionmag.export", "panel", arguments.pop("movie"), **arguments)
-            panels.append(call.named("shown", panel.label))
+        for layers, panel in zip(grouped(self._chosen()), self._panels(), strict=True):
+            calls = []
+            for layer, one in zip(layers, (panel, *panel.channels), strict=True):
+                arguments = panel_arguments(one, layer)
+                call = Call("napari_motionmag.export", "panel", arguments.pop("movie"), **arguments)
+                calls.append(call.named("shown", one.label))
+            first, *others = calls
+            if others:
+                first.kwargs["channels"] = others
+            panels.append(first)
         options = self._options(plain=True)
         loops = {"loops": int(self.loops.value)} if self.loops.value else {}
         composition = Call("napari_motionmag.export", "Composition", panels, **options)
@@ -322,9 +331,11 @@ class ExportWidget(Dock):
         rates = {typed_rate(layer) or 0.0 for layer in self.layers.value}
         with self.updating():
             self.fps.value = rates.pop() if len(rates) == 1 else 0.0
+        notes: list[str] = []
         try:
             self._show_length(self._panels())
-            film = Film(self.composition())
+            with warnings_to(lambda place, text: notes.append(text)):
+                film = Film(self.composition())
         except EXPECTED as error:
             self._messages.say(str(error))
             return
@@ -332,7 +343,8 @@ class ExportWidget(Dock):
         text = f"{width} x {height} px, {len(film) / float(film.fps):.3g} s"
         text += f" at {float(film.fps):.4g} frames per second"
         speed = film.composition.shown_speed
-        self._messages.say(text if speed is None else f"{text}, {speed_text(speed)}")
+        text += "" if speed is None else f", {speed_text(speed)}"
+        self._messages.say(". ".join([text, *notes]))
 
     def _show_length(self, panels: list[Panel]) -> None:
         """Let the fields for the first and the last frame end where the movie does."""
@@ -345,15 +357,19 @@ class ExportWidget(Dock):
     # ---- exporting ----
 
     def _panels(self) -> list[Panel]:
-        layers = self._chosen()
+        groups = grouped(self._chosen())
         labels = [text.strip() for text in self.labels_text.value.split(";") if text.strip()]
-        if labels and len(labels) != len(layers):
-            raise ValueError(f"Labels: {len(labels)} texts for {len(layers)} movies")
-        labels = labels or [label_of(layer) for layer in layers]
-        return [
-            panel_of(self._viewer, layer, movie_of(layer), label, self.lines.value)
-            for layer, label in zip(layers, labels, strict=True)
-        ]
+        if labels and len(labels) != len(groups):
+            raise ValueError(f"Labels: {len(labels)} texts for {len(groups)} movies")
+        labels = labels or [" + ".join(dict.fromkeys(map(label_of, layers))) for layers in groups]
+        panels = []
+        for layers, label in zip(groups, labels, strict=True):
+            first, *others = (
+                panel_of(self._viewer, layer, movie_of(layer), label, self.lines.value)
+                for layer in layers
+            )
+            panels.append(replace(first, channels=others))
+        return panels
 
     def _options(self, plain: bool = False) -> dict:
         """Return the arguments of `Composition`; with `plain`, those that are not the defaults."""
@@ -408,3 +424,11 @@ class ExportWidget(Dock):
         if not self._closed:
             self.cancel.visible = busy
             self.export.enabled = self.report.enabled = not busy
+
+
+def _box(region) -> tuple[int, int, int, int]:
+    """Return the rectangle around a region: y0, y1, x0, x1."""
+    if not isinstance(region, np.ndarray):
+        return region
+    edges = [np.flatnonzero(region.any(axis=axis))[[0, -1]] + (0, 1) for axis in (1, 0)]
+    return tuple(int(edge) for pair in edges for edge in pair)

@@ -39,6 +39,16 @@ def label_of(layer: Image) -> str:
     return default_label(layer) if is_magnified(layer) else layer.name
 
 
+def grouped(layers: list[Image]) -> list[list[Image]]:
+    """Return the layers of each panel: those that add up in the viewer are channels of one."""
+    groups: dict = {}
+    for layer in layers:
+        own = id(layer) if str(layer.blending) != "additive" or layer.rgb else None
+        recipe = (layer.metadata.get("napari_motionmag") or {}).get("recipe") or {}
+        groups.setdefault((own, recipe.get("factor"), recipe.get("method")), []).append(layer)
+    return list(groups.values())
+
+
 def panel_arguments(panel: Panel, layer: Image) -> dict:
     """Return the arguments of `export.panel` for a script."""
     arguments = {"label": panel.label, "look": panel.look}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Hashable
 
@@ -22,6 +23,8 @@ class Prefetcher:
         self._last: tuple[Hashable, int] = (None, 0)
         self._wanted: list[tuple[Callable, Callable, int]] = []
         self._thread: threading.Thread | None = None
+        self._closed = False
+        atexit.register(self.close)  # a frame may be drawn, and begin this, as the program ends
 
     def shown(
         self,
@@ -44,15 +47,25 @@ class Prefetcher:
                 return
             following = (t + step * k for k in range(1, COUNT + 1))
             self._wanted += [(draw, failed, k) for k in following if 0 <= k < n_frames]
-            if self._wanted and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="napari-motionmag-prefetch")
-                self._thread.start()
+            if self._wanted and self._thread is None and not self._closed:
+                name = "napari-motionmag-prefetch"
+                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError:  # Python 3.12 starts no thread as the program ends
+                    self._thread = None
 
     def stop(self) -> None:
         """Forget what is left to do."""
         with self._lock:
             self._wanted.clear()
             self._last = (None, 0)
+
+    def close(self) -> None:
+        """Draw nothing from now on, and wait for the frame in progress."""
+        self._closed = True
+        self.stop()
+        self.wait()
 
     def wait(self) -> None:
         """Wait until nothing is being drawn."""
