@@ -28,11 +28,6 @@ def fork():
 
 
 @pytest.fixture
-def viewer(viewer):
-    return viewer
-
-
-@pytest.fixture
 def dock(viewer, fork):
     layer = viewer.add_image(fork, name="fork", scale=(1 / FPS, 0.5, 0.5), units=("s", "um", "um"))
     viewer.layers.selection.active = layer

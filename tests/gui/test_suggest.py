@@ -51,6 +51,7 @@ def suggested(dock, click, qtbot):
 
 def use(dock, qtbot, number=0):
     press = dock.native.findChild(QAbstractButton, f"use_suggestion_{number}")
+    assert press.isVisible()
     qtbot.mouseClick(press, Qt.MouseButton.LeftButton)
 
 
@@ -69,7 +70,7 @@ def test_a_suggestion_fills_the_fields_and_magnifies(
     pictures = [x for x in section.native.findChildren(QLabel) if not x.pixmap().isNull()]
     assert len(pictures) == 2
     use(dock, qtbot)
-    qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=20_000)
+    qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=60_000)
     assert dock.mode.value == "temporal"
     low, high = dock.band_low.value, dock.band_high.value
     assert low < 5 < high
@@ -80,12 +81,14 @@ def test_a_suggestion_fills_the_fields_and_magnifies(
     assert "5 Hz" in section.title.text
 
 
-def test_another_suggestion_changes_the_same_layer(viewer, dock, suggested, qtbot, result):
+def test_another_suggestion_changes_the_same_layer(viewer, dock, suggested, click, qtbot, result):
     suggested()
     use(dock, qtbot)
-    qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=20_000)
+    qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=60_000)
+    click(dock, "suggestions_title")  # unfolds the cards
+    qtbot.wait(50)
     use(dock, qtbot, 1)
-    qtbot.waitUntil(lambda: "static" in result().name, timeout=20_000)
+    qtbot.waitUntil(lambda: "static" in result().name, timeout=60_000)
     assert dock.mode.value == "static"
 
 
@@ -146,9 +149,9 @@ def test_a_reopened_dock_finds_the_state_of_the_newest_result(
 ):
     suggested()
     use(dock, qtbot)
-    qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=20_000)
+    qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=60_000)
     dock.factor.value = 7
-    qtbot.waitUntil(lambda: result().name.startswith("x7"), timeout=20_000)
+    qtbot.waitUntil(lambda: result().name.startswith("x7"), timeout=60_000)
     settings = dock._fields.settings()
     viewer.window.remove_dock_widget(dock.native)
     assert viewer.layers.selection.active is result()
@@ -163,7 +166,7 @@ def test_a_layer_that_is_kept_stays_as_it_is(viewer, dock, click, qtbot, settled
         return [x for x in viewer.layers if "napari_motionmag" in x.metadata]
 
     click(dock, "magnify")
-    qtbot.waitUntil(lambda: len(made()) == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(made()) == 1, timeout=60_000)
     click(dock, "keep")
     (kept,) = made()
     name, data = kept.name, kept.data
@@ -173,7 +176,7 @@ def test_a_layer_that_is_kept_stays_as_it_is(viewer, dock, click, qtbot, settled
     settled(dock)
     assert made() == [kept]
     click(dock, "magnify")
-    qtbot.waitUntil(lambda: len(made()) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(made()) == 2, timeout=60_000)
     assert (kept.name, kept.data) == (name, data)
     assert "dynamic" in made()[1].name
 

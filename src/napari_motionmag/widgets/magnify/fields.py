@@ -59,7 +59,7 @@ class Fields(MotionFields):
             "more_bands",
             "More bands",
             "Further bands in Hz, each with a factor of its own, as 100-120 x 30, 140-150 x 5. The "
-            "factor below is that of the band above.",
+            "field “Factor” is that of the field “Band”.",
         )
         rows = [*self.preset_rows.rows, self.mode, self.reference_row, self.fps, self.band_row]
         rows += [self.factor_row, self.method]
