@@ -103,7 +103,10 @@ def test_figures_use_the_room_they_have(viewer, docks, qtbot):
         outer(docks[name]).close()
     displacement = docks["Displacement"]
     outer(displacement).raise_()
-    qtbot.waitUntil(lambda: displacement.canvas.height() > 300, timeout=5000)
+    qtbot.waitUntil(
+        lambda: displacement.canvas.height() > 0.4 * displacement.native.height() > 250,
+        timeout=5000,
+    )
 
 
 def test_every_control_has_a_tooltip(docks):

@@ -45,6 +45,7 @@ def test_dock_script_and_functions_give_the_same_pixels(
     viewer, dock, settled, movie, made, tmp_path, monkeypatch
 ):
     line = viewer.add_shapes([[(1, 4), (8, 4)]], shape_type="line", name="line", units=("um",) * 2)
+    settled(dock)
     dock.lines.value, dock.arrangement.value = line, "split"
     dock.first.value, dock.last.value = 2, 9
     dock.background.value, dock.bar_length.value = "white", 4

@@ -400,7 +400,7 @@ def test_warnings_are_told_once(viewer, widget, method, magnified, qtbot, notifi
         assert len(told) == 1
         click(widget, "compute_all")
         qtbot.waitUntil(lambda: not widget.working, timeout=10_000)
-        assert "doubtful" in widget.status.value
+        qtbot.waitUntil(lambda: "doubtful" in widget.status.value, timeout=5000)
         assert len([text for _, text in notifications() if "doubtful" in text]) <= 2
 
 

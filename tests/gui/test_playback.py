@@ -236,7 +236,8 @@ def test_the_first_round_is_played_as_fast_as_frames_come(
     widget._fields.playback_row.fps.value = 50
     click(widget, "play")
     qtbot.waitUntil(lambda: bool(paces) and paces[-1] == 50, timeout=30_000)
-    assert playback.frames == ALL or playback._buffer.rate > 20
+    missing = len(ALL - playback.frames)
+    assert missing <= playback._buffer.rate * len(playback.frames) / 50
     assert paces == sorted(paces)
     slider = time_sliders(viewer).slider_widgets[0]
     assert slider.fps == 50

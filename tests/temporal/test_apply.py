@@ -112,15 +112,6 @@ def test_pixels_are_filtered_in_pieces_without_a_trace(op, monkeypatch):
         assert max(sizes) <= max(piece, 40)
 
 
-@pytest.mark.parametrize("op", ALL, ids=ids)
-def test_graph_works_as_plain_tuples_too(op, monkeypatch):
-    # what dask before 2025.1 is given
-    monkeypatch.setitem(__import__("sys").modules, "dask.task_spec", None)
-    data = np.random.default_rng(0).normal(size=(40, 3))
-    out = op.apply(da.from_array(data, chunks=(7, 2)))
-    np.testing.assert_allclose(out.compute(scheduler="sync"), op.apply(data), atol=1e-5)
-
-
 @pytest.mark.parametrize("op", [FIR(1, 3, FPS), Butterworth(1, 3, FPS)], ids=ids)
 def test_the_same_call_has_the_same_name_and_others_have_not(op):
     x = da.zeros((40, 3), chunks=(7, 3))

@@ -11,6 +11,8 @@ from napari_motionmag.views.activations import unit_activations
 from napari_motionmag.views.figures.mosaic import mosaic
 from napari_motionmag.views.kernels import encoder_kernels, kernel_kind
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*of a frame would move by more")  # untrained
+
 
 def grid(side):
     half = side // 2

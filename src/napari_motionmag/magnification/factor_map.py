@@ -41,7 +41,10 @@ def factor_map_of(given, factor: float, movie: Movie, source=None) -> np.ndarray
     labels = options.pop("labels")
     labels = _read(labels) if isinstance(labels, str | Path) else labels
     if not is_layer(labels):
-        labels = np.asarray(labels)
+        try:
+            labels = np.asarray(labels)
+        except ValueError:  # rows of different lengths
+            raise ValueError("factor_map must have two axes, Y and X, got uneven rows") from None
         if labels.dtype.kind == "f":
             if options:
                 raise TypeError(f"factor_map: factors of pixels have no {next(iter(options))!r}")

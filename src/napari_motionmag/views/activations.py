@@ -214,13 +214,18 @@ def _run(runner, movie: Movie, at, operator: TemporalOperator, t: int, factors):
             given = upload(frame), upload(variation)
             gains = torch.tensor([[factor - 1.0] for factor in factors], device=runner.device)
             denoise = gains.new_tensor([usual_denoising(variation, shares)])
-            draw = (network(*given, gain, True, denoise) for gain in gains)
+            options = {"denoise": denoise, "pair": operator.compares_frames}
+            draw = (network(*given, gain, **options) for gain in gains)
         for layer, module in modules.items():
             hook = module.register_forward_hook(
                 lambda module, inputs, output, layer=layer: keep(layer, output)
             )
             stack.callback(hook.remove)
-        decoded = [padding.remove(runner.download(drawn)[0]) for drawn in draw]
+        decoded = []
+        for drawn in draw:
+            decoded.append(padding.remove(runner.download(drawn)[0]))
+            for kept in maps.values():
+                del kept[len(decoded) :]  # of frames that were aligned, what was seen before
     return maps, np.stack(decoded), padding
 
 

@@ -18,6 +18,8 @@ from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.temporal import FIR, Butterworth, Static
 from napari_motionmag.temporal.streaming import StreamingOperator
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*of a frame would move by more")  # untrained
+
 FRAMES = np.random.default_rng(0).integers(0, 255, (40, 24, 32)).astype(np.uint8)
 MODES = {
     "static": {},
@@ -243,11 +245,11 @@ def test_threads_of_torch_and_dask_do_not_multiply(monkeypatch):
     inside, most = [], []
     draw = runner._difference
 
-    def watched(*arguments):
+    def watched(*arguments, **options):
         inside.append(1)
         most.append(len(inside))
         try:
-            return draw(*arguments)
+            return draw(*arguments, **options)
         finally:
             inside.pop()
 
