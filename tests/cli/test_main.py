@@ -438,6 +438,7 @@ def test_signals_remove_what_is_unfinished(film, tmp_path, name, code):
     script = (
         "import sys, time, signal, numpy as np\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # under nohup it is ignored
         "from napari_motionmag.magnification.magnification import Magnification\n"
         "def block(x): time.sleep(0.05); return x\n"
         "Magnification.dask = lambda self: (\n"
