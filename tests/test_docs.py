@@ -11,7 +11,7 @@ import shutil
 import sys
 import textwrap
 import tomllib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -71,29 +71,37 @@ def _short_samples(monkeypatch):
     monkeypatch.setattr(samples, "load", short)
 
 
-def _cluster(monkeypatch):
+def _cluster(monkeypatch, request):
     """Let one worker in this process stand for clusters, and for packages that make them."""
     from distributed import Client, LocalCluster
 
     from napari_motionmag.compute import cluster
 
-    class Local(LocalCluster):
-        def __init__(self, **_):
-            super().__init__(n_workers=1, processes=False, dashboard_address=None)
+    one = LocalCluster(n_workers=1, processes=False, dashboard_address=None)
 
-        def scale(self, *_, **__):
-            """Stay as it is."""
+    @request.addfinalizer
+    def close():
+        with suppress(TimeoutError):  # the thread of its loop ends late on a busy machine
+            one.close()
+
+    @contextmanager
+    def stand_in(*_, **__):
+        yield one
 
     @contextmanager
     def connected(*_, **__):
-        with Local() as one, Client(one) as client:
+        with Client(one) as client:
             yield client
 
     monkeypatch.setattr(cluster, "connected", connected)
-    for module, name in (("dask_jobqueue", "SLURMCluster"), ("dask_cuda", "LocalCUDACluster")):
-        stand_in = ModuleType(module)
-        setattr(stand_in, name, Local)
-        monkeypatch.setitem(sys.modules, module, stand_in)
+    monkeypatch.setattr(one, "scale", lambda *_, **__: None)
+    for module, name, make in (
+        ("dask_jobqueue", "SLURMCluster", lambda *_, **__: one),
+        ("dask_cuda", "LocalCUDACluster", stand_in),
+    ):
+        package = ModuleType(module)
+        setattr(package, name, make)
+        monkeypatch.setitem(sys.modules, module, package)
 
 
 def _viewer(make_napari_viewer):
@@ -128,7 +136,7 @@ def test_python_blocks_run(page, folder, monkeypatch, request):
             names["viewer"] = _viewer(make)
             names["layer"] = names["viewer"].layers["cell"]
     if words & {"connected", "SLURMCluster", "LocalCUDACluster"}:
-        _cluster(monkeypatch)
+        _cluster(monkeypatch, request)
     if "movie" in words:
         names["movie"] = samples.load("beating_cell", size=64, n_frames=12)[0]
     for code in codes:
