@@ -1,5 +1,7 @@
 """Small movies and networks that tests share."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,12 @@ from hypothesis import settings
 
 settings.register_profile("default", deadline=None)  # machines under load take their time
 settings.load_profile("default")
+
+
+def pytest_collection_finish():
+    """Spare the collector of garbage what was imported: it stays, and looking at it takes long."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

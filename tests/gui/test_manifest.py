@@ -1,5 +1,6 @@
 """What napari finds of the plugin: every name in the manifest leads to something."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,10 @@ def test_every_format_is_offered_to_save_with(manifest):
 
 
 @pytest.mark.parametrize("name", ["strings", "drifting_membrane", "pulsing_epithelium"])
-def test_samples_open(mock_app_model, name):
+def test_samples_open(mock_app_model, monkeypatch, name):
     from napari.plugins import _initialize_plugins
 
+    monkeypatch.setattr(samples, "load", partial(samples.load, n_frames=8))
     _initialize_plugins()
     viewer = ViewerModel()
     (layer,) = viewer.open_sample("napari-motionmag", name)

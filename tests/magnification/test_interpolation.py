@@ -1,5 +1,7 @@
 """Frames between frames, against the truth, the mean of the neighbors and optical flow."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from motion import fourier_shift, measured_shift, smooth_texture
@@ -117,10 +119,13 @@ def test_a_magnified_movie_can_be_interpolated():
     assert half == pytest.approx(whole / 2, abs=0.02)
 
 
+fine_texture = cache(smooth_texture)  # of many pixels, and the same for all frames
+
+
 def passing_discs(share: float, step: float, shape=(96, 128)) -> np.ndarray:
     """Textured discs that move by `step` px over a still texture and over each other."""
     fine = 4
-    textures = [smooth_texture(fine * max(shape), seed, cutoff=0.06) for seed in range(4)]
+    textures = [fine_texture(fine * max(shape), seed, cutoff=0.06) for seed in range(4)]
     y, x = np.indices((fine * shape[0], fine * shape[1])) / fine
     picture = textures[0][: fine * shape[0], : fine * shape[1]].copy()
     places = ((40, 40, 16), (48, 66, 14), (60, 88, 17))  # y, x, radius
