@@ -5,12 +5,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
 from napari_motionmag import Movie, export, magnify
+from napari_motionmag.cli.main import main
 from napari_motionmag.export import batch as module
 from napari_motionmag.io import open_movie, save_movie
 
@@ -206,57 +207,63 @@ def test_movies_of_one_name_are_kept_apart(tmp_path):
     assert module._output_names(items[:2], ".zarr") == ["a npy.zarr", "a tif.zarr"]
 
 
-RUN = """
-import sys, time
-import numpy as np
+RUN = r"""
+import signal, sys, threading
+from pathlib import Path
 from napari_motionmag.cli.main import main
 from napari_motionmag.methods.classical.linear import LinearMagnifier
-draw = LinearMagnifier._magnify
-def slow(self, frames, operator, times, factor):
-    time.sleep(0.02 * len(times))
+
+draw, journal, go_on, drawn = LinearMagnifier._magnify, Path(sys.argv[-1]), threading.Event(), []
+
+def interrupt(*_):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    go_on.set()
+    raise KeyboardInterrupt
+
+def held(self, frames, operator, times, factor):
+    drawn.extend(times if journal.is_file() else ())
+    if len(drawn) > 6 and not go_on.is_set():
+        print("held\n", end="", flush=True)
+        go_on.wait()
     return draw(self, frames, operator, times, factor)
-LinearMagnifier._magnify = slow
-options = "--factor 4 --method linear --fps 30 --device cpu --no-measure --format .zarr --resume"
-print("begun", flush=True)
-sys.exit(main(["batch", sys.argv[1], sys.argv[2], *options.split()]))
+
+signal.signal(signal.SIGINT, interrupt)
+LinearMagnifier._magnify = held
+sys.exit(main(sys.argv[1:-1]))
 """
 
 
-def start(movies, out):
-    argv = [sys.executable, "-c", RUN, str(movies), str(out)]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(arguments, journal):
+    """Run the command; it waits after some frames of the movie that has the journal."""
+    argv = [sys.executable, "-c", RUN, *arguments, str(journal)]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "held\n" in process.stdout, process.communicate()
+    return process
 
 
-def wait_for(condition, process):
-    end = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_killed_and_interrupted_runs_go_on(movies, tmp_path):
+def test_killed_and_interrupted_runs_go_on(movies, tmp_path, capsys):
     pytest.importorskip("zarr")
+    options = "--factor 4 --method linear --fps 30 --device cpu --no-measure --format .zarr"
     out, whole = tmp_path / "out", tmp_path / "whole"
-    process = start(movies, out)
-    wait_for((out / ".a.zarr.partial.journal").exists, process)
+    arguments = ["batch", str(movies), str(out), *options.split(), "--resume"]
+    process = start(arguments, out / ".a.zarr.partial.journal")
     process.kill()
     process.wait(60)
     (row, *_) = json.loads((out / "batch.json").read_text())["movies"]
     assert row["status"] == "running"
-    process = start(movies, out)  # goes on within the first movie
-    wait_for((out / ".c.zarr.partial.journal").exists, process)
-    process.send_signal(signal.SIGINT)
+    process = start(arguments, out / ".c.zarr.partial.journal")  # goes on within the first movie
+    while process.poll() is None:  # a signal just before a thread goes to sleep does not wake it
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "the same command with --resume goes on" in err
     assert [row["status"] for row in table(out)] == ["done", "failed", "waiting"]
-    process = start(movies, out)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1, err  # for the broken one
-    assert "2 done, 1 failed" in err
-    other = start(movies, whole)
-    other.communicate(timeout=120)
+    capsys.readouterr()
+    assert main(arguments) == 1  # for the broken one
+    assert "2 done, 1 failed" in capsys.readouterr().err
+    main(["batch", str(movies), str(whole), *options.split()])
     for name in ("a.zarr", "c.zarr"):
         files = [file for file in (whole / name).rglob("*") if file.is_file()]
         assert files
