@@ -9,7 +9,7 @@ from napari.utils.progress import progress
 
 from napari_motionmag.io import open_movie
 from napari_motionmag.widgets.frames import async_slicing as slicing
-from napari_motionmag.widgets.frames import frame_cache as drawing
+from napari_motionmag.widgets.frames import whole_result as drawing
 
 
 def wait_idle(qtbot, widget):

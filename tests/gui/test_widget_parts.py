@@ -17,13 +17,9 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import Dynamic
 from napari_motionmag.widgets.common.motion_fields import reference_of
 from napari_motionmag.widgets.common.shown_frame import frame_shown, time_is_drawn
-from napari_motionmag.widgets.frames.frame_cache import (
-    CachedMagnification,
-    draw_all,
-    room_for,
-    total_frames,
-)
+from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
 from napari_motionmag.widgets.frames.layer_frames import mark_slicing
+from napari_motionmag.widgets.frames.whole_result import draw_all, room_for, total_frames
 from napari_motionmag.widgets.magnify.factor import LAST, factor_at, position_of
 
 FUSION_OFF = {"optimization.fuse.active": False}

@@ -1,12 +1,10 @@
-"""Frames of a magnification for a viewer: cached when they were drawn, or all of them at once."""
+"""Magnifications for a viewer: they keep the frames that they drew."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import dask.array as da
@@ -19,9 +17,6 @@ from napari_motionmag.widgets.common.messages import warnings_to
 from napari_motionmag.widgets.frames.layer_frames import LayerFrames
 from napari_motionmag.widgets.frames.prefetch import Prefetcher
 
-MEMORY_SHARE = 0.5  # of the memory that is free; larger results go to disk
-LONGEST_BATCH = 16  # frames drawn together; they share work
-BATCH_SECONDS = 0.25  # a cancelled job goes on for this long, or for as long as one frame takes
 RETRY_SECONDS = 0.02  # until a frame that gave way is begun anew
 _PREFETCHER = Prefetcher()
 
@@ -147,54 +142,3 @@ def enlarged(frame: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 def _values(magnification: Magnification) -> dict:
     return {field.name: getattr(magnification, field.name) for field in fields(Magnification)}
-
-
-def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array for a whole result: in memory or, when it is large, in a temporary file.
-
-    The file goes when the array goes. Raises OSError if there is no room on the disk either.
-    """
-    import psutil
-
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if size <= MEMORY_SHARE * psutil.virtual_memory().available:
-        return np.empty(shape, dtype)
-    folder = tempfile.gettempdir()
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise OSError(
-            f"the result needs {size / 2**30:.1f} GiB; there are {free / 2**30:.1f} GiB left "
-            f"in {folder}. Save it to a file on another disk instead"
-        )
-    with tempfile.TemporaryFile(prefix="napari-motionmag-") as file:
-        return np.memmap(file, dtype, "w+", shape=shape)
-
-
-def draw_all(magnification: Magnification, out: np.ndarray) -> Iterator[int]:
-    """Draw all frames into an array of the movie's shape; yield how many are done, after each."""
-    movie = magnification.movie
-    done, batch = 0, 1
-    for other in movie.series():
-        where = dict(zip(movie.other_axes, other, strict=True))
-        first = 0
-        while first < movie.n_frames:
-            times = range(first, min(first + batch, movie.n_frames))
-            start = time.perf_counter()
-            drawn = magnification.draw(times, other)
-            each = (time.perf_counter() - start) / len(times)
-            for t, frame in zip(times, drawn, strict=True):
-                at = where | {"T": t}
-                index = tuple(
-                    slice(at[x], at[x] + 1) if x in at else slice(None) for x in movie.axes
-                )
-                out[index] = movie.expand(frame)
-                done += 1
-                yield done
-            first = times.stop
-            batch = int(np.clip(BATCH_SECONDS / max(each, 1e-9), 1, LONGEST_BATCH))
-
-
-def total_frames(magnification: Magnification) -> int:
-    """Return how many frames `draw_all` draws."""
-    movie = magnification.movie
-    return movie.n_frames * len(list(movie.series()))

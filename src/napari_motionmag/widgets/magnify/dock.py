@@ -40,14 +40,11 @@ from napari_motionmag.widgets.common.shown_frame import (
 )
 from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
-from napari_motionmag.widgets.frames.frame_cache import (
-    CachedMagnification,
-    CoarseMagnification,
-    total_frames,
-)
+from napari_motionmag.widgets.frames.frame_cache import CachedMagnification, CoarseMagnification
 from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.frames.playback import Playback, Played
+from napari_motionmag.widgets.frames.whole_result import total_frames
 from napari_motionmag.widgets.magnify.bad_pixels import BadPixels
 from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in

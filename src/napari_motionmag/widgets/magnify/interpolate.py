@@ -17,7 +17,7 @@ from napari_motionmag.widgets.common.dock import NO_MOVIE, Dock, reports_errors
 from napari_motionmag.widgets.common.form import button, choice, group, integer, movie_choice
 from napari_motionmag.widgets.common.layer_movie import MovieOfLayer, describe_rate
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.frames.frame_cache import draw_all, room_for, total_frames
+from napari_motionmag.widgets.frames.whole_result import draw_all, room_for, total_frames
 
 
 class InterpolateWidget(Dock):

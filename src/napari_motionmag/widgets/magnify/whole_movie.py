@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.widgets.frames.frame_cache import draw_all, room_for, total_frames
 from napari_motionmag.widgets.frames.magnified_layers import Result
+from napari_motionmag.widgets.frames.whole_result import draw_all, room_for, total_frames
 
 
 def drawing(result: Result) -> Callable[[Callable], np.ndarray]:
