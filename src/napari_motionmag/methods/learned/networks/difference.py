@@ -24,6 +24,7 @@ from napari_motionmag.methods.learned.networks.flow_candidates import (
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
 from napari_motionmag.methods.learned.networks.splatting import backward_flow, bilinear, sample
+from napari_motionmag.methods.learned.networks.windows import windowed_max, windowed_mean
 
 LUMA = (0.299, 0.587, 0.114)
 _COLOR = 0.01  # of white; nearby color that lets half of the drawn color through
@@ -156,7 +157,7 @@ class MotionNet(nn.Module):
         motion = self._chosen(motions, features, choice)
         for share, distance in zip(spreading.split(9, 1), SPREADS, strict=True):
             motion = _mixed(motion, share.softmax(1), distance)
-        size = F.avg_pool2d(motion.abs().sum(1, keepdim=True), 5, 1, 2, count_include_pad=False)
+        size = windowed_mean(motion.abs().sum(1, keepdim=True), 5)
         motion = motion * (1 + 0.5 * gain.tanh()) + correction * size
         motion = limited(motion, self.limit)
         both = torch.cat([motion, 3 * (importance / 3).tanh()], 1)
@@ -443,7 +444,9 @@ class DifferenceNet(nn.Module):
 def _large(displacement: Tensor) -> Tensor:
     """A displacement where it is large around each pixel, zero where it is small, cut off."""
     length = displacement.square().sum(1, keepdim=True).sqrt()
-    mean = F.avg_pool2d(length, _AROUND, 1, _AROUND // 2, count_include_pad=False)
+    if length.max() <= _LARGE:  # as nearly always
+        return torch.zeros_like(displacement)
+    mean = windowed_mean(length, _AROUND)
     share = ((mean - _LARGE) / (_WHOLLY - _LARGE)).clamp(0, 1)
     return limited(displacement * share, _LONGEST)
 
@@ -451,16 +454,14 @@ def _large(displacement: Tensor) -> Tensor:
 def _uncovered(coverage: Tensor) -> Tensor:
     """1 in holes, where layers meet and just beside them, 0 where pixels arrive one by one."""
     off = ((coverage - 1).abs() - 0.3) / 0.4
-    off = F.max_pool2d(off.clamp(0, 1), 9, 1, 4)
-    return F.avg_pool2d(off, 5, 1, 2, count_include_pad=False)
+    return windowed_mean(windowed_max(off.clamp(0, 1), 9), 5)
 
 
 def _near(x: Tensor, half: float) -> Tensor:
     """1 where something near is much larger than `half`, 0 where all is zero."""
     reach = x.detach().abs().float().amax(1, keepdim=True)
     reach = F.max_pool2d(reach, 8)
-    reach = F.max_pool2d(reach, (9, 1), stride=1, padding=(4, 0))
-    reach = F.max_pool2d(reach, (1, 9), stride=1, padding=(0, 4))
+    reach = windowed_max(reach, 9)
     return F.interpolate(reach / (reach + half), scale_factor=8, mode="nearest")
 
 
