@@ -306,25 +306,27 @@ class DifferenceNet(nn.Module):
 
         Parameters and results are those of :meth:`parts` and of :class:`MotionNet`.
         """
-        motion, importance, context = self._explained(frame, variation, gain)
+        return self._displacement(to_planes(frame.float()), variation, gain, pair)
+
+    def _displacement(self, planes: Tensor, variation: Tensor, gain: Tensor, pair: bool):
+        motion, importance, context = self._explained(planes, variation, gain)
         if not pair:
             return motion, importance, context
-        with torch.autocast(frame.device.type, enabled=False):
+        with torch.autocast(planes.device.type, enabled=False):
             gains = per_pixel(gain)
             known = _large(motion / torch.where(gains == 0, 1, gains))
-            if not known.any():
+            if known is None:
                 return motion, importance, context
-            now = luma(frame.float())
+            now = planes[:, :1]
             before = now - variation.float()
             still = (known == 0).all(1, keepdim=True)  # to the last bit
             before = torch.where(still, before, sample(before, -known))
-        rest, *_ = self._explained(frame, now - before, gain)
+        rest, *_ = self._explained(planes, now - before, gain)
         return limited(rest + gains * known, self.config.limit), importance, context
 
-    def _explained(self, frame: Tensor, variation: Tensor, gain: Tensor):
-        planes = to_planes(frame.float())
+    def _explained(self, planes: Tensor, variation: Tensor, gain: Tensor):
         variation = variation.float()
-        with torch.autocast(frame.device.type, enabled=False):
+        with torch.autocast(planes.device.type, enabled=False):
             halfway = planes[:, :1] - 0.5 * variation
             motions, features = flow_candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
@@ -334,21 +336,20 @@ class DifferenceNet(nn.Module):
         return self.parts(frame, variation, gain, **options)[0]
 
     @staticmethod
-    def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
+    def _of_motion(luma: Tensor, variation: Tensor) -> Tensor:
         """The variation without what a change of light explains."""
-        with torch.autocast(frame.device.type, enabled=False):
+        with torch.autocast(luma.device.type, enabled=False):
             variation = variation.float()
-            return without_light(luma(frame.float()) - 0.5 * variation, variation)
+            return without_light(luma - 0.5 * variation, variation)
 
     @staticmethod
-    def _moved(frame: Tensor, motion: Tensor, importance: Tensor):
-        """Planes of a frame, the same moved, from where, and how many pixels arrived there."""
-        with torch.autocast(frame.device.type, enabled=False):
-            planes = to_planes(frame.float())
+    def _moved(planes: Tensor, motion: Tensor, importance: Tensor):
+        """Planes of the moved frame, from where, and how many pixels arrived there."""
+        with torch.autocast(planes.device.type, enabled=False):
             source, coverage = backward_flow(motion, importance)
             still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
             moved = torch.where(still, planes, sample(planes, source))
-        return planes, moved, source, coverage
+        return moved, source, coverage
 
     def parts(
         self,
@@ -390,14 +391,15 @@ class DifferenceNet(nn.Module):
             float32: the magnified frame (N, C, H, W), the displacement x and y in px
             (N, 2, H, W), and the frame that was only moved.
         """
-        variation = self._of_motion(frame, variation)
+        frame = frame.float().contiguous()
+        planes = to_planes(frame)
+        variation = self._of_motion(planes[:, :1], variation)
         gain = per_pixel(gain)
         moving = gain if still is None else gain * ~still.view(-1, 1, 1, 1)
-        motion, importance, context = self.displacement(frame, variation, moving, pair)
+        motion, importance, context = self._displacement(planes, variation, moving, pair)
         motion = along(motion, direction)
         self.far = (motion.square().sum(1) > (_FAR * self.config.limit) ** 2).float().mean()
-        planes, moved, source, coverage = self._moved(frame, motion, importance)
-        frame = frame.float()
+        moved, source, coverage = self._moved(planes, motion, importance)
         only_moved = frame + from_planes(moved - planes)
         if not draw and denoise is not None and not denoise.any():
             return only_moved, motion, only_moved
@@ -441,14 +443,14 @@ class DifferenceNet(nn.Module):
         return grey.to(next(self.parameters()).device).train(self.training)
 
 
-def _large(displacement: Tensor) -> Tensor:
-    """A displacement where it is large around each pixel, zero where it is small, cut off."""
+def _large(displacement: Tensor) -> Tensor | None:
+    """A displacement where it is large around each pixel, zero elsewhere; None: small all over."""
     length = displacement.square().sum(1, keepdim=True).sqrt()
     if length.max() <= _LARGE:  # as nearly always
-        return torch.zeros_like(displacement)
+        return None
     mean = windowed_mean(length, _AROUND)
     share = ((mean - _LARGE) / (_WHOLLY - _LARGE)).clamp(0, 1)
-    return limited(displacement * share, _LONGEST)
+    return limited(displacement * share, _LONGEST) if share.any() else None
 
 
 def _uncovered(coverage: Tensor) -> Tensor:
