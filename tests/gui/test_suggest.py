@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Shapes
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QLabel
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_motionmag.magnification.recipe import recipe_of
@@ -81,6 +81,10 @@ def test_a_suggestion_fills_the_fields_and_magnifies(
     assert recipe["operator"]["low"] == pytest.approx(low)
     assert not section.opened
     assert "5 Hz" in section.title.text
+    strip = dock.native.findChild(QWidget, "band_spectrum")
+    assert strip.isVisible()
+    peak = min(strip.points(), key=lambda point: point[1])[0]
+    assert peak == pytest.approx(8 + (strip.width() - 16) * (5 / 20) ** 0.5, abs=5)
 
 
 def test_another_suggestion_changes_the_same_layer(viewer, dock, suggested, click, qtbot, result):

@@ -114,11 +114,16 @@ class Suggestions(Sequence):
     notes : list of str
         What else a user should know: why nothing is suggested, motion that is too large, changes
         of light.
+    frequencies, spectrum : ndarray
+        Amplitude, px, at frequencies in Hz or cycles per frame: what stands out from the noise,
+        root of the sum of squares over all windows.
     """
 
     items: list[Suggestion]
     motions: list[FoundMotion]
     notes: list[str]
+    frequencies: np.ndarray = field(repr=False, compare=False)
+    spectrum: np.ndarray = field(repr=False, compare=False)
 
     def __getitem__(self, index):
         return self.items[index]
@@ -230,7 +235,9 @@ class _Adviser:
         if self.found.moving.any() and len(items) < most:
             items += [item for item in [self._of_all()] if item is not None]
         self._note_what_is_left_out(items, motions)
-        return Suggestions(items, motions, self.notes)
+        spectrum = self.found.spectrum
+        frequencies = np.arange(len(spectrum)) * self.rate / self.n
+        return Suggestions(items, motions, self.notes, frequencies, spectrum)
 
     def _describe(self, rhythm: Rhythm) -> FoundMotion:
         return FoundMotion(

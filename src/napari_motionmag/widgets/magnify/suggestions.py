@@ -93,6 +93,7 @@ class Suggesting:
 
         def show(found: Suggestions) -> None:
             self._row.show_cards(found, lambda one: self.use(one, layer, movie))
+            dock.set_spectrum(layer, found.frequencies / (movie.fps or 1.0), found.spectrum)
             dock._messages.say_result("\n".join([_summary(found), *found.notes]))
 
         dock._run(look, show, title="Looking at the movie", layers=[layer])
