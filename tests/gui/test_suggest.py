@@ -59,6 +59,7 @@ def test_a_suggestion_fills_the_fields_and_magnifies(
     viewer, texture, dock, suggested, qtbot, result
 ):
     dock.factor.value = 3
+    dock._fields.large_motion.fill("dense")  # of a movie before, which drifted
     suggested()
     assert dock.status.value.startswith("2 suggestions")
     assert dock.factor.value == 3, "nothing is filled in before a suggestion is chosen"
@@ -75,6 +76,7 @@ def test_a_suggestion_fills_the_fields_and_magnifies(
     low, high = dock.band_low.value, dock.band_high.value
     assert low < 5 < high
     recipe = recipe_of(result())
+    assert recipe["stabilise"] is None
     assert recipe["factor"] == dock.factor.value > 1
     assert recipe["operator"]["low"] == pytest.approx(low)
     assert not section.opened

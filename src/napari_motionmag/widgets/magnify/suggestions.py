@@ -107,7 +107,7 @@ class Suggesting:
         dock.layer.value = layer
         shapes = None if region is None else self._region_layer(region, layer, movie)
         with dock.updating():
-            dock._fields.fill(suggestion.settings)
+            dock._fields.fill({"stabilise": None, **suggestion.settings})
             if shapes is not None or _is_suggested(dock.region.value):
                 dock.region.value = shapes
         self._row.section.opened = False
