@@ -140,3 +140,17 @@ def test_docks_of_a_script_or_a_command_come_to_the_front(viewer, qtbot, method,
     fill_band(viewer, movie, (1, 2), 10)
     qtbot.waitUntil(lambda: in_front(magnify), timeout=5000)
     magnify.end_comparison()
+
+
+@pytest.mark.parametrize("name", ["motion_map", "noise_floor", "slice_view", "motion_spectrum"])
+@pytest.mark.parametrize("mode", ["static", "temporal"])
+def test_eight_fields_at_most_are_shown_at_first(viewer, movie, name, mode):
+    from npe2 import PluginManager
+
+    command = PluginManager.instance().get_command(f"napari-motionmag.{name}")
+    dock = command.exec((viewer,), {})
+    viewer.window.add_dock_widget(dock, name=name)
+    if hasattr(dock, "mode"):
+        dock.mode.value = mode
+    rows = [field for field in dock["form"] if field.visible]
+    assert len(rows) <= 8, [field.name for field in rows]

@@ -91,6 +91,23 @@ def test_the_added_line_fits_a_rotated_layer(movie, dock, settled):
     np.testing.assert_allclose(cut.line, [(9.5, 3.45), (9.5, 19.55)], atol=1e-6)
 
 
+def test_the_added_line_crosses_what_moves_in_the_band_of_a_result(viewer, movie, qtbot, click):
+    t, at = np.arange(96) / 48, np.arange(48)
+    slow = 1 / (1 + np.exp(at - 12 - 2 * np.sin(2 * np.pi * 2 * t)[:, None]))  # 2 Hz, along y
+    fast = 1 / (1 + np.exp(36 + 0.3 * np.sin(2 * np.pi * 12 * t)[:, None] - at))  # 12 Hz, along x
+    frames = np.random.default_rng(3).normal(0, 2, (96, 48, 48))
+    frames[:, :, :20] += 3000 * slow[:, :, None]
+    frames[:, :, 28:] += 3000 * fast[:, None, 28:]
+    layer = viewer.add_image(frames.astype(np.float32), name="bars", scale=(1 / 48, 1, 1))
+    layer.units = ("s", "um", "um")
+    viewer.add_layer(magnify_layer(layer, 5, method="linear", mode="temporal", band=(10, 14)))
+    dock = SliceViewWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="Slice view")
+    click(dock, "draw_line")
+    ((_, x0), (_, x1)) = dock.lines.value.data[0]
+    assert x0 < 36 < x1
+
+
 def test_layers_are_compared(viewer, movie, dock, settled, frames):
     other = viewer.add_image(frames[:8] // 2, name="shorter", scale=movie.scale, units=movie.units)
     dock.layers.value = [movie, other]

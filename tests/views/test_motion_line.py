@@ -49,3 +49,26 @@ def test_the_plane_that_is_shown():
     line = line_across_motion(movie, (1,))
     assert (line.mean(axis=0) > (16, 0)).all()
     assert (line.mean(axis=0) < (32, 16)).all()
+
+
+def two_bars(n=240, fps=60.0):
+    """A bar that moves far at 2 Hz along y, and one that moves less at 12 Hz along x."""
+    t, at = np.arange(n) / fps, np.arange(64)
+    slow = 1 / (1 + np.exp(at - 16 - 2 * np.sin(2 * np.pi * 2 * t)[:, None]))
+    fast = 1 / (1 + np.exp(48 + 0.3 * np.sin(2 * np.pi * 12 * t)[:, None] - at))
+    movie = np.zeros((n, 64, 64))
+    movie[:, :, :24], movie[:, :, 40:] = 3000 * slow[:, :, None], 3000 * fast[:, None, 40:]
+    noise = np.random.default_rng(3).normal(0, 2, movie.shape)
+    return Movie(movie + noise, axes="TYX", fps=fps)
+
+
+@pytest.mark.parametrize(("band", "along", "edge"), [((1, 3), 0, 16), ((10, 14), 1, 48)])
+def test_it_crosses_what_moves_within_a_band(band, along, edge):
+    first, last = line_across_motion(two_bars(), band=band)
+    assert first[along] < edge < last[along]
+    length = np.abs(last - first)
+    assert length[along] > 5 * length[1 - along]
+
+
+def test_none_where_nothing_moves_within_the_band(textured):
+    assert line_across_motion(Movie(textured, axes="TYX", fps=60), band=(10, 14)) is None

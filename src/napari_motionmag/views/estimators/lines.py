@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -13,6 +15,9 @@ OUTSIDE = ("raise", "nan", "nearest")
 ORDERS = range(6)
 _SPLINE_REACH = 32  # px beyond which a pixel does not matter to a spline of order 2 and more
 _FRAMES = 8  # that show where the movie moves
+_FEWEST, _MOST_FRAMES = 16, 96  # that show where it moves within a band
+_MOST_PIXELS = 30_000_000  # of them together
+_PERIODS = 4  # of the middle of the band
 _SMOOTH = 2.0  # px
 _STANDS_OUT = 2.0  # times the typical spread in time
 _LENGTH = 0.4  # of the shorter side of the frame
@@ -139,15 +144,24 @@ def _checked_corners(line) -> np.ndarray:
     return corners
 
 
-def line_across_motion(movie: Movie, at: tuple[int, ...] = ()) -> np.ndarray | None:
+def line_across_motion(
+    movie: Movie, at: tuple[int, ...] = (), band: tuple[float, float] | None = None
+) -> np.ndarray | None:
     """Return a short line, (2, 2), across the edge that varies most in time.
 
-    None if nothing stands out in the eight frames that are read.
+    With a band, in Hz, across the edge that varies most within it; the rate must be known. None if
+    nothing stands out in the frames that are read: eight, or some periods of the band.
     """
-    times = np.unique(np.linspace(0, movie.n_frames - 1, _FRAMES).round().astype(int))
+    few = np.linspace(0, movie.n_frames - 1, _FRAMES)
+    times = few if band is None else _times_for(movie, band)
+    times = np.unique(times.round().astype(int))
     frames = [np.asarray(movie.read(int(t), at), np.float32) for t in times]
     frames = np.nan_to_num(np.stack([luma(frame) for frame in frames]))
-    spread = gaussian_filter(frames.std(axis=0), _SMOOTH)
+    if band is None:
+        variation = frames.std(axis=0)
+    else:
+        variation = _within_band(frames, movie.fps / (times[1] - times[0]), band)
+    spread = gaussian_filter(variation, _SMOOTH)
     if spread.max() <= _STANDS_OUT * np.median(spread):
         return None
     center = np.array(np.unravel_index(spread.argmax(), spread.shape), float)
@@ -162,3 +176,28 @@ def line_across_motion(movie: Movie, at: tuple[int, ...] = ()) -> np.ndarray | N
     direction *= np.sign(direction[np.abs(direction).argmax()])  # to the right, or down
     ends = center + np.outer([-length / 2, length / 2], direction)
     return np.clip(ends, 0, shape - 1)
+
+
+def _times_for(movie: Movie, band: tuple[float, float]) -> np.ndarray:
+    """Return equally spaced frames, as few as show what varies within a band."""
+    low, high = band
+    span = math.ceil(movie.fps * max(2 * _PERIODS / (low + high), 2 / (high - low)))
+    most = int(np.clip(_MOST_PIXELS / math.prod(movie.frame_shape[:2]), _FEWEST, _MOST_FRAMES))
+    step = max(1, min(math.ceil(span / most), int(movie.fps / (2.2 * high))))
+    count = min(most, max(span // step, _FEWEST), movie.n_frames // step)
+    return step * np.arange(max(count, 2))
+
+
+def _within_band(frames: np.ndarray, fps: float, band: tuple[float, float]) -> np.ndarray:
+    """Return the amplitude, (Y, X), of frames (T, Y, X) in the bins of a band."""
+    n = len(frames)
+    frequencies = np.arange(1, n // 2 + 1) * fps / n
+    low, high = band
+    inside = (frequencies >= low) & (frequencies <= high)
+    inside[np.abs(frequencies - (low + high) / 2).argmin()] = True
+    turns = 2 * np.pi * np.outer(frequencies[inside] / fps, np.arange(n))
+    waves = np.concatenate([np.cos(turns), np.sin(turns)]) * np.hanning(n + 2)[1:-1]
+    trend = np.linalg.qr(np.stack([np.ones(n), np.arange(n)], axis=1))[0]
+    waves -= waves @ trend @ trend.T  # neither the mean nor a drift counts
+    parts = np.tensordot(waves.astype(np.float32), frames, 1)
+    return np.sqrt((parts**2).sum(axis=0)) / n

@@ -13,7 +13,13 @@ from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.widgets.common.canvas import Canvas
 from napari_motionmag.widgets.common.dock import Dock
-from napari_motionmag.widgets.common.form import button, group, line_edit, number
+from napari_motionmag.widgets.common.form import (
+    CollapsibleSection,
+    button,
+    group,
+    line_edit,
+    number,
+)
 from napari_motionmag.widgets.common.layer_movie import record_rate
 from napari_motionmag.widgets.common.shown_frame import frame_shown
 
@@ -43,6 +49,10 @@ class MeasurementDock(Dock):
     def _create_rows(self) -> list[Widget]:
         """Create the fields, from top to bottom; those for axes and rate come after them."""
         raise NotImplementedError
+
+    def _create_sections(self) -> list[CollapsibleSection]:
+        """Create the sections with the fields that few users change, below the others."""
+        return []
 
     def _create_buttons(self) -> list[Widget]:
         """Create the buttons, two a row; the one that copies the script comes last."""
@@ -74,7 +84,7 @@ class MeasurementDock(Dock):
         self.cancel = button("cancel", "Cancel", "Stop the computation.", self._on_cancel_clicked)
         self.cancel.visible = False
         self.canvas = Canvas(self._viewer, self.figure_height)
-        return [form, *pairs, self.cancel]
+        return [form, *self._create_sections(), *pairs, self.cancel]
 
     def _choose_active_movies(self, field) -> None:
         """Choose the active layer in a field of several movies, or else the first."""

@@ -129,6 +129,7 @@ class MagnifyWidget(Dock):
         self._playback = Playback(self._viewer, self._played, self.native)
         self._playback.failed.connect(self._messages.report)
         self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
+        self._fields.next_steps.connect(self._viewer, lambda: self.layer.value)
         self._preferences = Preferences.current()
         self._fields.begin_with(self._preferences)
         self._apply_preferences()
@@ -616,6 +617,7 @@ class MagnifyWidget(Dock):
         """Show what can be played of the movie that is chosen."""
         played = self._played()
         self._fields.playback_row.visible = played is not None
+        self._fields.next_steps.visible = self._results.latest(self.layer.value) is not None
         self._playback.look()
 
     # ---- several methods ----

@@ -17,7 +17,7 @@ from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.widgets.common.dock import NO_MOVIE, reports_errors
-from napari_motionmag.widgets.common.form import checkbox, choice, integer
+from napari_motionmag.widgets.common.form import CollapsibleSection, checkbox, choice, integer
 from napari_motionmag.widgets.common.layer_movie import describe, open_source, suggestion_of
 from napari_motionmag.widgets.common.measurement_dock import CHOOSE_MOVIE, MeasurementDock
 from napari_motionmag.widgets.common.messages import EXPECTED
@@ -217,9 +217,20 @@ class MotionDock(MeasurementDock):
             "All planes and channels",
             "Measure each of them, not only the one that is shown.",
         )
-        motion = [row for row in fields.motion_rows if row not in (fields.axes, fields.fps)]
+        elsewhere = (fields.axes, fields.fps, fields.mean_row, fields.filter)
+        motion = [row for row in fields.motion_rows if row not in elsewhere]
+        return [self.like, *motion, *self._create_own_rows()]
+
+    def _create_sections(self) -> list[CollapsibleSection]:
         windows = [self.window, self.planes] if self.in_windows else []
-        return [self.like, *motion, *self._create_own_rows(), *windows]
+        title = "Filter and windows" if self.in_windows else "Filter"
+        self.more = CollapsibleSection(
+            title,
+            [self._fields.mean_row, self._fields.filter, *windows],
+            name="more",
+            tooltip="Frames of the reference, the temporal filter, the squares that are measured.",
+        )
+        return [self.more]
 
     def _create_own_rows(self) -> list[Widget]:
         """Create the fields below those that select the motion."""

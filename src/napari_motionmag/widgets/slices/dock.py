@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 from magicgui.widgets import Widget
 from napari.layers import Image
 
-from napari_motionmag.magnification.recipe import is_magnified
+from napari_motionmag.magnification.recipe import arguments as recipe_arguments
+from napari_motionmag.magnification.recipe import is_magnified, recipe_of
 from napari_motionmag.magnification.script import Call, FromLayer, source
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.lines import line_across_motion
@@ -21,7 +23,14 @@ from napari_motionmag.views.shapes import drawn_lines, line_from_shapes
 from napari_motionmag.views.slice_files import save_slice
 from napari_motionmag.views.slices import slice_calibration
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, reports_errors
-from napari_motionmag.widgets.common.form import button, checkbox, choice, integer, movie_list
+from napari_motionmag.widgets.common.form import (
+    CollapsibleSection,
+    button,
+    checkbox,
+    choice,
+    integer,
+    movie_list,
+)
 from napari_motionmag.widgets.common.layer_movie import open_source
 from napari_motionmag.widgets.common.measurement_dock import (
     CHOOSE_MOVIE,
@@ -100,7 +109,7 @@ class SliceViewWidget(MeasurementDock):
         source = open_source(self._viewer, layer) or layer  # quicker to read than a result
         movie = self.movie_of(source)
         _, at = self._place_shown(source, movie)
-        ends = line_across_motion(movie, at)
+        ends = line_across_motion(movie, at, self._band(movie))
         # is chosen as any drawn line is
         return add_line(self._viewer, source, movie.frame_shape, ends)
 
@@ -178,8 +187,13 @@ class SliceViewWidget(MeasurementDock):
             "Units of the slices that are opened as layers. In napari a second is as long as a µm: "
             "where that makes a slice a mere stripe, ms or min may fit.",
         )
-        line = [self.along, self.position, self.lines, self.line_width, self.order]
-        return [self.layers, *line, self.frame_beside, self.live, self.layer_units]
+        line = [self.along, self.position, self.lines, self.line_width]
+        return [self.layers, *line, self.frame_beside, self.live]
+
+    def _create_sections(self) -> list[CollapsibleSection]:
+        tooltip = "Interpolation between pixels, and units of slices that are opened as layers."
+        fields = [self.order, self.layer_units]
+        return [CollapsibleSection("Details", fields, name="more", tooltip=tooltip)]
 
     def _create_buttons(self) -> list[Widget]:
         draw_line = button(
@@ -205,6 +219,14 @@ class SliceViewWidget(MeasurementDock):
         return [draw_line, as_layers, save]
 
     # ---- what to cut ----
+
+    def _band(self, movie: Movie) -> tuple[float, float] | None:
+        """Return the band of the last of the chosen results, None if it has none."""
+        chosen = [layer for layer in self._chosen_layers() if is_magnified(layer)]
+        with suppress(*EXPECTED):  # a damaged recipe, which is reported where it is used
+            band = recipe_arguments(recipe_of(chosen[-1])).get("band") if chosen else None
+            return tuple(band) if band and movie.fps else None
+        return None
 
     def _chosen_layers(self) -> list[Image]:
         chosen = self._open_layers(self.layers.value)
