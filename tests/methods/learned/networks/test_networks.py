@@ -77,7 +77,7 @@ def test_drawing_and_denoising_are_apart(difference):
     frame, change = _noise(1, 3, 64, 96), torch.zeros(1, 1, 64, 96)
     motion = torch.zeros(1, 2, 64, 96)
     motion[:, 0, :, 48:] = 12.0  # a hole opens behind the right half
-    difference.displacement = lambda *_: (motion, 0 * motion[:, :1], torch.zeros(1, 8, 32, 48))
+    difference._displacement = lambda *_: (motion, 0 * motion[:, :1], torch.zeros(1, 8, 32, 48))
     change[..., 48:] = 0.1
 
     def drawn(draw, denoise):

@@ -3,13 +3,16 @@
 import pytest
 import torch
 
+from napari_motionmag.methods.learned import weights
 from napari_motionmag.methods.learned.networks.inference_conv import has_fused
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Config, Oh2018Net
 from napari_motionmag.methods.learned.networks.oh2018_folded import (
     FoldedOh2018,
     fold_last,
     fold_upsampling,
+    for_inference,
 )
+from napari_motionmag.methods.learned.precision import test_frames as two_frames
 
 KINDS = [False, pytest.param(True, marks=pytest.mark.skipif(not has_fused(), reason="no oneDNN"))]
 
@@ -73,7 +76,7 @@ def test_low_precision_stays_near():
         texture, shape = low.encoder(frame)
         found = low.decoder(texture, shape.float())
         expected = net.decoder(*net.encoder(frame))
-    assert found.dtype == torch.bfloat16
+    assert found.dtype == torch.float32  # pictures are not rounded
     assert (found - expected).abs().mean() < 0.02 * expected.abs().mean()
 
 
@@ -86,3 +89,18 @@ def test_folding_saves_arithmetic():
     assert bias.shape == (128,)
     weight, _ = fold_last(torch.nn.Conv2d(32, 3, 7))
     assert weight.shape == (12, 128, 4, 4)
+
+
+def test_bfloat16_draws_the_picture_of_float32():
+    """A gray level of 255 is not passed: what is multiplied and what is drawn stays float32."""
+    drawn = {}
+    rest, frame = two_frames(torch.device("cpu"))
+    for dtype in (torch.float32, torch.bfloat16):
+        parts = for_inference(weights.load("oh2018")[0].to_grey(), dtype)
+        with torch.inference_mode():
+            texture, shape = parts.encoder(frame)
+            delta = parts.variation(shape - parts.encoder(rest)[1])
+            shape = shape - delta + parts.response(delta, 20.0)
+            drawn[dtype] = parts.decoder(texture, shape)
+    assert shape.dtype == drawn[torch.bfloat16].dtype == torch.float32
+    assert 0 < (drawn[torch.bfloat16] - drawn[torch.float32]).abs().max() < 0.8 / 255

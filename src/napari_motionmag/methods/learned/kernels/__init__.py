@@ -40,13 +40,14 @@ def _why_unavailable() -> str | None:
             return "numba is not installed"
         from napari_motionmag.methods.learned.kernels import (
             gradients,
+            rounding,
             sampling,
             splatting,
             upsampling,
             winograd,
         )
 
-        kernels = winograd, gradients, upsampling, splatting, sampling
+        kernels = winograd, gradients, upsampling, splatting, sampling, rounding
         wrong = [kernel.__name__.rpartition(".")[2] for kernel in kernels if not kernel.self_test()]
         why = f"wrong results of {', '.join(wrong)}" if wrong else None
     except Exception as error:  # compilers fail in many ways; the networks also run without them

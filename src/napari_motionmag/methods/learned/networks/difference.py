@@ -24,6 +24,7 @@ from napari_motionmag.methods.learned.networks.flow_candidates import (
 from napari_motionmag.methods.learned.networks.inference_conv import Conv2d, inference_kernels_apply
 from napari_motionmag.methods.learned.networks.light import without_light
 from napari_motionmag.methods.learned.networks.splatting import backward_flow, bilinear, sample
+from napari_motionmag.methods.learned.networks.windows import windowed_max, windowed_mean
 
 LUMA = (0.299, 0.587, 0.114)
 _COLOR = 0.01  # of white; nearby color that lets half of the drawn color through
@@ -156,7 +157,7 @@ class MotionNet(nn.Module):
         motion = self._chosen(motions, features, choice)
         for share, distance in zip(spreading.split(9, 1), SPREADS, strict=True):
             motion = _mixed(motion, share.softmax(1), distance)
-        size = F.avg_pool2d(motion.abs().sum(1, keepdim=True), 5, 1, 2, count_include_pad=False)
+        size = windowed_mean(motion.abs().sum(1, keepdim=True), 5)
         motion = motion * (1 + 0.5 * gain.tanh()) + correction * size
         motion = limited(motion, self.limit)
         both = torch.cat([motion, 3 * (importance / 3).tanh()], 1)
@@ -305,25 +306,27 @@ class DifferenceNet(nn.Module):
 
         Parameters and results are those of :meth:`parts` and of :class:`MotionNet`.
         """
-        motion, importance, context = self._explained(frame, variation, gain)
+        return self._displacement(to_planes(frame.float()), variation, gain, pair)
+
+    def _displacement(self, planes: Tensor, variation: Tensor, gain: Tensor, pair: bool):
+        motion, importance, context = self._explained(planes, variation, gain)
         if not pair:
             return motion, importance, context
-        with torch.autocast(frame.device.type, enabled=False):
+        with torch.autocast(planes.device.type, enabled=False):
             gains = per_pixel(gain)
             known = _large(motion / torch.where(gains == 0, 1, gains))
-            if not known.any():
+            if known is None:
                 return motion, importance, context
-            now = luma(frame.float())
+            now = planes[:, :1]
             before = now - variation.float()
             still = (known == 0).all(1, keepdim=True)  # to the last bit
             before = torch.where(still, before, sample(before, -known))
-        rest, *_ = self._explained(frame, now - before, gain)
+        rest, *_ = self._explained(planes, now - before, gain)
         return limited(rest + gains * known, self.config.limit), importance, context
 
-    def _explained(self, frame: Tensor, variation: Tensor, gain: Tensor):
-        planes = to_planes(frame.float())
+    def _explained(self, planes: Tensor, variation: Tensor, gain: Tensor):
         variation = variation.float()
-        with torch.autocast(frame.device.type, enabled=False):
+        with torch.autocast(planes.device.type, enabled=False):
             halfway = planes[:, :1] - 0.5 * variation
             motions, features = flow_candidates(halfway, variation, gain, self.config.limit)
         return self.motion(self._inputs(planes, variation, gain), motions, features)
@@ -333,21 +336,20 @@ class DifferenceNet(nn.Module):
         return self.parts(frame, variation, gain, **options)[0]
 
     @staticmethod
-    def _of_motion(frame: Tensor, variation: Tensor) -> Tensor:
+    def _of_motion(luma: Tensor, variation: Tensor) -> Tensor:
         """The variation without what a change of light explains."""
-        with torch.autocast(frame.device.type, enabled=False):
+        with torch.autocast(luma.device.type, enabled=False):
             variation = variation.float()
-            return without_light(luma(frame.float()) - 0.5 * variation, variation)
+            return without_light(luma - 0.5 * variation, variation)
 
     @staticmethod
-    def _moved(frame: Tensor, motion: Tensor, importance: Tensor):
-        """Planes of a frame, the same moved, from where, and how many pixels arrived there."""
-        with torch.autocast(frame.device.type, enabled=False):
-            planes = to_planes(frame.float())
+    def _moved(planes: Tensor, motion: Tensor, importance: Tensor):
+        """Planes of the moved frame, from where, and how many pixels arrived there."""
+        with torch.autocast(planes.device.type, enabled=False):
             source, coverage = backward_flow(motion, importance)
             still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
             moved = torch.where(still, planes, sample(planes, source))
-        return planes, moved, source, coverage
+        return moved, source, coverage
 
     def parts(
         self,
@@ -389,14 +391,15 @@ class DifferenceNet(nn.Module):
             float32: the magnified frame (N, C, H, W), the displacement x and y in px
             (N, 2, H, W), and the frame that was only moved.
         """
-        variation = self._of_motion(frame, variation)
+        frame = frame.float().contiguous()
+        planes = to_planes(frame)
+        variation = self._of_motion(planes[:, :1], variation)
         gain = per_pixel(gain)
         moving = gain if still is None else gain * ~still.view(-1, 1, 1, 1)
-        motion, importance, context = self.displacement(frame, variation, moving, pair)
+        motion, importance, context = self._displacement(planes, variation, moving, pair)
         motion = along(motion, direction)
         self.far = (motion.square().sum(1) > (_FAR * self.config.limit) ** 2).float().mean()
-        planes, moved, source, coverage = self._moved(frame, motion, importance)
-        frame = frame.float()
+        moved, source, coverage = self._moved(planes, motion, importance)
         only_moved = frame + from_planes(moved - planes)
         if not draw and denoise is not None and not denoise.any():
             return only_moved, motion, only_moved
@@ -440,27 +443,27 @@ class DifferenceNet(nn.Module):
         return grey.to(next(self.parameters()).device).train(self.training)
 
 
-def _large(displacement: Tensor) -> Tensor:
-    """A displacement where it is large around each pixel, zero where it is small, cut off."""
+def _large(displacement: Tensor) -> Tensor | None:
+    """A displacement where it is large around each pixel, zero elsewhere; None: small all over."""
     length = displacement.square().sum(1, keepdim=True).sqrt()
-    mean = F.avg_pool2d(length, _AROUND, 1, _AROUND // 2, count_include_pad=False)
+    if length.max() <= _LARGE:  # as nearly always
+        return None
+    mean = windowed_mean(length, _AROUND)
     share = ((mean - _LARGE) / (_WHOLLY - _LARGE)).clamp(0, 1)
-    return limited(displacement * share, _LONGEST)
+    return limited(displacement * share, _LONGEST) if share.any() else None
 
 
 def _uncovered(coverage: Tensor) -> Tensor:
     """1 in holes, where layers meet and just beside them, 0 where pixels arrive one by one."""
     off = ((coverage - 1).abs() - 0.3) / 0.4
-    off = F.max_pool2d(off.clamp(0, 1), 9, 1, 4)
-    return F.avg_pool2d(off, 5, 1, 2, count_include_pad=False)
+    return windowed_mean(windowed_max(off.clamp(0, 1), 9), 5)
 
 
 def _near(x: Tensor, half: float) -> Tensor:
     """1 where something near is much larger than `half`, 0 where all is zero."""
     reach = x.detach().abs().float().amax(1, keepdim=True)
     reach = F.max_pool2d(reach, 8)
-    reach = F.max_pool2d(reach, (9, 1), stride=1, padding=(4, 0))
-    reach = F.max_pool2d(reach, (1, 9), stride=1, padding=(0, 4))
+    reach = windowed_max(reach, 9)
     return F.interpolate(reach / (reach + half), scale_factor=8, mode="nearest")
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_motionmag.methods.learned.networks.difference import ResidualBlock, luma
+from napari_motionmag.methods.learned.networks.windows import windowed_mean
 
 SHAPE_CHANNELS = 32
 _WINDOW = 17  # pixels of shape (2 px), in which changes of luma and of color are compared
@@ -197,21 +198,13 @@ class Decoder(nn.Module):
         return x if self.unit_range else 0.5 * (x + 1)
 
 
-def _local_mean(x: Tensor, window: int) -> Tensor:
-    """Mean over a square window around each pixel, of the pixels that there are."""
-    for sides in ((window, 1), (1, window)):
-        pad = tuple(side // 2 for side in sides)
-        x = F.avg_pool2d(x, sides, 1, pad, count_include_pad=False)
-    return x
-
-
 def without_local_mean(delta: Tensor, window: int) -> Tensor:
     """What is left of (N, C, H, W) without its mean over windows, twice over; 0 for all of it."""
     if not window:
         return delta
     # six times as fast as planes of channels, on CPUs
     delta = delta.contiguous(memory_format=torch.channels_last)
-    return delta - _local_mean(_local_mean(delta, window), window)
+    return delta - windowed_mean(windowed_mean(delta, window), window)
 
 
 class Oh2018Net(nn.Module):
@@ -261,7 +254,7 @@ class Oh2018Net(nn.Module):
         bright, both = delta.chunk(2, 1)
         color = both - bright
         seen, doubted = (
-            _local_mean(x.square().mean(1, keepdim=True), _WINDOW) for x in (bright, color)
+            windowed_mean(x.square().mean(1, keepdim=True), _WINDOW) for x in (bright, color)
         )
         return bright + color * (seen / (seen + self.config.chroma_doubt * doubted + 1e-30))
 

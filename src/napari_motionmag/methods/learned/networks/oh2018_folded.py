@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.inference_conv import convolved, has_fused, winograd
 from napari_motionmag.methods.learned.networks.oh2018 import VARIANTS, Oh2018Config, Oh2018Net
 
@@ -30,7 +31,11 @@ class UnfoldedOh2018:
 
     def __init__(self, network: Oh2018Net, dtype: torch.dtype = torch.float32):
         self.dtype = dtype
-        self.network = deepcopy(network).to(dtype)
+        self.network = deepcopy(network)
+        self._seen = _seen_in(dtype, next(network.parameters()).device)
+        self.network.encoder.to(self._seen)
+        self.network.manipulator.to(self._seen)
+        self.network.decoder.to(dtype)
         self.variation = network.variation
 
     def shape(self, frame: Tensor) -> Tensor:
@@ -39,11 +44,11 @@ class UnfoldedOh2018:
 
     def encoder(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         """Texture and shape of a frame."""
-        return self.network.encoder(frame.to(self.dtype))
+        return self.network.encoder(frame.to(self._seen))
 
     def response(self, delta: Tensor, factor: float | Tensor) -> Tensor:
         """What is added to the base."""
-        return self.network.manipulator.response(delta.to(self.dtype), factor)
+        return self.network.manipulator.response(delta.to(self._seen), factor)
 
     def decoder(self, texture: Tensor, shape: Tensor) -> Tensor:
         """Frame of texture and magnified shape."""
@@ -58,7 +63,9 @@ class FoldedOh2018:
     network : Oh2018Net
         Its weights are copied, as they are now.
     dtype : torch.dtype
-        Number type of the convolutions.
+        Number type of the convolutions; on the CPU of those of the decoder alone, less the last.
+        Others, and sums of residual blocks, are float32 there: differences of shape are
+        multiplied with all that rounding has done to them, and the picture is not rounded.
     fused : bool, optional
         Use fused convolutions; where they are there, on the CPU, when None.
 
@@ -78,39 +85,36 @@ class FoldedOh2018:
         device = next(network.parameters()).device
         on_cpu = device.type == "cpu"
         self.fused = on_cpu and has_fused() if fused is None else fused
-        self._kernels = on_cpu and dtype == torch.float32 and fused is not False
+        self._seen = _seen_in(dtype, device)
+        self._kernels = on_cpu and fused is not False
         self.linear = network.manipulator.linear
         self.variation = network.variation
         encoder, manipulator, decoder = network.encoder, network.manipulator, network.decoder
         with torch.no_grad():
-            self.first, self.down = self._kept(encoder.first), self._kept(encoder.down)
-            self.texture_in = self._kept(encoder.texture_in)
-            self.shape_in = self._same(encoder.shape_in)
-            self.trunk, self.fusion = self._blocks(encoder.trunk), self._blocks(decoder.fusion)
-            self.texture_blocks = self._blocks(encoder.texture)
-            self.shape_blocks = self._blocks(encoder.shape)
+            seen = self._seen
+            self.first, self.down = _kept(encoder.first, seen), _kept(encoder.down, seen)
+            self.texture_in = _kept(encoder.texture_in, seen)
+            self.shape_in = self._same(encoder.shape_in, seen)
+            self.trunk = self._blocks(encoder.trunk, seen)
+            self.texture_blocks = self._blocks(encoder.texture, seen)
+            self.shape_blocks = self._blocks(encoder.shape, seen)
             if not self.linear:
-                names = ("g", "h_in", "h_first", "h_second")
-                self.response_layers = [self._same(getattr(manipulator, name)) for name in names]
-            self.texture_up = self._own(*fold_upsampling(decoder.texture_up))
-            self.up = self._own(*fold_upsampling(decoder.up))
+                layers = (getattr(manipulator, k) for k in ("g", "h_in", "h_first", "h_second"))
+                self.response_layers = [self._same(layer, seen) for layer in layers]
+            self.fusion = self._blocks(decoder.fusion, dtype)
+            self.texture_up = _own(*fold_upsampling(decoder.texture_up), dtype)
+            self.up = _own(*fold_upsampling(decoder.up), dtype)
             weight, bias = fold_last(decoder.last)
-            self.last = self._own(0.5 * weight, 0.5 * bias + 0.5)
+            self.last = _own(0.5 * weight, 0.5 * bias + 0.5, seen)
 
-    def _own(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        weight = weight.detach().to(self.dtype, memory_format=torch.channels_last, copy=True)
-        return weight, None if bias is None else bias.detach().to(self.dtype, copy=True)
+    def _blocks(self, blocks, dtype: torch.dtype) -> list:
+        return [(self._same(b.first, dtype), self._same(b.second, dtype)) for b in blocks]
 
-    def _kept(self, layer) -> tuple[Tensor, Tensor | None]:
-        return self._own(layer.weight, layer.bias)
-
-    def _blocks(self, blocks) -> list:
-        return [(self._same(block.first), self._same(block.second)) for block in blocks]
-
-    def _same(self, layer):
+    def _same(self, layer, dtype: torch.dtype):
         """A 3x3 convolution that keeps the size: a kernel, where there is one, or its weights."""
-        kernel = winograd(layer.weight, layer.bias) if self._kernels else None
-        return kernel or self._kept(layer)
+        exact = self._kernels and dtype == torch.float32
+        kernel = winograd(layer.weight, layer.bias) if exact else None
+        return kernel or _kept(layer, dtype)
 
     def shape(self, frame: Tensor) -> Tensor:
         """The shape representation alone, (N, 32, H / 2, W / 2), of a frame (N, C, H, W)."""
@@ -127,22 +131,23 @@ class FoldedOh2018:
         if self.linear:
             return factor * delta
         g, h_in, h_first, h_second = self.response_layers
-        x = self._convolve(self._enter(delta), g, 1, relu=True)
+        x = self._convolve(_enter(delta, self._seen), g, 1, relu=True)
         return self._through(self._convolve(x.mul_(factor), h_in, 1), [(h_first, h_second)])
 
     def decoder(self, texture: Tensor, shape: Tensor) -> Tensor:
         """Frame (N, C, H, W) of texture and magnified shape."""
-        x = self._through(self._joined(self._enter(texture), shape), self.fusion)
+        x = self._joined(_enter(texture, self.dtype), shape)
+        if self.dtype == self._seen:
+            x = self._through(x, self.fusion)
+        else:
+            x = self._summed(x, self.fusion)
         x = self._convolve(x, self.up, 1, relu=True)
         _clear_outside(x)
-        x = self._convolve(x, self.last, 2)
+        x = self._convolve(x.to(self._seen), self.last, 2)
         return _spread(x)[..., 2:-2, 2:-2]
 
-    def _enter(self, x: Tensor) -> Tensor:
-        return x.to(self.dtype, memory_format=torch.channels_last)
-
     def _trunk(self, frame: Tensor) -> Tensor:
-        x = self._convolve(self._enter(2 * frame - 1), self.first, 3, relu=True)
+        x = self._convolve(_enter(2 * frame - 1, self._seen), self.first, 3, relu=True)
         return self._through(self._convolve(x, self.down, 1, stride=2, relu=True), self.trunk)
 
     def _shape(self, x: Tensor) -> Tensor:
@@ -155,7 +160,7 @@ class FoldedOh2018:
         count = cells.shape[1] // 4
         joined = torch.empty(
             (shape.shape[0], count + shape.shape[1], *shape.shape[-2:]),
-            dtype=self.dtype,
+            dtype=self._seen,
             device=shape.device,
             memory_format=torch.channels_last,
         )
@@ -179,6 +184,17 @@ class FoldedOh2018:
                 x += F.conv2d(y, *second, padding=1)
         return x
 
+    def _summed(self, total: Tensor, blocks: list) -> Tensor:
+        """Residual blocks in `dtype`, summed in float32; `total` is used up."""
+        add = add_rounded
+        if kernels.available():
+            from napari_motionmag.methods.learned.kernels.rounding import add_rounded as add
+        x = total.to(self.dtype)
+        for first, second in blocks:
+            y = self._convolve(x, first, 1, relu=True)
+            x = add(total, self._convolve(y, second, 1))
+        return x
+
     def _convolve(self, x: Tensor, layer, padding: int, stride: int = 1, relu: bool = False):
         if callable(layer):
             return layer(x, slope=0.0 if relu else 1.0)
@@ -187,6 +203,29 @@ class FoldedOh2018:
             return convolved(x, *layer, [padding] * 2, [stride] * 2, after=after)
         y = F.conv2d(x, *layer, stride=stride, padding=padding)
         return y.relu_() if relu else y
+
+
+def _seen_in(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """Return the number type of the encoder and of the manipulator."""
+    return torch.float32 if device.type == "cpu" else dtype
+
+
+def add_rounded(total: Tensor, more: Tensor) -> Tensor:
+    """Add to float32 `total` in place; return the sum in the number type of `more`."""
+    return total.add_(more).to(more.dtype)
+
+
+def _enter(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return x.to(dtype, memory_format=torch.channels_last)
+
+
+def _own(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    weight = weight.detach().to(dtype, memory_format=torch.channels_last, copy=True)
+    return weight, None if bias is None else bias.detach().to(dtype, copy=True)
+
+
+def _kept(layer, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    return _own(layer.weight, layer.bias, dtype)
 
 
 # Where in a cell of 2x2 the four sets of channels lie. A convolution 2x2 with padding makes one
