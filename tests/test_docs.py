@@ -27,6 +27,12 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^ *```", re.M | re.S)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+OTHER_SITE = re.compile(r"https?:[^]\s)>\"'`}\\]+")
+# all forms of links to other sites; whether they lead somewhere, only a network can tell
+OTHER_SITES = re.compile(
+    r"https://(napari\.org|arxiv\.org/abs/\d{4}\.\d{5}|doi\.org/10\.\d{4}/[\w./-]*\w"
+    r"|github\.com/[\w-]+/[\w-]+)"
+)
 FRAMES = 24  # of samples that a block loads without saying how many
 # what a block needs and a test machine has not -> what stands for it
 STAND_INS = {'device="cuda"': 'device="cpu"', '"/shared/': '"', '"/data/': '"'}
@@ -193,6 +199,37 @@ def test_links_to_files_lead_somewhere(page):
         if "://" in target or target.startswith("generated/"):
             continue
         assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+FILE = re.compile(r"`((?:src|tests|docs|benchmarks|recipe)/[\w./-]+)`")
+
+
+def test_files_that_pages_name_are_there():
+    pages = [*PAGES, ROOT / "benchmarks" / "README.md"]
+    named = {(p.name, f) for p in pages for f in FILE.findall(p.read_text(encoding="utf-8"))}
+    assert len(named) > 40
+    assert [one for one in sorted(named) if not (ROOT / one[1]).exists()] == []
+
+
+def test_tests_that_pages_name_are_there():
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    defined = set(re.findall(r"^def (test_\w+)", code, re.M))
+    defined |= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"`(test_\w+?)(?:\.py)?`", text))
+    assert len(named) > 40
+    assert named - defined == set()
+
+
+def test_links_to_other_sites_are_well_formed():
+    files = [*PAGES, ROOT / "CITATION.cff", ROOT / "pyproject.toml", ROOT / ".zenodo.json"]
+    files += [p for end in ("py", "yaml") for p in (ROOT / "src").rglob(f"*.{end}")]
+    found = {u for f in files for u in OTHER_SITE.findall(f.read_text(encoding="utf-8"))}
+    assert len(found) > 10
+    assert [link for link in sorted(found) if not OTHER_SITES.fullmatch(link)] == []
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    for doi in re.findall(r"doi: (\S+)", citation):  # the page and the file say the same
+        assert f"https://doi.org/{doi}" in found
 
 
 def test_every_public_name_is_in_the_reference():

@@ -101,7 +101,15 @@ def test_window(small, make_napari_viewer, monkeypatch, qtbot):
     monkeypatch.setattr(napari, "Viewer", lambda title, show: make_napari_viewer(title=title))
     viewer, shown = demo.open_window("vesicles")
     assert "Computing" in demo.text_over(viewer).text
+    screen = viewer.window._qt_window.screen().availableGeometry()
+    assert viewer.window._qt_window.width() >= min(demo.SIZE[0], screen.width())
     assert not viewer.layers, "the window is there before the sample is"
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=20_000)
+    assert shown.widget is None, "the original is shown before the dock is loaded"
+    seen = set()
+    viewer.dims.events.current_step.connect(lambda event: seen.add(viewer.dims.current_step[0]))
+    qtbot.waitUntil(lambda: len(seen) > 1, timeout=5000)
+    assert "original" in demo.text_over(viewer).text
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
     widget = shown.widget
     about = small("vesicles")[1]
@@ -139,6 +147,12 @@ def test_the_window_is_closed_before_the_sample_is_there(
     gate.set()
     qtbot.waitUntil(lambda: shown.over, timeout=20_000)
     assert shown.widget is None
+
+
+def test_names_of_samples_are_quick_to_load():
+    code = "import sys; import napari_motionmag.samples; print('scipy' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
 
 
 def test_what_it_does_is_printed_before_anything_is_loaded(monkeypatch, capsys):

@@ -213,7 +213,7 @@ from napari_motionmag.cli.main import main
 from napari_motionmag.methods.classical.linear import LinearMagnifier
 draw = LinearMagnifier._magnify
 def slow(self, frames, operator, times, factor):
-    time.sleep(0.02 * len(times))
+    time.sleep(float(sys.argv[3]) * len(times))
     return draw(self, frames, operator, times, factor)
 LinearMagnifier._magnify = slow
 options = "--factor 4 --method linear --fps 30 --device cpu --no-measure --format .zarr --resume"
@@ -222,8 +222,8 @@ sys.exit(main(["batch", sys.argv[1], sys.argv[2], *options.split()]))
 """
 
 
-def start(movies, out):
-    argv = [sys.executable, "-c", RUN, str(movies), str(out)]
+def start(movies, out, seconds_a_frame=0.0):
+    argv = [sys.executable, "-c", RUN, str(movies), str(out), str(seconds_a_frame)]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -238,13 +238,13 @@ def wait_for(condition, process):
 def test_killed_and_interrupted_runs_go_on(movies, tmp_path):
     pytest.importorskip("zarr")
     out, whole = tmp_path / "out", tmp_path / "whole"
-    process = start(movies, out)
+    process = start(movies, out, 0.1)
     wait_for((out / ".a.zarr.partial.journal").exists, process)
     process.kill()
     process.wait(60)
     (row, *_) = json.loads((out / "batch.json").read_text())["movies"]
     assert row["status"] == "running"
-    process = start(movies, out)  # goes on within the first movie
+    process = start(movies, out, 0.1)  # goes on within the first movie
     wait_for((out / ".c.zarr.partial.journal").exists, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Shapes
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QLabel
+from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 from scipy.ndimage import gaussian_filter, shift
 
 from napari_motionmag.magnification.recipe import recipe_of
@@ -59,6 +59,7 @@ def test_a_suggestion_fills_the_fields_and_magnifies(
     viewer, texture, dock, suggested, qtbot, result
 ):
     dock.factor.value = 3
+    dock._fields.large_motion.fill("dense")  # of a movie before, which drifted
     suggested()
     assert dock.status.value.startswith("2 suggestions")
     assert dock.factor.value == 3, "nothing is filled in before a suggestion is chosen"
@@ -75,10 +76,15 @@ def test_a_suggestion_fills_the_fields_and_magnifies(
     low, high = dock.band_low.value, dock.band_high.value
     assert low < 5 < high
     recipe = recipe_of(result())
+    assert recipe["stabilise"] is None
     assert recipe["factor"] == dock.factor.value > 1
     assert recipe["operator"]["low"] == pytest.approx(low)
     assert not section.opened
     assert "5 Hz" in section.title.text
+    strip = dock.native.findChild(QWidget, "band_spectrum")
+    assert strip.isVisible()
+    peak = min(strip.points(), key=lambda point: point[1])[0]
+    assert peak == pytest.approx(8 + (strip.width() - 16) * (5 / 20) ** 0.5, abs=5)
 
 
 def test_another_suggestion_changes_the_same_layer(viewer, dock, suggested, click, qtbot, result):

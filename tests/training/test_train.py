@@ -5,9 +5,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import tifffile
 import torch
 
+from napari_motionmag.cli.main import main as command
 from napari_motionmag.compute.device import choose_device
 from napari_motionmag.methods.learned import weights
 from napari_motionmag.training import losses
@@ -208,3 +211,22 @@ def test_killed_at_any_moment_it_resumes(tmp_path):
     main(arguments)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["step"] == 12
+
+
+def test_frames_of_a_movie_are_pictures(tmp_path):
+    """The scenes of ``--images MOVIE`` are cut from its frames, at its contrast."""
+    random = np.random.default_rng(0)
+    frames = random.integers(1000, 3000, (3, 416, 416), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "movie.tif", frames, imagej=True, metadata={"axes": "TYX"})
+    arguments = [
+        "train", str(tmp_path / "run"), "--images", str(tmp_path / "movie.tif"), "--steps", "1",
+        "--size", "32", "--batch", "1", "--threads", "1", "--config", json.dumps(SMALL),
+        "--precision", "float32", "--pictures", "4",
+    ]  # fmt: skip
+    assert command(arguments) == 0
+    with np.load(tmp_path / "run" / "pictures.npz") as pool:
+        assert pool["pictures"].shape == (3, 3, 416, 416)
+        first = pool["pictures"][0].astype(float)
+    assert np.ptp(first, axis=0).max() == 0, "gray"
+    assert np.corrcoef(first[0].ravel(), frames[0].ravel())[0, 1] > 0.999
+    assert first.max() - first.min() > 200

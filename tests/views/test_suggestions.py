@@ -96,6 +96,19 @@ def test_drift_beyond_the_reach_of_a_reference_is_not_magnified_against_one():
     assert any("more than the 10 px" in note for note in found.notes)
 
 
+def test_drift_that_hides_a_band_is_followed():
+    """What moves in the band gains less where the scene drifts by pixels within the filter."""
+    t = np.arange(96) / 30
+    slow, fast = np.sin(2 * np.pi * 0.5 * t + 0.4), 0.1 * np.sin(2 * np.pi * 5 * t)
+    found = views.suggest(moved(2 * slow + fast), fps=30)
+    assert found[0].motion.frequency == pytest.approx(5, rel=1e-3)
+    assert found[0].settings["stabilise"] == "dense"
+    assert "What drifts meanwhile, by 3.9 px, is followed" in found[0].text
+    # 1.6 periods of a drift are no rhythm, nor are the lobes of its spectrum
+    assert all(abs(one.frequency - 1) > 0.3 for one in found.motions)
+    assert all("stabilise" not in one.settings for one in views.suggest(moved(fast), fps=30))
+
+
 def test_irregular_motion_has_no_band():
     steps = np.random.default_rng(3).normal(scale=0.1, size=96)
     found = views.suggest(moved(np.cumsum(steps)), fps=40)

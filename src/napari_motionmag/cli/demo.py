@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 DRAG = "Drag the slider “Factor”"
+SIZE = 1400, 850  # px, of the window
+MOST_FPS = 30  # at which the original is played at first
 _PROBE = "from qtpy.QtWidgets import QApplication; QApplication([])"
 
 
@@ -87,9 +89,12 @@ def no_window_because() -> str | None:
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
     # Qt ends the process when a display does not answer or a library is missing: try in another
-    probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True)
+    probe = subprocess.Popen([sys.executable, "-c", _PROBE], stderr=subprocess.PIPE, text=True)
+    import napari.viewer  # noqa: F401  takes as long as the probe, which runs meanwhile
+
+    _, errors = probe.communicate()
     if probe.returncode:
-        lines = [line for line in probe.stderr.splitlines() if line.strip()]
+        lines = [line for line in errors.splitlines() if line.strip()]
         return lines[0] if lines else "Qt cannot reach the display"
     return None
 
@@ -97,8 +102,8 @@ def no_window_because() -> str | None:
 def open_window(sample: str, show: bool = True):
     """Open napari, which then fills with a sample, the dock and the magnified movie, and plays.
 
-    Returns viewer and dock. The window is there at once; movie and dock come when the sample is
-    computed.
+    Returns viewer and dock. The window is there at once; the sample comes and plays when it is
+    computed, the dock when it is loaded.
     """
     import napari
     from qtpy.QtWidgets import QApplication
@@ -107,65 +112,104 @@ def open_window(sample: str, show: bool = True):
 
     title = find_sample(sample).title
     viewer = napari.Viewer(title=f"napari-motionmag: {title}", show=show)
+    _make_room(viewer)
     viewer.window._qt_viewer.show_welcome_screen = False  # it would cover what is written
     _write_over(viewer, f"Computing the sample “{title}”…")
     QApplication.processEvents()  # show the window before anything else is loaded
     return viewer, _Demo(viewer, sample)
 
 
-class _Demo:
-    """Fills a window step by step; ``widget`` is the dock, None until the sample is there.
+def _make_room(viewer) -> None:
+    """Enlarge the window for two pictures beside the dock, as far as the screen allows."""
+    from qtpy.QtCore import QSize
 
-    ``at``: the time axis, and the frame that shows most of the motion.
+    window = viewer.window._qt_window
+    screen = window.screen().availableGeometry()
+    window.resize(QSize(*SIZE).boundedTo(screen.size()).expandedTo(window.size()))
+    window.move(screen.center() - window.rect().center())
+
+
+class _Demo:
+    """Fills a window step by step: the sample, which plays; the dock; the magnified sample.
+
+    ``widget`` is the dock, None until it is there. ``at``: the time axis, and the frame that shows
+    most of the motion.
     """
 
     def __init__(self, viewer, sample: str):
-        from napari_motionmag.widgets.common.jobs import Job
+        from qtpy.QtCore import QTimer
 
         self.viewer, self.sample, self.widget = viewer, sample, None
         self.at = 0, 0
         self._made: list = []
         self._open, self.over = True, False  # the window is there; the sample is loaded
         viewer.window._qt_window.destroyed.connect(self._on_closed)
-        Job(self._load, f"Computing the sample {sample}", self._show)
+        self._timer = QTimer(viewer.window._qt_window)  # plays the sample until both can be played
+        self._timer.timeout.connect(self._step)
+        self._do(self._compute, f"Computing the sample {sample}", self._show_sample)
+
+    def _do(self, work, title: str, show) -> None:
+        """Work in a thread, then call ``show()`` unless the window was closed."""
+        from napari_motionmag.widgets.common.jobs import Job
+
+        def done(error: Exception | None, cancelled: bool) -> None:
+            if error is not None or cancelled or not self._open:
+                self.over = True
+                if error is not None and self._open:
+                    raise error
+                return
+            show()
+
+        Job(work, title, done)
 
     def _on_closed(self, _=None) -> None:
         self._open = False
 
-    def _load(self, progress) -> None:
-        """Compute the sample and import what the dock needs, in a thread."""
+    def _compute(self, progress) -> None:
         from napari_motionmag import samples
-        from napari_motionmag.cli.demo_sheet import where_it_moves
 
         ((data, arguments, _),) = samples.make_sample_data(self.sample)
-        progress(1, 3)
+        self._made = [data, arguments]
+
+    def _show_sample(self) -> None:
+        data, arguments = self._made
+        info = arguments["metadata"]
+        _name(self.viewer.add_image(data, **arguments))
+        self.at = info["axes"].index("T"), 0
+        self._timer.start(round(1000 / min(info["fps"], MOST_FPS)))
+        _write_over(self.viewer, "The original. Loading the dock…")
+        self._do(self._load, "Loading the dock “Magnify motion”", self._show_dock)
+
+    def _step(self) -> None:
+        axis, _ = self.at
+        t = self.viewer.dims.current_step[axis] + 1
+        self.viewer.dims.set_current_step(axis, t % self._made[0].shape[axis])
+
+    def _load(self, progress) -> None:
+        """Import what the dock needs, and find the frame that shows most of the motion."""
+        from napari_motionmag.cli.demo_sheet import where_it_moves
+
+        progress(0, 2)
         import napari_motionmag.widgets.magnify.dock  # noqa: F401
 
-        progress(2, 3)
+        progress(1, 2)
+        data, arguments = self._made
         info = arguments["metadata"]
         planned = _planned(self.sample, data, info)
         _, t = where_it_moves(planned.movie, planned.operator, info["displacement"])
-        self._made = [data, arguments, t]
+        self.at = self.at[0], t
 
-    def _show(self, error: Exception | None, cancelled: bool) -> None:
-        self.over = True
-        if cancelled or not self._open:
-            return
-        if error is not None:
-            raise error
+    def _show_dock(self) -> None:
+        from qtpy.QtCore import QTimer
+
         from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
-        data, arguments, t = self._made
+        self.over = True
         viewer = self.viewer
-        layer = viewer.add_image(data, **arguments)
-        self.at = arguments["metadata"]["axes"].index("T"), t
-        viewer.dims.set_current_step(*self.at)
         self.widget = MagnifyWidget(viewer)
         viewer.window.add_dock_widget(self.widget, name="Magnify motion", area="right")
-        canvas = getattr(viewer, "canvas", viewer)  # napari before 0.9 has the grid in the viewer
-        canvas.grid.enabled = True  # side by side
-        _name(layer)
-        _write_over(viewer, "Magnifying…")
+        QTimer.singleShot(0, viewer.reset_view)  # the canvas is narrower now
+        _write_over(viewer, "The original. Magnifying its motion…")
         viewer.layers.events.inserted.connect(self._on_magnified)
         self.widget.draw()
 
@@ -173,6 +217,10 @@ class _Demo:
         from qtpy.QtCore import QTimer
 
         self.viewer.layers.events.inserted.disconnect(self._on_magnified)
+        self._timer.stop()
+        canvas = getattr(self.viewer, "canvas", self.viewer)  # the viewer has it before napari 0.9
+        canvas.grid.enabled = True  # side by side
+        self.viewer.reset_view()
         _name(event.value)
         QTimer.singleShot(0, self._play)
 

@@ -376,7 +376,7 @@ class Movie:
             if self._range is None:
                 range_ = 0.0, 255.0
                 if self.dtype != np.uint8:
-                    range_ = intensity.estimate_range(self._samples(), self.dtype)
+                    range_ = intensity.estimate_range(self.sample_frames(), self.dtype)
                 vars(self)["_range"] = range_
                 intensity.warn_if_inexact(self.dtype, range_)
             return self._range
@@ -386,8 +386,8 @@ class Movie:
         """The intensity range that was given, or None where it is estimated."""
         return None if self._estimated else self._range
 
-    def _samples(self) -> Iterator[np.ndarray]:
-        """Read a few frames, from the first to the last, in as many series as possible."""
+    def sample_frames(self) -> Iterator[np.ndarray]:
+        """Yield a few frames without alpha, from first to last, in as many series as possible."""
         series = list(self.series())
         count = min(SAMPLED_FRAMES, self.n_frames * len(series))
         last, final = self.n_frames - 1, len(series) - 1

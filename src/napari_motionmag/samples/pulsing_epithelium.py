@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from .camera import Camera
 from .motion import Motion, Twitch
@@ -27,6 +26,8 @@ class Sheet:
         x = x + CELL / 2 * (np.arange(len(x)) % 2)[:, None]
         centers = np.stack([y.ravel(), x.ravel()], axis=1)
         centers += rng.normal(0, 0.16 * CELL, centers.shape)
+        from scipy.spatial import cKDTree  # half a second to import
+
         self.centers = cKDTree(centers)
         n = len(centers)
         middle = centers + rng.normal(0, 1.2, (n, 2))

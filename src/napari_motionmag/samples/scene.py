@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 
 class Points:
@@ -47,6 +46,8 @@ class Points:
         """
         if owner not in self._pairs:
             if self._tree is None:
+                from scipy.spatial import cKDTree  # half a second to import
+
                 self._tree = cKDTree(self.home)
             centers = np.stack([y, x], axis=1)
             found = self._tree.query_ball_point(centers, np.asarray(radius) + self.reach)

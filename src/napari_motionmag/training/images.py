@@ -11,17 +11,19 @@ from napari_motionmag.training import procedural
 
 PICTURE_SIZE = 416
 CUTOUT_SIZE = 112
+_NONE = np.empty((0, 4, CUTOUT_SIZE, CUTOUT_SIZE), np.uint8)
 _EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 class PicturePool:
     """Pictures and cut-outs of one size each, ready to be sampled in batches.
 
-    `images` is a folder, searched recursively: pictures with alpha in a subfolder ``foregrounds``
-    become cut-outs, label images in subfolders called ``masks...`` give object shapes; `cache` is
-    the ``.npz`` file that keeps it decoded, for faster starts. `procedural_count` pictures and
-    masks are generated, of which :meth:`refresh` replaces one at a time; `refreshes` such calls
-    have already happened where a training is resumed.
+    `images` is a sequence of pictures, uint8 (Y, X, 3), or a folder, searched recursively:
+    pictures with alpha in a subfolder ``foregrounds`` become cut-outs, label images in
+    subfolders called ``masks...`` give object shapes; `cache` is the ``.npz`` file that keeps
+    it decoded, for faster starts. `procedural_count` pictures and masks are generated, of which
+    :meth:`refresh` replaces one at a time; `refreshes` such calls have already happened where a
+    training is resumed.
 
     Attributes: `pictures`, uint8 (K, 3, 416, 416); `cutouts`, uint8 (M, 4, 112, 112), RGB and
     alpha; `has_color`, bool (M,), False for cut-outs that are shapes only.
@@ -35,7 +37,7 @@ class PicturePool:
         pictures, cutouts = np.stack(drawn), np.stack(masks)
         color = np.zeros(len(cutouts), bool)
         if images is not None:
-            loaded, cut, shapes = _load_cached(Path(images), cache)
+            loaded, cut, shapes = _load_cached(images, cache)
             pictures = np.concatenate([pictures, loaded])
             cutouts = np.concatenate([cutouts, shapes, cut])
             color = np.concatenate([color, np.zeros(len(shapes), bool), np.ones(len(cut), bool)])
@@ -95,13 +97,14 @@ def _shape_only(mask: np.ndarray) -> np.ndarray:
     return out
 
 
-def _load_cached(folder: Path, cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if not folder.is_dir():
-        raise ValueError(f"images must be a folder of pictures, got {str(folder)!r}")
+def _load_cached(images, cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    in_folder = isinstance(images, str | Path)
+    if in_folder and not Path(images).is_dir():
+        raise ValueError(f"images must be a folder of pictures, got {str(images)!r}")
     if cache is not None and Path(cache).exists():
         with np.load(cache) as stored:
             return stored["pictures"], stored["cutouts"], stored["shapes"]
-    parts = _load_folder(folder)
+    parts = _load_folder(Path(images)) if in_folder else _load_pictures(images)
     if cache is not None:
         with written_whole(Path(cache)) as partial, partial.open("wb") as file:
             np.savez(file, pictures=parts[0], cutouts=parts[1], shapes=parts[2])
@@ -125,8 +128,15 @@ def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 pictures.extend(_square_crops(image.convert("RGB"), rng))
     if not pictures:
         raise ValueError(f"images: no pictures found in {str(folder)!r}")
-    none = np.empty((0, 4, CUTOUT_SIZE, CUTOUT_SIZE), np.uint8)
-    return np.stack(pictures), np.array(cutouts or none), np.array(shapes or none)
+    return np.stack(pictures), np.array(cutouts or _NONE), np.array(shapes or _NONE)
+
+
+def _load_pictures(pictures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from PIL import Image
+
+    rng = np.random.default_rng(1)
+    squares = [crop for one in pictures for crop in _square_crops(Image.fromarray(one), rng)]
+    return np.stack(squares), _NONE, _NONE
 
 
 def _square_crops(image, rng) -> list[np.ndarray]:

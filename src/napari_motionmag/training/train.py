@@ -59,9 +59,9 @@ class Settings:
 class Trainer:
     """One training run in a folder: checkpoint, log, weights and pictures.
 
-    A checkpoint that is there is resumed, with its own settings except for the length. `images` is
-    a folder of pictures (procedural scenes alone when None), `init` names weights to start from,
-    `precision` of the convolutions is float32 or bfloat16.
+    A checkpoint that is there is resumed, with its own settings except for the length. `images` are
+    those of :class:`PicturePool` (procedural scenes alone when None), `init` names weights to start
+    from, `precision` of the convolutions is float32 or bfloat16.
     """
 
     def __init__(
@@ -273,7 +273,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("folder", type=Path, help="folder of the run; a run that is there is resumed")
     p.add_argument("--model", choices=("difference", "oh2018"), default="difference")
     p.add_argument("--config", type=json.loads, help="JSON: fields of the network's configuration")
-    p.add_argument("--images", type=Path, help="folder of pictures (default: procedural scenes)")
+    p.add_argument(
+        "--images",
+        type=Path,
+        help="folder of pictures, or a movie to adapt to (default: procedural scenes)",
+    )
     p.add_argument("--init", help="weights to start from: a name or a .safetensors file")
     p.add_argument("--steps", type=int, help="length of the run in steps")
     p.add_argument("--minutes", type=float, help="length of the run in minutes of training")
@@ -316,8 +320,11 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run ``napari-motionmag train``."""
+def main(
+    argv: list[str] | None = None,
+    read_pictures: Callable[[Path], list[np.ndarray]] | None = None,
+) -> int:
+    """Run ``napari-motionmag train``; `read_pictures` takes pictures from the file of a movie."""
     args = parser().parse_args(argv)
     if not args.steps and not args.minutes:
         raise ValueError("train: give the length of the run as --steps or --minutes")
@@ -342,12 +349,15 @@ def main(argv: list[str] | None = None) -> int:
         args.optimiser = OPTIMIZERS[args.model]
     if args.start == "auto":
         args.start = STARTS[args.model]
+    images = args.images
+    if images is not None and images.is_file() and read_pictures is not None:
+        images = read_pictures(images)
     names = {field.name for field in fields(Settings)}
     settings = Settings(**{name: value for name, value in vars(args).items() if name in names})
     trainer = Trainer(
         args.folder,
         settings,
-        images=args.images,
+        images=images,
         device=device,
         init=args.init,
         precision=precision,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 from scipy.signal import detrend, periodogram
 
 from napari_motionmag.movie.movie import Movie
@@ -27,6 +28,7 @@ _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of factors, in a decade
 _PLAIN = 2.0  # factor for motion that is seen without
 _VISIBLE = 1.0  # px of magnified motion, below which it is not worth showing
 _TARGET = (0.015, 3.0, 10.0)  # magnified motion: share of the smaller side, least and most px
+_DRIFT = 1.0  # px within the filter's window, from which thin structures gain too little
 _SMALL_PART = 0.4  # of the frame, below which the region is suggested, too
 _LARGE_FRAME = 300 * 300  # px
 _LIT = 0.002  # relative change of brightness that is worth a word
@@ -112,11 +114,16 @@ class Suggestions(Sequence):
     notes : list of str
         What else a user should know: why nothing is suggested, motion that is too large, changes
         of light.
+    frequencies, spectrum : ndarray
+        Amplitude, px, at frequencies in Hz or cycles per frame: what stands out from the noise,
+        root of the sum of squares over all windows.
     """
 
     items: list[Suggestion]
     motions: list[FoundMotion]
     notes: list[str]
+    frequencies: np.ndarray = field(repr=False, compare=False)
+    spectrum: np.ndarray = field(repr=False, compare=False)
 
     def __getitem__(self, index):
         return self.items[index]
@@ -228,7 +235,9 @@ class _Adviser:
         if self.found.moving.any() and len(items) < most:
             items += [item for item in [self._of_all()] if item is not None]
         self._note_what_is_left_out(items, motions)
-        return Suggestions(items, motions, self.notes)
+        spectrum = self.found.spectrum
+        frequencies = np.arange(len(spectrum)) * self.rate / self.n
+        return Suggestions(items, motions, self.notes, frequencies, spectrum)
 
     def _describe(self, rhythm: Rhythm) -> FoundMotion:
         return FoundMotion(
@@ -249,16 +258,27 @@ class _Adviser:
         factor, limit = self._factor(motion.amplitude, rhythm.where, operator)
         if factor is None:
             return None
-        region = self._region(rhythm)
-        settings = {"factor": factor, **settings, **self.rate_setting, **region}
+        drift = self._drift(rhythm, operator)
+        part = {"stabilise": "dense"} if drift > _DRIFT else self._region(rhythm)
+        settings = {"factor": factor, **settings, **self.rate_setting, **part}
         how = "Repeats its motion" if motion.harmonics > 1 else "Moves to and fro"
         text = (
             f"{how} {_how_often(motion.frequency)}, by up to {_px(motion.amplitude)}, in "
             f"{_percent(motion.share)} of the frame. "
             f"{self._outcome(factor, motion.amplitude, limit)}"
         )
+        if drift > _DRIFT:
+            text += f" What drifts meanwhile, by {_px(drift)}, is followed, which takes longer."
         title = f"{motion.frequency:.4g} Hz, {factor:g} times"
         return self._suggestion(title, text, settings, motion, limit, rhythm.amplitude)
+
+    def _drift(self, rhythm: Rhythm, operator: TemporalOperator) -> float:
+        """Return how far windows move slowly while the filter sees them, px."""
+        course = self.motion.course[:, rhythm.where]
+        slow = uniform_filter1d(course, round(1 / rhythm.frequency), axis=0, mode="nearest")
+        seen = len(operator.row(self.n // 2, self.n)[0])
+        span = maximum_filter1d(slow, seen, axis=0) - minimum_filter1d(slow, seen, axis=0)
+        return float(np.quantile(np.hypot(*np.moveaxis(span, -1, 0)).max(axis=0), 0.9))
 
     def _band(self, motion: FoundMotion) -> tuple[float, float]:
         """Return a band around an oscillation and its harmonics, without the others."""

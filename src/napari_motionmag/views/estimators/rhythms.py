@@ -64,12 +64,16 @@ class Rhythms:
     sigma : ndarray, shape (gy, gx)
         Standard error of a frame along the best seen direction, px, from what the pixels and the
         highest frequencies show; inf where a window has no structure.
+    spectrum : ndarray, shape (F,)
+        Amplitude at each frequency, from 0 to half a cycle per frame, that stands out from the
+        noise, root of the sum over all windows, px.
     """
 
     rhythms: list[Rhythm]
     moving: np.ndarray
     rest: np.ndarray
     sigma: np.ndarray
+    spectrum: np.ndarray
 
 
 def find_rhythms(motion: LocalMotion) -> Rhythms:
@@ -101,11 +105,12 @@ class _Search:
 
     def run(self) -> Rhythms:
         """Take out one rhythm after the other, the most visible first."""
-        rest, open_bins = self.series, self.frequencies * self.n >= 1.5
+        rest, slow = self.series, 0.0
+        open_bins = self.frequencies * self.n >= 1.5
+        spectrum = np.sqrt(6 / self.n * self._visible(self._power(rest)))  # Hann window
         for _ in range(_TRIES):
             power = self._power(rest)
-            visible = np.where(power > self.limit, power * self.sigma**2, 0).sum(axis=1)
-            visible[~open_bins] = 0
+            visible = np.where(open_bins, self._visible(power), 0)
             if len(self.found) == _MOST or not visible.any():
                 break
             at = int(np.argmax(visible))
@@ -114,11 +119,17 @@ class _Search:
             bins = self.frequencies[:, np.newaxis] * self.n
             open_bins &= (np.abs(bins - lines) > _LOBE).all(axis=1)
             open_bins[at] = False
-            if self._is_regular(rhythm, rest, course, power):
+            if rhythm.frequency * self.n < _LEAST_PERIODS:  # a drift: its lobes are no rhythms
+                rest, slow = rest - course, slow + course
+            elif self._is_regular(rhythm, rest + slow, course):
                 rest = rest - course
                 if not any(self._is_overtone(rhythm, other) for other in self.found):
                     self.found.append(rhythm)
-        return self._result(rest)
+        return self._result(rest + slow, spectrum)
+
+    def _visible(self, power: np.ndarray) -> np.ndarray:
+        """Return the power that stands out, summed over all series, px^2."""
+        return np.where(power > self.limit, power * self.sigma**2, 0).sum(axis=1)
 
     def _level(self) -> np.ndarray:
         """Return the power of the highest frequencies, 1 or more: of noise the pixels hide."""
@@ -229,11 +240,11 @@ class _Search:
         spread = np.sqrt(min(series.shape[1], self.n))
         return line > max(2 * between, 1 + 8 / spread, _FAINTEST * power(frequency))
 
-    def _is_regular(self, rhythm: Rhythm, rest, course, power) -> bool:
+    def _is_regular(self, rhythm: Rhythm, rest, course) -> bool:
         """Whether a rhythm explains the motion of its windows, or is a line in their spectra."""
         own = (course != 0).any(axis=0)
         periods = rhythm.frequency * self.n
-        if not own.any() or periods < _LEAST_PERIODS:
+        if not own.any():
             return False
         flat = detrend(rest[:, own], axis=0)
         before = max((flat**2).sum() - flat.size, 1e-30)
@@ -243,7 +254,8 @@ class _Search:
             return explained > _NEARLY_ALL
         if explained > _REGULAR:
             return True
-        return self._contrast(power[:, own].mean(axis=1), rhythm.frequency) > self.line
+        power = self._power(rest[:, own]).mean(axis=1)
+        return self._contrast(power, rhythm.frequency) > self.line
 
     def _is_overtone(self, rhythm: Rhythm, other: Rhythm) -> bool:
         """Whether a rhythm is what the fit of another, larger one left of its shape."""
@@ -279,7 +291,7 @@ class _Search:
             amplitude[i, j] = np.ptp(moved[i, j] @ main) / 2
         return amplitude
 
-    def _result(self, rest: np.ndarray) -> Rhythms:
+    def _result(self, rest: np.ndarray, spectrum: np.ndarray) -> Rhythms:
         """Order the rhythms, and describe what is left."""
         freedom = max(self.n - 1, 1)
         flat = rest - rest.mean(axis=0)
@@ -295,4 +307,4 @@ class _Search:
         for rhythm in self.found:
             moving |= rhythm.where
         self.found.sort(key=lambda one: -float((one.amplitude**2).sum()))
-        return Rhythms(self.found, moving, np.sqrt(squares), sigma)
+        return Rhythms(self.found, moving, np.sqrt(squares), sigma, spectrum)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from magicgui.widgets import Widget
 from napari.layers import Image, Labels, Shapes
@@ -112,6 +113,7 @@ class MagnifyWidget(Dock):
         self._comparison = Comparison(self._viewer, self, self._messages)
         self._suggesting = Suggesting(self)
         self._messages.on_error = BadPixels(self).notice
+        self._spectra: WeakKeyDictionary = WeakKeyDictionary()  # layer -> (frequencies, strength)
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._first_use = FirstUse(self._fields.progress, self._messages.say)
         self._pace = Pace()
@@ -255,6 +257,7 @@ class MagnifyWidget(Dock):
         """Fill the fields from another layer."""
         self._follow_layers()
         self._fields.suggest_row.clear()
+        self._show_spectrum()
         self._fields.bad_pixels_row.visible = False
         with self.updating():
             self.axes.value = ""
@@ -264,6 +267,16 @@ class MagnifyWidget(Dock):
         self._show_what_applies()
         self._set_playback_rate()
         self._show_playback()
+
+    def set_spectrum(self, layer: Image, frequencies, strength) -> None:
+        """Draw a spectrum, cycles per frame, over the slider of the band of a movie."""
+        self._spectra[layer] = frequencies, strength
+        self._show_spectrum()
+
+    def _show_spectrum(self) -> None:
+        layer = self.layer.value
+        known = () if layer is None else self._spectra.get(layer, ())
+        self._fields.band_slider.show_spectrum(*known)
 
     def _choose_active_movie(self) -> None:
         """Choose the active layer, or the movie that it was made of."""
@@ -410,8 +423,8 @@ class MagnifyWidget(Dock):
         if self._is_comparing() or self._results.of(self.layer.value) is not None:
             self._timer.start()
 
-    def _on_factor_changed(self, _=None) -> None:
-        """Draw while the factor is dragged; what is shown is refined once it rests."""
+    def _on_dragged(self, _=None) -> None:
+        """Draw while factor or band is dragged; what is shown is refined once it rests."""
         self._on_parameter_changed()
         if self._timer.isActive() and not (self._is_comparing() or self.working):
             if self._refining:
@@ -678,8 +691,8 @@ class MagnifyWidget(Dock):
     def _connect(self) -> None:
         fields = self._fields
         for field in (*fields.parameters, fields.live):
-            dragged = field is fields.factor
-            changed = self._on_factor_changed if dragged else self._on_parameter_changed
+            dragged = field in (fields.factor, fields.band_low, fields.band_high)
+            changed = self._on_dragged if dragged else self._on_parameter_changed
             field.changed.connect(changed)
         for chosen in (fields.region, fields.painted):
             chosen.changed.connect(self._follow_layers)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.methods.options import METHODS, label_of
+from napari_motionmag.widgets.common.band_slider import BandSlider
 from napari_motionmag.widgets.common.form import (
     CollapsibleSection,
     button,
@@ -62,7 +63,8 @@ class Fields(MotionFields):
             "field “Factor” is that of the field “Band”.",
         )
         rows = [*self.preset_rows.rows, self.mode, self.reference_row, self.fps, self.band_row]
-        rows += [self.factor_row, self.method]
+        self.band_slider = BandSlider(self.band_low, self.band_high)
+        rows += [self.band_slider, self.factor_row, self.method]
         movie, folded = self.motion_rows[:2], [self.mean_row, self.filter, self.more_bands]
         folded += method[1:]
         self.movie_form = group(movie, labels=True, name="movie_form")
@@ -102,7 +104,10 @@ class Fields(MotionFields):
     def show_what_applies(self, *, axes: bool, rate: bool = False) -> None:
         """Hide the fields that the chosen mode and method do not use, and perhaps the axes."""
         super().show_what_applies(axes=axes, rate=rate)
-        self.more_bands.visible = self.mode.value == "temporal"
+        temporal = self.mode.value == "temporal"
+        self.more_bands.visible = temporal
+        self.band_slider.fit(self.fps.value)
+        self.band_slider.visible = temporal and self.band_slider.applies
         learned = self.method.value == "learned"
         self.model.visible = learned
         self.model_file.visible = learned and self.model.value == OWN_FILE

@@ -54,11 +54,12 @@ def magnify_now() -> MagnifyWidget | None:
 
 
 def fill_band(
-    viewer, layer, band: tuple[float, float], fps: float, filter: str = "fir"
+    viewer, layer, band: tuple[float, float], fps: float, filter: str = "fir", spectrum=None
 ) -> MagnifyWidget:
     """Select the motion of a band, in Hz, of a movie with `fps` in the dock.
 
-    Of a magnified movie, the source is chosen where that is still there.
+    Of a magnified movie, the source is chosen where that is still there. The `spectrum` is drawn
+    over the slider of the band: frequencies in cycles per frame, and amplitudes.
     """
     widget = magnify_dock(viewer)
     movie = open_source(viewer, layer) or layer
@@ -69,4 +70,6 @@ def fill_band(
         widget.fps.value = fps
     widget.filter.value = filter
     widget.band_low.value, widget.band_high.value = (round(edge, 4) for edge in band)
+    if spectrum is not None and movie in widget.layer.choices:
+        widget.set_spectrum(movie, *spectrum)
     return widget

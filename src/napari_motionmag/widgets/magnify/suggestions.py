@@ -93,6 +93,7 @@ class Suggesting:
 
         def show(found: Suggestions) -> None:
             self._row.show_cards(found, lambda one: self.use(one, layer, movie))
+            dock.set_spectrum(layer, found.frequencies / (movie.fps or 1.0), found.spectrum)
             dock._messages.say_result("\n".join([_summary(found), *found.notes]))
 
         dock._run(look, show, title="Looking at the movie", layers=[layer])
@@ -106,7 +107,7 @@ class Suggesting:
         dock.layer.value = layer
         shapes = None if region is None else self._region_layer(region, layer, movie)
         with dock.updating():
-            dock._fields.fill(suggestion.settings)
+            dock._fields.fill({"stabilise": None, **suggestion.settings})
             if shapes is not None or _is_suggested(dock.region.value):
                 dock.region.value = shapes
         self._row.section.opened = False

@@ -289,5 +289,9 @@ class SpectrumWidget(RegionDock):
                 f"The band must be two increasing frequencies up to {fps / 2:g} Hz, half the "
                 f"rate; it is {low:g} to {high:g} Hz"
             )
-        fill_band(self._viewer, layer, (low, high), fps, self.filter.value)
+        spectrum = None
+        if self._measured is not None and self._requests[-1].layer is layer:
+            found = self._measured.spectrum
+            spectrum = found.frequencies / found.fps, found.amplitude
+        fill_band(self._viewer, layer, (low, high), fps, self.filter.value, spectrum)
         self._messages.say(f"“Magnify motion” is set to {low:.4g} to {high:.4g} Hz")
