@@ -25,7 +25,7 @@ from napari_motionmag.methods.learned.networks.difference import (
 from napari_motionmag.methods.learned.networks.flow_candidates import _products
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Config, Oh2018Net
 from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
-from napari_motionmag.methods.learned.networks.splatting import backward_flow
+from napari_motionmag.methods.learned.networks.splatting import _spline_coefficients, backward_flow
 
 pytest.importorskip("numba")
 
@@ -507,3 +507,14 @@ def test_compiled_kernels_are_kept_by_the_version_of_all_their_sources(monkeypat
     from napari_motionmag.methods.learned.kernels import gradients
 
     assert before in gradients._products.stats.cache_path
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 24, 40), (2, 1, 8, 16)])
+def test_spline_coefficients(shape):
+    from napari_motionmag.methods.learned.kernels import sampling
+
+    x = noise(*shape)
+    plain = _spline_coefficients(x)
+    with torch.inference_mode():
+        found = sampling.spline_coefficients(x)
+    assert (found - plain).abs().max() <= 1e-6 * plain.abs().max()

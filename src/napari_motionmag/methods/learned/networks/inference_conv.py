@@ -51,6 +51,8 @@ class Conv2d(nn.Conv2d):
         if beside is not None and (kernel is None or not kernel.takes(x, beside)):
             x, beside = torch.cat([x, beside], 1), None
         if kernel is not None:
+            if beside is None:
+                x = _filled(x, kernel.inputs)
             return kernel(x, beside=beside, slope=_SLOPES[self.after])
         if fast and has_fused():
             return convolved(x, self.weight, self.bias, *self._geometry, after=self.after)
@@ -63,7 +65,7 @@ class Conv2d(nn.Conv2d):
         """The convolution of `x` and `other`, added; without the rectifier."""
         if self._at_once(x):
             if (kernel := self._kernel()) is not None:
-                return kernel(x, other)
+                return kernel(_filled(x, kernel.inputs), other)
             if has_fused():
                 return torch.ops.mkldnn._convolution_pointwise.binary(
                     x, other, self.weight, self.bias, *self._geometry, "add", 1.0, None, [], None
@@ -97,9 +99,23 @@ def winograd(weight: Tensor, bias: Tensor | None):
     """The kernel of a 3x3 convolution with padding 1; None where it cannot be had."""
     if not kernels.available():
         return None
-    from napari_motionmag.methods.learned.kernels.winograd import Winograd, suits
+    from napari_motionmag.methods.learned.kernels.winograd import LANES, Winograd, suits
 
+    inputs = weight.shape[1]
+    if LANES < inputs < 2 * LANES:  # of zeros beside them faster than oneDNN's convolution
+        weight = F.pad(weight, (0, 0, 0, 0, 0, 2 * LANES - inputs))
     return Winograd(weight, bias) if suits(weight) else None
+
+
+def _filled(x: Tensor, channels: int) -> Tensor:
+    """Return `x` with so many channels, the last ones zero, channels last."""
+    if x.shape[1] == channels:
+        return x
+    shape = x.shape[0], channels, *x.shape[2:]
+    out = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last, device=x.device)
+    out[:, : x.shape[1]] = x
+    out[:, x.shape[1] :] = 0
+    return out
 
 
 def convolved(

@@ -54,8 +54,8 @@ def _light(luma: Tensor, variation: Tensor) -> tuple[Tensor, Tensor]:
     i, d = (separable(x, SMOOTH, SMOOTH) for x in (luma, variation))
     terms = (gx, gy, i, d)
     pairs = [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2), (0, 3), (1, 3), (2, 3), (3, 3)]
-    means = torch.cat(terms, 1), torch.cat([terms[k] * terms[m] for k, m in pairs], 1)
-    sums = F.avg_pool2d(torch.cat(means, 1), CELL // 2)
+    products = (terms[k] * terms[m] for k, m in pairs)
+    sums = torch.cat([F.avg_pool2d(x, CELL // 2) for x in (*terms, *products)], 1)
     for _ in range(2):
         sums = separable(sums, BINOMIAL, BINOMIAL)
     mean, square = sums[:, :4], sums[:, 4:]

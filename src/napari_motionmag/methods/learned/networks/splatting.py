@@ -162,11 +162,11 @@ def sample(frame: Tensor, source: Tensor) -> Tensor:
     Thevenaz, Blu and Unser, "Interpolation revisited", IEEE Transactions on Medical Imaging 19,
     2000.
     """
-    coefficients = _spline_coefficients(frame)
     if inference_kernels_apply(frame) and kernels.available():
         from napari_motionmag.methods.learned.kernels import sampling
 
-        return sampling.sampled(coefficients, source)
+        return sampling.sampled(sampling.spline_coefficients(frame), source)
+    coefficients = _spline_coefficients(frame)
     height, width = frame.shape[-2:]
     size = source.new_tensor([width, height]).view(1, 2, 1, 1)
     at = torch.minimum((grid(source) + source).clamp(min=0), size - 1)
