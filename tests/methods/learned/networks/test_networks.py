@@ -9,6 +9,7 @@ from napari_motionmag.methods.learned.networks.oh2018 import (
     Oh2018Net,
     without_local_mean,
 )
+from napari_motionmag.methods.learned.weights import load
 
 
 @pytest.fixture
@@ -236,3 +237,20 @@ def test_halo_covers_the_receptive_field(kind, request):
 def test_config_round_trip():
     config = DifferenceConfig(quarter=32, drawing=(16, 24, 32, 24))
     assert DifferenceConfig(**config.to_dict()) == config
+
+
+@pytest.mark.parametrize(("step", "factor"), [(1.5, 6), (2.0, 6), (3.0, 5)])
+def test_what_is_compared_again_is_drawn_no_worse(step, factor):
+    """A disc on an even ground, whose border shows nothing that could be aligned."""
+    network = load("difference")[0].to_grey()
+    y, x = np.mgrid[:128, :160]
+
+    def disc(moved):
+        away = np.hypot(y - 64, x - 60 - moved) - 24
+        return torch.from_numpy(0.3 + 0.5 / (1 + np.exp(away / 0.7))).float()[None, None]
+
+    frame, truth = disc(step), disc(factor * step)
+    arguments = frame, frame - disc(0), torch.tensor([factor - 1.0])
+    with torch.no_grad():
+        once, again = (network(*arguments, pair=pair) for pair in (False, True))
+    assert (again - truth).abs().mean() < 1.2 * (once - truth).abs().mean()

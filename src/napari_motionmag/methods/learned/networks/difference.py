@@ -33,8 +33,9 @@ SPREADS = (4, 2, 1)  # distances at which displacements spread, in pixels at qua
 _FAR = 0.95  # of the longest displacement: what is moved so far was to be moved further
 
 # Two frames are aligned and compared once more where motion is large: mean displacement in px from
-# which that is begun and whole, the window of the mean, and the longest displacement aligned.
-_LARGE, _WHOLLY, _AROUND, _LONGEST = 1.0, 1.5, 33, 24.0
+# which that is begun and whole, the window of the mean, the longest displacement aligned, and the
+# window in which the outcome must explain more than before.
+_LARGE, _WHOLLY, _AROUND, _LONGEST, _COMPARED = 1.0, 1.5, 33, 24.0, 9
 
 
 @dataclass(frozen=True)
@@ -282,8 +283,9 @@ class DifferenceNet(nn.Module):
     # 56 px for the light, 62 for the candidates, 132 for the choice among them, 48 for the largest
     # displacement, 36 for holes and interpolation, 84 for the drawing.
     halo = 418
-    # 16 px for the mean displacement, 24 + 12 for aligning, 62 + 132 for what is left over.
-    pair_halo = 664
+    # 16 px for the mean displacement, 24 + 12 for aligning, 62 + 132 for what is left over, 8 to
+    # compare.
+    pair_halo = 672
 
     def __init__(self, config: DifferenceConfig | None = None):
         super().__init__()
@@ -322,7 +324,9 @@ class DifferenceNet(nn.Module):
             still = (known == 0).all(1, keepdim=True)  # to the last bit
             before = torch.where(still, before, sample(before, -known))
         rest, *_ = self._explained(planes, now - before, gain)
-        return limited(rest + gains * known, self.config.limit), importance, context
+        again = limited(rest + gains * known, self.config.limit)
+        better = _explains_more(now, variation, (motion, again), gains)
+        return motion + better * (again - motion), importance, context
 
     def _explained(self, planes: Tensor, variation: Tensor, gain: Tensor):
         variation = variation.float()
@@ -451,6 +455,18 @@ def _large(displacement: Tensor) -> Tensor | None:
     mean = windowed_mean(length, _AROUND)
     share = ((mean - _LARGE) / (_WHOLLY - _LARGE)).clamp(0, 1)
     return limited(displacement * share, _LONGEST) if share.any() else None
+
+
+def _explains_more(now: Tensor, variation: Tensor, motions, gains: Tensor) -> Tensor:
+    """Where the second of two displacements leaves less of a difference than the first, 0 to 1."""
+    with torch.autocast(now.device.type, enabled=False):
+        before = now - variation.float()
+        gains = torch.where(gains == 0, 1, gains)
+        first, second = (
+            windowed_mean((now - sample(before, -limited(m / gains, _LONGEST))).square(), _COMPARED)
+            for m in motions
+        )
+        return windowed_mean((second < first).float(), _COMPARED)
 
 
 def _uncovered(coverage: Tensor) -> Tensor:
