@@ -194,3 +194,17 @@ def test_limits_of_factor_and_motion(pool):
     maker = SceneMaker(pool, 64, sequences=0.0, smallest=0.15, largest_factor=100.0)
     factors = torch.cat([maker.batch(16, _generator(k)).factor for k in range(6)])
     assert factors.abs().max() <= 100
+
+
+def test_most_samples_move_far_where_that_is_asked_for(pool):
+    moved = []
+    for far in (False, True):
+        maker = SceneMaker(pool, 64, sequences=0.0, far=far)
+        batches = (maker.batch(32, torch.Generator().manual_seed(k)) for k in range(4))
+        reach = [
+            (batch.factor.abs() * batch.motion.square().sum(1).sqrt().amax((1, 2)))
+            for batch in batches
+        ]
+        moved.append(torch.cat(reach))
+    near = [((m > 3) & (m < 15)).float().mean() for m in moved]
+    assert near[1] > 1.3 * near[0]

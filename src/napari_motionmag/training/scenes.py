@@ -18,6 +18,7 @@ from napari_motionmag.training.sensor import Sensor, log_uniform
 from napari_motionmag.training.sequences import Sequence
 
 PARTS = ("objects", "background", "blurred", "static", "still_background")
+FAR_PARTS = (*PARTS, "objects", "still_background", "still_background")
 LIT = {"static": 0.7}  # share of samples of a part in which light changes
 LIT_OTHERS = 0.3
 _MARGIN = 40  # background beyond the frame: the largest motion, and what fades out at the border
@@ -122,7 +123,8 @@ class SceneMaker:
     Inputs move by `smallest` px or more, with factors up to `largest_factor`. Shares of samples:
     `sequences` are taken from a short movie, `filtered` of the others have `later` as after a
     temporal filter, `compressed` are compressed like JPEG, `small` have an output motion that is
-    log-uniform from 0.1 px.
+    log-uniform from 0.1 px. With `far`, half of the outputs move by 6 to 15 px, more of them over a
+    still background, and noise is rare.
     """
 
     def __init__(
@@ -136,11 +138,12 @@ class SceneMaker:
         filtered: float = 0.0,
         compressed: float = 0.0,
         small: float = 0.15,
+        far: bool = False,
     ):
         self.pool, self.size = pool, size
         self.smallest, self.largest_factor = smallest, largest_factor
         self.sequences, self.filtered = sequences, filtered
-        self.compressed, self.small = compressed, small
+        self.compressed, self.small, self.far = compressed, small, far
         self.sprite = 112 if size <= 192 else 192
 
     def scene(self, parts: list[str], generator: torch.Generator) -> Scene:
@@ -205,11 +208,12 @@ class SceneMaker:
         how little in the input, and how often the sensor is noisy, and strongly so; with `noisy`
         it always is.
         """
-        order = torch.randint(len(PARTS), (count,), generator=generator).tolist()
-        parts = [PARTS[k] for k in order]
+        choice = FAR_PARTS if self.far else PARTS
+        order = torch.randint(len(choice), (count,), generator=generator).tolist()
+        parts = [choice[k] for k in order]
         scene = self.scene(parts, generator)
         factor, reach = _draw_factor(
-            count, generator, difficulty, self.smallest, self.largest_factor, self.small
+            count, generator, difficulty, self.smallest, self.largest_factor, self.small, self.far
         )
 
         moves = torch.tensor([p not in ("static", "still_background") for p in parts])
@@ -235,6 +239,8 @@ class SceneMaker:
         light = Light.random(lit, factor, scene.gray, self.size, generator)
         clean_b, target = light.on(clean_b), light.on(target)
         noise = {"strong": 0.1 + 0.4 * difficulty, "perfect": 0.9 - 0.8 * difficulty}
+        if self.far:
+            noise = {"strong": 0.15, "perfect": 0.45}
         noise |= {"noisy": noisy, "compressed": self.compressed}
         sensor = Sensor.random(count, scene.gray, generator, **noise)
         pattern = sensor.fixed_pattern(clean_a, generator)
@@ -269,6 +275,7 @@ def _draw_factor(
     smallest: float = 0.005,
     largest: float = 1000.0,
     share: float = 0.15,
+    far: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Draw factors, up to `largest`, and the largest input motion of each sample in px.
 
@@ -277,9 +284,10 @@ def _draw_factor(
     """
     u = torch.rand(count, generator=generator)
     wide = 30 * torch.rand(count, generator=generator)
-    usual = 14 * torch.rand(count, generator=generator)
+    least, most, often = (6, 15, 0.5) if far else (0, 14, 0.35)
+    usual = least + (most - least) * torch.rand(count, generator=generator)
     small = log_uniform(0.1, 30.0, count, generator)
-    output = torch.where(u < 0.35, usual, torch.where(u < 0.35 + share, small, wide))
+    output = torch.where(u < often, usual, torch.where(u < often + share, small, wide))
     output = output * (0.1 + 0.9 * difficulty)
     given = log_uniform(0.3 * (smallest / 0.3) ** difficulty, 10.0, count, generator)
     factor = (output / given).clamp(max=largest)

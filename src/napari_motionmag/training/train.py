@@ -53,6 +53,7 @@ class Settings:
     noisy: int = 1000  # first steps, with noise in every sample so that drawing does not die out
     pictures: int = 256
     optimiser: str = "adam"
+    far: bool = False  # most samples move far, with little noise
     start: str = "random"  # or "linear": oh2018 as the linear Eulerian method
 
 
@@ -113,9 +114,11 @@ class Trainer:
         limits = {}
         if settings.model == "oh2018":
             limits |= OH2018_SAMPLES
+            if settings.far:
+                limits |= {"compressed": 0.08, "small": 0.25}
             if precision == torch.bfloat16:
                 limits |= BFLOAT16_LIMITS
-        self.maker = SceneMaker(self.pool, settings.size, **limits)
+        self.maker = SceneMaker(self.pool, settings.size, far=settings.far, **limits)
 
     @property
     def checkpoint(self) -> Path:
@@ -296,6 +299,11 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=1000,
         help="difference: first steps, which have noise in every sample",
+    )
+    p.add_argument(
+        "--far",
+        action="store_true",
+        help="samples most of which move by 6 to 15 px in the output, with little noise",
     )
     p.add_argument(
         "--optimiser",
