@@ -592,7 +592,7 @@ def test_info_needs_no_napari():
 @pytest.mark.parametrize(("command", "module"), [("train", "training.train")])
 def test_commands_with_parsers_of_their_own(capsys, monkeypatch, command, module):
     seen = []
-    monkeypatch.setattr(f"napari_motionmag.{module}.main", lambda argv: seen.append(argv) or 3)
+    monkeypatch.setattr(f"napari_motionmag.{module}.main", lambda argv, _: seen.append(argv) or 3)
     code, _, _ = run(capsys, command, "--steps", "5", "out", "--help")
     assert code == 3
     assert seen == [["--steps", "5", "out", "--help"]]
