@@ -7,7 +7,13 @@ import pytest
 from magicgui.widgets import Label
 
 from napari_motionmag.widgets.common import jobs
-from napari_motionmag.widgets.common.jobs import Cancelled, Job, Replacing, throttled
+from napari_motionmag.widgets.common.jobs import (
+    Cancelled,
+    Job,
+    Replacing,
+    on_main_thread,
+    throttled,
+)
 from napari_motionmag.widgets.common.messages import Messages, warnings_to
 
 
@@ -150,3 +156,24 @@ def test_the_time_left_is_told_once_it_is_known(monkeypatch):
     assert left(10, 100) == "10 %, 1:30 left"
     assert left(50, 100) == "50 %, 10 s left"
     assert left(100, 100) == "100 %"
+
+
+def test_calls_from_many_threads_arrive_in_order_on_the_main_thread(qtbot):
+    arrived = []
+
+    def note(name, number):
+        arrived.append((name, number, threading.current_thread() is threading.main_thread()))
+
+    def work(name):
+        for number in range(20):
+            on_main_thread(note, name, number)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    qtbot.waitUntil(lambda: len(arrived) == 400)
+    assert all(main for _, _, main in arrived)
+    for name in range(20):
+        assert [number for who, number, _ in arrived if who == name] == list(range(20))

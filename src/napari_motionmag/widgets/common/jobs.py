@@ -12,10 +12,10 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 
 from napari.utils.progress import progress as progress_bar
-from qtpy.QtCore import QCoreApplication
-from superqt.utils import ensure_main_thread
+from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_motionmag.widgets.common.messages import warnings_to
 
@@ -80,12 +80,13 @@ class Job:
         self._step = (0, 1)
         self._finished = False
         self._updating = False  # napari handles events while a bar moves: one update at a time
-        self._post = throttled(lambda: _on_main_thread(self._update), UPDATE_SECONDS)
+        self._post = throttled(lambda: on_main_thread(self._update), UPDATE_SECONDS)
         self._bar = None if quiet else progress_bar(total=PERCENT, desc=title, gui=True)
         with warnings.catch_warnings():
             pass  # makes Python forget which warnings it has shown
         self._thread = threading.Thread(target=self._run, name="napari-motionmag-job", daemon=True)
         atexit.register(self._wait)
+        _main_thread()
         self._thread.start()
 
     def cancel(self) -> None:
@@ -101,7 +102,7 @@ class Job:
             outcome = None, True
         except Exception as error:
             outcome = error, False
-        _on_main_thread(self._finish, *outcome)
+        on_main_thread(self._finish, *outcome)
 
     def _progress(self, done: int, total: int) -> None:
         if self._cancelled.is_set():
@@ -111,7 +112,7 @@ class Job:
             self._post()
 
     def _warn(self, place: tuple, text: str) -> None:
-        _on_main_thread(lambda: self._warned and self._warned(place, text))
+        on_main_thread(lambda: self._warned and self._warned(place, text))
 
     def _update(self) -> None:
         if self._updating or self._finished:
@@ -209,6 +210,29 @@ class Replacing:
             self._warned(place, text)
 
 
-def _on_main_thread(function: Callable, *arguments) -> None:
+class _MainThread(QObject):
+    """Calls functions on the main thread, for all jobs.
+
+    An object of Qt for each call, as superqt has it, is destroyed while the thread ends that made
+    it: now and then both wait for each other for good.
+    """
+
+    called = Signal(object)
+
+    def __init__(self):
+        super().__init__()
+        self.moveToThread(QCoreApplication.instance().thread())
+        self.called.connect(self._call)
+
+    @Slot(object)
+    def _call(self, function: Callable) -> None:
+        function()
+
+
+_main_thread = cache(_MainThread)
+
+
+def on_main_thread(function: Callable, *arguments) -> None:
+    """Call a function on the main thread soon; from there at once."""
     if QCoreApplication.instance() is not None:
-        ensure_main_thread(function)(*arguments)
+        _main_thread().called.emit(lambda: function(*arguments))

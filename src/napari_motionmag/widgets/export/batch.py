@@ -8,7 +8,6 @@ from pathlib import Path
 from magicgui.widgets import FileEdit, Label, Widget
 from qtpy.QtCore import QCoreApplication, Qt
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
-from superqt.utils import ensure_main_thread
 
 from napari_motionmag.export.batch import DONE, FAILED, TABLE, Outputs, find_items, run_batch
 from napari_motionmag.export.encoders import ENCODERS
@@ -17,6 +16,7 @@ from napari_motionmag.magnification.recipe import arguments_for_another, is_magn
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.widgets.common.dock import Dock, reports_errors
 from napari_motionmag.widgets.common.form import button, checkbox, choice, group, number, text
+from napari_motionmag.widgets.common.jobs import on_main_thread
 from napari_motionmag.widgets.magnify.repeat import NONE_YET, described
 
 _COLUMNS = ("movie", "status", "result")
@@ -171,7 +171,7 @@ class BatchWidget(Dock):
     def _post_row(self, row: dict) -> None:
         """Show what became of a movie; called in the thread of the job."""
         if QCoreApplication.instance() is not None:
-            ensure_main_thread(self._show_row)(row)
+            on_main_thread(self._show_row, row)
 
     def _show_rows(self, rows: list[dict]) -> None:
         self._table.setRowCount(len(rows))
