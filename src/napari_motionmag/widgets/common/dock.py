@@ -394,6 +394,19 @@ def dock_around(widget: QWidget) -> QDockWidget | None:
     return _parent_of(widget, QDockWidget)
 
 
+def find_or_open(viewer, title: str) -> Dock:
+    """Return the dock with a title, whose name is the same, opened if need be, in the front."""
+    name = title.lower().replace(" ", "_")
+    opened = [w for w in viewer.window.dock_widgets.values() if getattr(w, "name", "") == name]
+    if not opened:
+        return viewer.window.add_plugin_dock_widget("napari-motionmag", title)[1]
+    outer = dock_around(opened[0].native)
+    if outer is not None:
+        outer.show()
+        outer.raise_()
+    return opened[0]
+
+
 def _raise(dock: QDockWidget) -> None:
     with suppress(RuntimeError):  # Qt deleted it meanwhile
         dock.raise_()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from magicgui.widgets import FileEdit, Label, Widget
-from qtpy.QtCore import QCoreApplication, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_motionmag.export.batch import DONE, FAILED, TABLE, Outputs, find_items, run_batch
@@ -170,8 +170,7 @@ class BatchWidget(Dock):
 
     def _post_row(self, row: dict) -> None:
         """Show what became of a movie; called in the thread of the job."""
-        if QCoreApplication.instance() is not None:
-            on_main_thread(self._show_row, row)
+        on_main_thread(self._show_row, row)
 
     def _show_rows(self, rows: list[dict]) -> None:
         self._table.setRowCount(len(rows))

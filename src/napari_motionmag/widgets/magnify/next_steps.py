@@ -7,7 +7,7 @@ from collections.abc import Callable
 from magicgui.widgets import Container
 from napari.layers import Image
 
-from napari_motionmag.widgets.common.dock import Dock, dock_around
+from napari_motionmag.widgets.common.dock import find_or_open
 from napari_motionmag.widgets.common.form import button
 
 
@@ -33,23 +33,10 @@ class NextSteps(Container):
         """Let the buttons open docks of a viewer; the displacement is that of ``movie()``."""
 
         def measure(_) -> None:
-            dock = _open(viewer, "Displacement")
+            dock = find_or_open(viewer, "Displacement")
             if not dock.working:
                 dock.layers.value = [movie()]  # not the result, all frames of which were drawn
                 dock.begin()
 
-        self.slices.changed.connect(lambda _: _open(viewer, "Slice view"))
+        self.slices.changed.connect(lambda _: find_or_open(viewer, "Slice view"))
         self.displacement.changed.connect(measure)
-
-
-def _open(viewer, title: str) -> Dock:
-    """Return the dock with a title, opened if need be, and bring it to the front."""
-    name = title.lower().replace(" ", "_")
-    opened = [w for w in viewer.window.dock_widgets.values() if getattr(w, "name", "") == name]
-    widget = opened[0] if opened else None
-    if widget is None:
-        return viewer.window.add_plugin_dock_widget("napari-motionmag", title)[1]
-    outer = dock_around(widget.native)
-    outer.show()
-    outer.raise_()
-    return widget

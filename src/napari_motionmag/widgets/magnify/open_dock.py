@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from napari_motionmag.widgets.common.dock import dock_around
+from napari_motionmag.widgets.common.dock import find_or_open
 from napari_motionmag.widgets.common.layer_movie import open_source
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
-
-PLUGIN, TITLE = "napari-motionmag", "Magnify motion"
 
 
 def magnify_dock(viewer) -> MagnifyWidget:
     """Return the dock of a viewer, opened if need be, and bring it to the front."""
-    opened = [w for w in viewer.window.dock_widgets.values() if isinstance(w, MagnifyWidget)]
-    widget = opened[0] if opened else viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)[1]
-    dock = dock_around(widget.native)
-    if dock is not None:
-        dock.show()
-        dock.raise_()
-    return widget
+    return find_or_open(viewer, "Magnify motion")
 
 
 def compare_methods() -> MagnifyWidget | None:
