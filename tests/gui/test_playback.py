@@ -1,6 +1,7 @@
 """Playing from frames that are drawn ahead, with a bar of those that are ready."""
 
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -243,3 +244,21 @@ def test_the_first_round_is_played_as_fast_as_frames_come(
     assert slider.fps == 50
     playback.stop()
     assert slider.fps == 50
+
+
+def test_stopping_what_only_begins_to_play_stops_it(viewer, playback, magnified, monkeypatch):
+    magnified()
+    sliders = time_sliders(viewer)
+    waiter = sliders._animation_thread._waiter
+    clear, beginning = waiter.clear, threading.Event()
+
+    def late():
+        beginning.set()
+        time.sleep(0.2)
+        clear()
+
+    monkeypatch.setattr(waiter, "clear", late)
+    sliders.play(0)
+    assert beginning.wait(10)
+    playback.stop()
+    assert not sliders._animation_thread.isRunning()

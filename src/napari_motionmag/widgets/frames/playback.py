@@ -132,8 +132,10 @@ class Playback(QObject):
 
     def _hold(self) -> None:
         sliders = self._sliders()
-        if sliders is not None and sliders._animation_thread.isRunning():
-            sliders.stop()
+        # napari's own stop() asks once and waits: a thread that only begins forgets it was asked
+        while sliders is not None and sliders._animation_thread.isRunning():
+            sliders._animation_thread._stop()
+            sliders._animation_thread.wait(10)
 
     def _frame_of(self, played: Played) -> int:
         steps = self._viewer.dims.current_step
