@@ -158,9 +158,13 @@ class WindowedDisplacement:
             field = self.windows.spread(np.moveaxis(moved, -1, 0)).astype(np.float32)
             far = np.abs(field).max(axis=0) > _NEAR
             field *= far
-            warped = smooth.copy()
-            warped[far] = map_coordinates(
-                coefficients, (places + field)[:, far], order=3, mode="nearest", prefilter=False
+            warped, box = smooth.copy(), _box(far)
+            warped[box] = map_coordinates(
+                coefficients,
+                places[:, *box] + field[:, *box],
+                order=3,
+                mode="nearest",
+                prefilter=False,
             )
             # what the warp removed is added again, so that no window sees its neighbors' noise
             again = self._step(warped - (self._gradient * field).sum(axis=0))
@@ -187,6 +191,12 @@ class WindowedDisplacement:
         if (seen.T @ np.linalg.pinv(spread) @ seen).item() > _LIT:
             score -= self._mixed @ change
         return -(self._inverse @ score)[..., 0]
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """Return the smallest rectangle around what is True."""
+    sides = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return tuple(slice(side[0], side[-1] + 1) if side.size else slice(0) for side in sides)
 
 
 def _inverted(hessian: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
