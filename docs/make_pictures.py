@@ -14,7 +14,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
 WINDOW = (1200, 620)  # px
-COMPARISON = (1280, 760)
+COMPARISON = (1500, 820)
 MEASURING = (1280, 800)
 DOCK = (1280, 760)
 LARGEST_FILE = 300_000  # bytes
@@ -67,6 +67,7 @@ def window(sample: str, preset: str = ""):
 def comparison(sample: str, frame: int, methods: list[str]):
     """Photograph a window in which methods are compared on a sample."""
     import napari
+    from napari.settings import get_settings
     from PIL import Image
 
     from napari_motionmag import samples
@@ -74,6 +75,8 @@ def comparison(sample: str, frame: int, methods: list[str]):
     from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
     slicing.SLOW = math.inf
+    settings = get_settings().application
+    level, settings.gui_notification_level = settings.gui_notification_level, "error"
     viewer = napari.Viewer()
     try:
         viewer.window.resize(*COMPARISON)
@@ -90,6 +93,7 @@ def comparison(sample: str, frame: int, methods: list[str]):
         _wait_until_quiet(0.5)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     finally:
+        settings.gui_notification_level = level
         viewer.close()
 
 
