@@ -25,6 +25,18 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def plain_napari():
+    """Let napari lay out shapes and labels in plain Python: numba compiles that for seconds."""
+    from napari.settings import get_settings
+    from napari.utils import colormap_backend, triangulation_backend
+
+    get_settings()  # has them chosen
+    triangulation = triangulation_backend.TriangulationBackend.pure_python
+    triangulation_backend.set_backend(triangulation)
+    colormap_backend.set_backend(colormap_backend.ColormapBackend.pure_python)
+
+
 @pytest.fixture
 def counting_source():
     """Make a dask movie that writes down which frames are read."""

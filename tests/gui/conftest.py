@@ -122,7 +122,7 @@ def window(qapp, request):
 
 
 @pytest.fixture(scope="module")
-def changed_settings():
+def changed_settings(plain_napari):
     """Changes of napari's settings since they were last reset, which takes long."""
     changes = []
     get_settings().reset()
