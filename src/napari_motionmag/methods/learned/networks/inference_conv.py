@@ -1,4 +1,4 @@
-"""Convolutions with what follows them, in one pass over memory where that can be had.
+"""Convolutions with what follows them, in one pass over memory where available.
 
 Kernels of our own (:mod:`napari_motionmag.methods.learned.kernels`) do so for most 3x3
 convolutions, with fewer multiplications. oneDNN applies a rectifier, or adds another array, while
@@ -108,7 +108,7 @@ def winograd(weight: Tensor, bias: Tensor | None):
 
 
 def _filled(x: Tensor, channels: int) -> Tensor:
-    """Return `x` with so many channels, the last ones zero, channels last."""
+    """Return `x` padded with zeros to that many channels, channels last."""
     if x.shape[1] == channels:
         return x
     shape = x.shape[0], channels, *x.shape[2:]

@@ -5,7 +5,7 @@
   convolution, Shi et al., CVPR 2016): 4/9 of the arithmetic, and no upsampled array.
 - The last convolution 7x7 reads those four sets and writes four positions: 4x4 at half resolution.
 - ReLU and the addition of a block's input happen inside convolutions: kernels of our own where they
-  can be had, oneDNN's where PyTorch has them. Each layer passes over memory once.
+  are available, oneDNN's where PyTorch has them. Each layer passes over memory once.
 - Frames of which only the shape is asked for go without the texture head.
 """
 
