@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
-WINDOW = (1200, 620)  # px
+WINDOW = (1500, 700)  # px
 COMPARISON = (1500, 820)
 MEASURING = (1280, 800)
 DOCK = (1280, 760)
