@@ -173,8 +173,8 @@ def settled(qtbot):
 
     def wait(widget):
         def is_idle():
-            live = getattr(widget, "_live_drawing", None)
-            drawing = widget._frame_runner.working or (live is not None and live.working)
+            frames = getattr(widget, "_drawing", None)
+            drawing = widget._frame_runner.working or (frames is not None and frames.live.working)
             return not (widget._timer.isActive() or drawing or widget.working)
 
         QApplication.processEvents()

@@ -118,7 +118,7 @@ def test_a_change_comes_to_all(viewer, widget, method, others, compared, idle):
     idle(widget)
     assert widget._comparison.layers() == layers
     assert [layer.name.split(":")[0] for layer in layers] == ["pixels x5", "still x5", "mirror x5"]
-    assert others["still"].factors == [10, 5], "only the last of many changes is drawn"
+    assert others["still"].factors == [10, 3, 5], "the first and the last of many changes is drawn"
     widget.mode.value = "dynamic"
     idle(widget)
     for layer in layers:

@@ -43,7 +43,7 @@ def test_all_frequencies_of_a_sample_are_found_within_one_percent(name):
     for known in info["frequencies"]:
         assert np.abs(frequencies / known - 1).min() < 0.01, (known, frequencies)
     assert len(found.motions) == len(info["frequencies"])
-    assert 2 <= len(found) <= 3
+    assert max(2, len(info["frequencies"])) <= len(found) <= 4
     first = found[0]
     assert first.settings["mode"] == "temporal"
     low, high = first.settings["band"]

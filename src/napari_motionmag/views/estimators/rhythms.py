@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,9 +77,9 @@ class Rhythms:
     spectrum: np.ndarray
 
 
-def find_rhythms(motion: LocalMotion) -> Rhythms:
-    """Find the oscillations of a movie of 16 frames or more."""
-    return _Search(motion).run()
+def find_rhythms(motion: LocalMotion, step: Callable[[], object] | None = None) -> Rhythms:
+    """Find the oscillations of a movie of 16 frames or more; `step` is called now and then."""
+    return _Search(motion).run(step)
 
 
 class _Search:
@@ -103,12 +104,14 @@ class _Search:
         self.line = np.log(len(self.frequencies) / _FALSE_ALARM) / np.log(2)
         self.found: list[Rhythm] = []
 
-    def run(self) -> Rhythms:
+    def run(self, step: Callable[[], object] | None = None) -> Rhythms:
         """Take out one rhythm after the other, the most visible first."""
         rest, slow = self.series, 0.0
         open_bins = self.frequencies * self.n >= 1.5
         spectrum = np.sqrt(6 / self.n * self._visible(self._power(rest)))  # Hann window
         for _ in range(_TRIES):
+            if step is not None:
+                step()
             power = self._power(rest)
             visible = np.where(open_bins, self._visible(power), 0)
             if len(self.found) == _MOST or not visible.any():

@@ -22,7 +22,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 WEIGHTS_FILES = "Weights (*.safetensors *.index *.pth *.pt *.tar *.ckpt *.bin)"
-_LIST_HEIGHT = 74  # px, at most
+_LIST_HEIGHT = 62  # px, at most
 _OPEN, _CLOSED = "▾", "▸"
 
 
@@ -45,6 +45,8 @@ def movie_list(choices: Callable) -> Select:
     tooltip = "Image layers with a time axis. Select several (Ctrl) to compare them."
     field = _create(Select, "layers", tooltip, label="Movies", choices=choices)
     field.native.setMaximumHeight(_LIST_HEIGHT)
+    field.native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    field.native.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     return field
 
 
