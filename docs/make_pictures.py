@@ -59,6 +59,8 @@ def window(sample: str, preset: str = ""):
             _wait(lambda: viewer.layers[-1].data is not drawn and viewer.layers[-1].loaded)
         viewer.reset_view()
         _wait_until_quiet(1)
+        widget.status.value = ""  # it says how long that took
+        _wait_until_quiet(0.5)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     finally:
         viewer.close()
