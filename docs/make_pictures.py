@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
-WINDOW = (1200, 620)  # px
+WINDOW = (1500, 700)  # px
 COMPARISON = (1500, 820)
 MEASURING = (1280, 800)
 DOCK = (1280, 760)
@@ -59,6 +59,8 @@ def window(sample: str, preset: str = ""):
             _wait(lambda: viewer.layers[-1].data is not drawn and viewer.layers[-1].loaded)
         viewer.reset_view()
         _wait_until_quiet(1)
+        widget.status.value = ""  # it says how long that took
+        _wait_until_quiet(0.5)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     finally:
         viewer.close()

@@ -1,11 +1,17 @@
 """Small movies and networks that tests share."""
 
 import gc
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+
+with suppress(ImportError):
+    # PyTorch imports it with the first optimizer, and its LLVM crashes when that of Mesa is there,
+    # which came with the first window.
+    import triton  # noqa: F401
 
 settings.register_profile("default", deadline=None)  # machines under load take their time
 settings.load_profile("default")

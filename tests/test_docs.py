@@ -285,6 +285,16 @@ def test_every_public_name_is_in_the_reference():
         assert found.__doc__, name
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/get-started.md"])
+def test_the_gain_of_the_extra_fast_is_the_measured_one(page):
+    measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    kernels = r"Kernels: oh2018 ([\d.]+), difference ([\d.]+) times as fast"
+    gains = sorted(map(float, re.search(kernels, measured).groups()))
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    said = re.search(r"([\d.]+) to ([\d.]+) times as fast", text)
+    assert [float(one) for one in said.groups()] == pytest.approx(gains, abs=0.1)
+
+
 def test_each_page_is_in_one_table_of_contents():
     sys.path.insert(0, str(ROOT / "docs"))
     try:

@@ -267,6 +267,8 @@ class _Search:
         both = rhythm.where & other.where
         if both.sum() < 0.7 * rhythm.where.sum():
             return False
+        if abs(rhythm.frequency - other.frequency) * self.n < 1:  # the record does not part them
+            return True
         share = np.median(rhythm.amplitude[both] / other.amplitude[both])
         if other.harmonics > 1:
             return bool(share < _OVERTONE)

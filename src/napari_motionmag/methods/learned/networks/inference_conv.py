@@ -97,7 +97,7 @@ class Conv2d(nn.Conv2d):
 
 def winograd(weight: Tensor, bias: Tensor | None):
     """Return the kernel of a 3x3 convolution with padding 1; None where it is unavailable."""
-    if not kernels.available():
+    if kernels.why_unavailable() is not None:
         return None
     from napari_motionmag.methods.learned.kernels.winograd import LANES, Winograd, suits
 

@@ -187,7 +187,8 @@ class FoldedOh2018:
     def _summed(self, total: Tensor, blocks: list) -> Tensor:
         """Run residual blocks in `dtype`, summed in float32; `total` is used up."""
         add = add_rounded
-        if kernels.available():
+        here = total.device.type == "cpu" and self.dtype == torch.bfloat16
+        if here and kernels.available():
             from napari_motionmag.methods.learned.kernels.rounding import add_rounded as add
         x = total.to(self.dtype)
         for first, second in blocks:
