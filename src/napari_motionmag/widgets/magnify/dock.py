@@ -75,12 +75,6 @@ class MagnifyWidget(Dock):
         self._playing = Playing(self)
         self._playback = self._playing.playback
         self._whole_movie = WholeMovie(self)
-        self._fields.next_steps.extend(
-            [
-                slices_button(self._viewer),
-                displacement_button(self._viewer, lambda: self.layer.value),
-            ]
-        )
         self._preferences = Preferences.current()
         self._fields.begin_with(self._preferences)
         self._apply_preferences()
@@ -178,6 +172,8 @@ class MagnifyWidget(Dock):
         self.preset, self.live = fields.preset_rows.preset, fields.live
         self.suggest = fields.suggest_row.suggest
         fields.buttons.append(self._create_script_button())
+        measure = displacement_button(self._viewer, lambda: self.layer.value)
+        fields.next_steps.extend([slices_button(self._viewer), measure])
         return fields.rows
 
     def _mask_layers(self, _=None) -> list[Labels | Shapes]:
