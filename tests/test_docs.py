@@ -136,6 +136,7 @@ def test_python_blocks_run(page, folder, monkeypatch, request):
     _short_samples(monkeypatch)
     names = {"__name__": "__main__"}
     if words & {"Viewer", "viewer", "layer"}:
+        request.getfixturevalue("plain_napari")
         make = request.getfixturevalue("make_napari_viewer")
         monkeypatch.setattr(napari, "Viewer", make)
         monkeypatch.setattr(napari, "run", lambda: None)

@@ -439,6 +439,25 @@ def test_large_motion_of_some_windows_beside_small_motion_of_others(texture, siz
     assert found.rms[:, quiet].max() < 0.03
 
 
+@pytest.mark.parametrize(("window", "step"), [(24, 12), (17, 5)])
+def test_kernels_change_no_displacement(texture, window, step, monkeypatch):
+    from napari_motionmag.methods.learned import kernels
+    from napari_motionmag.views.estimators import windows as module
+    from napari_motionmag.views.estimators.band_kernel import KERNELS
+
+    scene = texture(3, shape=(60, 80))
+    windows = module.Windows(scene.shape, window, step)
+    field = module.WindowedDisplacement(scene.at(), 64, windows, NoiseModel(1.0), KERNELS[1])
+    frame = scene.at(0.77, -0.61).astype(np.float32)
+    found = field(frame)
+    np.testing.assert_allclose(
+        found[1:-1, 1:-1], np.broadcast_to([0.77, -0.61], found[1:-1, 1:-1].shape), atol=0.02
+    )
+    assert kernels.available()
+    monkeypatch.setattr(kernels, "available", lambda: False)
+    np.testing.assert_allclose(field(frame), found, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(40, 56), (33, 200), (170, 31)])
 @pytest.mark.parametrize(("window", "step"), [(24, 12), (17, 5), (30, 30)])
 def test_sums_over_windows_are_those_of_all_their_pixels(shape, window, step):

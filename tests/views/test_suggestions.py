@@ -116,6 +116,14 @@ def test_irregular_motion_has_no_band():
     assert [one.settings["mode"] for one in found] == ["static"]
 
 
+def test_what_the_fit_of_a_damped_oscillation_leaves_is_no_other():
+    """Its line is wider than that of a sinusoid: what is beside it fits the same line again."""
+    t = np.arange(75)
+    found = views.suggest(moved(0.2 * np.exp(-t / 18) * np.sin(2 * np.pi * 0.247 * t)), fps=1.0)
+    (motion,) = found.motions
+    assert motion.frequency == pytest.approx(0.247, rel=0.01)
+
+
 def test_without_a_rate_all_motion_is_suggested_and_the_period_is_named():
     course = 0.2 * np.sin(2 * np.pi * np.arange(60) / 12)
     found = views.suggest(moved(course))

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
+from napari_motionmag.methods.learned import kernels
 from napari_motionmag.views.estimators.band_kernel import BandKernel, LowPass, Sampler, smear
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 
@@ -19,8 +20,9 @@ _LEFT = 0.1  # share of the information about light that motion must leave
 _INSEPARABLE = 1e-6
 _LIT = 12.0  # chi-squared from which a change of light is believed; chance exceeds it rarely
 _NEAR = 0.05  # px: displacements up to this are small enough for a linear estimate
+_NOISY = 0.2  # px: up to this, so are those below twice their noise
 _ROUNDS = 3  # in which larger ones are refined
-_TOLERANCE, _LOCAL_TOLERANCE = 0.001, 0.01  # px
+_PARTS = 16  # of a pixel, to which the places are rounded where windows look
 _FARTHEST = 16  # px, from which windows look displaced at most
 _MARGIN = BandKernel.half + _FARTHEST
 _TOGETHER = 128  # windows that are refined together
@@ -106,7 +108,6 @@ class WindowedDisplacement:
         local_light: bool = False,
     ):
         self.windows, self.kernel = windows, kernel
-        self.tolerance = _LOCAL_TOLERANCE if local_light else _TOLERANCE
         height, width = mean.shape
         sampler = Sampler(slice(0, height), slice(0, width))
         smooth = sampler.value(mean, (0, 0), kernel)
@@ -141,11 +142,16 @@ class WindowedDisplacement:
         self._weight = float(weight.max())
         self._linear = np.concatenate([steepest, weight * light]) / self._weight
         self._linear = self._linear.astype(np.float32)
+        self._taps = kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
+        self._filters = _bands(self._taps, windows.window)
         # what is left to determine the light, by windows, when each may move
         self._left = whole - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
         self._by_window = None
         if local_light:
             self._separate_light(whole)
+        noise_of_one = np.sqrt(np.linalg.eigvalsh(self.covariance)[..., -1].clip(0))
+        self._near = np.clip(2 * noise_of_one, _NEAR, _NOISY)
+        if local_light:
             return
         values, vectors = np.linalg.eigh(self._left.sum(axis=(0, 1)))
         used = values > _LEFT * np.trace(whole.sum(axis=(0, 1))) / 2
@@ -180,42 +186,46 @@ class WindowedDisplacement:
         sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
         start = np.zeros((*self.windows.shape, 2))
         moved = self._solved(sums, start)
-        far = np.abs(moved).max(axis=-1) > _NEAR
         around = None
-        for _ in range(_ROUNDS):
+        for near in (self._near, *[2 * self._near] * (_ROUNDS - 1)):
+            far = np.abs(moved - start).max(axis=-1) > near
             if not far.any():
                 break
             if around is None:
                 around = np.pad(picture, _MARGIN, mode="edge")
-            start[far] = np.clip(moved[far], -_FARTHEST, _FARTHEST)
-            sums[far] = self._weight * self._displaced(around, start, np.nonzero(far))
-            again = self._solved(sums, start)
-            far &= np.abs(again - moved).max(axis=-1) > self.tolerance
-            moved = again
+            start[far] = np.rint(_PARTS * np.clip(moved[far], -_FARTHEST, _FARTHEST)) / _PARTS
+            sums[far] = self._weight * self._displaced(around, start[far], np.nonzero(far))
+            moved = self._solved(sums, start)
         return moved
 
     def _displaced(self, picture: np.ndarray, shifts: np.ndarray, places) -> np.ndarray:
         """Return sums over windows that look at the picture displaced, each by its own shift."""
+        whole = np.rint(shifts).astype(int)
+        part = np.rint(_PARTS * (shifts - whole + 0.5)).astype(int)
+        corner = np.stack(
+            [corners[k] for corners, k in zip(self.windows.corners, places, strict=True)], axis=1
+        )
+        index = np.concatenate([corner + whole + _FARTHEST, corner, part], axis=1)
+        if kernels.available():
+            from napari_motionmag.views.estimators.window_kernel import displaced_sums
+
+            sums = np.empty((len(shifts), len(self._linear)))
+            size = self.windows.window
+            displaced_sums(picture, self._mean, self._linear, self._taps, index, size, sums)
+            return sums
+        parts = np.array_split(index, len(index) // _TOGETHER + 1)
+        return np.concatenate([self._filtered_sums(picture, part) for part in parts])
+
+    def _filtered_sums(self, picture: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return the sums that the kernel gives, by products of matrices."""
+        top, left, y, x, down, across = index.T
         size, wide = self.windows.window, self.windows.window + 2 * BandKernel.half
-        patches = sliding_window_view(picture, (wide, wide))
-        means = sliding_window_view(self._mean, (size, size))
-        linear = sliding_window_view(self._linear, (size, size), axis=(1, 2))
-        sums = np.empty((len(places[0]), len(self._linear)))
-        for first in range(0, len(sums), _TOGETHER):
-            part = slice(first, first + _TOGETHER)
-            index = tuple(along[part] for along in places)
-            corner = self.windows.corners[0][index[0]], self.windows.corners[1][index[1]]
-            whole = np.rint(shifts[index]).astype(int)
-            rest = shifts[index] - whole
-            reach = _MARGIN - BandKernel.half
-            cut = patches[corner[0] + whole[:, 0] + reach, corner[1] + whole[:, 1] + reach]
-            down, across = (_bands(self.kernel.taps(rest[:, k]), size) for k in (0, 1))
-            residual = down @ cut @ np.swapaxes(across, -1, -2)
-            residual -= means[corner]
-            weights = np.moveaxis(linear[:, corner[0], corner[1]], 0, 1)
-            weights = weights.reshape(len(cut), len(self._linear), size**2)
-            sums[part] = (weights @ residual.reshape(len(cut), size**2, 1))[..., 0]
-        return sums
+        cut = sliding_window_view(picture, (wide, wide))[top, left]
+        residual = self._filters[down] @ cut @ np.swapaxes(self._filters[across], -1, -2)
+        residual -= sliding_window_view(self._mean, (size, size))[y, x]
+        linear = sliding_window_view(self._linear, (size, size), axis=(1, 2))[:, y, x]
+        weights = linear.reshape(len(linear), len(index), 1, size**2)
+        return (weights @ residual.reshape(-1, size**2, 1))[..., 0, 0].T
 
     def _solved(self, sums: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Return the displacement from sums of residuals that were taken displaced by `start`."""

@@ -55,6 +55,7 @@ class Comparison:
         self._quick = False  # the frames in progress may be coarse: settings are dragged
         self._wanted = False  # frames with newer settings are wanted after those in progress
         self._changes = -1  # of the settings that are being drawn
+        self._drawn: _Pane | None = None  # last
         viewer.layers.events.removing.connect(self._on_removing)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -122,13 +123,11 @@ class Comparison:
         self._draw(planned, failures, place, changes=self._drawing.changes)
 
     def follow(self) -> None:
-        """Draw while a setting is dragged: what is in progress first, then the newest settings."""
-        if not self.drawing:
+        """Draw while a setting is dragged: the frame in progress, then with newer settings."""
+        if self.drawing:
+            self._wanted = True
+        else:
             self.refresh(quick=True)
-            return
-        self._wanted = True
-        if not self._quick:
-            self._queue.clear()
 
     def refresh(self, quick: bool = False) -> None:
         """Draw the frame that is shown with the current settings, with every method.
@@ -145,7 +144,7 @@ class Comparison:
                 self._messages.report(error)
             return
         if source is self._source:
-            panes = [pane for pane in self._panes if not pane.gone]
+            panes = self._in_turn()
             planned, failures = self._plan(panes, movie, quick)
             complete = len(planned) == len(panes)
             self._draw(planned, failures, place, quick, self._drawing.changes if complete else -1)
@@ -194,6 +193,13 @@ class Comparison:
                     self._hide(pane)
         return planned, failures
 
+    def _in_turn(self) -> list[_Pane]:
+        """Return the panes that are there: new ones, then those after the one drawn last."""
+        first = self._panes.index(self._drawn) + 1 if self._drawn in self._panes else 0
+        panes = [*self._panes[first:], *self._panes[:first]]
+        new = [pane for pane in self._panes if pane.result is None]
+        return new + [pane for pane in panes if not (pane.gone or pane in new)]
+
     def _draw(self, planned: list, failures: list, place, quick=False, changes=-1) -> None:
         self._quick, self._wanted, self._changes = quick, False, changes
         self._queue = deque(planned)
@@ -202,6 +208,11 @@ class Comparison:
         self._draw_next()
 
     def _draw_next(self) -> None:
+        if self._wanted:
+            self._wanted = False
+            self._queue.clear()
+            self.refresh(quick=True)
+            return
         while self._queue:
             pane, shown = self._queue.popleft()
             if pane.gone:
@@ -235,7 +246,7 @@ class Comparison:
                 self._hide(pane)
             self._draw_next()
 
-        place = self._place
+        place, self._drawn = self._place, pane
         self._messages.say(f"Drawing frame {place[0]}: {pane.choice.label}…")
         self._frame_runner.request(lambda _: seconds.append(drawn_by.time_frame(place)), done)
 
@@ -254,9 +265,6 @@ class Comparison:
     def _finish(self) -> None:
         seen = [pane.result for pane in self._panes if pane.result and pane.result.layer.visible]
         self._grid.expect(len(self._grid.layers))
-        if self._wanted:
-            self.refresh(quick=True)
-            return
         if self._quick and not self.refined:
             self._drawing.refine_later()
         if self._failures:

@@ -1,4 +1,4 @@
-"""Convolutions with what follows them, in one pass over memory where that can be had.
+"""Convolutions with what follows them, in one pass over memory where available.
 
 Kernels of our own (:mod:`napari_motionmag.methods.learned.kernels`) do so for most 3x3
 convolutions, with fewer multiplications. oneDNN applies a rectifier, or adds another array, while
@@ -97,7 +97,7 @@ class Conv2d(nn.Conv2d):
 
 def winograd(weight: Tensor, bias: Tensor | None):
     """Return the kernel of a 3x3 convolution with padding 1; None where it is unavailable."""
-    if not kernels.available():
+    if kernels.why_unavailable() is not None:
         return None
     from napari_motionmag.methods.learned.kernels.winograd import LANES, Winograd, suits
 
@@ -108,7 +108,7 @@ def winograd(weight: Tensor, bias: Tensor | None):
 
 
 def _filled(x: Tensor, channels: int) -> Tensor:
-    """Return `x` with so many channels, the last ones zero, channels last."""
+    """Return `x` padded with zeros to that many channels, channels last."""
     if x.shape[1] == channels:
         return x
     shape = x.shape[0], channels, *x.shape[2:]

@@ -5,7 +5,7 @@
   convolution, Shi et al., CVPR 2016): 4/9 of the arithmetic, and no upsampled array.
 - The last convolution 7x7 reads those four sets and writes four positions: 4x4 at half resolution.
 - ReLU and the addition of a block's input happen inside convolutions: kernels of our own where they
-  can be had, oneDNN's where PyTorch has them. Each layer passes over memory once.
+  are available, oneDNN's where PyTorch has them. Each layer passes over memory once.
 - Frames of which only the shape is asked for go without the texture head.
 """
 
@@ -187,7 +187,8 @@ class FoldedOh2018:
     def _summed(self, total: Tensor, blocks: list) -> Tensor:
         """Run residual blocks in `dtype`, summed in float32; `total` is used up."""
         add = add_rounded
-        if kernels.available():
+        here = total.device.type == "cpu" and self.dtype == torch.bfloat16
+        if here and kernels.available():
             from napari_motionmag.methods.learned.kernels.rounding import add_rounded as add
         x = total.to(self.dtype)
         for first, second in blocks:
