@@ -2,9 +2,10 @@
 
     python benchmarks/cuda.py [--quick]
 
-Runs of neighbouring frames through the same method objects that exports use, against the plain
+Runs of neighboring frames through the same method objects that exports use, against the plain
 port in float32 (see plain_port.py) with its own uploads and downloads. The share of peak is the
-arithmetic done against a large convolution in the same precision in the same run.
+arithmetic done against a large convolution in the same precision in the same run. Memory is the
+largest that PyTorch held on the device.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import torch
 from common import Arithmetic, Table, arguments, movie
 from plain_port import draw, with_weights
 
+from napari_motionmag.methods.classical.phase import PhaseMagnifier
+from napari_motionmag.methods.classical.riesz import RieszMagnifier
 from napari_motionmag.methods.learned import weights
+from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.methods.learned.method import LearnedMagnifier
 from napari_motionmag.temporal import Static
 
@@ -28,44 +32,65 @@ def main() -> None:
         table.note("Not run: this machine has no CUDA device.")
         table.save(given.json)
         return
-    rounds, run = (2, 4) if given.quick else (5, 32)
-    film = movie(run + 1, 1920)[:, :1080]
+    rounds, run, width, height = (1, 2, 128, 72) if given.quick else (5, 32, 1920, 1080)
+    film = movie(run + 1, width)[:, :height]
     frames = [frame.astype("f4") / 255 for frame in film]
-    port = with_weights(weights.load("oh2018")[0]).cuda()
-    table = Table("1920x1080, host to host", "frames/s", "times the port", "share of peak")
-    port_rate = []
-    for n in range(rounds + 1):
-        begun = time.perf_counter()
-        for t in range(1, 3):
-            draw(port, film[0], film[t], 5.0)
-        torch.cuda.synchronize()
-        port_rate += [2 / (time.perf_counter() - begun)] * (n > 0)
-    table.add("plain port, float32", f"{statistics.median(port_rate):.1f}", "1.0", "")
+    times = list(range(1, run + 1))
+    port = with_weights(weights.load("oh2018")[0]).to("cuda")
+    table = Table(
+        f"{width}x{height}, host to host", "frames/s", "times the port", "share of peak",
+        "memory, GiB",
+    )  # fmt: skip
+
+    def rate_of(work, count: int) -> float:
+        rates = []
+        for _ in range(rounds + 1):
+            torch.cuda.synchronize()
+            begun = time.perf_counter()
+            work()
+            torch.cuda.synchronize()
+            rates.append(count / (time.perf_counter() - begun))
+        return statistics.median(rates[1:])
+
+    def add(name: str, work, count: int, share: str = "") -> None:
+        torch.cuda.reset_peak_memory_stats()
+        rate = rate_of(work, count)
+        memory = torch.cuda.max_memory_allocated() / 2**30
+        table.add(name, f"{rate:.1f}", f"{rate / port_rate:.1f}", share, f"{memory:.2f}")
+
+    port_rate = rate_of(lambda: draw(port, film[0], film[1], 5.0), 1)
+    add("plain port, float32", lambda: draw(port, film[0], film[1], 5.0), 1)
     for model in ("oh2018", "difference"):
         for precision in ("float32", "float16"):
             method = LearnedMagnifier(model, device="cuda", precision=precision)
-            times = list(range(1, run + 1))
-            rates = []
-            for n in range(rounds + 1):
-                torch.cuda.synchronize()
-                begun = time.perf_counter()
+
+            def work(method=method):
                 method.magnify(frames, Static(), times, 5.0)
-                rates += [run / (time.perf_counter() - begun)] * (n > 0)
+
             with Arithmetic() as counted:
                 method.magnify(frames, Static(), times[:4], 5.0)
-            rate = statistics.median(rates)
-            share = counted.macs / 4 * rate / peak(precision)
-            times_port = rate / statistics.median(port_rate)
-            table.add(f"{model}, {precision}", f"{rate:.1f}", f"{times_port:.1f}", f"{share:.0%}")
+            share = counted.macs / len(times[:4]) * rate_of(work, run)
+            share /= peak(precision, 64 if given.quick else 256)
+            add(f"{model}, {precision}", work, run, f"{share:.0%}")
+        table.note(f"{model}: {engine(model, 'cuda').dtype} without a precision.")
+    for name, method in (("phase", PhaseMagnifier), ("riesz", RieszMagnifier)):
+        classical = method(device="cuda")
+        add(name, lambda: classical.magnify(frames, Static(), times, 5.0), run)  # noqa: B023
+    table.note(f"Memory of {torch.cuda.get_device_name()}: {gigabytes()} GiB.")
     table.save(given.json)
 
 
-def peak(precision: str) -> float:
+def gigabytes() -> str:
+    """Memory of the device."""
+    return f"{torch.cuda.mem_get_info()[1] / 2**30:.0f}"
+
+
+def peak(precision: str, size: int) -> float:
     """Multiply-adds a second of a large convolution."""
     dtype = getattr(torch, precision)
-    layer = torch.nn.Conv2d(256, 256, 3, padding=1, device="cuda", dtype=dtype)
+    layer = torch.nn.Conv2d(size, size, 3, padding=1, device="cuda", dtype=dtype)
     layer = layer.requires_grad_(False).to(memory_format=torch.channels_last)
-    x = torch.randn(8, 256, 256, 256, device="cuda", dtype=dtype)
+    x = torch.randn(size // 32, size, size, size, device="cuda", dtype=dtype)
     x = x.contiguous(memory_format=torch.channels_last)
     seconds = []
     with torch.inference_mode():

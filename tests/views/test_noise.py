@@ -398,12 +398,80 @@ def test_no_noise_and_no_limit():
 
 
 def test_progress_counts_every_frame_that_is_read(texture):
-    from napari_motionmag.views.motion_maps import reads
-
     movie = texture(0).movie([(0, 0)] * 12) + np.random.default_rng(0).normal(0, 2, (12, 56, 56))
     seen = []
     noise_floor(movie, "dynamic", axes="TYX", progress=lambda *state: seen.append(state))
-    assert seen == [(k + 1, reads(12)) for k in range(reads(12))]
+    assert seen == [(k + 1, 12) for k in range(12)]
+    seen.clear()
+    noise_floor(movie, axes="TYX", measure=False, progress=lambda *state: seen.append(state))
+    assert seen == [(k + 1, 12) for k in range(12)]
+
+
+def test_each_frame_is_read_once_and_a_map_is_previewed(texture, counting_source):
+    t = np.arange(140)
+    course = 0.3 * np.cos(2 * np.pi * 0.1 * t)
+    frames = texture(0, shape=(48, 48)).movie(np.stack([0 * t, course], 1)).astype(np.float32)
+    movie, read = counting_source(frames)
+    previews = []
+    found = motion_map(movie, axes="TYX", fps=10, window=24, preview=previews.append)
+    assert sorted(read) == list(range(140))
+    assert len(previews) == 3
+    for early in (*previews, found):
+        np.testing.assert_allclose(early.amplitude, 0.3, rtol=0.05)
+        assert early.frequency == pytest.approx(1, abs=0.1)
+    previews.clear()  # the reference is not there before the end
+    motion_map(movie, axes="TYX", reference=139, window=24, preview=previews.append)
+    assert previews == []
+
+
+@pytest.mark.parametrize("size", [1.4, 6.5])
+def test_large_motion_of_some_windows_beside_small_motion_of_others(texture, size):
+    left, right = texture(5, 1.6, shape=(64, 160)), texture(6, 1.6, shape=(64, 160))
+    course = size * np.sin(np.linspace(0, 2 * np.pi, 40, endpoint=False))
+    movie = left.movie(np.stack([0.3 * course, 0 * course], 1))
+    movie[:, :, 80:] = right.movie(np.stack([0 * course, 0.04 * course / size], 1))[:, :, 80:]
+    reference = np.concatenate([movie[:1]] * 64)  # the mean picture is sharp
+    found = motion_map(np.concatenate([reference, movie]), axes="TYX", window=32, fps=10)
+    quiet = found.x > 104
+    np.testing.assert_allclose(
+        found.rms[:, found.x < 56], 0.3 * np.std(course) * np.sqrt(40 / 104), rtol=0.02
+    )
+    assert found.rms[:, quiet].max() < 0.03
+
+
+@pytest.mark.parametrize(("window", "step"), [(24, 12), (17, 5)])
+def test_kernels_change_no_displacement(texture, window, step, monkeypatch):
+    from napari_motionmag.methods.learned import kernels
+    from napari_motionmag.views.estimators import windows as module
+    from napari_motionmag.views.estimators.band_kernel import KERNELS
+
+    scene = texture(3, shape=(60, 80))
+    windows = module.Windows(scene.shape, window, step)
+    field = module.WindowedDisplacement(scene.at(), 64, windows, NoiseModel(1.0), KERNELS[1])
+    frame = scene.at(0.77, -0.61).astype(np.float32)
+    found = field(frame)
+    np.testing.assert_allclose(
+        found[1:-1, 1:-1], np.broadcast_to([0.77, -0.61], found[1:-1, 1:-1].shape), atol=0.02
+    )
+    assert kernels.available()
+    monkeypatch.setattr(kernels, "available", lambda: False)
+    np.testing.assert_allclose(field(frame), found, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(40, 56), (33, 200), (170, 31)])
+@pytest.mark.parametrize(("window", "step"), [(24, 12), (17, 5), (30, 30)])
+def test_sums_over_windows_are_those_of_all_their_pixels(shape, window, step):
+    from napari_motionmag.views.estimators.band_kernel import KERNELS, LowPass, Sampler
+    from napari_motionmag.views.estimators.windows import Windows
+
+    random = np.random.default_rng(0)
+    pictures = random.normal(size=(3, *shape)).astype(np.float32)
+    picture = random.normal(size=shape).astype(np.float32)
+    windows = Windows(shape, window, step)
+    expected = windows.sum(pictures.astype(float) * picture)
+    np.testing.assert_allclose(windows.products(pictures, picture), expected, atol=1e-4)
+    smooth = Sampler(*(slice(0, size) for size in shape)).value(picture, (0, 0), KERNELS[1])
+    np.testing.assert_allclose(LowPass(shape, KERNELS[1])(picture), smooth, atol=1e-5)
 
 
 @pytest.mark.parametrize("axes", ["TYX", "TCYX", "TYXS"])

@@ -132,6 +132,11 @@ def priority(level: int) -> Iterator[None]:
         _priority.reset(before)
 
 
+def current_priority() -> int:
+    """Return the priority of what this thread computes."""
+    return _priority.get()
+
+
 class Preempted(Exception):
     """Raised inside prefetching when somebody else wants the device."""
 

@@ -19,13 +19,11 @@ _SLOWEST = 0.05  # of the lower edge, where the weight of drift stops growing
 def end_rows(
     low: float, high: float, fps: float, kernel: np.ndarray, n: int, noise: float = _NOISE
 ) -> np.ndarray:
-    """Weights (outputs, min(taps, n)) of the first outputs; mirrored, those of the last ones.
+    """Return weights (outputs, min(taps, n)) of the first outputs; mirrored, of the last ones.
 
     There are ``taps // 2`` such outputs, or all n where the movie is shorter than the kernel.
     Noise counts `noise` times the power that white noise has in the band.
     """
-    from scipy.linalg import cho_factor, cho_solve, toeplitz
-
     taps = len(kernel)
     width = min(taps, n)
     size = 1 << int(8 * taps).bit_length()
@@ -37,8 +35,6 @@ def end_rows(
     centered = np.roll(np.pad(kernel, (0, size - taps)), -(taps // 2))
     targets = np.fft.irfft(weight * np.fft.rfft(centered).real)
     at, outputs = np.arange(width), np.arange(n if n <= taps else taps // 2)
-    factored = cho_factor(toeplitz(products))
-    rows = cho_solve(factored, targets[np.abs(at[:, None] - outputs)])
 
     center = np.pi * (low + high) / fps  # radians per frame
     conditions = [np.ones(width), (at - at.mean()) / width]
@@ -49,7 +45,12 @@ def end_rows(
         wanted += [wave(center * outputs) for wave in waves]
     conditions = np.stack(conditions[: width - 1], 1)
     wanted = np.stack(wanted[: width - 1])
-    solved = cho_solve(factored, conditions)
+    # scipy.linalg has a Cholesky factorization; to import it takes longer than to solve
+    solved = np.linalg.solve(
+        products[np.abs(at[:, None] - at)],
+        np.concatenate([conditions, targets[np.abs(at[:, None] - outputs)]], axis=1),
+    )
+    solved, rows = np.split(solved, [conditions.shape[1]], axis=1)
     rows -= solved @ np.linalg.solve(conditions.T @ solved, conditions.T @ rows - wanted)
     rows[outputs % width, outputs] -= rows.sum(0)  # to the last bit
     return np.ascontiguousarray(rows.T)

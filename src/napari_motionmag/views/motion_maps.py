@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.special import gammaincinv
@@ -11,17 +14,16 @@ from scipy.special import gammaincinv
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.band_kernel import KERNELS
-from napari_motionmag.views.estimators.local_motion import in_threads
-from napari_motionmag.views.estimators.noise_model import NoiseModel, fit_noise, pair_starts
+from napari_motionmag.views.estimators.local_motion import averaged, in_threads, noise_of
+from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
-from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
+from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows, exact
 from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
-_AVERAGED = 64  # frames that make the mean picture
-_PAIRS = 32  # of frames from which the noise is estimated
+_FEWEST = 16  # frames of which a map is previewed
 _KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
 _EVEN = 0.95  # share of the motion that is in step once a trend along y is taken from its phase
@@ -190,6 +192,7 @@ def motion_map(
     frequency: float | None = None,
     noise: NoiseModel | None = None,
     progress: Callable[[int, int], object] | None = None,
+    preview: Callable[[MotionMap], object] | None = None,
 ) -> MotionMap:
     """Map the selected motion over the frame: amplitude, phase and direction.
 
@@ -209,10 +212,14 @@ def motion_map(
         Where amplitude and phase are measured, Hz. By default the strongest of the selected
         motion.
     noise : NoiseModel, optional
-        Of the pixels; estimated by :func:`fit_noise` when None.
+        Of the pixels; estimated from the first frames, as :func:`fit_noise` does, when None.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each frame that is read; an exception from it
+        Called as ``progress(done, total)`` after each frame that is measured; an exception from it
         ends the measurement.
+    preview : callable, optional
+        Called as ``preview(found)`` with the map of the frames read so far: an eighth, a quarter
+        and a half of the movie, from 16 frames on. An operator that needs other frames, such as a
+        reference at the end, has no preview.
 
     Returns
     -------
@@ -230,11 +237,11 @@ def motion_map(
 
     Notes
     -----
-    One pass over the movie: the displacement of each window by least squares against a mean frame,
-    refined by warping where it is above 0.1 px. A gain and an offset of the whole frame are taken
-    out where they stand out, so that a lamp that flickers is no motion. The operator acts on the
-    displacements. Amplitude and phase are those of a lock-in with a Hann window over the whole
-    record.
+    Each frame is read once, in order: the displacement of each window by least squares against the
+    mean of the first 64 frames, refined where it is above 0.05 px. A gain and an offset of the
+    whole frame are taken out where they stand out, so that a lamp that flickers is no motion. The
+    operator acts on the displacements. Amplitude and phase are those of a lock-in with a Hann
+    window over the whole record.
 
     The noise of a displacement follows from that of the pixels. For operators that select a band,
     it is checked at the frequencies outside: where a window moves more there than noise of the
@@ -253,30 +260,20 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
-    count = Counter(progress, reads(n, noise))
-    field, windows = windowed(movie, at, window, step, noise, count)
-    course = np.zeros((n, *windows.shape, 2), np.float32)
-    for t, moved in in_threads(field, Series(movie, at).frames()):
-        course[t] = moved
-        count.step()
-    selected = operator.apply(course, axis=0).astype(np.float64)
-    gain, freedom, skewness = operator_noise(operator, n)
-    directions = field.directions
-    covariance, doubt = seen_noise(course, field.covariance, operator)
-    power = (selected**2).mean(axis=0).sum(axis=-1)
-    expected = gain * np.trace(covariance, axis1=-2, axis2=-1)
-    known = directions > 0
-    rms = np.where(known, np.sqrt(power), np.nan)
-    noise_rms = np.where(known, np.sqrt(np.maximum(expected, 0)), np.nan)
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
+    field, frames = windowed(movie, at, window, step, noise)
+    to_luma = partial(Series(movie, at).to_luma, dtype=exact(movie.dtype))
+    count = Counter(progress, n)
+    previews = set() if preview is None else {n // k for k in (8, 4, 2) if n // k >= _FEWEST}
+    course = np.zeros((n, *field.windows.shape, 2), np.float32)
+    for t, moved in in_threads(lambda frame: field(to_luma(frame)[0]), frames):
+        course[t] = moved
+        count.step()
+        if t + 1 in previews and _applies(operator, t + 1):
+            preview(_mapped(course[: t + 1], field, operator, movie.fps, frequency)[0])
+    found, chosen = _mapped(course, field, operator, movie.fps, frequency)
     rate = movie.fps or 1.0
-    chosen, phasors, edge = _lock_in(selected, covariance, known, rate, frequency)
-    found = MotionMap(
-        windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
-        directions, phasors, None if movie.fps is None else chosen, gain, freedom, skewness, doubt,
-        edge, _dominant(selected, known) * rate,
-    )  # fmt: skip
     if chosen > NEAR_NYQUIST * rate / 2 and found.stands_out.mean() > _MOVING:
         warn_user(near_nyquist(chosen, rate, "cycles/frame" if movie.fps is None else "Hz"))
     if movie.fps is not None and (delay := _line_delay(found, rate, movie.frame_shape[0])):
@@ -289,8 +286,44 @@ def motion_map(
     return found
 
 
+def _applies(operator: TemporalOperator, n: int) -> bool:
+    """Whether an operator needs no more than the first n frames."""
+    try:
+        operator.row(0, n)
+    except (ValueError, IndexError):
+        return False
+    return True
+
+
+def _mapped(
+    course: np.ndarray,
+    field: WindowedDisplacement,
+    operator: TemporalOperator,
+    fps: float | None,
+    frequency: float | None,
+) -> tuple[MotionMap, float]:
+    """Return the map of displacements (T, gy, gx, 2), and the frequency of its phasors."""
+    selected = operator.apply(course, axis=0).astype(np.float64)
+    gain, freedom, skewness = operator_noise(operator, len(course))
+    covariance, doubt = seen_noise(course, field.covariance, operator)
+    power = (selected**2).mean(axis=0).sum(axis=-1)
+    expected = gain * np.trace(covariance, axis1=-2, axis2=-1)
+    known = field.directions > 0
+    rms = np.where(known, np.sqrt(power), np.nan)
+    noise_rms = np.where(known, np.sqrt(np.maximum(expected, 0)), np.nan)
+    rate = fps or 1.0
+    chosen, phasors, edge = _lock_in(selected, covariance, known, rate, frequency)
+    windows = field.windows
+    found = MotionMap(
+        windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
+        field.directions, phasors, None if fps is None else chosen, gain, freedom, skewness, doubt,
+        edge, _dominant(selected, known) * rate,
+    )  # fmt: skip
+    return found, chosen
+
+
 def _line_delay(found: MotionMap, rate: float, height: int) -> float | None:
-    """Seconds from line to line where phases rise as a rolling shutter makes them, else None."""
+    """Return seconds per line where phases rise as a rolling shutter makes them, else None."""
     along = np.where(found.stands_out & np.isfinite(found.phase), found._along(), 0)
     if not along.any():
         return None
@@ -306,21 +339,18 @@ def _line_delay(found: MotionMap, rate: float, height: int) -> float | None:
     return delay if down > _BENT and across < 0.25 * down and even and within_frame else None
 
 
-def reads(n_frames: int, noise: NoiseModel | None = None) -> int:
-    """Return how many frames :func:`motion_map` reads, for the mean and the noise, too."""
-    pairs = 0 if noise is not None else len(pair_starts(n_frames, _PAIRS))
-    return min(n_frames, _AVERAGED) + pairs + n_frames
-
-
 def windowed(
     movie: Movie,
     at=None,
     window: int = 32,
     step: int | None = None,
     noise: NoiseModel | None = None,
-    count: Counter | None = None,
-) -> tuple[WindowedDisplacement, Windows]:
-    """Return a function of a frame that measures displacement by windows, and the windows."""
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[WindowedDisplacement, Iterator[tuple[int, np.ndarray]]]:
+    """Return what measures displacement by windows, and all frames as :meth:`Series.raw_frames`.
+
+    The first frames are read here, and kept; the others as the iterator goes on.
+    """
     side = min(movie.frame_shape[:2])
     if not 8 <= window <= side:
         raise ValueError(
@@ -331,18 +361,20 @@ def windowed(
         raise ValueError(f"step must be from 1 px to the window, {window} px; got {step!r}")
     windows = Windows(movie.frame_shape[:2], int(window), int(step))
     series = Series(movie, at)
-    n = movie.n_frames
-    count = count or Counter(None, 0)
-    copies = min(n, _AVERAGED)
-    chosen = np.linspace(0, n - 1, copies).round().astype(int)
-    frames = series.frames() if copies == n else ((t, series.luma(int(t))) for t in chosen)
-    mean = np.zeros(series.shape)
-    for _, frame in frames:
-        mean += frame / copies
+    frames = series.raw_frames()
+    copies = min(movie.n_frames, averaged(math.prod(movie.frame_shape) * movie.dtype.itemsize))
+    count = Counter(progress, copies)
+    first, lumas, mean = [], [], np.zeros(series.shape)
+    for t, frame in itertools.islice(frames, copies):
+        first.append((t, frame))
+        luma = series.to_luma(frame)[0]
+        mean += luma / copies
+        if noise is None and t < averaged(luma.nbytes):
+            lumas.append(luma)
         count.step()
-    if noise is None:
-        noise = fit_noise(movie, at=at, max_pairs=_PAIRS, progress=count.step)
-    return WindowedDisplacement(mean, copies, windows, noise, _KERNEL), windows
+    noise = noise or noise_of(lumas, movie.dtype)
+    field = WindowedDisplacement(mean, copies, windows, noise, _KERNEL)
+    return field, itertools.chain(first, frames)
 
 
 def _lock_in(selected, covariance, known, rate: float, chosen: float | None):

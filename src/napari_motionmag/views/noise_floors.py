@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
-from napari_motionmag.views.estimators.series import Counter, as_movie
+from napari_motionmag.views.estimators.series import as_movie
 from napari_motionmag.views.estimators.windows import Windows
-from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map, reads, windowed
+from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map, windowed
 
 _MOST = 1e9  # factor without noise
 _MOTION = ("reference", "band", "filter")
@@ -163,9 +163,8 @@ def noise_floor(
         motion = {key: options.pop(key) for key in _MOTION if key in options}
         operator = make_operator(mode, fps=movie.fps, **motion)
         gain = operator_noise(operator, movie.n_frames)[0]
-        reading = reads(movie.n_frames, options.get("noise")) - movie.n_frames
-        count = Counter(options.pop("progress", None), reading)
-        field, windows = windowed(movie, **options, count=count)
+        field, _ = windowed(movie, **options)
+        windows = field.windows
         y, x, window, step = windows.y, windows.x, windows.window, windows.step
         best, worst = sigmas(field.covariance, field.directions)
     return NoiseFloor(

@@ -518,3 +518,31 @@ def test_spline_coefficients(shape):
     with torch.inference_mode():
         found = sampling.spline_coefficients(x)
     assert (found - plain).abs().max() <= 1e-6 * plain.abs().max()
+
+
+FIRST = """
+import sys, threading
+import numpy as np
+from napari_motionmag.compute.device import INTERACTIVE, priority
+from napari_motionmag.magnification.magnification import plan
+from napari_motionmag.methods.learned import kernels
+
+movie = np.random.default_rng(0).integers(0, 255, (4, 48, 64), np.uint8)
+result = plan(movie, 5, axes="TYX", model="difference", device="cpu")
+with priority(INTERACTIVE):
+    first = result.draw([1])[0]
+assert "numba" not in sys.modules
+for thread in threading.enumerate():
+    if isinstance(thread, threading.Timer):
+        thread.join()
+assert "numba" in sys.modules
+with priority(INTERACTIVE):
+    assert kernels.available()
+again = plan(movie, 5, axes="TYX", model="difference", device="cpu").draw([1])[0]
+assert np.abs(again.astype(int) - first).max() <= 1
+"""
+
+
+def test_a_frame_that_somebody_waits_for_waits_for_no_kernels():
+    done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

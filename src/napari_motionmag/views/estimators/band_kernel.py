@@ -16,6 +16,7 @@ from scipy.special import i0, i1
 
 _HALF = 8  # px on either side
 _BETA = 6.0  # of the Kaiser window: stop-band below -60 dB
+_BLOCK, _STRIP = 32, 160  # px along and across, of which products of matrices are made
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,13 @@ class BandKernel:
     cutoff: float = 0.375
     half = _HALF
 
-    def taps(self, offset: float) -> np.ndarray:
-        """Return weights of pixels -8 to 8 for a sample at `offset` px, -0.5 to 0.5; sum 1."""
-        weights = self._value(np.arange(-_HALF, _HALF + 1) - offset)
-        return weights / weights.sum()
+    def taps(self, offset) -> np.ndarray:
+        """Return weights of pixels -8 to 8 for samples at `offset` px, -0.5 to 0.5; sum 1.
+
+        Shape (..., 17) for offsets of shape (...).
+        """
+        weights = self._value(np.arange(-_HALF, _HALF + 1) - np.asarray(offset)[..., np.newaxis])
+        return weights / weights.sum(axis=-1, keepdims=True)
 
     def slopes(self, offset: float) -> np.ndarray:
         """Return the derivative of :meth:`taps` with respect to `offset`; sum 0."""
@@ -100,6 +104,47 @@ class Sampler:
                 _filtered(part, kernel.taps(fy), kernel.slopes(fx)),
             ]
         )
+
+
+class LowPass:
+    """Low-passes whole pictures in single precision; the border is repeated.
+
+    By products of matrices that are small enough for BLAS to stay in the calling thread: threads
+    of its own would wait for those that measure other frames.
+    """
+
+    def __init__(self, shape: tuple[int, int], kernel: BandKernel):
+        self._shape = shape
+        self._down, across = (_blocks(size, kernel.rest[0]) for size in shape)
+        self._across = [(to, read, np.ascontiguousarray(part.T)) for to, read, part in across]
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """Return what :meth:`Sampler.value` gives of the whole picture without displacement."""
+        height, width = self._shape
+        down, out = np.empty((2, height, width), np.float32)
+        for first in range(0, width, _STRIP):
+            strip = slice(first, first + _STRIP)
+            for to, read, part in self._down:
+                np.matmul(part, picture[read, strip], out=down[to, strip])
+        for first in range(0, height, _STRIP):
+            strip = slice(first, first + _STRIP)
+            for to, read, part in self._across:
+                np.matmul(down[strip, read], part, out=out[strip, to])
+        return out
+
+
+def _blocks(size: int, taps: np.ndarray) -> list[tuple[slice, slice, np.ndarray]]:
+    """Return pixels along a line, those that they are made of, and the weights of these."""
+    weights = np.zeros((size, size), np.float32)
+    pixel = np.arange(size)
+    for k, tap in enumerate(taps):
+        np.add.at(weights, (pixel, np.clip(pixel + k - _HALF, 0, size - 1)), np.float32(tap))
+    out = []
+    for first in range(0, size, _BLOCK):
+        to = slice(first, min(first + _BLOCK, size))
+        read = slice(max(to.start - _HALF, 0), min(to.stop + _HALF, size))
+        out.append((to, read, weights[to, read].copy()))
+    return out
 
 
 def _split(shift: float) -> tuple[int, float]:

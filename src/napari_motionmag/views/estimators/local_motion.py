@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,11 +97,10 @@ def local_motion(
     side = math.ceil(math.sqrt(math.prod(series.shape) / pixels))
     frames = ((t, _reduced(frame, side)) for t, frame in itertools.islice(series.frames(), n))
     shape = tuple(size // side for size in series.shape)
-    held = int(_SHARE * budget() / (8 * math.prod(shape)))
-    copies = min(n, _AVERAGED, max(held, 8))
+    copies = min(n, averaged(8 * math.prod(shape)))
     first = list(itertools.islice(frames, copies))
     mean = np.mean([frame for _, frame in first], axis=0)
-    noise = _noise([frame for _, frame in first], movie.dtype, side)
+    noise = noise_of([frame for _, frame in first], movie.dtype, side)
     window = min(_WINDOW, min(shape) // 2)
     step = window // 2
     most = _SHARE * budget() / (16 * n)  # windows whose displacements fit
@@ -162,12 +162,15 @@ def in_threads(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (frame number, function of the frame) in order, on several cores."""
     workers = min(os.cpu_count() or 1, _MOST_WORKERS)
-    frames = iter(frames)
+    running: deque[tuple[int, Future]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        # few at a time, so that little is lost when the measurement is canceled
-        while group := list(itertools.islice(frames, 2 * workers)):
-            results = pool.map(function, (frame for _, frame in group))
-            yield from zip((t for t, _ in group), results, strict=True)
+        for t, frame in frames:
+            running.append((t, pool.submit(function, frame)))
+            # few at a time, so that little is lost when the measurement is canceled
+            if len(running) == 2 * workers:
+                t, result = running.popleft()
+                yield t, result.result()
+        yield from ((t, result.result()) for t, result in running)
 
 
 def _reduced(frame: np.ndarray, side: int) -> np.ndarray:
@@ -180,8 +183,13 @@ def _reduced(frame: np.ndarray, side: int) -> np.ndarray:
     return sum(rows[:, k::side] for k in range(side)) / side**2
 
 
-def _noise(frames: list[np.ndarray], dtype: np.dtype, side: int) -> NoiseModel:
-    """Estimate the noise from consecutive frames."""
+def averaged(size: int) -> int:
+    """Return how many first frames of `size` bytes make the picture to compare with."""
+    return min(_AVERAGED, max(int(_SHARE * budget() / size), 8))
+
+
+def noise_of(frames: list[np.ndarray], dtype: np.dtype, side: int = 1) -> NoiseModel:
+    """Estimate the noise from consecutive frames, which were reduced by `side`."""
     starts = pair_starts(len(frames), _PAIRS)
     pairs = [np.stack(frames[t : t + 2]) for t in starts]
     everywhere = np.ones(frames[0].shape, bool)

@@ -108,11 +108,11 @@ class _Search:
         """Take out one rhythm after the other, the most visible first."""
         rest, slow = self.series, 0.0
         open_bins = self.frequencies * self.n >= 1.5
-        spectrum = np.sqrt(6 / self.n * self._visible(self._power(rest)))  # Hann window
+        power = self._power(rest)
+        spectrum = np.sqrt(6 / self.n * self._visible(power))  # Hann window
         for _ in range(_TRIES):
             if step is not None:
                 step()
-            power = self._power(rest)
             visible = np.where(open_bins, self._visible(power), 0)
             if len(self.found) == _MOST or not visible.any():
                 break
@@ -124,8 +124,10 @@ class _Search:
             open_bins[at] = False
             if rhythm.frequency * self.n < _LEAST_PERIODS:  # a drift: its lobes are no rhythms
                 rest, slow = rest - course, slow + course
+                power = self._power(rest)
             elif self._is_regular(rhythm, rest + slow, course):
                 rest = rest - course
+                power = self._power(rest)
                 if not any(self._is_overtone(rhythm, other) for other in self.found):
                     self.found.append(rhythm)
         return self._result(rest + slow, spectrum)

@@ -95,15 +95,21 @@ class Series:
         """Read one frame as float64 luma, (Y, X), in the data's gray levels."""
         return self.to_luma(self.read(t, t + 1))[0]
 
-    def to_luma(self, frames: np.ndarray) -> np.ndarray:
-        """Convert frames, (T, Y, X[, S]), to float64 luma, (T, Y, X)."""
-        return frames[..., :3] @ RGB_TO_YIQ[0] if self.movie.is_rgb else frames.astype(np.float64)
+    def to_luma(self, frames: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+        """Convert frames, (T, Y, X[, S]), to luma, (T, Y, X)."""
+        if self.movie.is_rgb:
+            return frames[..., :3].astype(dtype, copy=False) @ RGB_TO_YIQ[0].astype(dtype)
+        return frames.astype(dtype)
+
+    def raw_frames(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (frame number, frame as it was read, (1, Y, X[, S])) along time."""
+        for first, block in self.blocks():
+            for k in range(len(block)):
+                yield first + k, block[k : k + 1]
 
     def frames(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (frame number, luma) along time."""
-        for first, block in self.blocks():
-            for k in range(len(block)):
-                yield first + k, self.to_luma(block[k : k + 1])[0]
+        return ((t, self.to_luma(frame)[0]) for t, frame in self.raw_frames())
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame number, frames) along time; each frame is read once."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.ndimage import map_coordinates, spline_filter
+from itertools import pairwise
 
-from napari_motionmag.views.estimators.band_kernel import BandKernel, Sampler, smear
+import numpy as np
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+
+from napari_motionmag.methods.learned import kernels
+from napari_motionmag.views.estimators.band_kernel import BandKernel, LowPass, Sampler, smear
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 
 UNDETERMINED = 0.5  # px: a direction known no better than this in one frame is not measured
@@ -16,8 +19,13 @@ _LEFT = 0.1  # share of the information about light that motion must leave
 # share of the information about light below which motion and light are not told apart
 _INSEPARABLE = 1e-6
 _LIT = 12.0  # chi-squared from which a change of light is believed; chance exceeds it rarely
-_NEAR = 0.02  # px: displacements up to this are small enough for a linear estimate
-_WARP = 0.1  # px: displacements above this are refined by warping
+_NEAR = 0.05  # px: displacements up to this are small enough for a linear estimate
+_NOISY = 0.2  # px: up to this, so are those below twice their noise
+_ROUNDS = 3  # in which larger ones are refined
+_PARTS = 16  # of a pixel, to which the places are rounded where windows look
+_FARTHEST = 16  # px, from which windows look displaced at most
+_MARGIN = BandKernel.half + _FARTHEST
+_TOGETHER = 128  # windows that are refined together
 _LEAST = 1e-60  # gray levels squared, for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
 
@@ -28,11 +36,18 @@ class Windows:
     def __init__(self, shape: tuple[int, int], window: int, step: int):
         self.frame = shape
         self.window, self.step = window, step
-        first = [self._starts(size) for size in shape]
-        self.y, self.x = (starts + (window - 1) / 2 for starts in first)
+        self.corners = [self._starts(size) for size in shape]
+        self.y, self.x = (starts + (window - 1) / 2 for starts in self.corners)
         self._rows, self._columns = (
-            self._members(starts, size) for starts, size in zip(first, shape, strict=True)
+            self._members(starts, np.arange(size))
+            for starts, size in zip(self.corners, shape, strict=True)
         )
+        # from each edge of a window to the next, no matter of which window
+        self._edges = [np.unique([starts, starts + window]) for starts in self.corners]
+        self._between_edges = [
+            self._members(starts, edges[:-1])
+            for starts, edges in zip(self.corners, self._edges, strict=True)
+        ]
         self._between = _linear(self.y, shape[0]), _linear(self.x, shape[1])
 
     @property
@@ -44,6 +59,15 @@ class Windows:
         """Sum of a picture (..., Y, X) over each window, shape (..., gy, gx)."""
         return self._rows @ picture @ self._columns.T
 
+    def products(self, pictures: np.ndarray, picture: np.ndarray) -> np.ndarray:
+        """Sum products of pictures (K, Y, X) with one picture (Y, X) over windows, (K, gy, gx)."""
+        (rows, columns), (y, x) = self._between_edges, self._edges
+        sums = np.empty((len(pictures), len(y) - 1, self.frame[1]), pictures.dtype)
+        for k, (top, bottom) in enumerate(pairwise(y)):
+            np.einsum("chw,hw->cw", pictures[:, top:bottom], picture[top:bottom], out=sums[:, k])
+        sums = np.add.reduceat(sums[..., : x[-1]], x[:-1], axis=-1).astype(np.float64)
+        return rows @ sums @ columns.T
+
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Interpolate values at the windows (..., gy, gx) to every pixel, linearly."""
         return self._between[0] @ values @ self._between[1].T
@@ -53,8 +77,7 @@ class Windows:
         # what does not divide is left out evenly on both sides
         return np.arange(count) * self.step + (size - self.window - (count - 1) * self.step) // 2
 
-    def _members(self, starts: np.ndarray, size: int) -> np.ndarray:
-        pixel = np.arange(size)
+    def _members(self, starts: np.ndarray, pixel: np.ndarray) -> np.ndarray:
         after = pixel - starts[:, np.newaxis]
         return ((after >= 0) & (after < self.window)).astype(float)
 
@@ -85,40 +108,50 @@ class WindowedDisplacement:
         local_light: bool = False,
     ):
         self.windows, self.kernel = windows, kernel
-        self.tolerance = _WARP * (0.1 if local_light else 0.01)
         height, width = mean.shape
-        self._sampler = Sampler(slice(0, height), slice(0, width))
-        self._mean = self._sampler.value(mean, (0, 0), kernel)
-        gradient = self._sampler.gradient(mean, (0, 0), kernel)
-        variance = np.maximum(noise.variance(self._mean), _LEAST)
+        sampler = Sampler(slice(0, height), slice(0, width))
+        smooth = sampler.value(mean, (0, 0), kernel)
+        gradient = sampler.gradient(mean, (0, 0), kernel)
+        variance = np.maximum(noise.variance(smooth), _LEAST)
         weight = np.zeros_like(mean)
         weight[_BORDER:-_BORDER, _BORDER:-_BORDER] = 1
         weight /= variance
-        self._gradient, self._steepest = gradient, weight * gradient
+        steepest = weight * gradient
         k, s = kernel.rest
-        hessian = self._products(self._steepest, gradient)
+        hessian = self._products(steepest, gradient)
         excess = windows.sum(weight * variance) / copies * (s**2).sum() * (k**2).sum()
         hessian -= excess[..., np.newaxis, np.newaxis] * np.eye(2)
         inner = slice(BandKernel.half, -BandKernel.half)
-        reach = np.stack([smear(part, k, k)[inner, inner] for part in self._steepest])
+        reach = np.stack([smear(part, k, k)[inner, inner] for part in steepest])
         score = self._products(reach, reach * variance)
         self._inverse, self.directions = _inverted(hessian, score)
         self.covariance = self._inverse @ score @ self._inverse
-        centered = self._mean - np.average(self._mean, weights=weight)
+        self._level = float(np.average(smooth, weights=weight))
+        centered = smooth - self._level
         spread = np.sqrt(np.average(centered**2, weights=weight))
         light = np.stack([np.ones_like(mean), centered / (spread or 1.0)])
         if local_light:  # which may be another at each end of a window
             y, x = (np.linspace(-1, 1, size) for size in mean.shape)
             tilts = (1.0, y[:, np.newaxis], x)
             light = np.stack([part * tilt for part in light for tilt in tilts])
-        self._light = weight * light
-        self._mixed = self._products(self._steepest, light)  # of motion and light
-        whole = self._products(self._light, light)
+        self._mixed = self._products(steepest, light)  # of motion and light
+        whole = self._products(weight * light, light)
+        # frames are compared in single precision, around their level and for weights of about 1
+        self._low_pass = LowPass(mean.shape, kernel)
+        self._mean = centered.astype(np.float32)
+        self._weight = float(weight.max())
+        self._linear = np.concatenate([steepest, weight * light]) / self._weight
+        self._linear = self._linear.astype(np.float32)
+        self._taps = kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
+        self._filters = _bands(self._taps, windows.window)
         # what is left to determine the light, by windows, when each may move
         self._left = whole - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
         self._by_window = None
         if local_light:
             self._separate_light(whole)
+        noise_of_one = np.sqrt(np.linalg.eigvalsh(self.covariance)[..., -1].clip(0))
+        self._near = np.clip(2 * noise_of_one, _NEAR, _NOISY)
+        if local_light:
             return
         values, vectors = np.linalg.eigh(self._left.sum(axis=(0, 1)))
         used = values > _LEFT * np.trace(whole.sum(axis=(0, 1))) / 2
@@ -148,40 +181,61 @@ class WindowedDisplacement:
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
-        smooth = self._sampler.value(frame, (0, 0), self.kernel)
-        moved = self._step(smooth)
-        if np.abs(moved).max(initial=0) < _WARP:
-            return moved
-        coefficients = spline_filter(smooth.astype(np.float32), 3, np.float32)
-        places = np.indices(frame.shape, dtype=np.float32)
-        for _ in range(3):
-            field = self.windows.spread(np.moveaxis(moved, -1, 0)).astype(np.float32)
-            far = np.abs(field).max(axis=0) > _NEAR
-            field *= far
-            warped, box = smooth.copy(), _box(far)
-            warped[box] = map_coordinates(
-                coefficients,
-                places[:, *box] + field[:, *box],
-                order=3,
-                mode="nearest",
-                prefilter=False,
-            )
-            # what the warp removed is added again, so that no window sees its neighbors' noise
-            again = self._step(warped - (self._gradient * field).sum(axis=0))
-            change, moved = np.abs(again - moved).max(), again
-            if change < self.tolerance:
+        picture = np.subtract(frame, self._level, dtype=exact(frame.dtype)).astype(np.float32)
+        residual = self._low_pass(picture) - self._mean
+        sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
+        start = np.zeros((*self.windows.shape, 2))
+        moved = self._solved(sums, start)
+        around = None
+        for near in (self._near, *[2 * self._near] * (_ROUNDS - 1)):
+            far = np.abs(moved - start).max(axis=-1) > near
+            if not far.any():
                 break
+            if around is None:
+                around = np.pad(picture, _MARGIN, mode="edge")
+            start[far] = np.rint(_PARTS * np.clip(moved[far], -_FARTHEST, _FARTHEST)) / _PARTS
+            sums[far] = self._weight * self._displaced(around, start[far], np.nonzero(far))
+            moved = self._solved(sums, start)
         return moved
 
-    def _step(self, picture: np.ndarray) -> np.ndarray:
-        residual = picture - self._mean
-        score, light = (
-            np.moveaxis(self.windows.sum(part * residual), 0, -1)[..., np.newaxis]
-            for part in (self._steepest, self._light)
+    def _displaced(self, picture: np.ndarray, shifts: np.ndarray, places) -> np.ndarray:
+        """Return sums over windows that look at the picture displaced, each by its own shift."""
+        whole = np.rint(shifts).astype(int)
+        part = np.rint(_PARTS * (shifts - whole + 0.5)).astype(int)
+        corner = np.stack(
+            [corners[k] for corners, k in zip(self.windows.corners, places, strict=True)], axis=1
         )
-        light -= np.swapaxes(self._mixed, -1, -2) @ self._inverse @ score
+        index = np.concatenate([corner + whole + _FARTHEST, corner, part], axis=1)
+        if kernels.available():
+            from napari_motionmag.views.estimators.window_kernel import displaced_sums
+
+            sums = np.empty((len(shifts), len(self._linear)))
+            size = self.windows.window
+            displaced_sums(picture, self._mean, self._linear, self._taps, index, size, sums)
+            return sums
+        parts = np.array_split(index, len(index) // _TOGETHER + 1)
+        return np.concatenate([self._filtered_sums(picture, part) for part in parts])
+
+    def _filtered_sums(self, picture: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return the sums that the kernel gives, by products of matrices."""
+        top, left, y, x, down, across = index.T
+        size, wide = self.windows.window, self.windows.window + 2 * BandKernel.half
+        cut = sliding_window_view(picture, (wide, wide))[top, left]
+        residual = self._filters[down] @ cut @ np.swapaxes(self._filters[across], -1, -2)
+        residual -= sliding_window_view(self._mean, (size, size))[y, x]
+        linear = sliding_window_view(self._linear, (size, size), axis=(1, 2))[:, y, x]
+        weights = linear.reshape(len(linear), len(index), 1, size**2)
+        return (weights @ residual.reshape(-1, size**2, 1))[..., 0, 0].T
+
+    def _solved(self, sums: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """Return the displacement from sums of residuals that were taken displaced by `start`."""
+        score, light = (
+            part[..., np.newaxis] for part in (sums[..., :2], sums[..., 2:])
+        )  # of motion and of light
+        light = light - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ score
         if self._by_window is not None:
-            return -(self._inverse @ (score - self._mixed @ (self._by_window @ light)))[..., 0]
+            score = score - self._mixed @ (self._by_window @ light)
+            return start - (self._inverse @ score)[..., 0]
         change = self._light_inverse @ light.sum(axis=(0, 1))
         rest = light - self._left @ change  # differs between windows: it is not the lamp
         left = self._left.sum(axis=(0, 1))
@@ -189,14 +243,22 @@ class WindowedDisplacement:
         spread = overlap * ((rest @ np.swapaxes(rest, -1, -2)).sum(axis=(0, 1)) + left)
         seen = left @ change
         if (seen.T @ np.linalg.pinv(spread) @ seen).item() > _LIT:
-            score -= self._mixed @ change
-        return -(self._inverse @ score)[..., 0]
+            score = score - self._mixed @ change
+        return start - (self._inverse @ score)[..., 0]
 
 
-def _box(mask: np.ndarray) -> tuple[slice, ...]:
-    """Return the smallest rectangle around what is True."""
-    sides = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return tuple(slice(side[0], side[-1] + 1) if side.size else slice(0) for side in sides)
+def exact(dtype: np.dtype) -> type:
+    """Return the type in which gray levels are subtracted without loss."""
+    return np.float32 if dtype.kind in "iu" and dtype.itemsize <= 2 else np.float64
+
+
+def _bands(taps: np.ndarray, size: int) -> np.ndarray:
+    """Return matrices that filter, (N, size, size + 16), of taps (N, 17)."""
+    out = np.zeros((len(taps), size, size + taps.shape[1] - 1), np.float32)
+    n, row, column = out.strides
+    diagonals = as_strided(out, (len(taps), size, taps.shape[1]), (n, row + column, column))
+    diagonals[...] = taps[:, np.newaxis]
+    return out
 
 
 def _inverted(hessian: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

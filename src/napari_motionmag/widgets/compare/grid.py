@@ -212,7 +212,7 @@ def _camera(viewer) -> tuple:
 
 
 def _frame_size(viewer, layer) -> tuple[float, float]:
-    """Height and width of the layer as it is displayed."""
+    """Return height and width of the layer as it is displayed."""
     size = np.abs(np.diff(layer.extent.world, axis=0))[0]
     first = viewer.dims.ndim - layer.ndim
     height, width = (size[axis - first] for axis in viewer.dims.displayed[-2:])

@@ -16,6 +16,7 @@ from napari_motionmag.magnification.script import FromLayer, magnification, sour
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.shapes import drawn_areas
+from napari_motionmag.widgets.common.devices import find_devices
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
 from napari_motionmag.widgets.common.layer_movie import (
     MovieOfLayer,
@@ -32,7 +33,6 @@ from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.magnify.bad_pixels import BadPixels
 from napari_motionmag.widgets.magnify.chosen_movie import ChosenMovie
-from napari_motionmag.widgets.magnify.devices import find_devices
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.frame_drawing import FrameDrawing
 from napari_motionmag.widgets.magnify.large_frames import region_of

@@ -12,7 +12,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from napari_motionmag.compute.device import NORMAL, current_priority
+
 SWITCH = "NAPARI_MOTIONMAG_KERNELS"  # "0" in the environment turns them off
+_FIRST_FRAME = 1.0  # s, until it is likely to be there
 _LOCK = threading.Lock()
 
 
@@ -20,9 +23,19 @@ def available() -> bool:
     """Whether the kernels are installed and give correct results.
 
     The first call in an installation takes some seconds: numba compiles for this processor, and
-    keeps the result in its cache.
+    keeps the result in its cache. Frames that somebody waits for, or that are drawn ahead, are
+    drawn without kernels until these are loaded, soon and in the background.
     """
+    if current_priority() != NORMAL and not _why_unavailable.cache_info().currsize:
+        _load_soon()
+        return False
     return why_unavailable() is None
+
+
+@cache
+def _load_soon() -> None:
+    # beside the first frame, an import would hold up each of its steps
+    threading.Timer(_FIRST_FRAME, why_unavailable).start()
 
 
 def why_unavailable() -> str | None:
