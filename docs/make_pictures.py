@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "pictures"
-WINDOW = (1200, 620)  # px
-COMPARISON = (1280, 760)
+WINDOW = (1500, 700)  # px
+COMPARISON = (1500, 820)
 MEASURING = (1280, 800)
 DOCK = (1280, 760)
 LARGEST_FILE = 300_000  # bytes
@@ -59,6 +59,8 @@ def window(sample: str, preset: str = ""):
             _wait(lambda: viewer.layers[-1].data is not drawn and viewer.layers[-1].loaded)
         viewer.reset_view()
         _wait_until_quiet(1)
+        widget.status.value = ""  # it says how long that took
+        _wait_until_quiet(0.5)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     finally:
         viewer.close()
@@ -67,6 +69,7 @@ def window(sample: str, preset: str = ""):
 def comparison(sample: str, frame: int, methods: list[str]):
     """Photograph a window in which methods are compared on a sample."""
     import napari
+    from napari.settings import get_settings
     from PIL import Image
 
     from napari_motionmag import samples
@@ -74,6 +77,8 @@ def comparison(sample: str, frame: int, methods: list[str]):
     from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
     slicing.SLOW = math.inf
+    settings = get_settings().application
+    level, settings.gui_notification_level = settings.gui_notification_level, "error"
     viewer = napari.Viewer()
     try:
         viewer.window.resize(*COMPARISON)
@@ -90,6 +95,7 @@ def comparison(sample: str, frame: int, methods: list[str]):
         _wait_until_quiet(0.5)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     finally:
+        settings.gui_notification_level = level
         viewer.close()
 
 

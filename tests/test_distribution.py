@@ -1,5 +1,6 @@
 """What is distributed: code, two weights and texts; no training picture, nothing fetched."""
 
+import ast
 import json
 import re
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+
+from napari_motionmag.io.formats.czi import read_czi
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -108,3 +112,61 @@ def test_third_party_notices_name_every_dependency():
     ours = [line for name in extras if name not in ("test", "docs") for line in extras[name]]
     for name in _requirements([*PROJECT["dependencies"], *ours]):
         assert name == PROJECT["name"] or f"| {name} |" in page, name
+
+
+@pytest.mark.parametrize(
+    ("python", "system", "machine", "installs"),
+    [
+        ((3, 11), "Linux", "x86_64", True),
+        ((3, 13), "Windows", "AMD64", True),
+        ((3, 13), "Darwin", "arm64", True),
+        ((3, 13), "Linux", "aarch64", False),
+        ((3, 14), "Linux", "x86_64", False),
+        ((3, 14), "Windows", "AMD64", False),
+    ],
+)
+def test_no_extra_is_named_where_it_installs_no_library(
+    tmp_path, monkeypatch, python, system, machine, installs
+):
+    lines = PROJECT["optional-dependencies"]["formats"]
+    (library,) = (Requirement(line) for line in lines if line.startswith("pylibCZIrw"))
+    here = {
+        "python_version": ".".join(map(str, python)),
+        "platform_system": system,
+        "platform_machine": machine,
+    }
+    assert library.marker.evaluate(here) is installs
+    for module in ("pylibCZIrw", "pylibCZIrw.czi"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "movie.czi").write_bytes(b"something")
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(sys, "version_info", python)
+    match = "pip install" if installs else rf"no wheel for Python {python[0]}\.{python[1]} on"
+    with pytest.raises(ImportError, match=match):
+        read_czi(tmp_path / "movie.czi")
+
+
+def _imported() -> set[str]:
+    """Return the top-level modules that the package imports, or names to `optional`."""
+    found = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "optional":
+                found.add(node.args[0].value)
+    return {name.split(".")[0] for name in found} - sys.stdlib_module_names
+
+
+def test_what_is_imported_is_declared_and_the_other_way_round():
+    modules = {"pil": "pillow", "skimage": "scikit-image"}
+    within = {"cycler": "matplotlib", "llvmlite": "numba", "napari_builtins": "napari"}
+    extras = PROJECT["optional-dependencies"]
+    ours = [line for name in extras if name not in ("test", "docs") for line in extras[name]]
+    declared = {*_requirements(PROJECT["dependencies"]), *_requirements(ours)} - {PROJECT["name"]}
+    imported = {name.lower() for name in _imported()} - {"napari_motionmag"}
+    imported = {within.get(name, modules.get(name, name)) for name in imported}
+    assert imported == declared - {"npe2"}  # whose version is that of the manifest

@@ -8,6 +8,7 @@ nothing but a movie are run, too.
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import textwrap
 import tomllib
@@ -135,6 +136,7 @@ def test_python_blocks_run(page, folder, monkeypatch, request):
     _short_samples(monkeypatch)
     names = {"__name__": "__main__"}
     if words & {"Viewer", "viewer", "layer"}:
+        request.getfixturevalue("plain_napari")
         make = request.getfixturevalue("make_napari_viewer")
         monkeypatch.setattr(napari, "Viewer", make)
         monkeypatch.setattr(napari, "run", lambda: None)
@@ -201,6 +203,42 @@ def test_links_to_files_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
+
+
+@pytest.mark.parametrize("page", [pytest.param(p, id=p.stem) for p in PAGES])
+def test_links_to_headings_lead_somewhere(page):
+    for target, anchor in ANCHOR.findall(page.read_text(encoding="utf-8")):
+        file = page.parent / target if target else page
+        if "://" in target or target.startswith("generated/") or target == "api.md":
+            continue
+        headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)
+        slugs = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+        assert anchor in slugs, f"{page.name}: {target}#{anchor}"
+
+
+def test_dead_links_of_the_site_are_found(tmp_path):
+    done = _check_site(tmp_path, '<h2 id="a">A</h2><a href="#a">A</a><a href="other.html#b">B</a>')
+    assert done.returncode == 1
+    assert done.stderr.split("\n")[:-1] == ["index.html: no such file: other.html#b"]
+    (tmp_path / "other.html").write_text('<img src="c.png"><a href="https://napari.org">n</a>')
+    assert sorted(_check_site(tmp_path).stderr.split("\n")[:-1]) == [
+        "index.html: no such anchor: other.html#b",
+        "other.html: no such file: c.png",
+        "other.html: picture without a description: c.png",
+    ]
+    (tmp_path / "c.png").touch()
+    (tmp_path / "other.html").write_text('<p id="b"><img src="c.png" alt="a c"></p>')
+    assert _check_site(tmp_path).returncode == 0
+
+
+def _check_site(site: Path, index: str | None = None) -> subprocess.CompletedProcess:
+    if index is not None:
+        (site / "index.html").write_text(index)
+    command = [sys.executable, ROOT / "docs" / "check_site.py", site]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
 FILE = re.compile(r"`((?:src|tests|docs|benchmarks|recipe)/[\w./-]+)`")
 
 
@@ -245,6 +283,16 @@ def test_every_public_name_is_in_the_reference():
         for part in name.split("."):
             found = getattr(found, part)
         assert found.__doc__, name
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/get-started.md"])
+def test_the_gain_of_the_extra_fast_is_the_measured_one(page):
+    measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    kernels = r"Kernels: oh2018 ([\d.]+), difference ([\d.]+) times as fast"
+    gains = sorted(map(float, re.search(kernels, measured).groups()))
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    said = re.search(r"([\d.]+) to ([\d.]+) times as fast", text)
+    assert [float(one) for one in said.groups()] == pytest.approx(gains, abs=0.1)
 
 
 def test_each_page_is_in_one_table_of_contents():

@@ -13,6 +13,7 @@ import pytest
 
 from napari_motionmag import Movie, magnify
 from napari_motionmag.cli import main as cli
+from napari_motionmag.compute import cluster
 from napari_motionmag.io import open_movie, save_movie
 from napari_motionmag.methods.learned import weights
 
@@ -172,6 +173,22 @@ def test_an_error_on_a_worker_comes_back(client, tmp_path, extension):
     with pytest.raises(ValueError, match="frame t=4"):
         save_movie(tmp_path / f"film{extension}", magnified, client=client)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tasks_that_run_have_ended_when_an_error_comes_back(client, tmp_path):
+    def fail():
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        raise ValueError("no such frame")
+
+    def go_on():
+        (tmp_path / "begun").touch()
+        time.sleep(1)
+        (tmp_path / "ended").touch()
+
+    with pytest.raises(ValueError, match="no such frame"):
+        list(cluster.completed(client, [dask.delayed(fail)(), dask.delayed(go_on)()]))
+    assert (tmp_path / "ended").exists()
 
 
 def test_the_command_line_uses_a_running_cluster(client, tmp_path, capsys):

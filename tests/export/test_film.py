@@ -270,7 +270,7 @@ def test_many_movies_fill_a_screen(frames):
         ({"fps": 9, "speed": 1, "playback_fps": 2}, "speed and playback_fps"),
         ({"fps": 9, "speed": -1}, "speed must be a finite number above 0"),
         ({"fps": 9, "frames": slice(20, 30)}, "frames 20 lies outside the movie of 12 frames"),
-        ({"fps": 9, "frames": slice(5, 5)}, "frames 5:5 of 12 are none"),
+        ({"fps": 9, "frames": slice(5, 5)}, "frames 5:5 of 12 are empty"),
         ({"fps": 9, "trim": (5, 9)}, "leaves no frame; the movie lasts 1.222 s"),
         ({"fps": 9, "layout": "split"}, "layout='split' shows two movies, got 1"),
         ({"fps": 9, "layout": "pile"}, "layout must be one of grid, row, column, split"),

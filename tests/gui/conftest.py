@@ -13,7 +13,7 @@ from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_viewer import QtViewer
 from napari.components.grid import GridCanvas
 from napari.plugins import _initialize_plugins
-from napari.settings import get_settings
+from napari.settings import NapariSettings, get_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
@@ -24,6 +24,7 @@ from napari_motionmag.widgets.compare.grid import canvas_of
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 SHAPE = (12, 20, 24)
+CONTROLS = "napari._qt.layer_controls.qt_layer_controls_container"
 
 
 class PixelMethod:
@@ -79,23 +80,36 @@ def frames():
     return (still + rng.integers(0, 60, SHAPE)).astype(np.uint16)
 
 
+class NoControls(QWidget):
+    """Stands for napari's controls of a layer."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.ndisplay = 2
+
+
 @pytest.fixture(scope="module")
 def window(qapp, request):
     """A viewer with a real window, for all tests of a module.
 
-    Its canvas is drawn only for modules with ``DRAWS_CANVAS``: that takes a third of the time.
+    Its canvas is drawn, and has napari's controls of layers beside it, only for modules with
+    ``DRAWS_CANVAS``: that takes half of the time.
     """
+    draws = getattr(request.module, "DRAWS_CANVAS", False)
     app = NapariApplication("module_app")  # actions can be registered once in an application
     app.injection_store.namespace = _napari_names
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NapariApplication, "get_app_model", staticmethod(lambda: app))
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
         patch.setattr("napari._qt.qt_viewer.QtViewer._get_console", lambda *_: QWidget())
+        patch.setattr(NapariSettings, "save", lambda *_, **__: None)
+        if not draws:
+            patch.setattr(f"{CONTROLS}.create_qt_layer_controls", NoControls)
+            patch.setattr(f"{CONTROLS}.QtDynamicLayerControls", NoControls)
         _initialize_plugins.cache_clear()
         init_qactions.cache_clear()
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
         QtViewer._instances.clear()  # make_napari_viewer takes what it did not make for a leak
-        draws = getattr(request.module, "DRAWS_CANVAS", False)
         viewer.window._qt_viewer.canvas.native.setUpdatesEnabled(draws)
         # napari collects garbage for each layer that is removed
         patch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda: 0))
@@ -107,13 +121,24 @@ def window(qapp, request):
         init_qactions.cache_clear()
 
 
-@pytest.fixture
-def viewer(window, qtbot):
-    """A viewer with a real window, and nothing in it."""
+@pytest.fixture(scope="module")
+def changed_settings(plain_napari):
+    """Changes of napari's settings since they were last reset, which takes long."""
+    changes = []
     get_settings().reset()
+    get_settings().events.changed.connect(changes.append)
+    yield changes
+    get_settings().events.changed.disconnect(changes.append)
+
+
+@pytest.fixture
+def viewer(window, changed_settings, qtbot):
+    """A viewer with a real window, and nothing in it."""
     yield window
     _empty(window)
-    get_settings().reset()
+    if changed_settings:
+        get_settings().reset()
+        changed_settings.clear()
 
 
 def _empty(viewer) -> None:
@@ -173,8 +198,8 @@ def settled(qtbot):
 
     def wait(widget):
         def is_idle():
-            live = getattr(widget, "_live_drawing", None)
-            drawing = widget._frame_runner.working or (live is not None and live.working)
+            frames = getattr(widget, "_drawing", None)
+            drawing = widget._frame_runner.working or (frames is not None and frames.live.working)
             return not (widget._timer.isActive() or drawing or widget.working)
 
         QApplication.processEvents()

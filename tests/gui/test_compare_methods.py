@@ -126,6 +126,48 @@ def test_a_change_comes_to_all(viewer, widget, method, others, compared, idle):
         assert operator["operator"] == "dynamic"
 
 
+def test_all_methods_follow_while_the_factor_is_dragged(widget, compared, qtbot):
+    layers = compared()
+    widget._timer.setInterval(60_000)  # it does not rest
+    for factor in (3, 4):
+        widget.factor.value = factor
+        qtbot.waitUntil(
+            lambda x=f" x{factor}:": all(x in layer.name for layer in layers), timeout=20_000
+        )
+    assert widget._timer.isActive()
+
+
+def test_slow_methods_are_coarse_while_dragging_and_fine_at_rest(
+    widget, others, compared, idle, monkeypatch
+):
+    results = compared() and widget._comparison.results()
+    monkeypatch.setattr(widget._drawing._pace, "reduction", lambda kind, side: 2)
+    heights = []
+
+    def draw(frames, operator, times, factor, draw=others["still"].magnify):
+        heights.append(frames[times[0]].shape[0])
+        return draw(frames, operator, times, factor)
+
+    monkeypatch.setattr(others["still"], "magnify", draw)
+    widget.factor.value = 4
+    idle(widget)
+    assert heights == [10, 20]
+    assert all(result.coarse is None for result in results)
+
+
+def test_long_names_lose_their_middle(viewer, movie, widget, compared):
+    movie.name = "a long name of a movie, such as microscopes write, with a number at the end 0042"
+    layers = compared()
+    for layer in layers:
+        start, name = layer.name.split(": ")
+        assert start.endswith(" x10")
+        assert len(name) < len(movie.name)
+        assert name.startswith("a long")
+        assert "…" in name
+        assert name.endswith("0042")
+    assert len({layer.name_overlay.font_size for layer in viewer.layers}) == 1
+
+
 def test_comparing_again_replaces(viewer, widget, movie, compared):
     first = compared()
     widget._fields.compare_row.choose_methods(["still", "mirror"])

@@ -154,7 +154,7 @@ def test_the_window_is_closed_while_a_frame_is_drawn(make_napari_viewer, method,
     method.gate.clear()
     drag = Drag(widget)
     drag.to(20)
-    qtbot.waitUntil(lambda: widget._live_drawing._runner.working, timeout=10_000)
+    qtbot.waitUntil(lambda: widget._drawing.live._runner.working, timeout=10_000)
     drag.to(30)
     viewer.close()
     method.gate.set()

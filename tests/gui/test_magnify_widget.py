@@ -88,7 +88,7 @@ def test_changes_while_a_frame_is_drawn_end_with_the_last(widget, method, magnif
     layer = magnified()
     method.gate.clear()
     widget.factor.value = 5
-    qtbot.waitUntil(lambda: widget._live_drawing.working, timeout=10_000)
+    qtbot.waitUntil(lambda: widget._drawing.live.working, timeout=10_000)
     for factor in (6, 7):
         widget.factor.value = factor
         qtbot.waitUntil(lambda: not widget._timer.isActive(), timeout=5000)

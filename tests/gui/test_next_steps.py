@@ -1,4 +1,4 @@
-"""The buttons of the dock "Magnify motion" that open slices and displacement."""
+"""The buttons that go on in another dock: slices, displacement, comparison."""
 
 from napari_motionmag.widgets.measure.displacement import DisplacementWidget
 from napari_motionmag.widgets.slices.dock import SliceViewWidget
@@ -25,3 +25,11 @@ def test_a_result_is_looked_at_with_one_click_each(
     assert list(displacement._traces) == ["cell"], "the movie is measured at once"
     click(widget, "open_slices")
     assert docks(viewer, SliceViewWidget) == [slices], "the dock that is open is taken"
+    displacement._traces.clear()
+    click(slices, "open_displacement")
+    qtbot.waitUntil(lambda: not displacement.working, timeout=20_000)
+    assert list(displacement._traces) == ["cell"]
+    widget._fields.compare_row.choose_methods(["original", "pixels"])
+    click(slices, "compare_methods")
+    qtbot.waitUntil(lambda: not widget._comparison.drawing, timeout=20_000)
+    assert widget._comparison.source is widget.layer.value

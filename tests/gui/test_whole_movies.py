@@ -202,7 +202,7 @@ def test_closing_the_viewer_while_computing(make_napari_viewer, frames, method, 
     widget()
     method.seconds = 0.05
     method.drawn.clear()
-    widget._compute_all(widget._results.of(widget.layer.value))
+    widget._whole_movie.draw_all(widget._results.of(widget.layer.value))
     qtbot.waitUntil(lambda: len(method.drawn) >= 1, timeout=10_000)
     viewer.close()
     wait_idle(qtbot, widget)

@@ -175,7 +175,7 @@ drawing, computing = MagnifyWidget(viewer), MagnifyWidget(viewer)
 for widget in (drawing, computing):
     widget.method.value = "phase"
 computing()
-computing._on_compute_all_clicked()
+computing._whole_movie.begin()
 drawing.draw()
 assert drawing._frame_runner.working and computing.working
 viewer.close()

@@ -115,7 +115,7 @@ def test_labels_have_factors_of_their_own():
     assert (np.abs(np.diff(factors[0])) < 5).all()
 
 
-def test_layers_count_where_they_lie():
+def test_layers_count_where_they_lie(plain_napari):
     movie = Image(moving(2, 64).astype("f4"), scale=(1, 0.5, 0.5))
     wanted = np.ones((64, 64))
     wanted[16:32, 8:24] = 6

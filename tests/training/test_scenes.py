@@ -7,7 +7,7 @@ from napari_motionmag.methods.learned.networks.difference import luma
 from napari_motionmag.training import scenes
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.light import Light
-from napari_motionmag.training.scenes import PARTS, SceneMaker
+from napari_motionmag.training.scenes import PARTS, SampleMix, SceneMaker
 from napari_motionmag.training.sensor import Sensor
 
 
@@ -97,9 +97,7 @@ def test_grey_samples_are_grey_in_every_frame(maker):
 
 def test_easy_scenes_move_less(maker):
     def reach(difficulty):
-        from napari_motionmag.training.scenes import _draw_factor
-
-        factor, given = _draw_factor(2000, _generator(0), difficulty)
+        factor, given = SampleMix().draw_factors(2000, _generator(0), difficulty)
         return (factor.abs() * given).quantile(0.95).item()
 
     assert reach(0.0) < 5
@@ -150,9 +148,8 @@ def test_missing_folder_is_refused(tmp_path):
 
 
 def test_light_changes_are_in_the_frame_and_never_magnified(pool, monkeypatch):
-    monkeypatch.setattr(scenes, "PARTS", ("static",))
     monkeypatch.setattr(scenes, "LIT", {"static": 1.0})
-    maker = SceneMaker(pool, 64, sequences=0.0, compressed=0.0)
+    maker = SceneMaker(pool, 64, SampleMix(parts=("static",), sequences=0.0))
     monkeypatch.setattr(Sensor, "expose", lambda sensor, clean, pattern, generator: clean)
     batch = maker.batch(16, _generator(3))
     assert torch.equal(batch.target, batch.b)
@@ -164,7 +161,7 @@ def test_light_changes_are_in_the_frame_and_never_magnified(pool, monkeypatch):
 
 def test_light_moves_nothing(pool, monkeypatch):
     """A moving sample has the magnified motion of its scene in the light of its frame."""
-    monkeypatch.setattr(scenes, "PARTS", ("background",))
+    mix = SampleMix(parts=("background",), sequences=0.0)
     monkeypatch.setattr(scenes, "LIT_OTHERS", 1.0)
     lamp = Light(torch.full((2, 1, 1, 1), 0.9), torch.zeros(2, 3, 1, 1))
     made = {}
@@ -173,14 +170,14 @@ def test_light_moves_nothing(pool, monkeypatch):
         ("steady", Light(torch.ones(2, 1, 1, 1), torch.zeros(2, 3, 1, 1))),
     ):
         monkeypatch.setattr(Light, "random", lambda *arguments, light=light: light)
-        made[name] = SceneMaker(pool, 64, sequences=0.0).batch(2, _generator(6))
+        made[name] = SceneMaker(pool, 64, mix).batch(2, _generator(6))
     assert torch.allclose(made["lit"].target, 0.9 * made["steady"].target, atol=1e-6)
     assert torch.equal(made["lit"].motion, made["steady"].motion)
 
 
 def test_filtered_samples_have_less_noise_in_their_variation(pool):
-    batch = SceneMaker(pool, 64, sequences=0.0, filtered=1.0).batch(12, _generator(2), noisy=True)
-    plain = SceneMaker(pool, 64, sequences=0.0).batch(12, _generator(2), noisy=True)
+    mixes = [SampleMix(sequences=0.0, filtered=share) for share in (1.0, 0.0)]
+    batch, plain = (SceneMaker(pool, 64, x).batch(12, _generator(2), noisy=True) for x in mixes)
     assert batch.filtered.all()
     assert not plain.filtered.any()
     assert torch.equal(plain.later, plain.b)
@@ -191,15 +188,16 @@ def test_filtered_samples_have_less_noise_in_their_variation(pool):
 
 
 def test_limits_of_factor_and_motion(pool):
-    maker = SceneMaker(pool, 64, sequences=0.0, smallest=0.15, largest_factor=100.0)
+    maker = SceneMaker(pool, 64, SampleMix(sequences=0.0, smallest=0.15, largest_factor=100.0))
     factors = torch.cat([maker.batch(16, _generator(k)).factor for k in range(6)])
     assert factors.abs().max() <= 100
 
 
 def test_most_samples_move_far_where_that_is_asked_for(pool):
     moved = []
-    for far in (False, True):
-        maker = SceneMaker(pool, 64, sequences=0.0, far=far)
+    usual = SampleMix(sequences=0.0)
+    for mix in (usual, usual.far()):
+        maker = SceneMaker(pool, 64, mix)
         batches = (maker.batch(32, torch.Generator().manual_seed(k)) for k in range(4))
         reach = [
             (batch.factor.abs() * batch.motion.square().sum(1).sqrt().amax((1, 2)))

@@ -6,7 +6,7 @@ from motion import measured_shift
 from napari_motionmag.temporal import FIR
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.light import Light
-from napari_motionmag.training.scenes import SceneMaker
+from napari_motionmag.training.scenes import SampleMix, SceneMaker
 from napari_motionmag.training.sensor import Sensor
 from napari_motionmag.training.sequences import FRAMES, Sequence
 
@@ -82,7 +82,7 @@ def test_variation_is_what_the_filter_makes_of_the_movie(maker):
 
 
 def test_batches_hold_sequences_of_the_same_bytes(maker):
-    maker = SceneMaker(maker.pool, size=128, sequences=1.0)
+    maker = SceneMaker(maker.pool, size=128, mix=SampleMix(sequences=1.0))
     one, two = (maker.batch(3, _generator(5)) for _ in range(2))
     assert not one.two_frame.any()
     for name, value in vars(one).items():

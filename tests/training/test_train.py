@@ -63,13 +63,13 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, model, config, o
 def test_a_run_is_resumed_in_another_precision(tmp_path):
     settings = _settings(model="oh2018", config={"decoder_blocks": 1}, optimiser="muon", steps=4)
     first = Trainer(tmp_path, settings, precision=torch.bfloat16)
-    assert first.maker.largest_factor == 100
+    assert first.maker.mix.largest_factor == 100
     for _ in range(2):
         first.train_step()
     first.save()
     second = Trainer(tmp_path, settings, precision=torch.float32)
     assert second.step == 2
-    assert second.maker.largest_factor == 1000
+    assert second.maker.mix.largest_factor == 1000
     for a, b in zip(first.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(a, b)
     run(second)

@@ -222,7 +222,7 @@ def test_intensity_of_points():
         views.intensity_trace(movie, (30, 0))
 
 
-def test_lines_and_regions_of_napari_shapes():
+def test_lines_and_regions_of_napari_shapes(plain_napari):
     layers = pytest.importorskip("napari.layers")
     image = layers.Image(np.zeros((3, 40, 60)), scale=(1, 0.5, 0.25), translate=(0, 10, 20))
     shapes = layers.Shapes(ndim=2)

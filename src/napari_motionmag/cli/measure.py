@@ -52,7 +52,7 @@ def add_command(commands, common) -> None:
         nargs="?",
         const=5,
         metavar="FRAMES",
-        help="write velocity and acceleration too, taken from so many frames (5), an odd number",
+        help="write velocity and acceleration too, from this odd number of frames (default 5)",
     )
     add("--segments", type=int, default=8, metavar="N", help="of the coherence (default 8)")
     add("--fps", type=float, help="frames per second at which the movie was taken")

@@ -32,7 +32,7 @@ def add_command(commands, common) -> None:
         metavar="AXIS=N",
         help="which channel or plane to look at, for example C=0; may be repeated",
     )
-    add("--most", type=int, default=3, metavar="N", help="suggestions at most (default: 3)")
+    add("--most", type=int, default=4, metavar="N", help="suggestions at most (default: 4)")
     add(
         "--frames",
         type=int,

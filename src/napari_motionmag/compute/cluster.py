@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from napari_motionmag.compute.optional import optional
 
+PATIENCE = 60  # seconds for tasks that are cancelled to end
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -82,7 +84,8 @@ def slots(client) -> int:
 def completed(client, tasks: Sequence) -> Iterator:
     """Run dask.delayed tasks on a cluster and yield each small result as it arrives, in any order.
 
-    When a task raises, or the iteration is left, the remaining ones are cancelled.
+    When a task raises, or the iteration is left, the remaining ones are cancelled, and those that
+    run have ended.
     """
     distributed = optional("distributed", "distributed", "clusters")
     futures = client.compute(list(tasks))
@@ -93,3 +96,16 @@ def completed(client, tasks: Sequence) -> Iterator:
             yield future.result()
     finally:
         client.cancel(futures)
+        _wait_for(client, {future.key for future in futures})
+
+
+def _wait_for(client, keys: set) -> None:
+    """Wait until no worker runs these tasks: what is cancelled may still write its output."""
+    end = time.monotonic() + PATIENCE
+    while any(client.run(_runs, keys, on_error="ignore").values()) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _runs(keys: set, dask_worker) -> bool:
+    """Return whether a worker runs one of these tasks."""
+    return any(task.key in keys for task in dask_worker.state.executing)

@@ -131,10 +131,10 @@ def panel(
     if look is None and is_layer(movie):
         look = look_of(movie)
     label = default_label(movie) if label is None else label
-    made = _with_calibration(movie, changes)
+    movie = _with_calibration(movie, changes)
     if pixel_size is not None:
-        made = _calibrated(made, above_zero("pixel_size", pixel_size, "um"))
-    return Panel(made, label, look, at, line, channels)
+        movie = _calibrated(movie, above_zero("pixel_size", pixel_size, "um"))
+    return Panel(movie, label, look, at, line, channels)
 
 
 def _with_calibration(movie, changes: Mapping) -> Movie:
@@ -325,7 +325,9 @@ class Composition:
                     raise ValueError(f"frames {end} lies outside the movie of {count} frames")
         times = range(count)[part]
         if not times:
-            raise ValueError(f"frames {part.start}:{part.stop} of {count} are none")
+            raise ValueError(
+                f"frames {part.start}:{part.stop} of {count} are empty; give one frame or more"
+            )
         return times
 
     def _check_timing(self) -> None:

@@ -78,7 +78,7 @@ def interpolated_layer(layer, movie, data):
         "version": version_of(),
     }
     rate = {} if rate_of(layer) is None else {FPS_KEY: movie.fps}
-    made = Image(
+    result = Image(
         data,
         name=f"{layer.name} interpolated x{interpolated.n}",
         affine=layer.affine.affine_matrix,
@@ -87,8 +87,8 @@ def interpolated_layer(layer, movie, data):
         metadata={"napari_motionmag": info, **rate},
         **copied | {"scale": scale, "translate": layer.translate},
     )
-    made.contrast_limits_range = layer.contrast_limits_range
-    return made
+    result.contrast_limits_range = layer.contrast_limits_range
+    return result
 
 
 def placement(layer, movie) -> dict:

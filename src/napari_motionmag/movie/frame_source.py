@@ -65,7 +65,7 @@ class FrameSource(Sequence):
         return *self._place, self.movie.intensity_range
 
     def key(self, t: int) -> tuple:
-        """Key of frame t in `cache`."""
+        """Return the key of frame t in `cache`."""
         return *self.series, t
 
     def fits(self, count: int, size: int | None = None) -> bool:

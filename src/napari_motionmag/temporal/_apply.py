@@ -210,7 +210,7 @@ def _subtract_block(x, reference):
 
 
 def subtract_dask(x, reference):
-    """``x - reference`` in float64, for dask arrays; `reference` has one frame."""
+    """Subtract a reference of one frame from a dask array, in float64."""
     import dask.array as da
 
     return da.map_blocks(_subtract_block, x, reference, dtype=float_dtype(x.dtype))

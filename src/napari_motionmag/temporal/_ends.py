@@ -19,7 +19,7 @@ _SLOWEST = 0.05  # of the lower edge, where the weight of drift stops growing
 def end_rows(
     low: float, high: float, fps: float, kernel: np.ndarray, n: int, noise: float = _NOISE
 ) -> np.ndarray:
-    """Weights (outputs, min(taps, n)) of the first outputs; mirrored, those of the last ones.
+    """Return weights (outputs, min(taps, n)) of the first outputs; mirrored, of the last ones.
 
     There are ``taps // 2`` such outputs, or all n where the movie is shorter than the kernel.
     Noise counts `noise` times the power that white noise has in the band.

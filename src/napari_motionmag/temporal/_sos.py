@@ -15,7 +15,7 @@ _LONG = 2**17
 
 
 def slowest_pole(op) -> float:
-    """Largest magnitude of a pole: the decay of the slowest response per frame."""
+    """Return the largest magnitude of a pole: the decay of the slowest response per frame."""
     return max(np.abs(np.roots(section[3:])).max() for section in op.sos)
 
 
@@ -34,7 +34,7 @@ def _filtered_impulse(op, length: int) -> np.ndarray:
 
 
 def impulse(op, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Impulse response h for movies of `n` frames, without its negligible end. Do not write to it.
+    """Return the impulse response for `n` frames, without its negligible end. Do not write to it.
 
     Returns h reversed, the newest frame last, and ``-sum(h[:k])``, the weight of all frames from k
     frames ago backwards.
@@ -60,7 +60,7 @@ def _length_above(h: np.ndarray, tolerance: float) -> int:
 
 @lru_cache(maxsize=64)
 def start_weights(op, n: int) -> np.ndarray:
-    """Weights (2, frames) of the first frames, a period of the band, for intercept and slope.
+    """Return weights (2, frames) of the first frames for intercept and slope: a period.
 
     They are those of the line that fits best, on which the movie is taken to have come. The
     intercept is relative to the first frame, so that its weights sum to zero, too.
@@ -74,7 +74,7 @@ def start_weights(op, n: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def ramp_state(op) -> np.ndarray:
-    """Delays (sections, 2) before frame 0 of a signal that always was the number of the frame."""
+    """Return delays (sections, 2) before frame 0 of a signal that is the frame number."""
     slope, level, delays = 1.0, 0.0, []
     for b0, b1, b2, _, a1, a2 in op.sos:
         settled = np.linalg.inv([[1 + a1, -1], [a2, 1]])
@@ -110,14 +110,14 @@ def start_state(op, frames, n: int):
 
 
 def pad_length(sos: np.ndarray, n: int) -> int:
-    """Frames of odd extension at each end: the default of `sosfiltfilt`, if the movie has them."""
+    """Return the frames of odd extension at each end: `sosfiltfilt`'s, if there are as many."""
     taps = 2 * len(sos) + 1 - min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())
     return min(3 * int(taps), n - 1)
 
 
 @lru_cache(maxsize=64)
 def both_ways_reach(op) -> int | None:
-    """How far, in frames, the filter run both ways reaches before it is negligible."""
+    """Return how far, in frames, the filter run both ways reaches before it is negligible."""
     from scipy import signal
 
     length = decay_length(op)
@@ -132,7 +132,7 @@ def both_ways_reach(op) -> int | None:
 
 @lru_cache(maxsize=64)
 def both_ways_row(op, t: int, n: int) -> np.ndarray:
-    """Row `t` of the matrix that is `sosfiltfilt` on `n` frames. Do not write to the result.
+    """Return row `t` of the matrix of `sosfiltfilt` on `n` frames. Do not write to it.
 
     The matrix is a product: odd extension, filter, reverse, filter, reverse, crop. Its row is
     what the transposed steps make, in opposite order, of a one at frame `t`.

@@ -76,7 +76,7 @@ class TemporalOperator(ABC):
         return replace(self, fps=check_fps(fps))
 
     def row(self, t: int, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frames and weights that make output frame `t`.
+        """Return the frames and weights that make output frame `t`.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class TemporalOperator(ABC):
         return self._row(t, n_frames)
 
     def needs(self, t: int, n_frames: int) -> np.ndarray:
-        """Frames that output `t` needs: the indices of :meth:`row`."""
+        """Return the frames that output `t` needs: the indices of :meth:`row`."""
         return self.row(t, n_frames)[0]
 
     @property
@@ -179,7 +179,7 @@ class TemporalOperator(ABC):
         )
 
     def response(self, frequencies, fps: float | None = None) -> np.ndarray:
-        """Complex gain for sinusoids, in the middle of a long movie.
+        """Return the complex gain for sinusoids, in the middle of a long movie.
 
         Parameters
         ----------
@@ -202,11 +202,11 @@ class TemporalOperator(ABC):
         return np.asarray(bound._response(frequencies.astype(np.float64)), dtype=np.complex128)
 
     def describe(self) -> str:
-        """One line for people: layer names, logs, metadata."""
+        """Return one line for people: layer names, logs, metadata."""
         return self._describe() + (f" at {self.fps:g} fps" if self.in_hz and self.fps else "")
 
     def to_dict(self) -> dict:
-        """Recipe of plain JSON types, from which :meth:`from_dict` makes the operator again."""
+        """Return plain JSON types, from which :meth:`from_dict` makes the operator again."""
         recipe = {field.name: getattr(self, field.name) for field in fields(self)}
         return {"operator": self.name, **recipe}
 
@@ -253,22 +253,22 @@ class TemporalOperator(ABC):
 
     @abstractmethod
     def _row(self, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """:meth:`row` without the checks; the arrays are the caller's own."""
+        """Return :meth:`row` without the checks; the arrays are the caller's own."""
 
     @abstractmethod
     def _response(self, frequencies: np.ndarray) -> np.ndarray:
-        """:meth:`response` of the bound operator."""
+        """Return :meth:`response` of the bound operator."""
 
     @abstractmethod
     def _describe(self) -> str:
-        """:meth:`describe` without the frame rate."""
+        """Return :meth:`describe` without the frame rate."""
 
     def _reach(self, share: float) -> tuple[int, int]:
-        """Frames before and after the output frame that hold all but `share` of the weights."""
+        """Return frames before and after the output that hold all but `share` of the weights."""
         return 0, 0
 
     def _window(self, start: int, stop: int, n: int) -> tuple[int, int]:
-        """Range of frames that outputs ``start..stop-1`` of a movie of `n` frames need."""
+        """Return the range of frames that outputs ``start..stop-1`` of `n` frames need."""
         return 0, n
 
     @abstractmethod

@@ -221,6 +221,6 @@ def _written(frames: slice) -> str:
 
 @lru_cache(maxsize=64)
 def _reference_row(op: Static, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct reference frames and their (negative) weights. Do not write to the result."""
+    """Return reference frames and their (negative) weights. Do not write to the result."""
     indices, counts = np.unique(_resolve(op, n), return_counts=True)
     return indices, -counts / counts.sum()

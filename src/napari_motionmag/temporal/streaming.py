@@ -19,7 +19,7 @@ from napari_motionmag.temporal.base import TemporalOperator
 from napari_motionmag.temporal.static_dynamic import Static
 
 TOLERANCE = 1e-4  # of all weights that a recursive filter may miss when it starts in mid-movie
-FEW = 16  # up to so many weights, a recursive filter is a sum of frames and keeps no state
+FEW = 16  # up to this many weights, a recursive filter is a sum of frames and keeps no state
 KEPT = 4  # results; threads that draw neighbors do not request them in order
 
 

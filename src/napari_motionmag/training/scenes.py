@@ -5,7 +5,7 @@ of a pixel is a phase factor and exact. Objects are layers with premultiplied al
 order over the background.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,6 @@ from napari_motionmag.training.sensor import Sensor, log_uniform
 from napari_motionmag.training.sequences import Sequence
 
 PARTS = ("objects", "background", "blurred", "static", "still_background")
-FAR_PARTS = (*PARTS, "objects", "still_background", "still_background")
 LIT = {"static": 0.7}  # share of samples of a part in which light changes
 LIT_OTHERS = 0.3
 _MARGIN = 40  # background beyond the frame: the largest motion, and what fades out at the border
@@ -117,33 +116,75 @@ class Batch:
         return Batch(**{k: v.to(device, non_blocking=True) for k, v in vars(self).items()})
 
 
+@dataclass(frozen=True)
+class SampleMix:
+    """Which samples a training sees: shares of them, and ranges in px."""
+
+    parts: tuple[str, ...] = PARTS
+    smallest: float = 0.005  # least input motion
+    largest_factor: float = 1000.0
+    usual_output: tuple[float, float] = (0.0, 14.0)  # uniform; the rest is up to 30 px
+    usual: float = 0.35
+    small: float = 0.15  # output motion log-uniform from 0.1 px
+    strong_noise: float | None = None  # None: by difficulty, as with perfect sensors
+    perfect_sensors: float | None = None
+    sequences: float = 0.25  # from a short movie
+    filtered: float = 0.0  # of the others: `later` as after a temporal filter
+    compressed: float = 0.0  # like JPEG
+
+    def far(self) -> "SampleMix":
+        """Half of the outputs move by 6 to 15 px, more over a still background; noise is rare."""
+        parts = (*self.parts, "objects", "still_background", "still_background")
+        return replace(
+            self,
+            parts=parts,
+            usual_output=(6.0, 15.0),
+            usual=0.5,
+            strong_noise=0.15,
+            perfect_sensors=0.45,
+        )
+
+    def sensors(self, difficulty: float) -> dict[str, float]:
+        """Return the shares of cameras, as arguments of :meth:`Sensor.random`."""
+        strong, perfect = self.strong_noise, self.perfect_sensors
+        return {
+            "strong": 0.1 + 0.4 * difficulty if strong is None else strong,
+            "perfect": 0.9 - 0.8 * difficulty if perfect is None else perfect,
+            "compressed": self.compressed,
+        }
+
+    def draw_factors(
+        self, count: int, generator: torch.Generator, difficulty: float
+    ) -> tuple[Tensor, Tensor]:
+        """Draw factors, and the largest input motion of each sample in px.
+
+        Input motion is log-uniform up to 10 px, output motion up to 30 px; from 0.3 px and up to
+        3 px where `difficulty` is 0.
+        """
+        u = torch.rand(count, generator=generator)
+        wide = 30 * torch.rand(count, generator=generator)
+        least, most = self.usual_output
+        usual = least + (most - least) * torch.rand(count, generator=generator)
+        small = log_uniform(0.1, 30.0, count, generator)
+        output = torch.where(
+            u < self.usual, usual, torch.where(u < self.usual + self.small, small, wide)
+        )
+        output = output * (0.1 + 0.9 * difficulty)
+        given = log_uniform(0.3 * (self.smallest / 0.3) ** difficulty, 10.0, count, generator)
+        factor = (output / given).clamp(max=self.largest_factor)
+        # A tenth attenuates, removes or mirrors instead.
+        v = torch.rand(count, generator=generator)
+        less = 2 * torch.rand(count, generator=generator) - 0.5
+        factor = torch.where(v < 0.07, less, factor)
+        factor = torch.where((v > 0.07) & (v < 0.12), -factor, factor)
+        return factor, given.clamp(max=10.0)
+
+
 class SceneMaker:
-    """Draws scenes of `size` x `size` px from a pool of pictures, on the device of the pool.
+    """Draws scenes of `size` x `size` px from a pool of pictures, on the device of the pool."""
 
-    Inputs move by `smallest` px or more, with factors up to `largest_factor`. Shares of samples:
-    `sequences` are taken from a short movie, `filtered` of the others have `later` as after a
-    temporal filter, `compressed` are compressed like JPEG, `small` have an output motion that is
-    log-uniform from 0.1 px. With `far`, half of the outputs move by 6 to 15 px, more of them over a
-    still background, and noise is rare.
-    """
-
-    def __init__(
-        self,
-        pool: PicturePool,
-        size: int = 128,
-        *,
-        smallest: float = 0.005,
-        largest_factor: float = 1000.0,
-        sequences: float = 0.25,
-        filtered: float = 0.0,
-        compressed: float = 0.0,
-        small: float = 0.15,
-        far: bool = False,
-    ):
-        self.pool, self.size = pool, size
-        self.smallest, self.largest_factor = smallest, largest_factor
-        self.sequences, self.filtered = sequences, filtered
-        self.compressed, self.small, self.far = compressed, small, far
+    def __init__(self, pool: PicturePool, size: int = 128, mix: SampleMix | None = None):
+        self.pool, self.size, self.mix = pool, size, mix or SampleMix()
         self.sprite = 112 if size <= 192 else 192
 
     def scene(self, parts: list[str], generator: torch.Generator) -> Scene:
@@ -208,13 +249,11 @@ class SceneMaker:
         how little in the input, and how often the sensor is noisy, and strongly so; with `noisy`
         it always is.
         """
-        choice = FAR_PARTS if self.far else PARTS
-        order = torch.randint(len(choice), (count,), generator=generator).tolist()
-        parts = [choice[k] for k in order]
+        mix = self.mix
+        order = torch.randint(len(mix.parts), (count,), generator=generator).tolist()
+        parts = [mix.parts[k] for k in order]
         scene = self.scene(parts, generator)
-        factor, reach = _draw_factor(
-            count, generator, difficulty, self.smallest, self.largest_factor, self.small, self.far
-        )
+        factor, reach = mix.draw_factors(count, generator, difficulty)
 
         moves = torch.tensor([p not in ("static", "still_background") for p in parts])
         background = _motion(reach, generator) * moves[:, None]
@@ -238,16 +277,13 @@ class SceneMaker:
         lit = lit < torch.tensor([LIT.get(part, LIT_OTHERS) for part in parts])
         light = Light.random(lit, factor, scene.gray, self.size, generator)
         clean_b, target = light.on(clean_b), light.on(target)
-        noise = {"strong": 0.1 + 0.4 * difficulty, "perfect": 0.9 - 0.8 * difficulty}
-        if self.far:
-            noise = {"strong": 0.15, "perfect": 0.45}
-        noise |= {"noisy": noisy, "compressed": self.compressed}
-        sensor = Sensor.random(count, scene.gray, generator, **noise)
+        cameras = mix.sensors(difficulty)
+        sensor = Sensor.random(count, scene.gray, generator, noisy=noisy, **cameras)
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)
         variation, two_frame = _variation(a, b, clean_a, clean_b, pattern, generator)
-        filtered = (torch.rand(count, generator=generator) < self.filtered).to(a.device)
+        filtered = (torch.rand(count, generator=generator) < mix.filtered).to(a.device)
         weak = _filtered(a - clean_a - pattern, b - clean_b - pattern, generator)
         chosen = filtered.view(-1, 1, 1, 1)
         a = torch.where(chosen, clean_a + pattern, a)
@@ -255,7 +291,7 @@ class SceneMaker:
         batch = Batch(
             a, b, target, variation, factor, two_frame, motion, inside, later, filtered, lit
         ).to(a.device)
-        in_movie = torch.rand(count, generator=generator) < self.sequences
+        in_movie = torch.rand(count, generator=generator) < mix.sequences
         for k in torch.nonzero(in_movie)[:, 0].tolist():
             mine = [i for i, sample in enumerate(scene.owner) if sample == k]
             sequence = Sequence.random(background[k : k + 1], objects[mine], generator)
@@ -266,37 +302,6 @@ class SceneMaker:
             batch.later[k], batch.filtered[k] = batch.b[k], False
             batch.two_frame[k] = False
         return batch
-
-
-def _draw_factor(
-    count: int,
-    generator: torch.Generator,
-    difficulty: float,
-    smallest: float = 0.005,
-    largest: float = 1000.0,
-    share: float = 0.15,
-    far: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Draw factors, up to `largest`, and the largest input motion of each sample in px.
-
-    Input motion is log-uniform from `smallest` to 10 px, output motion up to 30 px; from 0.3 px
-    and up to 3 px where `difficulty` is 0.
-    """
-    u = torch.rand(count, generator=generator)
-    wide = 30 * torch.rand(count, generator=generator)
-    least, most, often = (6, 15, 0.5) if far else (0, 14, 0.35)
-    usual = least + (most - least) * torch.rand(count, generator=generator)
-    small = log_uniform(0.1, 30.0, count, generator)
-    output = torch.where(u < often, usual, torch.where(u < often + share, small, wide))
-    output = output * (0.1 + 0.9 * difficulty)
-    given = log_uniform(0.3 * (smallest / 0.3) ** difficulty, 10.0, count, generator)
-    factor = (output / given).clamp(max=largest)
-    # A tenth attenuates, removes or mirrors instead.
-    v = torch.rand(count, generator=generator)
-    less = 2 * torch.rand(count, generator=generator) - 0.5
-    factor = torch.where(v < 0.07, less, factor)
-    factor = torch.where((v > 0.07) & (v < 0.12), -factor, factor)
-    return factor, given.clamp(max=10.0)
 
 
 def _motion(reach: Tensor, generator: torch.Generator) -> Tensor:

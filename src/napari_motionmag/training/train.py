@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,11 +23,16 @@ from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.linear_start import start_as_linear
 from napari_motionmag.training.muon import Muon
 from napari_motionmag.training.progress_pictures import save_curve, save_panel
-from napari_motionmag.training.scenes import Batch, SceneMaker
+from napari_motionmag.training.scenes import Batch, SampleMix, SceneMaker
 
 REGULARIZE_EVERY = 4  # steps of oh2018, whose regularizers need two more encodings
-OH2018_SAMPLES = {"sequences": 0.0, "filtered": 0.25, "compressed": 0.12, "small": 0.35}
-# Below, differences of features are no more than rounding in bfloat16.
+OH2018_SAMPLES = SampleMix(sequences=0.0, filtered=0.25, compressed=0.12, small=0.35)
+MIXES = {"difference": SampleMix(), "oh2018": OH2018_SAMPLES}
+FAR_MIXES = {
+    "difference": SampleMix().far(),
+    "oh2018": replace(OH2018_SAMPLES.far(), compressed=0.08, small=0.25),
+}
+# Below, differences of features of oh2018 are no more than rounding in bfloat16.
 BFLOAT16_LIMITS = {"smallest": 0.3, "largest_factor": 100.0}
 OPTIMIZERS = {"difference": "adam", "oh2018": "muon"}  # measured: oh2018 learns faster with it
 CONFIGS = {"oh2018": {"local_mean": 17, "chroma_doubt": 4}}  # of new networks
@@ -111,14 +116,10 @@ class Trainer:
             cache=self.folder / "pictures.npz" if images is not None else None,
         )
         self.pool = pool.to(self.device)
-        limits = {}
-        if settings.model == "oh2018":
-            limits |= OH2018_SAMPLES
-            if settings.far:
-                limits |= {"compressed": 0.08, "small": 0.25}
-            if precision == torch.bfloat16:
-                limits |= BFLOAT16_LIMITS
-        self.maker = SceneMaker(self.pool, settings.size, far=settings.far, **limits)
+        mix = (FAR_MIXES if settings.far else MIXES)[settings.model]
+        if settings.model == "oh2018" and precision == torch.bfloat16:
+            mix = replace(mix, **BFLOAT16_LIMITS)
+        self.maker = SceneMaker(self.pool, settings.size, mix)
 
     @property
     def checkpoint(self) -> Path:

@@ -323,7 +323,7 @@ def _mapped(
 
 
 def _line_delay(found: MotionMap, rate: float, height: int) -> float | None:
-    """Seconds from line to line where phases rise as a rolling shutter makes them, else None."""
+    """Return seconds per line where phases rise as a rolling shutter makes them, else None."""
     along = np.where(found.stands_out & np.isfinite(found.phase), found._along(), 0)
     if not along.any():
         return None

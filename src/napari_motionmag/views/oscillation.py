@@ -239,6 +239,9 @@ class _Fit:
         self.nyquist, self.width = 0.5 / step, 1 / (step * len(times))  # width: a period per record
         self.lowest = _EDGE * self.width
         self.highest = self.nyquist - self.lowest
+        shared = (sigma == sigma[:, :1]).all()  # series with the same errors are fitted together
+        groups = [slice(None)] if shared else [slice(k, k + 1) for k in range(sigma.shape[1])]
+        self._groups = [(sigma[:, group][:, :1], group) for group in groups]
 
     def strongest(self, low: float, high: float) -> float:
         """Return the frequency of the highest peak of the zero-padded periodogram."""
@@ -254,21 +257,39 @@ class _Fit:
             )
         return float(frequencies[inside][np.argmax(power[inside])])
 
-    def solve(self, frequency: float) -> tuple[np.ndarray, float]:
-        """Return offset, real and imaginary part (and slope), (K, P), and chi-squared."""
-        design = self._design(frequency)
-        parts, cost = [], 0.0
-        for value, error in zip(self.values.T, self.sigma.T, strict=True):
+    def solve(self, frequency: float) -> float:
+        """Return chi-squared of the best offset, phasors (and slope) at a frequency."""
+        design, cost = self._design(frequency), 0.0
+        for error, group in self._groups:
+            weighted, value = design / error, self.values[:, group] / error
             # cut off: at Nyquist one of two columns is a multiple of the other
-            part = np.linalg.lstsq(design / error[:, np.newaxis], value / error, rcond=1e-9)[0]
-            parts.append(part)
-            cost += float((((value - design @ part) / error) ** 2).sum())
-        return np.array(parts), cost
+            part = np.linalg.lstsq(weighted, value, rcond=1e-9)[0]
+            cost += float(((value - weighted @ part) ** 2).sum())
+        return cost
+
+    def _solve_all(self, frequencies) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Solve at F frequencies at once.
+
+        Returns offset, real and imaginary part (and slope), (F, P, K), chi-squared, (F,), and the
+        covariance of real, then imaginary parts, (F, 2 K, 2 K).
+        """
+        design = np.stack([self._design(frequency) for frequency in frequencies])
+        count, k = len(design), self.values.shape[1]
+        parts, cost = np.empty((count, design.shape[2], k)), np.zeros(count)
+        covariance = np.zeros((count, 2, k, 2, k))
+        for error, group in self._groups:
+            weighted, value = design / error, self.values[:, group] / error
+            inverse = np.linalg.pinv(weighted, rcond=1e-9)
+            parts[:, :, group] = inverse @ value
+            cost += ((value - weighted @ parts[:, :, group]) ** 2).sum(axis=(1, 2))
+            for i in range(k)[group]:
+                covariance[:, :, i, :, i] = (inverse @ inverse.mT)[:, 1:3, 1:3]
+        return parts, cost, covariance.reshape(count, 2 * k, 2 * k)
 
     def result(self, start: float, fixed: bool, known: bool, enlarge: bool) -> Oscillation:
         """Fit, from a first guess of the frequency."""
         best = start if fixed else self._refined(start)
-        cost = self.solve(best)[1]
+        cost = self.solve(best)
         count = 3 + self.drift
         free = self.values.size - self.values.shape[1] * count - (not fixed)
         misfit = cost / max(free, 1)
@@ -278,15 +299,13 @@ class _Fit:
             edge, scanned = self._scan(best, cost, scale)
         elif best > self.highest:
             edge = "nyquist"
-        solved = [self.solve(frequency) for frequency in scanned]
-        phasors = np.array([parts[:, 1] + 1j * parts[:, 2] for parts, _ in solved])
+        parts, costs, spread = self._solve_all(scanned)
+        phasors, spread = parts[:, 1] + 1j * parts[:, 2], scale * spread
         if edge is None:
             chosen = int(np.flatnonzero(scanned == best)[0])
         else:
             chosen = int(np.argmin((np.abs(phasors) ** 2).sum(axis=1)))
-        rise = np.array([(each - cost) / max(scale, 1e-300) for _, each in solved])
-        slack = np.sqrt(np.clip(_CHI2 - rise, 0, _CHI2))
-        spread = [scale * self._covariance(frequency) for frequency in scanned]
+        slack = np.sqrt(np.clip(_CHI2 - (costs - cost) / max(scale, 1e-300), 0, _CHI2))
         axes = [_principal_axis(phasors[chosen]), *np.eye(phasors.shape[1])]
         errors = np.array([_errors(phasors, chosen, spread, slack, axis) for axis in axes])
         moved = phasors[-1] - phasors[0]
@@ -296,14 +315,13 @@ class _Fit:
             errors[:], covariance = np.inf, np.full_like(covariance, np.inf)
         frequency = scanned[chosen]
         ends = {None: scanned, "zero": [0, *scanned], "nyquist": [*scanned, self.nyquist]}[edge]
-        parts = solved[chosen][0]
         return Oscillation(
             frequency=float(frequency),
             sigma_frequency=float(np.abs(np.array(ends) - frequency).max() / _SIGMAS),
             phasors=phasors[chosen],
             covariance=covariance,
-            offset=parts[:, 0],
-            slope=parts[:, 3] if self.drift else np.zeros(len(parts)),
+            offset=parts[chosen, 0],
+            slope=parts[chosen, 3] if self.drift else np.zeros(phasors.shape[1]),
             misfit=float(misfit) if known else 1.0,
             edge=edge,
             sigma_amplitude=float(errors[0, 0]),
@@ -321,9 +339,9 @@ class _Fit:
         if start > self.nyquist - 2 * self.width:
             high = self.highest
         ladder = np.linspace(low, high, 2 + int(np.ceil(8 * (high - low) / self.width)))
-        near = int(np.argmin([self.solve(frequency)[1] for frequency in ladder]))
+        near = int(np.argmin([self.solve(frequency) for frequency in ladder]))
         found = minimize_scalar(
-            lambda frequency: self.solve(frequency)[1],
+            self.solve,
             bounds=(ladder[max(near - 1, 0)], ladder[min(near + 1, len(ladder) - 1)]),
             method="bounded",
             options={"xatol": 1e-7 * self.width},
@@ -334,7 +352,7 @@ class _Fit:
         """Return the edge in the 95 % interval, or None, and frequencies over the interval."""
 
         def beyond(frequency: float) -> float:
-            return self.solve(frequency)[1] - cost - _CHI2 * scale
+            return self.solve(frequency) - cost - _CHI2 * scale
 
         near = best - _PEAK * self.width, best + _PEAK * self.width
         limits = max(near[0], self.lowest), min(near[1], self.highest)
@@ -357,16 +375,6 @@ class _Fit:
                 return limit
             inner, reach = outer, 3 * reach
 
-    def _covariance(self, frequency: float) -> np.ndarray:
-        """Return the covariance (2 K, 2 K) of real, then imaginary parts of the phasors."""
-        design = self._design(frequency)
-        k = self.values.shape[1]
-        out = np.zeros((2, k, 2, k))
-        for i, error in enumerate(self.sigma.T):
-            inverse = np.linalg.pinv(design / error[:, np.newaxis], rcond=1e-9)
-            out[:, i, :, i] = (inverse @ inverse.T)[1:3, 1:3]
-        return out.reshape(2 * k, 2 * k)
-
     def _design(self, frequency: float) -> np.ndarray:
         turn = 2 * np.pi * frequency * self.times
         columns = [np.ones_like(turn), np.cos(turn), -np.sin(turn)]
@@ -383,11 +391,14 @@ def _errors(phasors, chosen: int, spread, slack, axis: np.ndarray) -> tuple[floa
     real, imaginary = np.outer(turn.real, axis), np.outer(turn.imag, axis)
     radial = np.concatenate([real, imaginary], axis=1)
     across = np.concatenate([-imaginary, real], axis=1)
-    sigma = np.sqrt(np.einsum("fi,fij,fj->f", radial, spread, radial))
-    amplitude = np.abs(size - size[chosen]) + slack * sigma
+
+    def errors(part):  # rounded, a square may be just below 0
+        return np.sqrt(np.maximum(np.einsum("fi,fij,fj->f", part, spread, part), 0))
+
+    amplitude = np.abs(size - size[chosen]) + slack * errors(radial)
     angle = np.abs(np.angle(turn * turn[chosen].conj()))
-    error = slack * np.sqrt(np.einsum("fi,fij,fj->f", across, spread, across))
-    angle = np.where(size > 0, angle + error / np.where(size > 0, size, 1), np.inf)
+    error = slack * errors(across) / np.where(size > 0, size, 1)
+    angle = np.where(size > 0, angle + error, np.inf)
     return float(amplitude.max() / _SIGMAS), float(angle.max() / _SIGMAS)
 
 

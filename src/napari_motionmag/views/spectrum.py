@@ -146,6 +146,8 @@ class MotionSpectrum:
         inside = (self.frequencies >= max(low, _LOWEST * self.resolution)) & (
             self.frequencies <= high
         )
+        if not (ratio[inside] > limit).any():
+            return []
         rest = detrend(self.course, type="linear")
         peaks: list[Peak] = []
         while len(peaks) < _MOST_PEAKS:

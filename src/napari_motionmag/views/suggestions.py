@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def suggest(
     fps: float | None = None,
     axes: str | None = None,
     at=None,
-    most: int = 3,
+    most: int = 4,
     most_frames: int = _MOST_FRAMES,
     progress: Callable[[int, int], object] | None = None,
 ) -> Suggestions:
@@ -165,7 +166,8 @@ def suggest(
     most_frames : int
         Frames to look at, at most, from the first on.
     progress : callable, optional
-        Called as ``progress(done, total)`` after each frame; an exception from it ends the search.
+        Called as ``progress(done, total)`` after each frame, and now and then when all are read;
+        an exception from it ends the search.
 
     Returns
     -------
@@ -204,7 +206,8 @@ def suggest(
     if n < FEWEST_FRAMES:
         raise ValueError(f"suggestions need at least {FEWEST_FRAMES} frames; there are {n}")
     motion = local_motion(movie, at, most_frames, progress)
-    return _Adviser(movie, motion, find_rhythms(motion)).advise(most)
+    found = find_rhythms(motion, progress and partial(progress, n, n))
+    return _Adviser(movie, motion, found).advise(most)
 
 
 class _Adviser:

@@ -204,7 +204,7 @@ class DisplacementTrace:
         path : str or Path
             An existing file is replaced.
         derivatives : int, optional
-            Write velocity and acceleration, too, from so many frames; see :meth:`derivative`.
+            Write velocity and acceleration, too, from this many frames; see :meth:`derivative`.
 
         Returns
         -------

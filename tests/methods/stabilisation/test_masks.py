@@ -15,6 +15,7 @@ from napari_motionmag.methods.stabilisation.mask_files import pack, read_mask, u
 from napari_motionmag.methods.stabilisation.stabilised import Stabilised
 
 layers = pytest.importorskip("napari.layers")
+pytestmark = pytest.mark.usefixtures("plain_napari")
 
 AXES, SHAPE = "TYX", (4, 20, 30)
 BOX = np.zeros(SHAPE[1:], bool)

@@ -43,7 +43,7 @@ def draw_displaced(image: np.ndarray, displacement: np.ndarray, order: int = 5) 
 def _cover(
     displacement: np.ndarray, height: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Position (2, Y, X) of the point seen at each pixel, whether there is one, and its height."""
+    """Return the point (2, Y, X) seen at each pixel, whether there is one, and its height."""
     shape = height.shape
     corners = np.concatenate([displacement, height[None]])
     # one row and column more, so that every pixel is the first corner of a cell
@@ -80,7 +80,7 @@ def _cover(
 
 
 def _samples_per_cell(corners: np.ndarray, most: int = 8) -> np.ndarray:
-    """Points to draw along each side of each cell of four pixels, (Y, X), 1 if it is torn."""
+    """Return points along each side of each cell of four pixels, (Y, X), 1 if it is torn."""
     down = np.diff(corners, axis=1)
     along = np.diff(corners, axis=2)
     down = np.hypot(1 + down[0], down[1])

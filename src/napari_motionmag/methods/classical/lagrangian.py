@@ -135,7 +135,7 @@ class LagrangianMagnifier(LagrangianOptions, Method):
             yield t, self._smooth(delta.pop(t), estimator.confidence(current.pop(t)))
 
     def _smooth(self, delta: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-        """Mean in a neighborhood, weighted by confidence; 0 where there is none."""
+        """Average over a neighborhood, weighted by confidence; 0 where there is none."""
         if not delta.any():
             return delta
 

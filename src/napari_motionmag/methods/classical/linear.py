@@ -159,7 +159,7 @@ class LinearMagnifier(LinearOptions, Method):
         n_frames: int,
         device: torch.device,
     ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
-        """Planes (C, Y, X) of the output frames, and the variation selected in them.
+        """Return planes (C, Y, X) of the output frames, and the variation selected in them.
 
         The pyramid is linear and has no memory: the operator on its bands is the operator on
         the pixels, taken apart.
@@ -193,7 +193,7 @@ class LinearMagnifier(LinearOptions, Method):
         return min(max(most / abs(alpha), 0.0), 1.0)
 
     def _wide(self, images: torch.Tensor) -> torch.Tensor:
-        """Level of the Gaussian pyramid, back at full resolution."""
+        """Return a level of the Gaussian pyramid, back at full resolution."""
         sizes = [tuple(images.shape[-2:])]
         for _ in range(self.level):
             images = reduce(images)
@@ -213,7 +213,7 @@ class _Bound:
         self._worst = (0.0, 0, 0.0)
 
     def cutoff(self, t: int, frame: torch.Tensor, variation: torch.Tensor) -> float:
-        """Cut-off wavelength of an output frame, px, from its luma and the variation in it."""
+        """Return the cut-off wavelength of a frame, px, from its luma and the variation in it."""
         if self._reach == 0:
             return 0.0
         delta = typical_displacement(frame, variation)
@@ -242,7 +242,7 @@ class _Bound:
 
 
 def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
-    """Displacement of what moves, px, less what noise alone would show.
+    """Return the displacement of what moves, px, less what noise alone would show.
 
     Solves ``variation = -displacement . gradient`` for the displacement in each neighborhood
     (the gradient is that of the frame half-way back), at the finest resolution that explains

@@ -56,7 +56,7 @@ class Decomposition(ABC):
         self.gain = gain
 
     def gain_at(self, shape: tuple[int, int], full: tuple[int, int]) -> float | torch.Tensor:
-        """The gain at the samples of a subband, `shape`, of images of size `full`."""
+        """Return the gain at the samples of a subband, `shape`, of images of size `full`."""
         if not isinstance(self.gain, torch.Tensor):
             return self.gain
         gain = self.gain
@@ -71,7 +71,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def coefficients(self, kept: list[Any], band: Hashable) -> torch.Tensor:
-        """Coefficients of a subband in B frames, (B, ..., y, x)."""
+        """Return coefficients of a subband in B frames, (B, ..., y, x)."""
 
     @abstractmethod
     def values(self, coefficients: torch.Tensor) -> torch.Tensor:
@@ -79,7 +79,7 @@ class Decomposition(ABC):
 
     @abstractmethod
     def difference(self, earlier: torch.Tensor, later: torch.Tensor) -> torch.Tensor:
-        """Increments from one stack of values to another."""
+        """Return increments from one stack of values to another."""
 
     @abstractmethod
     def start(self, count: int) -> Any:
@@ -175,7 +175,7 @@ class LocalPhaseMethod(Method):
             warn_once(frames, "bound", f"{self.name}: {warning}", stacklevel=4)
 
     def _block_length(self, frames, operator: TemporalOperator, t: int) -> int:
-        """How many frames of a run are drawn together; 1 where that saves nothing."""
+        """Return how many frames of a run are drawn together; 1 where that saves nothing."""
 
         def work_out() -> int:
             run = _Run(self, frames, operator, [t], 0.0, self.device, self.max_bytes)
@@ -239,7 +239,7 @@ class _Run:
         self.deltas: dict[Hashable, torch.Tensor] | None = None  # known, or to be filled
 
     def longest_block(self, operator: TemporalOperator, n_frames: int) -> int:
-        """How many frames to draw together, if memory allows: a quarter of those that one needs.
+        """Return how many frames to draw together, if memory allows: a quarter of those one needs.
 
         More would make a single request wait longer, and runs only little faster.
         """
@@ -250,7 +250,7 @@ class _Run:
         return min(window // 4, room, self.max_times)
 
     def result(self) -> tuple[np.ndarray, str | None]:
-        """Output frames, (T, Y, X[, 3]) float32, and a warning to issue."""
+        """Return output frames, (T, Y, X[, 3]) float32, and a warning to issue."""
         out = np.empty((len(self.times), *self.reader.shape), dtype=np.float32)
         done = 0
         for number, plan in enumerate(self.plans):

@@ -29,7 +29,7 @@ class FlowEstimator:
         return ndimage.gaussian_filter(image, self.blur, mode="mirror") if self.blur else image
 
     def flow(self, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-        """Flow (2, Y, X) in px: ``there(x + flow(x))`` looks like ``here(x)``, both prepared."""
+        """Return (2, Y, X) px: ``there(x + flow(x))`` looks like ``here(x)``, both prepared."""
         from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
         # both algorithms have thresholds for images of contrast 1
@@ -45,7 +45,7 @@ class FlowEstimator:
         return self._refine(here, there, flow.astype(np.float32))
 
     def confidence(self, image: np.ndarray) -> np.ndarray:
-        """Energy of the gradient around each pixel of a prepared image, (Y, X) float32."""
+        """Return the gradient energy around each pixel of a prepared image, (Y, X) float32."""
         return self._around(sum(part**2 for part in np.gradient(image)))
 
     def _around(self, values: np.ndarray) -> np.ndarray:

@@ -119,7 +119,7 @@ class _SteerablePhases(Decomposition):
 
 
 def _mean_frequency(coefficients: torch.Tensor, band: Band, full: Sequence[int]) -> float:
-    """Mean spatial frequency in a subband, radians per px of the frame, along its direction."""
+    """Return the mean frequency of a subband along its direction, radians per px of the frame."""
     across = (coefficients[..., :, 1:] * coefficients[..., :, :-1].conj()).sum()
     down = (coefficients[..., 1:, :] * coefficients[..., :-1, :].conj()).sum()
     # a subband is sampled more coarsely than the frame

@@ -30,13 +30,13 @@ class Plan:
     last_use: dict[int, int]  # of each earlier frame: its latest later frame
 
     def chunks(self, limit: int) -> Iterator[np.ndarray]:
-        """`frames` in order, at most `limit` at a time."""
+        """Yield `frames` in order, at most `limit` at a time."""
         for start in range(0, len(self.frames), limit):
             yield self.frames[start : start + limit]
 
 
 def _steps(operator, t: int, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Frames on the path of output frame t, and the weight of each increment along it."""
+    """Return the frames on the path of output t, and the weight of each increment along it."""
     indices, weights = operator.row(t, n_frames)
     indices = np.asarray(indices, dtype=np.int64)
     weights = np.asarray(weights, dtype=np.float64)
@@ -77,7 +77,7 @@ def make_plan(operator, times: Sequence[int], n_frames: int) -> Plan:
 def split(
     operator, times: Sequence[int], n_frames: int, max_frames: int, max_times: int
 ) -> list[Plan]:
-    """Plans for consecutive parts of `times`, each small enough to hold its frames in memory.
+    """Return plans for consecutive parts of `times`, each small enough for memory.
 
     An operator with rows longer than `max_frames` gets one plan: reading a long past once, in
     chunks, is cheaper than reading it again for every part.
@@ -141,7 +141,7 @@ class Accumulator:
 
 
 def _take(pool: torch.Tensor, places: list[int]) -> torch.Tensor:
-    """Rows of a stack; a view where they follow each other."""
+    """Return rows of a stack; a view where they follow each other."""
     first = places[0]
     if places == list(range(first, first + len(places))):
         return pool[first : first + len(places)]

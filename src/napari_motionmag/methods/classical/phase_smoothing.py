@@ -16,7 +16,7 @@ _TINY = torch.finfo(torch.float32).tiny
 def _gaussian(
     shape: tuple[int, int], sigma: float, dtype: torch.dtype, device: str, half: bool
 ) -> torch.Tensor:
-    """Transfer function of a Gaussian of unit sum, FFT order, (Y, X) or (Y, X // 2 + 1)."""
+    """Return the transfer function of a Gaussian of unit sum, FFT order, (Y, X[ // 2 + 1])."""
     curves = []
     for n, one_sided in zip(shape, (False, half), strict=True):
         make = torch.fft.rfftfreq if one_sided else torch.fft.fftfreq
@@ -49,7 +49,7 @@ def blur(
 def weighted_mean(
     values: torch.Tensor, weight: torch.Tensor, sigma: float, size: tuple[int, int] | None = None
 ) -> torch.Tensor:
-    """Mean in a Gaussian neighborhood, each pixel counted by its weight; of sigma 0 itself."""
+    """Average over a Gaussian neighborhood, each pixel by its weight; of sigma 0 itself."""
     if sigma == 0:
         return values
     total, mass = blur([values * weight, weight], sigma, size)
@@ -57,6 +57,6 @@ def weighted_mean(
 
 
 def floored(mass: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Smoothed weights, kept above what is only rounding of the largest of them."""
+    """Return smoothed weights, kept above what is only rounding of the largest of them."""
     # a quotient by less would consist of rounding errors
     return torch.maximum(mass, 1e-6 * weight.amax((-2, -1), keepdim=True) + _TINY)

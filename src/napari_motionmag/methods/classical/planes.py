@@ -25,7 +25,7 @@ class PlaneReader:
         self.shape: tuple[int, ...] | None = None
 
     def read(self, index: int) -> np.ndarray:
-        """Frame `index`, held until `planes` or `finish` lets it go."""
+        """Return frame `index`, held until `planes` or `finish` lets it go."""
         if index in self._held:
             return self._held[index]
         frame = np.asarray(self._frames[index])
@@ -41,7 +41,7 @@ class PlaneReader:
         return frame
 
     def size(self, index: int, method) -> tuple[int, int]:
-        """(Y, X) of a frame; ValueError when that is too small for a method."""
+        """Return (Y, X) of a frame; raise ValueError when that is too small for a method."""
         height, width = self.read(index).shape[:2]
         if min(height, width) < (least := method.smallest_frame):
             raise ValueError(
@@ -51,7 +51,7 @@ class PlaneReader:
         return height, width
 
     def planes(self, index: int, *, hold: bool) -> np.ndarray:
-        """Planes (C, Y, X) of a frame, filled in where not finite; `hold` it for `finish`."""
+        """Return planes (C, Y, X) of a frame, filled where not finite; `hold` it for `finish`."""
         frame = self.read(index)
         if not hold:
             del self._held[index]
@@ -70,7 +70,7 @@ class PlaneReader:
         return to_planes(frame, self._chroma)
 
     def finish(self, index: int, change: np.ndarray) -> np.ndarray:
-        """Frame `index` with a change of its planes (C, Y, X) added, not finite where it was."""
+        """Add a change of its planes (C, Y, X) to frame `index`, not finite where it was."""
         frame = self._held.pop(index)
         # a value that is not finite stays what it is whatever is added to it
         return add_planes(frame, change)

@@ -118,7 +118,7 @@ class _RieszPhases(Decomposition):
 
 
 def _mean_frequency(real: torch.Tensor, level: int) -> float:
-    """Root mean square spatial frequency of a level, radians per px of the frame."""
+    """Return the rms spatial frequency of a level, radians per px of the frame."""
     power = real.square().mean().item()
     squares = 0.0
     for axis in (-1, -2):

@@ -39,7 +39,7 @@ def blend(pictures, moved, motions, share: float) -> np.ndarray:
 
 
 def _trust(base: np.ndarray, other: np.ndarray, motion: np.ndarray, way: float) -> np.ndarray:
-    """How far to trust each pixel of a moved frame.
+    """Return how far to trust each pixel of a moved frame.
 
     Less where pixels do not find their like in the other frame, all the way along their motion; and
     little where no pixel arrives, since what comes to light there is in the other frame.
@@ -55,7 +55,7 @@ def _trust(base: np.ndarray, other: np.ndarray, motion: np.ndarray, way: float) 
 
 
 def _arrived(y: np.ndarray, x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many pixels arrive at each place, and the mean of their values."""
+    """Return how many pixels arrive at each place, and the mean of their values."""
     height, width = values.shape
     count, total = np.zeros(values.size), np.zeros(values.size)
     top, left = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)

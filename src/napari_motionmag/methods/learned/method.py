@@ -88,7 +88,7 @@ class LearnedMagnifier(LearnedOptions, Method):
         return engine(self.model, self.device, self.precision, self.tile, self.compile)
 
     def context(self, operator) -> int:
-        """Pixels around a region that influence what is drawn there."""
+        """Return the pixels around a region that influence what is drawn there."""
         runner = self._engine()
         return runner.pair_halo if operator.compares_frames else runner.halo
 
@@ -205,7 +205,7 @@ def noise_level(variation: np.ndarray, weights) -> float:
 
 
 def usual_denoising(variation: np.ndarray, weights) -> float:
-    """How much of the noise of a frame to take away."""
+    """Return how much of the noise of a frame to take away."""
     beyond = max(0.0, 255 * noise_level(variation, weights) - NOISE_KEPT)
     return beyond**2 / (beyond**2 + NOISE_HALF**2)
 
@@ -220,7 +220,7 @@ def _draw_by_difference(
     denoise: float | None,
     direction: float | None,
 ) -> np.ndarray:
-    """``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
+    """Draw ``B + R(B, T(luma), m - 1)``: the temporal operator acts on pixels."""
 
     def signal(t: int) -> np.ndarray:
         frame = current[t] if t in current else frames[t]
@@ -285,7 +285,7 @@ def _draw_by_shape(runner, frames, current, operator, factor: float | np.ndarray
         doubtful = channels == 3 and engine.network(3).config.chroma_doubt
 
         def encode(t: int) -> tuple:
-            """Texture and shape of a frame; where chroma is doubted, the shape of its luma, too."""
+            """Encode texture, shape, and the shape of luma where chroma is doubted."""
             frame = (padded[t] if t in padded else padding.add(frames[t]))[tile.y, tile.x]
             with engine.streaming():
                 given = [engine.upload(x) for x in ([frame, luma(frame)] if doubtful else [frame])]

@@ -218,7 +218,7 @@ def read(path: Path) -> tuple[dict, dict, str]:
 
 
 def _tensorflow(path: Path) -> dict[str, np.ndarray]:
-    """Weights as PyTorch has them, of a checkpoint whose optimizer's are left out."""
+    """Return weights of a checkpoint as PyTorch has them, without those of an optimizer."""
     end, scope = "/Conv/weights", "ynet_3frames/"
     return {
         name.removeprefix(scope).removesuffix(end) + ".weight": value.transpose(3, 2, 0, 1)
@@ -256,7 +256,7 @@ def _state_dict(path: Path) -> dict[str, np.ndarray]:
 
 
 def _translated(graph: Graph, found: dict[str, np.ndarray]) -> tuple[dict, dict]:
-    """Tensors by our names and the configuration."""
+    """Return tensors by our names, and the configuration."""
     tensors: dict[str, np.ndarray] = {}
     for ours, theirs in _layers(graph, found):
         for part in ("weight", "bias"):
@@ -282,7 +282,7 @@ def _translated(graph: Graph, found: dict[str, np.ndarray]) -> tuple[dict, dict]
 
 
 def _layers(graph: Graph, found: dict) -> Iterator[tuple[str, str]]:
-    """Our and their names of the layers, of blocks as many as there are."""
+    """Return our and their names of the layers, of as many blocks as there are."""
     for ours, theirs in graph.layers.items():
         convs = zip(_OURS, graph.convs, strict=True) if "{c}" in ours else [("", "")]
         for mine, its in convs:

@@ -107,7 +107,7 @@ def _tensor(index: Path, shards: int, entry: _Entry) -> np.ndarray:
 
 
 def _entries(table: bytes) -> dict[str, dict]:
-    """Fields of the messages in a table, by their keys."""
+    """Return the fields of the messages in a table, by their keys."""
     magic = int.from_bytes(table[-8:], "little")
     if len(table) < _FOOTER or magic != _MAGIC:
         raise ValueError("it is no index of a checkpoint")
@@ -125,7 +125,7 @@ def _entries(table: bytes) -> dict[str, dict]:
 
 
 def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; a key shares its beginning with the one before."""
+    """Yield keys and values of a block; a key shares its beginning with the one before."""
     block = table[offset : offset + size]
     if len(table) < offset + size + _TRAILER:
         raise ValueError("it is cut short")
@@ -145,7 +145,7 @@ def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
 
 
 def _message(content: bytes) -> dict:
-    """Fields of a protocol buffer by number; the last of each."""
+    """Return the fields of a protocol buffer by number; the last of each."""
     return dict(_fields(content))
 
 

@@ -134,7 +134,7 @@ def user_folder() -> Path:
 
 
 def _named(folder: Path) -> dict[str, Path]:
-    """Weights in a folder by their names, which end at the first dot."""
+    """Return the weights in a folder by their names, which end at the first dot."""
     found = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
     return {path.name.partition(".")[0]: path for path in found}
 
@@ -250,7 +250,7 @@ def _filled(card: dict, tensors: dict, path: Path):
 
 @lru_cache(maxsize=4)
 def _published(path: Path, digest: str):
-    """Network and card of a published checkpoint, by its hash."""
+    """Return the network and card of a published checkpoint, by its hash."""
     tensors, config, origin = published.read(path)
     card = {
         "format": _FORMAT,
@@ -276,7 +276,7 @@ def _sha256(paths: tuple[Path, ...], modified: tuple[int, ...]) -> str:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal; of all files of a checkpoint in turn."""
+    """Return the SHA-256 of a file, in hexadecimal; of all files of a checkpoint in turn."""
     path = Path(path)
     paths = [path] if path.suffix == ".safetensors" else published.files(path) or [path]
     return _sha256(tuple(paths), tuple(file.stat().st_mtime_ns for file in paths))

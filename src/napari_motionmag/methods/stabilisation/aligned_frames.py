@@ -60,7 +60,7 @@ class FrameAligner:
     # ---- frames ----
 
     def frame(self, t: int) -> np.ndarray:
-        """Frame `t`, read once unless memory is short."""
+        """Return frame `t`, read once unless memory is short."""
         return self._reads.get(t, lambda: self._read(t))
 
     def _read(self, t: int) -> np.ndarray:
@@ -76,7 +76,7 @@ class FrameAligner:
         return frame
 
     def finite(self, t: int) -> np.ndarray:
-        """Frame `t` with the mean in place of what is not finite, which splines would spread."""
+        """Return frame `t` with its mean where it is not finite, which splines would spread."""
         frame = self.frame(t)
         bad = ~np.isfinite(frame)
         if not bad.any():
@@ -98,7 +98,7 @@ class FrameAligner:
     # ---- the mask ----
 
     def mask(self, t: int) -> np.ndarray | None:
-        """Mask in frame `t`, if there is one for it: every frame, or the reference only."""
+        """Return the mask in frame `t`, if it has one: every frame, or the reference only."""
         mask = self.settings.mask
         if mask is None:
             return None
@@ -125,7 +125,7 @@ class FrameAligner:
     # ---- motion ----
 
     def positions(self, pivot: int) -> Callable[[int], np.ndarray]:
-        """Where the pixels of frame `pivot` lie in any frame t: (2, Y, X) px."""
+        """Return where the pixels of frame `pivot` lie in any frame t: (2, Y, X) px."""
         pixels = np.indices(self.shape, dtype=np.float64)
         if self._motion is not None:
             paths = self._motion.paths(pivot)
@@ -198,7 +198,7 @@ class AlignedFrames(Sequence):
         return frame
 
     def key(self, t: int):
-        """Key of aligned frame t in the cache."""
+        """Return the key of aligned frame t in the cache."""
         return *self.series, t
 
     def fits(self, count: int, size: int | None = None) -> bool:
@@ -224,7 +224,7 @@ class AlignedFrames(Sequence):
         return self._still + _times(moved - self._still, share)
 
     def _known(self, at: np.ndarray) -> np.ndarray:
-        """How far positions in a frame are to be trusted: 0 outside of it, rising inside."""
+        """Return how far to trust positions in a frame: 0 outside of it, rising inside."""
         limits = np.array(self._aligner.shape)[:, None, None] - 1.0
         room = np.minimum(at, limits - at).min(0)
         beyond = max(float(-room.min()), 0.0)

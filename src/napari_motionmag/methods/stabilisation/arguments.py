@@ -40,13 +40,13 @@ def stabilised(method, stabilise, mask, movie, operator, source=None) -> tuple[A
         mask, frame = mask_of(mask, movie.axes, movie.shape, source if is_layer(source) else None)
         if frame is not None:
             options = _in_frame(options, frame, movie.n_frames)
-    made = Stabilised(method, mask=mask, **options)
+    wrapped = Stabilised(method, mask=mask, **options)
     n = movie.n_frames
-    if not -n <= made.reference < n:
+    if not -n <= wrapped.reference < n:
         raise ValueError(f"stabilise: reference must be within {-n} to {n - 1}, got {options}")
-    plain = _plain(made)
+    plain = _plain(wrapped)
     plain["reference"] %= n
-    return made, {"stabilise": plain, "mask": pack(mask, name)}
+    return wrapped, {"stabilise": plain, "mask": pack(mask, name)}
 
 
 def _dense(method, options: dict[str, Any], mask, operator) -> tuple[Any, dict[str, Any]]:
@@ -59,9 +59,9 @@ def _dense(method, options: dict[str, Any], mask, operator) -> tuple[Any, dict[s
             "stabilise: reference must be left out for model 'dense', which aligns frames to their "
             f"neighbors, got {options['reference']!r}"
         )
-    made = Stabilised(method, mask=mask, **options)
-    slow_below(operator, made.smooth)  # refuses an operator without a band
-    return made, {"stabilise": _plain(made), "mask": None}
+    wrapped = Stabilised(method, mask=mask, **options)
+    slow_below(operator, wrapped.smooth)  # refuses an operator without a band
+    return wrapped, {"stabilise": _plain(wrapped), "mask": None}
 
 
 def _options(stabilise) -> dict[str, Any]:
@@ -78,8 +78,8 @@ def _options(stabilise) -> dict[str, Any]:
         raise same_kind(error, f"stabilise: {error}") from error
 
 
-def _plain(made) -> dict[str, Any]:
-    return {option.name: getattr(made, option.name) for option in STABILISE}
+def _plain(wrapped) -> dict[str, Any]:
+    return {option.name: getattr(wrapped, option.name) for option in STABILISE}
 
 
 def _name(mask) -> str | None:

@@ -30,7 +30,7 @@ _STEPS = 3  # of Gauss-Newton at each resolution
 
 
 def slow_below(operator: TemporalOperator, smooth: float) -> float:
-    """Frequency, in cycles per frame, below which motion is slow.
+    """Return the frequency, in cycles per frame, below which motion is slow.
 
     That of a Gaussian of `smooth` frames; if 0, three quarters of the lowest frequency that the
     operator selects. ValueError if it has no band either.
@@ -73,7 +73,7 @@ class DenseMotion:
             self._ends = end_rows(cutoff, 0.5, 1.0, self._fast.kernel, n_frames, noise=1e-3)
 
     def paths(self, pivot: int) -> Callable[[int], np.ndarray]:
-        """Slow displacement (2, Y, X) px of the pixels of frame `pivot` to any frame t."""
+        """Return slow displacement (2, Y, X) px of the pixels of frame `pivot` to any frame t."""
         some = self._between(min(pivot, self._n - 2))[0]
         known = {pivot: np.zeros_like(some)}  # of the points of the grid, all of their motion
         slow: dict[int, np.ndarray] = {}
@@ -98,7 +98,7 @@ class DenseMotion:
         return lambda t: spread(slow_path(t) - slow_path(pivot), self._shape, self._cell)
 
     def _fast_row(self, t: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frames and weights that make the fast part of a path at frame t."""
+        """Return frames and weights that make the fast part of a path at frame t."""
         n = self._n
         if self._ends is None or min(t, n - 1 - t) >= len(self._ends):
             return self._fast.row(t, n)
@@ -108,7 +108,7 @@ class DenseMotion:
         return np.arange(n - width, n), self._ends[n - 1 - t, ::-1]
 
     def _between(self, t: int) -> np.ndarray:
-        """Displacement (2, 2, h, w) from frame t to the next, and from that back to frame t."""
+        """Return displacement (2, 2, h, w) from frame t to the next, and from that back."""
 
         def make() -> np.ndarray:
             forth = 2**self._halvings * _registered(self._images(t), self._images(t + 1))
@@ -132,7 +132,7 @@ class DenseMotion:
 
 
 def _pyramid(gray: Callable, t: int, halvings: int) -> list[np.ndarray]:
-    """Frame t at the resolutions that are registered, the finest first, without shading."""
+    """Return frame t at the resolutions that are registered, finest first, without shading."""
     images = []
     image = np.asarray(gray(t), dtype=np.float32)
     while not images or min(image.shape) >= _COARSEST:
@@ -144,7 +144,7 @@ def _pyramid(gray: Callable, t: int, halvings: int) -> list[np.ndarray]:
 
 
 def _registered(here: list[np.ndarray], there: list[np.ndarray]) -> np.ndarray:
-    """Displacement (2, h, w) px of the finest frames: ``there(x + u(x))`` looks like ``here``."""
+    """Return (2, h, w) px of the finest frames: ``there(x + u(x))`` looks like ``here``."""
     field = None
     for a, b in zip(reversed(here), reversed(there), strict=True):
         shape = tuple(-(-n // _CELL) for n in a.shape)
@@ -175,7 +175,7 @@ def _refined(here: np.ndarray, there: np.ndarray, field: np.ndarray) -> np.ndarr
 
 
 def _around(values: np.ndarray) -> np.ndarray:
-    """Mean in the window around each point of the grid."""
+    """Return the mean in the window around each point of the grid."""
     rows, columns = (-n % _CELL for n in values.shape)
     padded = np.pad(values, ((0, rows), (0, columns)))
     h, w = padded.shape[0] // _CELL, padded.shape[1] // _CELL
@@ -191,7 +191,7 @@ def spread(field: np.ndarray, shape: tuple[int, int], cell: float) -> np.ndarray
 
 @lru_cache(maxsize=32)
 def _interpolation(pixels: int, points: int, cell: float) -> np.ndarray:
-    """Weights (pixels, points) of linear interpolation; pixels lie in cells, points amid them."""
+    """Return weights (pixels, points) of linear interpolation between the points of the grid."""
     at = np.clip((np.arange(pixels) + 0.5) / cell - 0.5, 0, points - 1)
     low = np.minimum(at.astype(int), max(points - 2, 0))
     weights = np.zeros((pixels, points), np.float32)

@@ -94,7 +94,7 @@ def mask_from_layer(layer, axes: str, shape: tuple[int, ...], source=None):
 
 
 def _letters(ndim: int, sizes: dict[str, int]) -> str:
-    """Letters of the axes of a layer: the last ones of the movie."""
+    """Return the letters of the axes of a layer: the last ones of the movie."""
     letters = "".join(sizes)
     return "?" * (ndim - len(letters)) + letters[max(len(letters) - ndim, 0) :]
 
@@ -127,7 +127,7 @@ class _Placed:
         return True
 
     def at(self, letter: str, **position) -> np.ndarray:
-        """Coordinate along an axis of the layer of positions in the movie, 0 where not given."""
+        """Return the coordinate along an axis of the layer of positions in the movie, or 0."""
         row = self.letters.index(letter)
         total = self.offset[row]
         for along, values in position.items():
@@ -135,7 +135,7 @@ class _Placed:
         return total
 
     def back(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        """Positions in the movie, by axis, of points (n, axes) of the layer."""
+        """Return positions in the movie, by axis, of points (n, axes) of the layer."""
         found = np.round((points - self.offset) @ np.linalg.pinv(self.matrix).T, 6)
         return dict(zip(self.axes, found.T, strict=True))
 

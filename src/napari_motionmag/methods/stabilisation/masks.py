@@ -32,7 +32,7 @@ def checked_mask(mask):
 
 
 def feathered(mask: np.ndarray, width: float) -> np.ndarray:
-    """0 outside of the mask, rising smoothly to 1 within `width` px from its border, float32."""
+    """Return 0 outside of the mask, rising smoothly to 1 within `width` px of its border."""
     if width == 0 or mask.all():
         return mask.astype(np.float32)
     # the border lies half a pixel outside of the last pixel; the frame's own is none
@@ -41,6 +41,6 @@ def feathered(mask: np.ndarray, width: float) -> np.ndarray:
 
 
 def smooth_step(rise: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, smooth between, float32."""
+    """Return 0 below 0, 1 above 1, smooth between, float32."""
     rise = np.clip(rise, 0, 1).astype(np.float32)
     return rise * rise * (3 - 2 * rise)

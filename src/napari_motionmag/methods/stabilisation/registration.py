@@ -210,7 +210,7 @@ class _Level:
 def _robust_fit(
     design: np.ndarray, values: np.ndarray, weights: np.ndarray, floor: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One step of least squares with Tukey's weights."""
+    """Take one step of least squares with Tukey's weights."""
     weighted = design * weights[:, None]
     normal = weighted.T @ design
     normal[np.diag_indices_from(normal)] *= 1 + 1e-9
@@ -227,7 +227,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _pyramid(image: np.ndarray, depth: int) -> list[np.ndarray]:
-    """Blurred images, each half the size of the one before; pixel k lies over pixel 2 k."""
+    """Return blurred images, each half the size of the last; pixel k lies over pixel 2 k."""
     images = []
     image = np.asarray(image, dtype=np.float64)
     for _ in range(depth + 1):

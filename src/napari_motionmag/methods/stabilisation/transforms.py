@@ -25,7 +25,7 @@ def change_of_scale(matrix: np.ndarray, scale: float) -> np.ndarray:
 
 
 def tangents(model: str, points: np.ndarray, radius: float) -> list[np.ndarray]:
-    """How points (2, N) about the origin move with each parameter, each (2, N).
+    """Return how points (2, N) about the origin move with each parameter, each (2, N).
 
     Parameters other than translations are measured in pixels moved at `radius`.
     """
@@ -57,7 +57,7 @@ def small_transform(
 
 
 def mean_transform(model: str, matrices: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Weighted mean of maps, a map of the same model."""
+    """Return the weighted mean of maps, a map of the same model."""
     mean = np.tensordot(weights / weights.sum(), np.stack(matrices), 1)
     if model == "rigid":  # the nearest rotation
         left, _, right = np.linalg.svd(mean[:2, :2])

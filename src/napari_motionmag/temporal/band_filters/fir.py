@@ -53,7 +53,7 @@ class CenteredKernel(TemporalOperator):
 
     @abstractmethod
     def _end_rows(self, n: int) -> np.ndarray:
-        """Weights of the first outputs of a movie of `n` frames; see `end_rows`."""
+        """Return weights of the first outputs of a movie of `n` frames; see `end_rows`."""
 
     def _has_ends(self, n: int) -> bool:
         """Whether outputs near the ends have weights of their own."""
@@ -253,7 +253,7 @@ class FIR(BandPass, CenteredKernel):
 
 
 def kernel_reach(kernel: np.ndarray, share: float) -> int:
-    """Frames to one side beyond which lies less than `share` of a symmetric kernel."""
+    """Return frames to one side beyond which lies less than `share` of a symmetric kernel."""
     outside = np.cumsum(np.abs(kernel))
     return int(np.count_nonzero(outside[: len(kernel) // 2] > share * outside[-1]))
 
@@ -282,20 +282,20 @@ def _fir_kernel(op: FIR) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _ends(op: CenteredKernel, n: int) -> np.ndarray:
-    """Rows of the first outputs of a movie of `n` frames. Do not write to the result."""
+    """Return rows of the first outputs of a movie of `n` frames. Do not write to the result."""
     return op._end_rows(n)
 
 
 @lru_cache(maxsize=64)
 def _taps(op: CenteredKernel) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets and weights of the kernel without its zeros. Do not write to the result."""
+    """Return offsets and weights of the kernel without its zeros. Do not write to them."""
     at = np.flatnonzero(op.kernel).astype(np.int64)
     return at - len(op.kernel) // 2, op.kernel[at]
 
 
 @lru_cache(maxsize=256)
 def _folded_row(op: CenteredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row near an end of the movie: reflected frames added up. Do not write to the result."""
+    """Return a row near an end of the movie: reflected frames added up. Do not write to it."""
     offsets, weights = _taps(op)
     frames = _reflect(offsets + t, n)
     first = frames.min()
@@ -305,7 +305,7 @@ def _folded_row(op: CenteredKernel, t: int, n: int) -> tuple[np.ndarray, np.ndar
 
 
 def _reflect(frames: np.ndarray, n: int) -> np.ndarray:
-    """Frame numbers of a movie of `n` frames reflected, again and again, about its end frames."""
+    """Return frame numbers reflected, again and again, about the end frames of a movie."""
     frames = np.mod(frames, 2 * (n - 1))
     return np.minimum(frames, 2 * (n - 1) - frames)
 

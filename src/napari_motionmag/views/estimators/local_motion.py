@@ -32,6 +32,8 @@ _CLEARLY = 1.5  # times better a shift of the whole picture must fit than none
 _PEAK = 12.0  # standard deviations of the match that such a shift must reach
 _WINDOW = 32  # px, of the reduced frames
 _MOST_PIXELS = 100_000  # of frames; larger ones are reduced
+_FEWEST_PIXELS = 30_000  # to which the frames of long movies are reduced
+_PIXELS_IN_ALL = 15_000_000  # of all frames together, where that leaves enough
 _SHARE = 0.25  # of the memory budget for the first frames, and for the displacements
 
 
@@ -85,13 +87,14 @@ def local_motion(
 ) -> LocalMotion:
     """Measure the displacement of windows; each frame is read once, in order.
 
-    Changes of light, window by window, are taken out. Large frames are reduced by whole numbers.
-    Of long movies, the first `most_frames` are read.
+    Changes of light, window by window, are taken out. Large frames are reduced by whole numbers,
+    those of long movies more. Of long movies, the first `most_frames` are read.
     """
     series = Series(movie, at)
     n = min(movie.n_frames, most_frames or movie.n_frames)
     count = Counter(progress, n)
-    side = math.ceil(math.sqrt(math.prod(series.shape) / _MOST_PIXELS))
+    pixels = min(max(_PIXELS_IN_ALL / n, _FEWEST_PIXELS), _MOST_PIXELS)
+    side = math.ceil(math.sqrt(math.prod(series.shape) / pixels))
     frames = ((t, _reduced(frame, side)) for t, frame in itertools.islice(series.frames(), n))
     shape = tuple(size // side for size in series.shape)
     copies = min(n, averaged(8 * math.prod(shape)))
@@ -176,7 +179,8 @@ def _reduced(frame: np.ndarray, side: int) -> np.ndarray:
         return frame
     height, width = (size // side for size in frame.shape)
     cut = frame[: height * side, : width * side]
-    return cut.reshape(height, side, width, side).mean(axis=(1, 3))
+    rows = sum(cut[k::side] for k in range(side))
+    return sum(rows[:, k::side] for k in range(side)) / side**2
 
 
 def averaged(size: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,9 +77,9 @@ class Rhythms:
     spectrum: np.ndarray
 
 
-def find_rhythms(motion: LocalMotion) -> Rhythms:
-    """Find the oscillations of a movie of 16 frames or more."""
-    return _Search(motion).run()
+def find_rhythms(motion: LocalMotion, step: Callable[[], object] | None = None) -> Rhythms:
+    """Find the oscillations of a movie of 16 frames or more; `step` is called now and then."""
+    return _Search(motion).run(step)
 
 
 class _Search:
@@ -103,13 +104,15 @@ class _Search:
         self.line = np.log(len(self.frequencies) / _FALSE_ALARM) / np.log(2)
         self.found: list[Rhythm] = []
 
-    def run(self) -> Rhythms:
+    def run(self, step: Callable[[], object] | None = None) -> Rhythms:
         """Take out one rhythm after the other, the most visible first."""
         rest, slow = self.series, 0.0
         open_bins = self.frequencies * self.n >= 1.5
-        spectrum = np.sqrt(6 / self.n * self._visible(self._power(rest)))  # Hann window
+        power = self._power(rest)
+        spectrum = np.sqrt(6 / self.n * self._visible(power))  # Hann window
         for _ in range(_TRIES):
-            power = self._power(rest)
+            if step is not None:
+                step()
             visible = np.where(open_bins, self._visible(power), 0)
             if len(self.found) == _MOST or not visible.any():
                 break
@@ -121,8 +124,10 @@ class _Search:
             open_bins[at] = False
             if rhythm.frequency * self.n < _LEAST_PERIODS:  # a drift: its lobes are no rhythms
                 rest, slow = rest - course, slow + course
+                power = self._power(rest)
             elif self._is_regular(rhythm, rest + slow, course):
                 rest = rest - course
+                power = self._power(rest)
                 if not any(self._is_overtone(rhythm, other) for other in self.found):
                     self.found.append(rhythm)
         return self._result(rest + slow, spectrum)
@@ -262,6 +267,8 @@ class _Search:
         both = rhythm.where & other.where
         if both.sum() < 0.7 * rhythm.where.sum():
             return False
+        if abs(rhythm.frequency - other.frequency) * self.n < 1:  # the record does not part them
+            return True
         share = np.median(rhythm.amplitude[both] / other.amplitude[both])
         if other.harmonics > 1:
             return bool(share < _OVERTONE)

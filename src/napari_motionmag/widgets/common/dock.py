@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -36,7 +37,7 @@ from napari_motionmag.widgets.common.viewer import make_current, viewer_of
 NO_MOVIE = "There is no movie: open one as an Image layer first"
 MOVIE_EVENTS = ("data", "scale", "units", "axis_labels")  # that change what is measured
 COPIED = "Copied as Python: paste it into a script, a notebook or napari's console"
-_PLUGIN = " (napari-motionmag)"  # in the titles that napari gives to docks
+_PLUGIN = re.compile(r" \((napari-motionmag|Motion magnification)\)$")  # in napari's titles
 _PLACED = "napari_motionmag_dock"  # property of the Qt widgets of docks that were opened
 _MAP = "napari_motionmag_map"  # in the metadata of layers that are results, not movies
 
@@ -373,7 +374,7 @@ class Dock(Container):
             self.native.setProperty(_PLACED, True)
             if others:
                 for one in (dock, others[-1]):
-                    one.setWindowTitle(one.windowTitle().removesuffix(_PLUGIN))
+                    one.setWindowTitle(_PLUGIN.sub("", one.windowTitle()))
                 if dock not in window.tabifiedDockWidgets(others[-1]):
                     window.tabifyDockWidget(others[-1], dock)
             QTimer.singleShot(0, lambda: _raise(dock))  # once Qt has laid out the tabs
@@ -398,13 +399,14 @@ def find_or_open(viewer, title: str) -> Dock:
     """Return the dock with a title, whose name is the same, opened if need be, in the front."""
     name = title.lower().replace(" ", "_")
     opened = [w for w in viewer.window.dock_widgets.values() if getattr(w, "name", "") == name]
-    if not opened:
-        return viewer.window.add_plugin_dock_widget("napari-motionmag", title)[1]
-    outer = dock_around(opened[0].native)
+    if opened:
+        outer, dock = dock_around(opened[0].native), opened[0]
+    else:
+        outer, dock = viewer.window.add_plugin_dock_widget("napari-motionmag", title)
     if outer is not None:
         outer.show()
         outer.raise_()
-    return opened[0]
+    return dock
 
 
 def _raise(dock: QDockWidget) -> None:

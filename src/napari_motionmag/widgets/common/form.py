@@ -22,7 +22,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 WEIGHTS_FILES = "Weights (*.safetensors *.index *.pth *.pt *.tar *.ckpt *.bin)"
-_LIST_HEIGHT = 74  # px, at most
+_LIST_HEIGHT = 54  # px
 _OPEN, _CLOSED = "▾", "▸"
 
 
@@ -44,7 +44,9 @@ def movie_list(choices: Callable) -> Select:
     """Create a list of which several movies can be selected."""
     tooltip = "Image layers with a time axis. Select several (Ctrl) to compare them."
     field = _create(Select, "layers", tooltip, label="Movies", choices=choices)
-    field.native.setMaximumHeight(_LIST_HEIGHT)
+    field.native.setFixedHeight(_LIST_HEIGHT)
+    field.native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    field.native.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     return field
 
 

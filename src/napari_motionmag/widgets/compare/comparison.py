@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from qtpy.QtCore import QTimer
@@ -15,6 +16,9 @@ from napari_motionmag.widgets.common.viewer import make_current
 from napari_motionmag.widgets.compare.choices import ORIGINAL, Choice, summary
 from napari_motionmag.widgets.compare.grid import GridLayout
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
+
+if TYPE_CHECKING:
+    from napari_motionmag.widgets.magnify.frame_drawing import FrameDrawing
 
 _ACTIVE: WeakSet = WeakSet()  # comparisons, one in each viewer
 
@@ -29,11 +33,14 @@ class _Pane:
 
 
 class Comparison:
-    """Compares methods on the movie of a `MagnifyWidget`, which plans how it is magnified."""
+    """Compares methods on the movie of a `MagnifyWidget`, which plans how it is magnified.
 
-    def __init__(self, viewer, dock, messages: Messages):
+    The `FrameDrawing` of the dock counts changes of the settings, and knows how long frames take.
+    """
+
+    def __init__(self, viewer, dock, messages: Messages, drawing: FrameDrawing):
         self._viewer = viewer
-        self._dock = dock
+        self._dock, self._drawing = dock, drawing
         self._messages = messages
         self._results = Results(viewer, messages)
         self._frame_runner = Replacing(lambda busy: None, messages.warn)
@@ -45,6 +52,10 @@ class Comparison:
         self._failures: list[tuple[Choice, str]] = []
         self._reported: list[str] = []
         self._seconds = 0.0
+        self._quick = False  # the frames in progress may be coarse: settings are dragged
+        self._wanted = False  # frames with newer settings are wanted after those in progress
+        self._changes = -1  # of the settings that are being drawn
+        self._drawn: _Pane | None = None  # last
         viewer.layers.events.removing.connect(self._on_removing)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -57,6 +68,14 @@ class Comparison:
     def drawing(self) -> bool:
         """Whether frames are being drawn."""
         return self._frame_runner.working or bool(self._queue)
+
+    @property
+    def refined(self) -> bool:
+        """Whether all methods show the settings as they are now, finely, or will without more."""
+        if self._quick and self.drawing:
+            return True
+        coarse = any(result.coarse is not None for result in self.results())
+        return self._changes == self._drawing.changes and not coarse
 
     @property
     def source(self):
@@ -101,20 +120,34 @@ class Comparison:
         if original:
             self._grid.add(source)
         self._dock.on_comparison_changed()
-        self._draw(planned, failures, place)
+        self._draw(planned, failures, place, changes=self._drawing.changes)
 
-    def refresh(self) -> None:
-        """Draw the frame that is shown with the current settings, with every method."""
+    def follow(self) -> None:
+        """Draw while a setting is dragged: the frame in progress, then with newer settings."""
+        if self.drawing:
+            self._wanted = True
+        else:
+            self.refresh(quick=True)
+
+    def refresh(self, quick: bool = False) -> None:
+        """Draw the frame that is shown with the current settings, with every method.
+
+        If it is to be `quick`, coarsely where frames take long; settings that are invalid
+        meanwhile are not reported.
+        """
         if not self.active or self._source not in self._viewer.layers:
             return
         try:
             source, movie, place = self._dock.shown_movie()
         except EXPECTED as error:
-            self._messages.report(error)
+            if not quick:
+                self._messages.report(error)
             return
         if source is self._source:
-            panes = [pane for pane in self._panes if not pane.gone]
-            self._draw(*self._plan(panes, movie), place)
+            panes = self._in_turn()
+            planned, failures = self._plan(panes, movie, quick)
+            complete = len(planned) == len(panes)
+            self._draw(planned, failures, place, quick, self._drawing.changes if complete else -1)
 
     def end(self, keep: bool = False) -> None:
         """Stop comparing: the viewer looks as it did before.
@@ -124,6 +157,7 @@ class Comparison:
         if not self.active:
             return
         self._queue.clear()
+        self._wanted = False
         _ACTIVE.discard(self)
         with self._dock.updating():
             self._grid.pause()
@@ -146,7 +180,7 @@ class Comparison:
 
     # ---- frames, one method after another ----
 
-    def _plan(self, panes: Sequence[_Pane], movie) -> tuple[list, list]:
+    def _plan(self, panes: Sequence[_Pane], movie, quick: bool = False) -> tuple[list, list]:
         """Return the panes with what draws them, and the failures of the others."""
         planned, failures = [], []
         for pane in panes:
@@ -154,17 +188,31 @@ class Comparison:
                 plan = self._dock.plan(movie, pane.choice.method, pane.choice.model)
                 planned.append((pane, self._results.shown(plan)))
             except EXPECTED as error:
-                failures.append((pane.choice, str(error)))
-                self._hide(pane)
+                if not quick:
+                    failures.append((pane.choice, str(error)))
+                    self._hide(pane)
         return planned, failures
 
-    def _draw(self, planned: list, failures: list, place) -> None:
+    def _in_turn(self) -> list[_Pane]:
+        """Return the panes that are there: new ones, then those after the one drawn last."""
+        first = self._panes.index(self._drawn) + 1 if self._drawn in self._panes else 0
+        panes = [*self._panes[first:], *self._panes[:first]]
+        new = [pane for pane in self._panes if pane.result is None]
+        return new + [pane for pane in panes if not (pane.gone or pane in new)]
+
+    def _draw(self, planned: list, failures: list, place, quick=False, changes=-1) -> None:
+        self._quick, self._wanted, self._changes = quick, False, changes
         self._queue = deque(planned)
         self._failures, self._attempted = failures, len(planned) + len(failures)
         self._place, self._seconds = place, 0.0
         self._draw_next()
 
     def _draw_next(self) -> None:
+        if self._wanted:
+            self._wanted = False
+            self._queue.clear()
+            self.refresh(quick=True)
+            return
         while self._queue:
             pane, shown = self._queue.popleft()
             if pane.gone:
@@ -176,7 +224,10 @@ class Comparison:
         self._finish()
 
     def _draw_pane(self, pane: _Pane, shown) -> None:
-        seconds = []
+        seconds, coarse, reduction = [], None, 1
+        if self._quick and pane.result is not None:
+            coarse, reduction = self._drawing.coarse(shown, pane.choice.method, pane.choice.model)
+        drawn_by = shown if coarse is None else coarse
 
         def done(error: Exception | None, cancelled: bool) -> None:
             if not self.active:
@@ -187,30 +238,35 @@ class Comparison:
                 return
             if error is None:
                 self._seconds += seconds[0]
-                self._show(pane, shown)
+                self._drawing.note(shown, seconds[0], reduction)
+                self._show(pane, shown, coarse)
             else:
                 kind = "" if isinstance(error, EXPECTED) else f"{type(error).__name__}: "
                 self._failures.append((pane.choice, f"{kind}{error}"))
                 self._hide(pane)
             self._draw_next()
 
-        place = self._place
+        place, self._drawn = self._place, pane
         self._messages.say(f"Drawing frame {place[0]}: {pane.choice.label}…")
-        self._frame_runner.request(lambda _: seconds.append(shown.time_frame(place)), done)
+        self._frame_runner.request(lambda _: seconds.append(drawn_by.time_frame(place)), done)
 
-    def _show(self, pane: _Pane, shown) -> None:
+    def _show(self, pane: _Pane, shown, coarse=None) -> None:
         if pane.gone:
             return
-        # what differs comes first: long names are cut off at the end
-        name = f"{pane.choice.name} x{shown.factor:g}: {self._source.name}"
+        # what differs comes first, and remains where there is no room for more
+        name = self._grid.fitting(f"{pane.choice.name} x{shown.factor:g}: ", self._source.name)
         with self._dock.updating():
-            pane.result = self._results.show(self._source, shown, key=pane, name=name)
+            pane.result = self._results.show(
+                self._source, shown, key=pane, name=name, coarse=coarse
+            )
             if pane.result.layer not in self._grid.layers:
                 self._grid.add(pane.result.layer)
 
     def _finish(self) -> None:
         seen = [pane.result for pane in self._panes if pane.result and pane.result.layer.visible]
         self._grid.expect(len(self._grid.layers))
+        if self._quick and not self.refined:
+            self._drawing.refine_later()
         if self._failures:
             self._report(self._failures, self._attempted)
             return
@@ -219,7 +275,9 @@ class Comparison:
         self._messages.say_result(
             f"Frame {self._place[0]} drawn with {len(seen)} methods in {self._seconds:.2g} s"
         )
-        self._dock.time_next_frame([result.shown for result in seen], self._place, self._seconds)
+        if not self._quick:
+            shown = [result.shown for result in seen]
+            self._drawing.time_next_frame(shown, self._place, self._seconds)
 
     def _report(self, failures: list, attempted: int) -> None:
         """Report failures; those that were reported last time at the foot alone."""

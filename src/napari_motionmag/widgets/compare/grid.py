@@ -9,7 +9,9 @@ from napari.experimental import link_layers, unlink_layers
 
 LINKED = ("contrast_limits", "gamma", "colormap")
 SPACING = 4  # px between the cells
-FONT_SIZE = 9  # of the names
+FONT_SIZE, SMALL_FONT = 9, 7  # of the names, and where they are long
+LETTER = 0.8  # px that a letter is wide, for each point of the font size
+FEWEST_LETTERS = 8  # of the name of a movie that remain
 NAME_HEIGHT = 26  # px
 
 
@@ -23,6 +25,14 @@ def columns_for(count: int, frame: tuple[float, float], canvas: tuple[float, flo
         for columns in range(1, count + 1)
     ]
     return 1 + int(np.argmax(sizes))
+
+
+def elided(name: str, letters: int) -> str:
+    """Return a name of up to `letters` letters, its middle left out if it is longer."""
+    if len(name) <= letters:
+        return name
+    half = (letters - 1) // 2
+    return f"{name[: letters - 1 - half]}…{name[len(name) - half :]}"
 
 
 class GridLayout:
@@ -71,10 +81,16 @@ class GridLayout:
         overlay = getattr(layer, "name_overlay", None)  # napari before 0.7 has none
         if overlay is not None:
             self._named[layer] = overlay.visible, overlay.font_size
-            overlay.visible, overlay.font_size = True, FONT_SIZE
+            overlay.visible = True
         if len(self._layers) > 1:
             link_layers(self._layers, LINKED)
         self._fit()
+
+    def fitting(self, start: str, name: str) -> str:
+        """Return ``start + name``, with the middle of the name left out as its cell requires."""
+        width = self._cell_width()
+        letters = len(name) if width is None else int(width / (LETTER * SMALL_FONT)) - len(start)
+        return start + elided(name, max(letters, FEWEST_LETTERS))
 
     def expect(self, count: int) -> None:
         """Make room for another number of layers."""
@@ -112,6 +128,7 @@ class GridLayout:
     def _fit(self) -> None:
         """Choose the shape of the grid and show whole frames, unless the user moved the camera."""
         viewer = self._viewer
+        self._fit_names()
         if self._camera is not None and self._camera != _camera(viewer):
             return
         canvas = canvas_of(viewer)
@@ -132,6 +149,22 @@ class GridLayout:
             else:
                 viewer.reset_view()
         self._camera = _camera(viewer)
+
+    def _cell_width(self) -> float | None:
+        """Return the width of a cell, px, None where there is no canvas."""
+        canvas = canvas_of(self._viewer)
+        if not self._layers or not hasattr(canvas, "size"):
+            return None
+        frame = _frame_size(self._viewer, self._layers[0])
+        return canvas.size[1] / columns_for(self._count, frame, canvas.size) - SPACING
+
+    def _fit_names(self) -> None:
+        """Write all names in the same size, smaller if one of them is long."""
+        width = self._cell_width()
+        longest = max((len(layer.name) for layer in self._named), default=0)
+        fits = width is None or longest * LETTER * FONT_SIZE <= width
+        for layer in self._named:
+            layer.name_overlay.font_size = FONT_SIZE if fits else SMALL_FONT
 
 
 class _State:
@@ -179,7 +212,7 @@ def _camera(viewer) -> tuple:
 
 
 def _frame_size(viewer, layer) -> tuple[float, float]:
-    """Height and width of the layer as it is displayed."""
+    """Return height and width of the layer as it is displayed."""
     size = np.abs(np.diff(layer.extent.world, axis=0))[0]
     first = viewer.dims.ndim - layer.ndim
     height, width = (size[axis - first] for axis in viewer.dims.displayed[-2:])

@@ -3,84 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 from magicgui.widgets import Widget
 from napari.layers import Image, Labels, Shapes
 
-from napari_motionmag.io.formats import dialog_filter
 from napari_motionmag.magnification import presets
 from napari_motionmag.magnification.factor_map import factor_map_of
 from napari_motionmag.magnification.magnification import Magnification, plan
-from napari_motionmag.magnification.recipe import arguments, is_magnified, recipe_of
 from napari_motionmag.magnification.script import FromLayer, magnification, source
 from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
-from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.shapes import drawn_areas
+from napari_motionmag.widgets.common.devices import find_devices
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
 from napari_motionmag.widgets.common.layer_movie import (
     MovieOfLayer,
-    describe,
-    open_source,
-    record_rate,
-    suggestion_of,
     typed_by_user,
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
-from napari_motionmag.widgets.common.motion_fields import band_to_start_from
+from napari_motionmag.widgets.common.next_steps import displacement_button, slices_button
 from napari_motionmag.widgets.common.preferences import Preferences, follow
 from napari_motionmag.widgets.common.shown_frame import (
     frame_shown,
     frame_to_draw,
-    time_is_drawn,
 )
 from napari_motionmag.widgets.compare.comparison import Comparison
-from napari_motionmag.widgets.frames.async_slicing import SlowFrames
-from napari_motionmag.widgets.frames.frame_cache import CachedMagnification, CoarseMagnification
-from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
-from napari_motionmag.widgets.frames.playback import Playback, Played
-from napari_motionmag.widgets.frames.whole_result import total_frames
 from napari_motionmag.widgets.magnify.bad_pixels import BadPixels
-from napari_motionmag.widgets.magnify.devices import find_devices
+from napari_motionmag.widgets.magnify.chosen_movie import ChosenMovie
 from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
-from napari_motionmag.widgets.magnify.first_use import FirstUse
+from napari_motionmag.widgets.magnify.frame_drawing import FrameDrawing
 from napari_motionmag.widgets.magnify.large_frames import region_of
+from napari_motionmag.widgets.magnify.playing import Playing
 from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
 from napari_motionmag.widgets.magnify.suggestions import Suggesting
-from napari_motionmag.widgets.magnify.whole_movie import drawing, saving
+from napari_motionmag.widgets.magnify.whole_movie import WholeMovie
 
-NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
 NO_TIME = "There is no movie: time is not among the axes of any Image layer"
-LAYER_CLOSED = "The layer was closed"
-USUAL_FPS, MOST_FPS = 10.0, 30.0  # frames per second to play
-
-
-@dataclass
-class _Live:
-    """A frame to be drawn while settings change."""
-
-    layer: Image
-    shown: CachedMagnification
-    place: tuple[int, tuple[int, ...]]
-    changes: int  # of the settings until then
-    reduction: int = 1
-    coarse: CoarseMagnification | None = None
-
-    @property
-    def drawn_by(self) -> CachedMagnification:
-        return self.shown if self.coarse is None else self.coarse
-
-
-def _kind_of(shown: Magnification) -> tuple:
-    """Return what decides on how long a frame takes."""
-    names = ("method", "model", "device", "preview", "operator", "stabilise", "options")
-    return shown.movie.frame_shape, *(repr(shown.recipe.get(name)) for name in names)
 
 
 class MagnifyWidget(Dock):
@@ -106,30 +67,20 @@ class MagnifyWidget(Dock):
         super().__init__(napari_viewer)
         self._movie_of_layer = MovieOfLayer()
         self._results = Results(self._viewer, self._messages)
-        self._slow_frames = SlowFrames()
-        self._comparison = Comparison(self._viewer, self, self._messages)
         self._suggesting = Suggesting(self)
         self._messages.on_error = BadPixels(self).notice
-        self._spectra: WeakKeyDictionary = WeakKeyDictionary()  # layer -> (frequencies, strength)
-        self._then: Callable | None = None  # called with the result once the frame is drawn
-        self._first_use = FirstUse(self._fields.progress, self._messages.say)
-        self._pace = Pace()
-        self._refining = False  # the frame in progress is what settings at rest ask for
-        self._changes = 0  # of the settings; and how many of them are shown, and shown finely
-        self._shown_changes = self._fine_changes = 0
-        self._live_drawing = LiveDrawing(
-            self._plan_live,
-            lambda planned: planned.drawn_by.time_frame(planned.place),
-            self._show_live,
-            self._messages.report,
-            self._refine_later,
-            self._messages.warn,
-            self.native,
+        self._chosen_movie = ChosenMovie(self)
+        self._drawing = FrameDrawing(self)
+        self._comparison = Comparison(self._viewer, self, self._messages, self._drawing)
+        self._playing = Playing(self)
+        self._playback = self._playing.playback
+        self._whole_movie = WholeMovie(self)
+        self._fields.next_steps.extend(
+            [
+                slices_button(self._viewer),
+                displacement_button(self._viewer, lambda: self.layer.value),
+            ]
         )
-        self._playback = Playback(self._viewer, self._played, self.native)
-        self._playback.failed.connect(self._messages.report)
-        self._fields.playback_row.connect(self._playback, self._viewer, self._go_to_frame)
-        self._fields.next_steps.connect(self._viewer, lambda: self.layer.value)
         self._preferences = Preferences.current()
         self._fields.begin_with(self._preferences)
         self._apply_preferences()
@@ -137,7 +88,7 @@ class MagnifyWidget(Dock):
         self._shortcuts = Shortcuts(self._viewer, self.magnify_active)
         self._connect()
         self._watch(self._shapes, lambda shapes: len(drawn_areas(shapes)), self._on_region_drawn)
-        self._choose_active_movie()
+        self._chosen_movie.choose_active()
         self._on_layer_chosen()
         find_devices(self._offer_devices)
 
@@ -152,8 +103,7 @@ class MagnifyWidget(Dock):
         layer, shown, place = self._plan_shown()
         shown.time_frame(place)  # a bad frame is found before anything is changed
         self._timer.stop()
-        self._live_drawing.forget()
-        self._shown_changes = self._fine_changes = self._changes
+        self._drawing.note_shown()
         return self._show(layer, shown).layer
 
     def script(self) -> str:
@@ -177,17 +127,7 @@ class MagnifyWidget(Dock):
         path : path
             As for `napari_motionmag.io.save_movie`; an existing file is replaced.
         """
-        path, result = Path(path), self._results.latest(self.layer.value)
-        if result is None:
-            self._messages.report(ValueError(NO_RESULT), again=True)
-        elif not self.working:
-            self._run(
-                saving(result, path),
-                lambda _: self._messages.say_result(f"Saved as {path}"),
-                title=f"Saving {path.name}",
-                layers=[result.layer],
-                closed=LAYER_CLOSED,
-            )
+        self._whole_movie.save_to(Path(path))
 
     def compare(self, methods: Sequence[str] | None = None) -> None:
         """Show several methods side by side, drawn in the background.
@@ -255,42 +195,21 @@ class MagnifyWidget(Dock):
         """Fill the fields from another layer."""
         self._follow_layers()
         self._fields.suggest_row.clear()
-        self._show_spectrum()
         self._fields.bad_pixels_row.visible = False
-        with self.updating():
-            self.axes.value = ""
-            self._fill()
-            if self.layer.value is not None:
-                self._fields.fill(suggestion_of(self.layer.value) | self._newest_settings())
+        self._chosen_movie.fill()
         self._show_what_applies()
-        self._set_playback_rate()
-        self._show_playback()
+        self._playing.set_rate()
+        self._playing.show()
+
+    def _on_layer_changed(self, _=None) -> None:
+        """Fill the fields from a layer that got other data or another calibration."""
+        with self.updating():
+            self._chosen_movie.describe()
+        self._on_parameter_changed()
 
     def set_spectrum(self, layer: Image, frequencies, strength) -> None:
         """Draw a spectrum, cycles per frame, over the slider of the band of a movie."""
-        self._spectra[layer] = frequencies, strength
-        self._show_spectrum()
-
-    def _show_spectrum(self) -> None:
-        layer = self.layer.value
-        known = () if layer is None else self._spectra.get(layer, ())
-        self._fields.band_slider.show_spectrum(*known)
-
-    def _choose_active_movie(self) -> None:
-        """Choose the active layer, or the movie that it was made of."""
-        active = self._viewer.layers.selection.active
-        if active is not None and is_magnified(active):
-            active = open_source(self._viewer, active) or active
-        if active in self.layer.choices:
-            self.layer.value = active
-
-    def _newest_settings(self) -> dict:
-        """Return the settings of the newest layer that was made of the movie, if there is one."""
-        for layer in reversed(self._viewer.layers):
-            if is_magnified(layer) and open_source(self._viewer, layer) is self.layer.value:
-                with suppress(*EXPECTED):  # a damaged recipe, which is reported where it is used
-                    return self._fields.of_recipe(arguments(recipe_of(layer)))
-        return {}
+        self._chosen_movie.set_spectrum(layer, frequencies, strength)
 
     def _on_region_drawn(self, shapes: Shapes) -> None:
         """Magnify the region that was just drawn, if the fields for one are open."""
@@ -298,36 +217,10 @@ class MagnifyWidget(Dock):
             self.region.reset_choices()
             self.region.value = shapes
 
-    def _on_layer_changed(self, _=None) -> None:
-        """Fill the fields from a layer that got other data or another calibration."""
-        with self.updating():
-            self._fill()
-        self._on_parameter_changed()
-
-    def _fill(self) -> None:
-        """Fill the fields that depend on the movie, if it is one, and say what it is."""
-        movie = None
-        if self.layer.value is None:
-            self._messages.say("Open a movie")
-        else:
-            try:
-                movie = self._movie()
-                note = self.layer.value.metadata.get("fps_note", "")
-                hint = f". {note}" if note and typed_rate(self.layer.value) is None else ""
-                self._messages.say(f"{describe(movie)}{hint}")
-            except EXPECTED as error:
-                self._messages.say(str(error))
-        self.axes.native.setPlaceholderText("for example TCYX" if movie is None else movie.axes)
-        self._fields.show_length(2 if movie is None else movie.n_frames)
-        fps = 0.0 if movie is None else movie.fps or 0.0
-        if fps != self.fps.value:
-            self.fps.value = fps
-            self.band_low.value, self.band_high.value = band_to_start_from(fps)
-
     def _on_layers_changed(self, event=None) -> None:
         super()._on_layers_changed(event)
         if not (self._closed or self._updating):
-            self._show_playback()
+            self._playing.show()
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
@@ -344,16 +237,8 @@ class MagnifyWidget(Dock):
     def _on_layer_edited(self, event) -> None:
         if isinstance(event.source, Shapes | Labels):
             self._on_parameter_changed()
-        elif event.type != "metadata" or self._has_another_rate():
+        elif event.type != "metadata" or self._chosen_movie.has_another_rate():
             self._on_layer_changed()
-
-    def _has_another_rate(self) -> bool:
-        """Whether a rate was typed in another dock."""
-        try:
-            fps = self._movie().fps or 0.0
-        except EXPECTED:
-            return False
-        return abs(fps - self.fps.value) > 1e-3  # fields show four decimals
 
     # ---- parameters ----
 
@@ -394,13 +279,8 @@ class MagnifyWidget(Dock):
         layer = self.layer.value
         self._fields.show_what_applies(
             axes=layer is not None and layer.ndim != 3,
-            rate=layer is not None and self._rate_is_in_doubt(layer),
+            rate=self._chosen_movie.rate_is_in_doubt(),
         )
-
-    def _rate_is_in_doubt(self, layer: Image) -> bool:
-        """Whether the file does not say at what rate the movie was recorded."""
-        noted = bool(layer.metadata.get("fps_note"))
-        return noted or self.fps.value == 0 or typed_rate(layer) is not None
 
     def _on_preset_chosen(self, name: str) -> None:
         """Fill the fields from a preset; where it does not fit, say so and draw nothing."""
@@ -417,27 +297,19 @@ class MagnifyWidget(Dock):
         self._show_what_applies()
         if self._updating or self._closed or not self.live.value:
             return
-        self._changes += 1
+        self._drawing.changes += 1
         if self._is_comparing() or self._results.of(self.layer.value) is not None:
             self._timer.start()
 
     def _on_dragged(self, _=None) -> None:
         """Draw while factor or band is dragged; what is shown is refined once it rests."""
         self._on_parameter_changed()
-        if self._timer.isActive() and not (self._is_comparing() or self.working):
-            if self._refining:
-                self._frame_runner.cancel()
-            self._live_drawing.request()
-
-    def _on_rate_changed(self, fps: float) -> None:
-        """Record the rate; go back to what the layer says when it is cleared."""
-        if self._updating or self.layer.value is None:
+        if not self._timer.isActive() or self.working:
             return
-        record_rate(self._viewer, self.layer.value, fps)
-        if fps == 0:
-            self._on_layer_changed()
-        elif self.band_low.value == self.band_high.value == 0:
-            self.band_low.value, self.band_high.value = band_to_start_from(fps)
+        if self._is_comparing():
+            self._comparison.follow()
+        else:
+            self._drawing.request_live()
 
     @reports_errors
     def _on_current_frame_clicked(self, _=None) -> None:
@@ -447,128 +319,25 @@ class MagnifyWidget(Dock):
     # ---- the current frame ----
 
     def draw(self, _=None, then: Callable | None = None) -> None:
-        """Draw the frame that is shown in the background, then show it."""
+        """Draw the frame that is shown in the background, show it, call ``then(result)``."""
         self._messages.forget()
-        self._then = then
         self._timer.stop()
-        self._draw()
-
-    def _draw(self, refine: bool = False) -> None:
-        if self._closed or self.working:
-            return
-        self._live_drawing.forget()
-        self._refining, changes = refine, self._changes
-        try:
-            layer, shown, place = self._plan_shown()
-        except EXPECTED as error:
-            self._then = None
-            self._messages.report(error)
-            return
-
-        def show(seconds: float) -> None:
-            then, self._then = self._then, None
-            self._pace.note(_kind_of(shown), 1, seconds)
-            if changes < self._shown_changes and then is None:
-                return  # newer settings are drawn, if coarsely
-            result = self._show(layer, shown)
-            self._shown_changes = self._fine_changes = changes
-            self._say_drawn(shown, place, seconds)
-            if then is not None:
-                then(result)
-            else:
-                self._refine_later()  # settings may have changed meanwhile
-                self.time_next_frame([shown], place, seconds)
-
-        def failed() -> None:
-            self._then = None
-
-        def prepare_and_draw(progress: Callable) -> float:
-            self._first_use.run(getattr(shown.method, "preparations", list)())
-            return shown.time_frame(place)
-
-        draw = partial(shown.refine_frame, place) if refine else prepare_and_draw
-        self._draw_frame(layer, shown, place, show, failed, draw)
-
-    def _say_drawn(self, shown: Magnification, place: tuple, seconds: float) -> None:
-        ends = shown.operator.less_certain_frames(shown.movie.n_frames)
-        near = any(place[0] in end for end in ends)
-        note = ": near an end of the movie, less certain" if near else ""
-        self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
+        self._drawing.begin(then)
 
     def _show(self, layer: Image, shown, coarse=None) -> Result:
         with self.updating():  # adding a layer resets the choice of layers
             result = self._results.show(layer, shown, coarse=coarse)
-        self._show_playback()
+        self._playing.show()
         return result
-
-    # ---- while settings change ----
-
-    def _plan_live(self) -> _Live | None:
-        """Plan the frame that is shown, reduced if whole ones take long; None to draw none."""
-        if self._closed or self.working or self._results.of(self.layer.value) is None:
-            return None
-        try:
-            layer, shown, place = self._plan_shown()
-        except EXPECTED:
-            return None  # reported once the settings rest
-        live = _Live(layer, shown, place, self._changes)
-        live.reduction = self._pace.reduction(
-            _kind_of(live.shown), min(shown.movie.frame_shape[:2])
-        )
-        if live.reduction > 1:
-            try:
-                smaller = self.plan(self._movie(), reduction=live.reduction)
-            except EXPECTED:  # stabilized movies are not reduced
-                live.reduction = 1
-            else:
-                live.coarse = CoarseMagnification.like(shown, smaller)
-        return live
-
-    def _show_live(self, live: _Live, seconds: float) -> None:
-        self._pace.note(_kind_of(live.shown), live.reduction, seconds)
-        gone = live.layer not in self._viewer.layers or self._results.of(live.layer) is None
-        if gone or live.changes <= self._fine_changes:
-            return
-        self._show(live.layer, live.shown, live.coarse)
-        self._shown_changes = live.changes
-        if live.coarse is None:
-            self._fine_changes = live.changes
-            self._say_drawn(live.shown, live.place, seconds)
-        else:
-            part = f"at 1/{live.reduction} of the resolution"
-            self._messages.say(f"Frame {live.place[0]} drawn {part} in {seconds:.2g} s")
-
-    def _refine_later(self) -> None:
-        """Draw finely what was drawn coarsely, once the settings rest."""
-        if not self._timer.isActive() and self._fine_changes < self._changes:
-            self._timer.start()
 
     def _on_pause(self) -> None:
         if self._is_comparing():
-            super()._on_pause()
-        elif self._results.of(self.layer.value) is None or self._live_drawing.working:
+            if not self._comparison.refined:
+                super()._on_pause()
+        elif self._results.of(self.layer.value) is None or self._drawing.live.working:
             return
-        elif self._fine_changes < self._changes:
-            self._draw(refine=True)
-
-    def time_next_frame(self, shown: Sequence, place: tuple, seconds: float) -> None:
-        """If a frame was slow, time the next one, to learn how fast moving the slider is.
-
-        The first frame loads the network, too.
-        """
-        if self._frame_runner.working or not (shown and self._slow_frames.suspects(seconds)):
-            return
-        after = ((place[0] + 1) % shown[0].movie.n_frames, place[1])
-        times = []
-
-        def done(error: Exception | None, cancelled: bool) -> None:
-            if error is None and times:
-                self._slow_frames.notice(sum(times))
-                for x, taken in zip(shown, times, strict=True):
-                    self._pace.note(_kind_of(x), 1, taken)
-
-        self._refining = False
-        self._frame_runner.request(lambda _: times.extend(x.time_frame(after) for x in shown), done)
+        elif not self._drawing.refined:
+            self._drawing.draw(refine=True)
 
     def refresh(self) -> None:
         """Draw from the data as they are now, after they were edited in place."""
@@ -582,43 +351,9 @@ class MagnifyWidget(Dock):
     def _refresh(self) -> None:
         """Draw the frame that is shown with other parameters."""
         if not self._is_comparing():
-            self._draw()
+            self._drawing.draw()
         elif not self.working:
             self._comparison.refresh()
-
-    # ---- playing ----
-
-    def _played(self) -> Played | None:
-        """Return what is played now: the magnified movie, or the methods that are compared."""
-        source = self.layer.value
-        results = self._comparison.results() if self._is_comparing() else []
-        results = results or [x for x in [self._results.latest(source)] if x is not None]
-        results = [result for result in results if result.layer.visible]
-        if self._closed or not results:
-            return None
-        layer, movie = results[0].layer, results[0].shown.movie
-        if time_is_drawn(self._viewer, layer, movie.axes):
-            return None
-        changing = self._live_drawing.working or any(x.coarse is not None for x in results)
-        return Played(
-            self._viewer.dims.ndim - layer.ndim + movie.axes.index("T"),
-            movie.n_frames,
-            tuple(result.shown for result in results if not result.whole),
-            frame_shown(self._viewer, layer, movie.axes)[1],
-            changing or self._frame_runner.working or self.working,
-        )
-
-    def _go_to_frame(self, t: int) -> None:
-        played = self._played()
-        if played is not None:
-            self._viewer.dims.set_current_step(played.axis, t)
-
-    def _show_playback(self) -> None:
-        """Show what can be played of the movie that is chosen."""
-        played = self._played()
-        self._fields.playback_row.visible = played is not None
-        self._fields.next_steps.visible = self._results.latest(self.layer.value) is not None
-        self._playback.look()
 
     # ---- several methods ----
 
@@ -632,49 +367,11 @@ class MagnifyWidget(Dock):
         if self._closed:
             return
         self._fields.compare_row.show(self._comparison.active)
-        self._show_playback()
+        self._playing.show()
         if not self._comparison.active:
             self._on_parameter_changed()
 
-    # ---- all frames ----
-
-    def _on_compute_all_clicked(self, _=None) -> None:
-        result = self._results.of(self.layer.value)
-        if result is None or self._timer.isActive() or self._frame_runner.working:
-            self.draw(then=self._compute_all)
-        else:
-            self._compute_all(result)
-
-    @reports_errors
-    def _compute_all(self, result: Result) -> None:
-        """Draw all frames, then give them to the layer."""
-
-        def show(data) -> None:
-            self._results.finish(result, data)
-            self._show_playback()
-            self._messages.say_result(
-                f"All {total_frames(result.shown)} frames are drawn. The layer stays as it is; "
-                "“Magnify” makes another"
-            )
-
-        title = f"Magnifying {result.layer.name}"
-        layers = [result.layer]
-        self._run(drawing(result), show, title=title, layers=layers, closed=LAYER_CLOSED)
-
-    def _on_keep_clicked(self, _=None) -> None:
-        result = self._results.keep(self.layer.value)
-        if result is None:
-            self._messages.say(NO_RESULT)
-        else:
-            self._messages.say(f"{result.layer.name!r} stays as it is")
-
-    def _on_save_clicked(self, _=None) -> None:
-        result = self._results.latest(self.layer.value)
-        if result is None:
-            self._messages.report(ValueError(NO_RESULT), again=True)
-        else:
-            suggested = f"{result.layer.name}.ome.tif"
-            self._save_as("Save the magnified movie", suggested, dialog_filter())
+    # ---- jobs ----
 
     def _on_cancel_clicked(self, _=None) -> None:
         self._messages.say("Cancelling…")
@@ -696,14 +393,10 @@ class MagnifyWidget(Dock):
         for chosen in (fields.region, fields.painted):
             chosen.changed.connect(self._follow_layers)
         fields.axes.changed.connect(self._on_layer_changed)
-        fields.fps.changed.connect(self._on_rate_changed)
         fields.preset_rows.preset.changed.connect(self._on_preset_chosen)
         fields.layer.changed.connect(self._on_layer_chosen)
         fields.magnify.changed.connect(self.draw)
-        fields.compute_all.changed.connect(self._on_compute_all_clicked)
-        fields.save.changed.connect(self._on_save_clicked)
         fields.refresh.changed.connect(lambda _: self.refresh())
-        fields.keep.changed.connect(self._on_keep_clicked)
         fields.cancel.changed.connect(self._on_cancel_clicked)
         fields.reference_current.changed.connect(self._on_current_frame_clicked)
         fields.compare_row.compare.changed.connect(lambda _: self.compare())
@@ -718,22 +411,13 @@ class MagnifyWidget(Dock):
     def _apply_preferences(self) -> None:
         self._preferences = Preferences.current()
         self._preferences.apply()
-        self._playback.always = self._preferences.fill_ahead
-        self._playback.mode = self._preferences.mode
-        self._set_playback_rate()
-
-    def _set_playback_rate(self) -> None:
-        """Play as preferred, else at the rate of the movie as far as it can be followed."""
-        self._playback.fps = self._preferences.fps or min(self.fps.value or USUAL_FPS, MOST_FPS)
-        self._playback.restart()
-        self._playback.changed.emit()
+        self._playing.apply(self._preferences)
 
     def _on_close(self, *, viewer_closes: bool) -> None:
         super()._on_close(viewer_closes=viewer_closes)
         self._follow_no_more()
         self._shortcuts.close()
-        self._live_drawing.close()
+        self._drawing.close()
         self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)
         self._results.close()
-        self._slow_frames.undo()

@@ -27,7 +27,6 @@ from napari_motionmag.widgets.magnify.bad_pixels import BadPixelsRow
 from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
-from napari_motionmag.widgets.magnify.next_steps import NextSteps
 from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
 from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
@@ -96,7 +95,7 @@ class Fields(MotionFields):
         self.playback_row.visible = False  # until there is something to play
         buttons = [self.live_row, self.buttons, self.compare_row, self.progress, self.cancel]
         buttons.insert(2, self.playback_row)
-        self.next_steps = NextSteps()
+        self.next_steps = group([], "horizontal", name="next_steps")
         self.next_steps.visible = False  # until there is a result to look at
         buttons.insert(3, self.next_steps)
         forms = [self.movie_form, self.bad_pixels_row, self.suggest_row, self.form, self.more]

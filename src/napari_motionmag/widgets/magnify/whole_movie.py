@@ -1,4 +1,4 @@
-"""Draw or save all frames of a magnified layer, as jobs of a dock."""
+"""The part of the dock "Magnify motion" that draws or saves all frames."""
 
 from __future__ import annotations
 
@@ -7,8 +7,84 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.io.formats import dialog_filter
+from napari_motionmag.widgets.common.dock import reports_errors
 from napari_motionmag.widgets.frames.magnified_layers import Result
 from napari_motionmag.widgets.frames.whole_result import draw_all, room_for, total_frames
+
+NO_RESULT = "There is no magnified layer of this movie yet: press “Magnify” first"
+LAYER_CLOSED = "The layer was closed"
+
+
+class WholeMovie:
+    """Draws, keeps or saves the result of a `MagnifyWidget`."""
+
+    def __init__(self, dock):
+        self._dock = dock
+        self._messages = dock._messages  # for `reports_errors`
+        dock._fields.compute_all.changed.connect(lambda _: self.begin())
+        dock._fields.keep.changed.connect(lambda _: self.keep())
+        dock._fields.save.changed.connect(lambda _: self.ask_and_save())
+
+    def begin(self) -> None:
+        """Draw all frames of the result, which is made first if there is none."""
+        dock = self._dock
+        result = dock._results.of(dock.layer.value)
+        if result is None or dock._timer.isActive() or dock._frame_runner.working:
+            dock.draw(then=self.draw_all)
+        else:
+            self.draw_all(result)
+
+    @reports_errors
+    def draw_all(self, result: Result) -> None:
+        """Draw all frames, then give them to the layer."""
+        dock = self._dock
+
+        def show(data) -> None:
+            dock._results.finish(result, data)
+            dock._playing.show()
+            self._messages.say_result(
+                f"All {total_frames(result.shown)} frames are drawn. The layer stays as it is; "
+                "“Magnify” makes another"
+            )
+
+        title = f"Magnifying {result.layer.name}"
+        layers = [result.layer]
+        dock._run(drawing(result), show, title=title, layers=layers, closed=LAYER_CLOSED)
+
+    def keep(self) -> None:
+        """Let the layer stay as it is."""
+        result = self._dock._results.keep(self._dock.layer.value)
+        if result is None:
+            self._messages.say(NO_RESULT)
+        else:
+            self._messages.say(f"{result.layer.name!r} stays as it is")
+
+    def ask_and_save(self) -> None:
+        """Ask for a file, and save the result to it."""
+        result = self._latest()
+        if result is not None:
+            suggested = f"{result.layer.name}.ome.tif"
+            self._dock._save_as("Save the magnified movie", suggested, dialog_filter())
+
+    def save_to(self, path: Path) -> None:
+        """Save the result in the background."""
+        result = self._latest()
+        if result is not None and not self._dock.working:
+            self._dock._run(
+                saving(result, path),
+                lambda _: self._messages.say_result(f"Saved as {path}"),
+                title=f"Saving {path.name}",
+                layers=[result.layer],
+                closed=LAYER_CLOSED,
+            )
+
+    def _latest(self) -> Result | None:
+        """Return the newest result, or report that there is none."""
+        result = self._dock._results.latest(self._dock.layer.value)
+        if result is None:
+            self._messages.report(ValueError(NO_RESULT), again=True)
+        return result
 
 
 def drawing(result: Result) -> Callable[[Callable], np.ndarray]:

@@ -30,6 +30,7 @@ from napari_motionmag.widgets.common.form import (
     number,
 )
 from napari_motionmag.widgets.common.measurement_dock import paths_for
+from napari_motionmag.widgets.common.next_steps import compare_button, movie_behind
 from napari_motionmag.widgets.measure.region_dock import RegionDock
 from napari_motionmag.widgets.measure.regions import RegionRequest
 
@@ -180,7 +181,10 @@ class DisplacementWidget(RegionDock):
             "CSV: times, displacement and errors in px and, if calibrated, µm.",
             lambda: self._save_as("Save the traces", "trace.csv", "CSV (*.csv)"),
         )
-        return [self._create_measure_button(), save]
+        compare = compare_button(
+            self._viewer, lambda: movie_behind(self._viewer, self.layers.value)
+        )
+        return [self._create_measure_button(), save, compare]
 
     def _measured_fields(self) -> list[Widget]:
         return [self.layers, self.reference, self.reference_frame, self.reach, self.brightness]

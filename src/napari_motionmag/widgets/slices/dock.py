@@ -38,6 +38,11 @@ from napari_motionmag.widgets.common.measurement_dock import (
     paths_for,
 )
 from napari_motionmag.widgets.common.messages import EXPECTED
+from napari_motionmag.widgets.common.next_steps import (
+    compare_button,
+    displacement_button,
+    movie_behind,
+)
 from napari_motionmag.widgets.compare.grid import canvas_of
 from napari_motionmag.widgets.slices.cuts import Cut, color_function, cut_in_turns, display_limits
 from napari_motionmag.widgets.slices.layers import add_line, open_slices
@@ -216,7 +221,11 @@ class SliceViewWidget(MeasurementDock):
             "are saved by the button below them.",
             self._on_save_clicked,
         )
-        return [draw_line, as_layers, save]
+        steps = [
+            kind(self._viewer, lambda: movie_behind(self._viewer, self.layers.value))
+            for kind in (displacement_button, compare_button)
+        ]
+        return [draw_line, as_layers, save, *steps]
 
     # ---- what to cut ----
 

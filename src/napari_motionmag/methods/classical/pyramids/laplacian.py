@@ -17,12 +17,12 @@ _FINEST_WAVELENGTH = 5.0
 
 
 def reduced_size(n: int) -> int:
-    """Pixels along one axis after `reduce`."""
+    """Return the pixels along one axis after `reduce`."""
     return (n + 1) // 2
 
 
 def reduce(images: torch.Tensor) -> torch.Tensor:
-    """Low-pass and keep every second pixel, (..., Y, X) to (..., (Y+1)//2, (X+1)//2).
+    """Low-pass and halve, (..., Y, X) to (..., (Y + 1) // 2, (X + 1) // 2).
 
     Borders are mirrored about the last pixel.
     """
@@ -76,7 +76,7 @@ class LaplacianPyramid:
             self._sizes.append(tuple(reduced_size(n) for n in self._sizes[-1]))
 
     def bands(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Bands of images (..., Y, X), finest first, and the low-pass residual last."""
+        """Split images (..., Y, X) into bands, finest first, and the low-pass residual."""
         found = []
         for k in range(self.levels):
             low = reduce(images)

@@ -8,7 +8,7 @@ __all__ = ["Border", "fast_size", "reflected"]
 
 
 def fast_size(n: int) -> int:
-    """Smallest even size >= `n` whose only prime factors are 2, 3 and 5."""
+    """Return the smallest even size >= `n` whose only prime factors are 2, 3 and 5."""
     size = max(2, n + n % 2)
     while True:
         rest = size

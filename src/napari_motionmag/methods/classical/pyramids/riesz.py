@@ -18,7 +18,7 @@ HIGH_TAPS = (-0.7633, 0.2020, 0.1230, 0.0492, 0.0099)
 
 
 def _transfer(taps: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
-    """Real transfer function (Y, X // 2 + 1) of the two-dimensional filter made of 1-D taps.
+    """Return the transfer function (Y, X // 2 + 1) of the separable filter of 1-D taps.
 
     The McClellan transform puts ``(cos y + 1)(cos x + 1)/2 - 1`` in place of the cosine of the
     frequency, which makes a nearly circular 9 x 9 filter of the 9 taps.
@@ -31,7 +31,7 @@ def _transfer(taps: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
 
 
 def _riesz_transfer(shape: tuple[int, int], transform: str) -> tuple[np.ndarray, np.ndarray]:
-    """Transfer functions (Y, X // 2 + 1) of the Riesz transforms along x and along y."""
+    """Return transfer functions (Y, X // 2 + 1) of the Riesz transforms along x and along y."""
     y = 2 * np.pi * np.fft.fftfreq(shape[0])[:, None]
     x = 2 * np.pi * np.fft.rfftfreq(shape[1])[None, :]
     if transform == "taps":
@@ -116,11 +116,11 @@ class RieszPyramid:
         self.shapes = [level.shape for level in self._levels]
 
     def nbytes(self) -> int:
-        """Bytes of all filters."""
+        """Return the bytes of all filters."""
         return sum(f.nbytes for n in self._levels for f in (n.high, n.low, n.inverse, *n.riesz))
 
     def spectra(self, image: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Half spectra of the band-pass levels, borders included, and the low-pass residual."""
+        """Return half spectra of the band-pass levels, borders included, and the residual."""
         spectra = []
         for level in self._levels:
             spectrum = torch.fft.rfft2(level.border.pad(image))
@@ -130,7 +130,7 @@ class RieszPyramid:
         return spectra, image
 
     def level(self, spectrum: torch.Tensor, number: int) -> torch.Tensor:
-        """Image (..., Y, X) of a level from its half spectrum."""
+        """Return the image (..., Y, X) of a level from its half spectrum."""
         border = self._levels[number].border
         return border.crop(torch.fft.irfft2(spectrum, s=border.padded))
 
@@ -141,14 +141,14 @@ class RieszPyramid:
         return self.level(parts, number)
 
     def decompose(self, image: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Band-pass levels, finest first, and the low-pass residual of images (..., Y, X)."""
+        """Split images (..., Y, X) into band-pass levels, finest first, and the residual."""
         spectra, residual = self.spectra(image)
         return [self.level(s, n) for n, s in enumerate(spectra)], residual
 
     def collapse(
         self, bands: list[torch.Tensor], residual: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Images (..., Y, X) from levels as `decompose` gives them; no residual counts as zero."""
+        """Add levels, as `decompose` gives them, up to images (..., Y, X); no residual is zero."""
         image = residual
         for number in reversed(range(len(bands))):
             level = self._levels[number]

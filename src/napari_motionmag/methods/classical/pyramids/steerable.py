@@ -127,7 +127,7 @@ class SteerablePyramid:
         return 2 / peak
 
     def _geometry(self, level: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Size of the coefficients and the largest index of a frequency they have, (Y, X)."""
+        """Return the size of the coefficients and the largest index of a frequency, (Y, X)."""
         # every filter of the level is zero at and beyond the cut-off of the level above
         reach = tuple(math.ceil(self._cutoff(level) * n / 2) - 1 for n in self.shape)
         size = tuple(min(n, fast_size(2 * f + 1)) for n, f in zip(self.shape, reach, strict=True))
@@ -136,7 +136,7 @@ class SteerablePyramid:
     # ---- filters ----
 
     def _radial(self, k: int, radius: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """High-pass and low-pass windows of cut-off k."""
+        """Return high-pass and low-pass windows of cut-off k."""
         width = self.design.transition
         octaves = torch.log2(radius / self._cutoff(k)).clamp(-width, 0)
         # cosine and sine of one angle: squares sum to one to rounding
@@ -144,20 +144,20 @@ class SteerablePyramid:
         return torch.cos(turn), -torch.sin(turn)
 
     def _low(self, k: int, radius: torch.Tensor) -> torch.Tensor:
-        """Product of the low-pass windows of the cut-offs 0 to k."""
+        """Return the product of the low-pass windows of the cut-offs 0 to k."""
         low = torch.ones_like(radius)
         for j in range(k + 1):
             low = low * self._radial(j, radius)[1]
         return low
 
     def residual_windows(self, *, half: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """High-pass and low-pass residual windows, (Y, X) or (Y, X // 2 + 1), float64."""
+        """Return high-pass and low-pass residual windows, (Y, X) or (Y, X // 2 + 1), float64."""
         y, x = frequencies(self.shape, self.shape, self.device)
         radius = torch.hypot(y, x[:, : self.shape[1] // 2 + 1] if half else x)
         return self._radial(0, radius)[0], self._low(self.levels, radius)
 
     def filters(self, level: int) -> torch.Tensor:
-        """Responses of one level, (orientations, y, x), FFT order, zero on half the plane."""
+        """Return the responses of one level, (orientations, y, x), zero on half the plane."""
         if self._filters[level] is None:
             with self._build_lock:
                 if self._filters[level] is None:
@@ -182,24 +182,24 @@ class SteerablePyramid:
         return out
 
     def nbytes(self) -> int:
-        """Bytes of all filters once they are made."""
+        """Return the bytes of all filters once they are made."""
         item = torch.finfo(self.dtype).bits // 8
         return sum(item * math.prod(band.shape) for band in self.bands)
 
     # ---- image and spectrum ----
 
     def spectrum(self, image: torch.Tensor) -> torch.Tensor:
-        """Half spectrum of real images, (..., Y, X) to (..., Y, X // 2 + 1)."""
+        """Transform real images, (..., Y, X), to half spectra, (..., Y, X // 2 + 1)."""
         if tuple(image.shape[-2:]) != self.shape:
             raise ValueError(f"image must end in {self.shape}, got {tuple(image.shape)}")
         return torch.fft.rfft2(image.to(self.device, self.dtype))
 
     def image(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Real images of half spectra, the inverse of `spectrum`."""
+        """Transform half spectra to real images, the inverse of `spectrum`."""
         return torch.fft.irfft2(spectrum, s=self.shape)
 
     def crop(self, spectrum: torch.Tensor, level: int) -> torch.Tensor:
-        """Frequencies (..., y, x) of a level, scaled so that coefficients keep their amplitude."""
+        """Return frequencies of a level, scaled so that coefficients keep their amplitude."""
         size, reach = self._geometry(level)
         return take_part(spectrum, size, reach).mul_(2 * math.prod(size) / math.prod(self.shape))
 
@@ -211,11 +211,11 @@ class SteerablePyramid:
     # ---- subbands ----
 
     def analyse(self, cropped: torch.Tensor, level: int, orientation: int) -> torch.Tensor:
-        """Coefficients of a subband from `crop`; the phase grows in the direction of its angle."""
+        """Return a subband from `crop`; the phase grows in the direction of its angle."""
         return torch.fft.ifft2(cropped * self.filters(level)[orientation])
 
     def synthesise(self, coefficients: torch.Tensor, level: int, orientation: int) -> torch.Tensor:
-        """Full-plane spectrum that one subband adds to its level, for `uncrop`."""
+        """Return the full-plane spectrum that one subband adds to its level, for `uncrop`."""
         return torch.fft.fft2(coefficients).mul_(self.filters(level)[orientation])
 
     def coefficients(self, spectrum: torch.Tensor) -> Iterator[tuple[Band, torch.Tensor]]:
@@ -228,7 +228,7 @@ class SteerablePyramid:
             yield band, self.analyse(cropped, level, band.orientation)
 
     def residuals(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Half spectrum of both residuals after analysis and synthesis."""
+        """Return the half spectrum of both residuals after analysis and synthesis."""
         high, low = self.residual_windows(half=True)
         return spectrum * (high.square() + low.square()).to(self.dtype)
 
@@ -269,7 +269,7 @@ def get_pyramid(
 def frequencies(
     size: tuple[int, int], shape: tuple[int, int], device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Column of y and row of x frequencies of a part, over the image's Nyquist, in FFT order."""
+    """Return a column and a row of frequencies of a part, over the Nyquist, in FFT order."""
     y, x = (
         torch.fft.fftfreq(n, 1 / n, dtype=torch.float64, device=device) * (2 / full)
         for n, full in zip(size, shape, strict=True)
@@ -280,7 +280,7 @@ def frequencies(
 def take_part(
     spectrum: torch.Tensor, size: tuple[int, int], reach: tuple[int, int]
 ) -> torch.Tensor:
-    """Low frequencies up to index `reach`, (..., y, x), of a half spectrum (..., Y, X // 2 + 1)."""
+    """Take the low frequencies up to index `reach`, (..., y, x), from a half spectrum."""
     (fy, fx) = reach
     out = spectrum.new_zeros((*spectrum.shape[:-2], *size))
     out[..., : fy + 1, : fx + 1] = spectrum[..., : fy + 1, : fx + 1]

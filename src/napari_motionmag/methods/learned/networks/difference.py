@@ -124,7 +124,7 @@ class MotionNet(nn.Module):
         nn.init.zeros_(self.choose.bias)
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Features at 1/4 of the resolution, before the rectifier."""
+        """Return features at 1/4 of the resolution, before the rectifier."""
         return self.down(self.head(F.pixel_unshuffle(inputs, 2)))
 
     def forward(self, inputs: Tensor, motions: Tensor, features: Tensor):
@@ -174,7 +174,7 @@ class MotionNet(nn.Module):
 
 
 def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
-    """Weighted mean of each pixel and its eight neighbors at a distance."""
+    """Return the weighted mean of each pixel and its eight neighbors at a distance."""
     height, width = x.shape[-2:]
     around = F.pad(x, (distance,) * 4, mode="replicate")
     out = torch.zeros_like(x)
@@ -185,7 +185,7 @@ def _mixed(x: Tensor, shares: Tensor, distance: int) -> Tensor:
 
 
 def _upsampled(x: Tensor, weights: Tensor) -> Tensor:
-    """Four times as large; each pixel a convex mean of nine around it (RAFT, ECCV 2020)."""
+    """Upsample by 4; each pixel is a convex mean of nine around it (RAFT, ECCV 2020)."""
     if inference_kernels_apply(x) and kernels.available():
         from napari_motionmag.methods.learned.kernels import upsampling
 
@@ -222,7 +222,7 @@ class DrawingNet(nn.Module):
 
     @torch.no_grad()
     def _start(self) -> None:
-        """He initialization: PyTorch's own lets the signal fade away on its way to the tail."""
+        """Use He initialization: with PyTorch's own the signal fades on its way to the tail."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight)
@@ -242,7 +242,7 @@ class DrawingNet(nn.Module):
 
 
 def _shuffled(x: Tensor) -> Tensor:
-    """``F.pixel_shuffle(x, 2)``, channels last, as the next convolution takes it."""
+    """Apply ``F.pixel_shuffle(x, 2)``, channels last, as the next convolution takes it."""
     count, channels, height, width = x.shape
     cells = x.permute(0, 2, 3, 1).unflatten(3, (channels // 4, 2, 2))
     pixels = cells.permute(0, 1, 4, 2, 5, 3).reshape(count, 2 * height, 2 * width, -1)
@@ -300,11 +300,11 @@ class DifferenceNet(nn.Module):
         return 140 + 5.2 * max(self.config.half, self.config.drawing[0])
 
     def encode(self, frame: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
-        """What the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
+        """Return what the network first makes of its inputs, (N, quarter, H / 4, W / 4)."""
         return self.motion.encode(self._inputs(to_planes(frame), variation, gain))
 
     def displacement(self, frame: Tensor, variation: Tensor, gain: Tensor, pair: bool = False):
-        """By what the frame is moved, which layer is in front, and features that move with it.
+        """Return by what to move the frame, the layer in front, and features that move with it.
 
         Parameters and results are those of :meth:`parts` and of :class:`MotionNet`.
         """
@@ -336,19 +336,19 @@ class DifferenceNet(nn.Module):
         return self.motion(self._inputs(planes, variation, gain), motions, features)
 
     def forward(self, frame: Tensor, variation: Tensor, gain: Tensor, **options) -> Tensor:
-        """The magnified frame, float32 (N, C, H, W); arguments are those of :meth:`parts`."""
+        """Return the magnified frame, float32 (N, C, H, W), for the arguments of :meth:`parts`."""
         return self.parts(frame, variation, gain, **options)[0]
 
     @staticmethod
     def _of_motion(luma: Tensor, variation: Tensor) -> Tensor:
-        """The variation without what a change of light explains."""
+        """Return the variation without what a change of light explains."""
         with torch.autocast(luma.device.type, enabled=False):
             variation = variation.float()
             return without_light(luma - 0.5 * variation, variation)
 
     @staticmethod
     def _moved(planes: Tensor, motion: Tensor, importance: Tensor):
-        """Planes of the moved frame, from where, and how many pixels arrived there."""
+        """Return planes of the moved frame, from where, and how many pixels arrived there."""
         with torch.autocast(planes.device.type, enabled=False):
             source, coverage = backward_flow(motion, importance)
             still = source.abs().amax(1, keepdim=True) < 1e-6  # to the last bit
@@ -434,7 +434,7 @@ class DifferenceNet(nn.Module):
         )
 
     def to_grey(self) -> "DifferenceNet":
-        """A network for one channel with the same result as three equal channels."""
+        """Return a network for one channel with the same result as three equal channels."""
         if self.config.channels == 1:
             return self
         grey = DifferenceNet(DifferenceConfig(**{**self.config.to_dict(), "channels": 1}))
@@ -448,7 +448,7 @@ class DifferenceNet(nn.Module):
 
 
 def _large(displacement: Tensor) -> Tensor | None:
-    """A displacement where it is large around each pixel, zero elsewhere; None: small all over."""
+    """Return a displacement where it is large around a pixel, else zero; None: small all over."""
     length = displacement.square().sum(1, keepdim=True).sqrt()
     if length.max() <= _LARGE:  # as nearly always
         return None
@@ -458,7 +458,7 @@ def _large(displacement: Tensor) -> Tensor | None:
 
 
 def _explains_more(now: Tensor, variation: Tensor, motions, gains: Tensor) -> Tensor:
-    """Where the second of two displacements leaves less of a difference than the first, 0 to 1."""
+    """Return 0 to 1: where the second of two displacements explains more of a difference."""
     with torch.autocast(now.device.type, enabled=False):
         before = now - variation.float()
         gains = torch.where(gains == 0, 1, gains)
@@ -470,13 +470,13 @@ def _explains_more(now: Tensor, variation: Tensor, motions, gains: Tensor) -> Te
 
 
 def _uncovered(coverage: Tensor) -> Tensor:
-    """1 in holes, where layers meet and just beside them, 0 where pixels arrive one by one."""
+    """Return 1 in holes, at and beside edges of layers, 0 where pixels arrive one by one."""
     off = ((coverage - 1).abs() - 0.3) / 0.4
     return windowed_mean(windowed_max(off.clamp(0, 1), 9), 5)
 
 
 def _near(x: Tensor, half: float) -> Tensor:
-    """1 where something near is much larger than `half`, 0 where all is zero."""
+    """Return 1 where something near is much larger than `half`, 0 where all is zero."""
     reach = x.detach().abs().float().amax(1, keepdim=True)
     reach = F.max_pool2d(reach, 8)
     reach = windowed_max(reach, 9)
@@ -484,7 +484,7 @@ def _near(x: Tensor, half: float) -> Tensor:
 
 
 def to_planes(frame: Tensor) -> Tensor:
-    """Luma and two color differences, B - Y and R - Y; gray frames are luma alone."""
+    """Convert to luma and two color differences, B - Y and R - Y; gray frames to luma alone."""
     if frame.shape[1] == 1:
         return frame
     y = luma(frame)
@@ -492,7 +492,7 @@ def to_planes(frame: Tensor) -> Tensor:
 
 
 def from_planes(planes: Tensor) -> Tensor:
-    """The inverse of :func:`to_planes`."""
+    """Invert :func:`to_planes`."""
     if planes.shape[1] == 1:
         return planes
     y, blue, red = planes.split(1, 1)
@@ -501,7 +501,7 @@ def from_planes(planes: Tensor) -> Tensor:
 
 
 def luma(frame: Tensor) -> Tensor:
-    """Rec. 601 luma, (N, 1, H, W), of frames (N, C, H, W) with C of 1 or 3."""
+    """Return Rec. 601 luma, (N, 1, H, W), of frames (N, C, H, W) with C of 1 or 3."""
     if frame.shape[1] == 1:
         return frame
     weights = frame.new_tensor(LUMA).view(1, 3, 1, 1)

@@ -45,7 +45,7 @@ def _added(parts: list[Tensor], weights) -> Tensor:
 
 
 def _products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
-    """(N, 6, H / window, W / window): means of gx gx, gx gy, gy gy, gx D, gy D, D D."""
+    """Return means of gx gx, gx gy, gy gy, gx D, gy D, D D: (N, 6, H / window, W / window)."""
     if inference_kernels_apply(luma) and kernels.available():
         from napari_motionmag.methods.learned.kernels import gradients
 
@@ -58,7 +58,7 @@ def _products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
 
 
 def _solve(sums: Tensor) -> tuple[Tensor, Tensor]:
-    """Displacement (N, 2, h, w), x and y, and what tells how far to trust it (N, 3, h, w)."""
+    """Return displacement (N, 2, h, w), x and y, and how far to trust it (N, 3, h, w)."""
     xx, xy, yy, xd, yd, dd = sums.unbind(1)
     trace = xx + yy
     extra = _RELATIVE * trace + _ABSOLUTE
@@ -74,7 +74,7 @@ def _solve(sums: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def flow_candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float):
-    """Displacements that explain a variation, from windows of about 4 to 64 px.
+    """Return displacements that explain a variation, from windows of about 4 to 64 px.
 
     Parameters
     ----------
@@ -123,12 +123,12 @@ def flow_candidates(luma: Tensor, variation: Tensor, gain: Tensor, limit: float)
 
 
 def per_pixel(gain: Tensor) -> Tensor:
-    """A gain for each frame, (N,), or each pixel, (N, 1, H, W), with four axes."""
+    """Return a gain for each frame, (N,), or each pixel, (N, 1, H, W), with four axes."""
     return gain if gain.ndim == 4 else gain.view(-1, 1, 1, 1)
 
 
 def along(motion: Tensor, direction: float | None) -> Tensor:
-    """The part of displacements (N, 2, H, W), x and y, along a direction in rad; all when None."""
+    """Return the part of displacements (N, 2, H, W) along a direction in rad; all when None."""
     if direction is None:
         return motion
     axis = motion.new_tensor([math.cos(direction), math.sin(direction)]).view(1, 2, 1, 1)
@@ -136,7 +136,7 @@ def along(motion: Tensor, direction: float | None) -> Tensor:
 
 
 def limited(motion: Tensor, limit: float, dim: int = 1) -> Tensor:
-    """Displacements of less than `limit` px, which those above 7/8 of it approach."""
+    """Limit displacements to less than `limit` px; those above 7/8 of it approach it."""
     length = motion.square().sum(dim, keepdim=True).clamp(min=1e-20).sqrt()
     knee, room = limit * 7 / 8, limit / 8
     beyond = room * ((length - knee).clamp(min=0) / room).tanh()

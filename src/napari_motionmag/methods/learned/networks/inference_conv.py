@@ -1,4 +1,4 @@
-"""Convolutions with what follows them, in one pass over memory where that can be had.
+"""Convolutions with what follows them, in one pass over memory where available.
 
 Kernels of our own (:mod:`napari_motionmag.methods.learned.kernels`) do so for most 3x3
 convolutions, with fewer multiplications. oneDNN applies a rectifier, or adds another array, while
@@ -45,7 +45,7 @@ class Conv2d(nn.Conv2d):
         return {**self.__dict__, "_winograd": None}  # kernels belong to this processor
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
-        """The convolution of `x`, or of `x` and `beside`, their channels joined."""
+        """Convolve `x`, or `x` and `beside`, their channels joined."""
         fast = self._at_once(x)
         kernel = self._kernel() if fast else None
         if beside is not None and (kernel is None or not kernel.takes(x, beside)):
@@ -62,7 +62,7 @@ class Conv2d(nn.Conv2d):
         return F.leaky_relu_(y, SLOPE) if self.after == "leaky_relu" else y
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
-        """The convolution of `x` and `other`, added; without the rectifier."""
+        """Return the convolution of `x` plus `other`, without the rectifier."""
         if self._at_once(x):
             if (kernel := self._kernel()) is not None:
                 return kernel(_filled(x, kernel.inputs), other)
@@ -76,7 +76,7 @@ class Conv2d(nn.Conv2d):
         return inference_kernels_apply(x) and self.padding_mode == "zeros"
 
     def _kernel(self):
-        """The kernel, for weights that nobody trains; None where it cannot be had."""
+        """Return the kernel, for weights that nobody trains; None where it is unavailable."""
         weights = [w for w in (self.weight, self.bias) if w is not None]
         if (
             self._geometry != ((1, 1), (1, 1), (1, 1), 1)
@@ -96,7 +96,7 @@ class Conv2d(nn.Conv2d):
 
 
 def winograd(weight: Tensor, bias: Tensor | None):
-    """The kernel of a 3x3 convolution with padding 1; None where it cannot be had."""
+    """Return the kernel of a 3x3 convolution with padding 1; None where it is unavailable."""
     if kernels.why_unavailable() is not None:
         return None
     from napari_motionmag.methods.learned.kernels.winograd import LANES, Winograd, suits
@@ -108,7 +108,7 @@ def winograd(weight: Tensor, bias: Tensor | None):
 
 
 def _filled(x: Tensor, channels: int) -> Tensor:
-    """Return `x` with so many channels, the last ones zero, channels last."""
+    """Return `x` padded with zeros to that many channels, channels last."""
     if x.shape[1] == channels:
         return x
     shape = x.shape[0], channels, *x.shape[2:]
@@ -128,7 +128,7 @@ def convolved(
     groups: int = 1,
     after: str = "none",
 ) -> Tensor:
-    """The fused convolution; `after` as in :class:`Conv2d`, the others as in ``F.conv2d``."""
+    """Convolve, fused; `after` as in :class:`Conv2d`, the others as in ``F.conv2d``."""
     scalars = [SLOPE] if after == "leaky_relu" else []
     return torch.ops.mkldnn._convolution_pointwise(
         x, weight, bias, padding, stride, dilation, groups, after, scalars, ""

@@ -48,7 +48,7 @@ def without_light(luma: Tensor, variation: Tensor) -> Tensor:
 
 
 def _light(luma: Tensor, variation: Tensor) -> tuple[Tensor, Tensor]:
-    """a and b where they are sure, (N, 1, H / 8, W / 8), of pictures at half the resolution."""
+    """Return a and b where they are sure, (N, 1, H / 8, W / 8), of pictures at half size."""
     gx = separable(luma, SMOOTH, SLOPE)
     gy = separable(luma, SLOPE, SMOOTH)
     i, d = (separable(x, SMOOTH, SMOOTH) for x in (luma, variation))

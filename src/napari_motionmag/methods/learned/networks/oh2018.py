@@ -166,7 +166,7 @@ class Manipulator(nn.Module):
         return base + self.response(delta, factor)
 
     def response(self, delta: Tensor, factor: Tensor | float) -> Tensor:
-        """What is added to ``M - Delta``: ``h(m g(Delta))`` or ``m Delta``."""
+        """Return what is added to ``M - Delta``: ``h(m g(Delta))`` or ``m Delta``."""
         if self.linear:
             return factor * delta
         x = self.h_in((factor - self.less) * F.relu(self.g(delta)))
@@ -202,7 +202,7 @@ _TOGETHER = 16  # channels
 
 
 def without_local_mean(delta: Tensor, window: int) -> Tensor:
-    """What is left of (N, C, H, W) without its mean over windows, twice over; 0 for all of it."""
+    """Subtract the mean over windows from (N, C, H, W), twice over; 0 for all of it."""
     if not window:
         return delta
     # On CPUs, channels last are six times as fast as planes, and few channels at a time leave what
@@ -251,7 +251,7 @@ class Oh2018Net(nn.Module):
         self.halo += 2 * (_WINDOW // 2) * bool(config.chroma_doubt)
 
     def variation(self, delta: Tensor) -> Tensor:
-        """Delta = T(M) as it is magnified, (N, 32, H / 2, W / 2).
+        """Return Delta = T(M) as it is magnified, (N, 32, H / 2, W / 2).
 
         Less its local mean. With `chroma_doubt`, `delta` has 64 channels (see :meth:`motion`), and
         what color adds to the first half is multiplied by E / (E + chroma_doubt E_c): E is the
@@ -268,7 +268,7 @@ class Oh2018Net(nn.Module):
         return bright + color * (seen / (seen + self.config.chroma_doubt * doubted + 1e-30))
 
     def motion(self, frame: Tensor, shape: Tensor) -> Tensor:
-        """What a temporal operator acts on: shape; with `chroma_doubt`, before it that of luma."""
+        """Return what an operator acts on: shape; with `chroma_doubt`, before it that of luma."""
         if not self.config.chroma_doubt or frame.shape[1] == 1:
             return shape
         return torch.cat([self.encoder(luma(frame).expand_as(frame))[1], shape], 1)
@@ -294,7 +294,7 @@ class Oh2018Net(nn.Module):
         return self.decoder(texture, self.manipulator(base - delta, delta, factor))
 
     def to_grey(self) -> "Oh2018Net":
-        """A network for one channel with the same result as three equal channels.
+        """Return a network for one channel with the same result as three equal channels.
 
         The first convolution is summed over its inputs, the last averaged over its outputs.
         """

@@ -5,7 +5,7 @@
   convolution, Shi et al., CVPR 2016): 4/9 of the arithmetic, and no upsampled array.
 - The last convolution 7x7 reads those four sets and writes four positions: 4x4 at half resolution.
 - ReLU and the addition of a block's input happen inside convolutions: kernels of our own where they
-  can be had, oneDNN's where PyTorch has them. Each layer passes over memory once.
+  are available, oneDNN's where PyTorch has them. Each layer passes over memory once.
 - Frames of which only the shape is asked for go without the texture head.
 """
 
@@ -21,7 +21,7 @@ from napari_motionmag.methods.learned.networks.oh2018 import VARIANTS, Oh2018Con
 
 
 def for_inference(network: Oh2018Net, dtype: torch.dtype = torch.float32):
-    """The parts of a network for inference: rearranged, or as they are where they do not fold."""
+    """Rearrange the parts of a network for inference, or keep them where they do not fold."""
     folds = all(getattr(network.config, name) == getattr(Oh2018Config, name) for name in VARIANTS)
     return (FoldedOh2018 if folds else UnfoldedOh2018)(network, dtype)
 
@@ -39,19 +39,19 @@ class UnfoldedOh2018:
         self.variation = network.variation
 
     def shape(self, frame: Tensor) -> Tensor:
-        """The shape representation alone."""
+        """Return the shape representation alone."""
         return self.encoder(frame)[1]
 
     def encoder(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Texture and shape of a frame."""
+        """Return texture and shape of a frame."""
         return self.network.encoder(frame.to(self._seen))
 
     def response(self, delta: Tensor, factor: float | Tensor) -> Tensor:
-        """What is added to the base."""
+        """Return what is added to the base."""
         return self.network.manipulator.response(delta.to(self._seen), factor)
 
     def decoder(self, texture: Tensor, shape: Tensor) -> Tensor:
-        """Frame of texture and magnified shape."""
+        """Return frame of texture and magnified shape."""
         return self.network.decoder(texture.to(self.dtype), shape.to(self.dtype))
 
 
@@ -111,23 +111,23 @@ class FoldedOh2018:
         return [(self._same(b.first, dtype), self._same(b.second, dtype)) for b in blocks]
 
     def _same(self, layer, dtype: torch.dtype):
-        """A 3x3 convolution that keeps the size: a kernel, where there is one, or its weights."""
+        """Return a 3x3 convolution that keeps the size: a kernel if there is one, or weights."""
         exact = self._kernels and dtype == torch.float32
         kernel = winograd(layer.weight, layer.bias) if exact else None
         return kernel or _kept(layer, dtype)
 
     def shape(self, frame: Tensor) -> Tensor:
-        """The shape representation alone, (N, 32, H / 2, W / 2), of a frame (N, C, H, W)."""
+        """Return the shape representation alone, (N, 32, H / 2, W / 2), of a frame (N, C, H, W)."""
         return self._shape(self._trunk(frame))
 
     def encoder(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Texture (N, 32, H / 4, W / 4) and shape (N, 32, H / 2, W / 2) of a frame."""
+        """Return texture (N, 32, H / 4, W / 4) and shape (N, 32, H / 2, W / 2) of a frame."""
         x = self._trunk(frame)
         texture = self._convolve(x, self.texture_in, 1, stride=2, relu=True)
         return self._through(texture, self.texture_blocks), self._shape(x)
 
     def response(self, delta: Tensor, factor: float | Tensor) -> Tensor:
-        """What is added to the base: ``h(m g(Delta))`` or ``m Delta``."""
+        """Return what is added to the base: ``h(m g(Delta))`` or ``m Delta``."""
         if self.linear:
             return factor * delta
         g, h_in, h_first, h_second = self.response_layers
@@ -135,7 +135,7 @@ class FoldedOh2018:
         return self._through(self._convolve(x.mul_(factor), h_in, 1), [(h_first, h_second)])
 
     def decoder(self, texture: Tensor, shape: Tensor) -> Tensor:
-        """Frame (N, C, H, W) of texture and magnified shape."""
+        """Return frame (N, C, H, W) of texture and magnified shape."""
         x = self._joined(_enter(texture, self.dtype), shape)
         if self.dtype == self._seen:
             x = self._through(x, self.fusion)
@@ -154,7 +154,7 @@ class FoldedOh2018:
         return self._through(self._convolve(x, self.shape_in, 1, relu=True), self.shape_blocks)
 
     def _joined(self, texture: Tensor, shape: Tensor) -> Tensor:
-        """The upsampled texture beside the shape, (N, 64, H / 2, W / 2)."""
+        """Join the upsampled texture and the shape, (N, 64, H / 2, W / 2)."""
         height, width = texture.shape[-2:]
         cells = self._convolve(texture, self.texture_up, 1, relu=True)
         count = cells.shape[1] // 4
@@ -171,7 +171,7 @@ class FoldedOh2018:
         return joined
 
     def _through(self, x: Tensor, blocks: list) -> Tensor:
-        """Residual blocks; `x` is used up."""
+        """Run residual blocks; `x` is used up."""
         y = None  # memory for it is claimed once
         for first, second in blocks:
             y = self._convolve(x, first, 1, relu=True, into=y)
@@ -186,7 +186,7 @@ class FoldedOh2018:
         return x
 
     def _summed(self, total: Tensor, blocks: list) -> Tensor:
-        """Residual blocks in `dtype`, summed in float32; `total` is used up."""
+        """Run residual blocks in `dtype`, summed in float32; `total` is used up."""
         add = add_rounded
         here = total.device.type == "cpu" and self.dtype == torch.bfloat16
         if here and kernels.available():
@@ -246,7 +246,7 @@ _POSITIONS = ((1, 1), (1, 0), (0, 1), (0, 0))
 
 
 def fold_upsampling(layer) -> tuple[Tensor, Tensor]:
-    """Weights (4 O, I, 2, 2) and bias (4 O,) of nearest upsampling x2, then `layer` (3x3)."""
+    """Return weights (4 O, I, 2, 2), bias (4 O,): nearest upsampling x2, then `layer` (3x3)."""
     rows = layer.weight.new_tensor([[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]])
     # rows[0] is position 1 of a cell, rows[1] position 0
     folded = torch.einsum("pak,qbl,oikl->pqoiab", rows, rows, layer.weight)
@@ -254,7 +254,7 @@ def fold_upsampling(layer) -> tuple[Tensor, Tensor]:
 
 
 def fold_last(layer) -> tuple[Tensor, Tensor]:
-    """Weights (4 O, 4 I, 4, 4) and bias (4 O,) of `layer` (7x7) on and to four positions."""
+    """Return weights (4 O, 4 I, 4, 4), bias (4 O,) of `layer` (7x7) on and to four positions."""
     outputs, inputs = layer.weight.shape[:2]
     taps = layer.weight.new_zeros(2, 4, 2, 7)  # position out, tap, position in, row of the kernel
     for out in (0, 1):
@@ -278,5 +278,5 @@ def _clear_outside(x: Tensor) -> None:
 
 
 def _spread(cells: Tensor) -> Tensor:
-    """(N, 4 C, H, W), four positions of each cell, to (N, C, 2 H, 2 W)."""
+    """Spread (N, 4 C, H, W), four positions of each cell, to (N, C, 2 H, 2 W)."""
     return cells.unflatten(1, (2, 2, -1)).permute(0, 3, 4, 1, 5, 2).flatten(4, 5).flatten(2, 3)

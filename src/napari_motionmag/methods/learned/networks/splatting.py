@@ -15,7 +15,7 @@ BORDER = 2  # px of spline coefficients around a frame
 
 
 def grid(like: Tensor) -> Tensor:
-    """Coordinates x and y of the pixels, (1, 2, H, W)."""
+    """Return coordinates x and y of the pixels, (1, 2, H, W)."""
     height, width = like.shape[-2:]
     y = torch.arange(height, device=like.device, dtype=torch.float32)
     x = torch.arange(width, device=like.device, dtype=torch.float32)
@@ -64,7 +64,7 @@ def splat(values: Tensor, motion: Tensor) -> Tensor:
 
 
 def backward_flow(motion: Tensor, importance: Tensor) -> tuple[Tensor, Tensor]:
-    """From where each pixel of the moved frame takes its value.
+    """Return from where each pixel of the moved frame takes its value.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def _without_speckle(source: Tensor) -> Tensor:
 
 
 def _surroundings(blocks: Tensor) -> Tensor:
-    """Mean displacements of blocks; those of wider windows where next to nothing arrived."""
+    """Return mean displacements of blocks; of wider windows where next to nothing arrived."""
     wider = [_box(blocks, window) for window in _HOLES]
     source = wider[-1][:, :2] / (wider[-1][:, 2:] + 1e-6)
     for level in (*wider[-2::-1], blocks):
@@ -133,14 +133,14 @@ def _surroundings(blocks: Tensor) -> Tensor:
 
 
 def _box(x: Tensor, window: int) -> Tensor:
-    """Mean over a square window around each pixel, zeros outside."""
+    """Return the mean over a square window around each pixel, zeros outside."""
     half = window // 2
     x = F.avg_pool2d(x, (window, 1), stride=1, padding=(half, 0))
     return F.avg_pool2d(x, (1, window), stride=1, padding=(0, half))
 
 
 def sample(frame: Tensor, source: Tensor) -> Tensor:
-    """Values of a frame at displaced positions, by cubic splines; the border is continued.
+    """Sample a frame at displaced positions, by cubic splines; the border is continued.
 
     The bicubic interpolation of PyTorch (a = -0.75) moves what is asked to move by 0.1 px by
     0.136 px; splines are right for all but the finest detail.
@@ -192,14 +192,14 @@ def sample(frame: Tensor, source: Tensor) -> Tensor:
 
 
 def _spline_coefficients(frame: Tensor) -> Tensor:
-    """(N, C, H + 4, W + 4): cubic splines with these weights pass through all pixels."""
+    """Return weights, (N, C, H + 4, W + 4), of cubic splines that pass through all pixels."""
     x = F.pad(frame, (_REACH + BORDER,) * 4, mode="replicate")
     planes = [_prefiltered(plane) for plane in x.flatten(0, 1)]  # each fits the processor's cache
     return torch.stack(planes).unflatten(0, frame.shape[:2])
 
 
 def _prefiltered(plane: Tensor) -> Tensor:
-    """(Y, X) to spline coefficients, less by the reach of the filter."""
+    """Turn (Y, X) into spline coefficients, less by the reach of the filter."""
     pole = 3**0.5 - 2
     taps = [-6 * pole / (1 - pole * pole) * pole**k for k in range(_REACH + 1)]
     for axis in (0, 1):
@@ -213,7 +213,7 @@ def _prefiltered(plane: Tensor) -> Tensor:
 
 
 def bilinear(frame: Tensor, source: Tensor) -> Tensor:
-    """As :func:`sample`, bilinear."""
+    """Sample as :func:`sample`, bilinear."""
     height, width = frame.shape[-2:]
     at = (grid(source) + source).permute(0, 2, 3, 1)
     size = at.new_tensor([width, height])

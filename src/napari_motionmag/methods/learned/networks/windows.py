@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def windowed_max(x: Tensor, window: int) -> Tensor:
-    """Maximum over an odd window around each pixel of (N, C, H, W), inside the picture."""
+    """Return the maximum over an odd window around each pixel of (N, C, H, W) in the picture."""
     x = F.pad(x, (window // 2,) * 4, value=-torch.inf)
     for axis in (-1, -2):
         wide = 1
@@ -18,7 +18,7 @@ def windowed_max(x: Tensor, window: int) -> Tensor:
 
 
 def windowed_mean(x: Tensor, window: int) -> Tensor:
-    """Mean over an odd window around each pixel of (N, C, H, W), of the pixels in the picture."""
+    """Return the mean over an odd window around each pixel of (N, C, H, W) in the picture."""
     rows, columns = (_counts(size, window, x) for size in x.shape[-2:])
     x = F.pad(x, (window // 2,) * 4)
     for axis in (-1, -2):
