@@ -27,6 +27,8 @@ SECTIONS = {
     "scaling": "Size of frames, length of movies",
     "first_frame": "Waiting for a frame",
     "memory": "Memory of exports",
+    "measuring": "Measuring",
+    "terabyte": "A movie of terabytes",
     "cuda": "CUDA",
 }
 HEAD = """# Performance

@@ -137,6 +137,25 @@ def test_all_methods_follow_while_the_factor_is_dragged(widget, compared, qtbot)
     assert widget._timer.isActive()
 
 
+def test_what_is_saved_while_comparing_is_what_the_fields_say(
+    widget, method, compared, idle, click, tmp_path, settled, monkeypatch
+):
+    click(widget, "magnify")
+    settled(widget)
+    layers = compared()
+    widget.factor.value = 4
+    idle(widget)
+    asked = []
+    monkeypatch.setattr(
+        "napari_motionmag.widgets.common.dock.ask_file",
+        lambda parent, title, suggested, kinds: asked.append(suggested) or tmp_path / "saved.npy",
+    )
+    click(widget, "save")
+    settled(widget)
+    assert asked == ["pixels x4 cell.ome.tif"]
+    assert np.array_equal(np.load(tmp_path / "saved.npy"), layers[0].data.compute())
+
+
 def test_slow_methods_are_coarse_while_dragging_and_fine_at_rest(
     widget, others, compared, idle, monkeypatch
 ):

@@ -160,7 +160,8 @@ class _Demo:
                 return
             show()
 
-        Job(work, title, done)
+        # no progress bar: its indicator, which turns, costs as much as the work without a GPU
+        Job(work, title, done, quiet=True)
 
     def _on_closed(self, _=None) -> None:
         self._open = False

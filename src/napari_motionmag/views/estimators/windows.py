@@ -138,10 +138,10 @@ class WindowedDisplacement:
         whole = self._products(weight * light, light)
         # frames are compared in single precision, around their level and for weights of about 1
         self._low_pass = LowPass(mean.shape, kernel)
-        self._mean = centered.astype(np.float32)
+        self._mean = centered.astype(np.float32, order="C")
         self._weight = float(weight.max())
         self._linear = np.concatenate([steepest, weight * light]) / self._weight
-        self._linear = self._linear.astype(np.float32)
+        self._linear = self._linear.astype(np.float32, order="C")
         self._taps = kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
         self._filters = _bands(self._taps, windows.window)
         # what is left to determine the light, by windows, when each may move
@@ -181,7 +181,8 @@ class WindowedDisplacement:
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
-        picture = np.subtract(frame, self._level, dtype=exact(frame.dtype)).astype(np.float32)
+        picture = np.subtract(frame, self._level, dtype=exact(frame.dtype))
+        picture = picture.astype(np.float32, order="C")
         residual = self._low_pass(picture) - self._mean
         sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
         start = np.zeros((*self.windows.shape, 2))

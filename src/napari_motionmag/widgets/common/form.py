@@ -45,6 +45,7 @@ def movie_list(choices: Callable) -> Select:
     tooltip = "Image layers with a time axis. Select several (Ctrl) to compare them."
     field = _create(Select, "layers", tooltip, label="Movies", choices=choices)
     field.native.setFixedHeight(_LIST_HEIGHT)
+    field.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     field.native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     field.native.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     return field

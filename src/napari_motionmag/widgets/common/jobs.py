@@ -19,7 +19,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_motionmag.widgets.common.messages import warnings_to
 
-UPDATE_SECONDS = 0.05  # between two updates of a progress bar
+UPDATE_SECONDS = 0.2  # between two updates of a progress bar, each of which paints the window
 PERCENT = 100
 SETTLED_SECONDS = 2.0  # until the time left is worth telling
 

@@ -90,6 +90,14 @@ class Comparison:
         """Return what the layers show."""
         return [pane.result for pane in self._panes if pane.result and not pane.gone]
 
+    def result_of(self, method: str, model: str) -> Result | None:
+        """Return what the layer of a method shows, if it is compared."""
+        for pane in self._panes:
+            same = pane.choice.method == method
+            if same and (pane.choice.model == model or method != "learned"):
+                return None if pane.gone else pane.result
+        return None
+
     def start(self, choices: Sequence[Choice]) -> None:
         """Compare these choices; layers of the comparison in progress are replaced."""
         self._reported = []

@@ -64,7 +64,7 @@ class WholeMovie:
         """Ask for a file, and save the result to it."""
         result = self._latest()
         if result is not None:
-            suggested = f"{result.layer.name}.ome.tif"
+            suggested = f"{result.layer.name.replace(': ', ' ')}.ome.tif"
             self._dock._save_as("Save the magnified movie", suggested, dialog_filter())
 
     def save_to(self, path: Path) -> None:
@@ -80,8 +80,15 @@ class WholeMovie:
             )
 
     def _latest(self) -> Result | None:
-        """Return the newest result, or report that there is none."""
-        result = self._dock._results.latest(self._dock.layer.value)
+        """Return the newest result, or report that there is none.
+
+        While methods are compared, that of the method in the fields, which follows the factor.
+        """
+        dock = self._dock
+        compared = dock._is_comparing() and dock._comparison.result_of(
+            dock.method.value, dock.model.value
+        )
+        result = compared or dock._results.latest(dock.layer.value)
         if result is None:
             self._messages.report(ValueError(NO_RESULT), again=True)
         return result

@@ -172,8 +172,9 @@ class FoldedOh2018:
 
     def _through(self, x: Tensor, blocks: list) -> Tensor:
         """Run residual blocks; `x` is used up."""
+        y = None  # memory for it is claimed once
         for first, second in blocks:
-            y = self._convolve(x, first, 1, relu=True)
+            y = self._convolve(x, first, 1, relu=True, into=y)
             if callable(second):
                 second(y, x, into=x)
             elif self.fused:
@@ -196,9 +197,18 @@ class FoldedOh2018:
             x = add(total, self._convolve(y, second, 1))
         return x
 
-    def _convolve(self, x: Tensor, layer, padding: int, stride: int = 1, relu: bool = False):
+    def _convolve(
+        self,
+        x: Tensor,
+        layer,
+        padding: int,
+        stride: int = 1,
+        relu: bool = False,
+        into: Tensor | None = None,
+    ) -> Tensor:
+        """The convolution; kernels write it `into` a tensor of its shape, if there is one."""
         if callable(layer):
-            return layer(x, slope=0.0 if relu else 1.0)
+            return layer(x, slope=0.0 if relu else 1.0, into=into)
         if self.fused:
             after = "relu" if relu else "none"
             return convolved(x, *layer, [padding] * 2, [stride] * 2, after=after)
