@@ -95,9 +95,16 @@ def test_line_crosses_the_string_that_is_selected():
     assert 0 <= t < 60
 
 
+def spins(window) -> bool:
+    """Whether napari shows that something is in progress."""
+    from qtpy.QtWidgets import QLabel
+
+    labels = window.findChildren(QLabel)
+    return any(label.movie() is not None and not label.isHidden() for label in labels)
+
+
 def test_window(small, make_napari_viewer, monkeypatch, qtbot):
     import napari
-    from qtpy.QtWidgets import QLabel
 
     monkeypatch.setattr(napari, "Viewer", lambda title, show: make_napari_viewer(title=title))
     viewer, shown = demo.open_window("vesicles")
@@ -105,8 +112,7 @@ def test_window(small, make_napari_viewer, monkeypatch, qtbot):
     screen = viewer.window._qt_window.screen().availableGeometry()
     assert viewer.window._qt_window.width() >= min(demo.SIZE[0], screen.width())
     assert not viewer.layers, "the window is there before the sample is"
-    spinning = [label for label in viewer.window._qt_window.findChildren(QLabel) if label.movie()]
-    assert all(label.isHidden() for label in spinning), "they paint the window all the time"
+    assert not spins(viewer.window._qt_window), "that paints the window all the time"
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=20_000)
     assert shown.widget is None, "the original is shown before the dock is loaded"
     seen = set()

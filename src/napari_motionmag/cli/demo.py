@@ -240,7 +240,7 @@ def _name(layer) -> None:
     """Write the name of a layer over its picture."""
     overlay = getattr(layer, "name_overlay", None)  # napari before 0.7 has none
     if overlay is not None:
-        overlay.visible, overlay.font_size = True, 10
+        overlay.visible, overlay.font_size = True, 7  # long names fit, too
 
 
 def text_over(viewer):
@@ -252,7 +252,8 @@ def text_over(viewer):
 def _write_over(viewer, text: str) -> None:
     """Write a text over the canvas."""
     overlay = text_over(viewer)
-    overlay.text, overlay.font_size, overlay.position = text, 12, "bottom_left"
+    # not so large that notifications, on the right, cover it
+    overlay.text, overlay.font_size, overlay.position = text, 10, "bottom_left"
     overlay.visible = True
 
 
