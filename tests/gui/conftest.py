@@ -102,7 +102,13 @@ def window(qapp, request):
         patch.setattr(NapariApplication, "get_app_model", staticmethod(lambda: app))
         patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
         patch.setattr("napari._qt.qt_viewer.QtViewer._get_console", lambda *_: QWidget())
-        patch.setattr(NapariSettings, "save", lambda *_, **__: None)
+        save = NapariSettings.save
+
+        def save_elsewhere(settings, path=None, **options):
+            if path is not None:  # the file of the user's settings is left alone
+                save(settings, path, **options)
+
+        patch.setattr(NapariSettings, "save", save_elsewhere)
         if not draws:
             patch.setattr(f"{CONTROLS}.create_qt_layer_controls", NoControls)
             patch.setattr(f"{CONTROLS}.QtDynamicLayerControls", NoControls)
