@@ -70,7 +70,7 @@ def _unrest(frames) -> float:
 
 
 def thin_lines(method, seed: int) -> dict[str, float]:
-    """Gain over 8 of lines that vibrate by 0.4 px at 5 Hz, over a drift of 2 px at 1 Hz.
+    """Measure the gain over 8 of lines that vibrate by 0.4 px at 5 Hz over a 1 Hz drift of 2 px.
 
     Band 4-6 Hz; by the width of the line.
     """
@@ -101,7 +101,7 @@ def thin_lines(method, seed: int) -> dict[str, float]:
 
 
 def texture(method, seed: int) -> dict[str, float]:
-    """Energy of the gradient of a still scene in noise, x8, over the input's: 1 keeps texture."""
+    """Return the gradient energy of a still scene in noise, x8, over the input's: 1 keeps it."""
     frame, rng = Pair.make(seed).at(0.0), np.random.default_rng(seed)
     frames = [add_noise(frame, 1.0, rng) for _ in range(2)]
     drawn = method.magnify(frames, Static(0), [1], 8.0)[0]
@@ -114,7 +114,7 @@ def _gradient(frame: np.ndarray) -> float:
 
 
 def whole_movie(method, seed: int) -> dict[str, float]:
-    """Share of the gap closed at all crests of a movie of 64 frames, its ends apart.
+    """Return the share of the gap closed at all crests of a movie of 64 frames, its ends apart.
 
     The scene of the protocol ``temporal``.
     """

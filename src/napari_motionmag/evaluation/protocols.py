@@ -68,7 +68,7 @@ class Protocol:
 
 
 def _pair_case(seed, given, factor, noise=0.0, background=False) -> Case:
-    """Two frames between which the objects move by `given` px, and perhaps the background."""
+    """Make two frames between which the objects move by `given` px, and perhaps the background."""
     pair = Pair.make(seed)
     rng = np.random.default_rng(1000 + seed)
 
@@ -95,7 +95,7 @@ def _output_motion(level, seed):
 
 
 def _noise_real(level, seed):
-    """Pictures as they are, moved by whole pixels: nothing was resampled (paper, A.2.4)."""
+    """Take pictures as they are, moved by whole pixels: nothing was resampled (paper, A.2.4)."""
     rng = np.random.default_rng(1000 + seed)
     before, now, after = camera_pan(seed, 2)
     return Case(
@@ -104,7 +104,7 @@ def _noise_real(level, seed):
 
 
 def temporal_case(level, seed) -> Case:
-    """3 Hz motion of the objects on 0.5 Hz drift of 1 px and noise; band 2-4 Hz at 30 fps.
+    """Make 3 Hz motion of the objects on 0.5 Hz drift of 1 px and noise; band 2-4 Hz at 30 fps.
 
     Scored at a crest of the motion, in the middle of the movie.
     """
@@ -132,7 +132,7 @@ def _rotation(level, seed):
 
 
 def _blur(level, seed):
-    """Out of focus: 0.1 px become 5 px."""
+    """Blur as out of focus: 0.1 px become 5 px."""
     from scipy.ndimage import gaussian_filter
 
     sharp = _pair_case(seed, 0.1, 50.0, background=True)
@@ -141,19 +141,19 @@ def _blur(level, seed):
 
 
 def _white_noise(level, seed):
-    """Noise of equal strength everywhere; 1 px becomes 10 px."""
+    """Add noise of equal strength everywhere; 1 px becomes 10 px."""
     case, rng = _pair_case(seed, 1.0, 10.0), np.random.default_rng(1000 + seed)
     frames = [(f + level * rng.standard_normal(f.shape)).astype(np.float32) for f in case.frames]
     return Case(frames, case.operator, case.time, case.factor, case.truth)
 
 
 def vibration(t: int, phase: float) -> float:
-    """Course of the motion of the protocol ``temporal``: 3 Hz."""
+    """Return the motion of the protocol ``temporal``: 3 Hz."""
     return float(np.sin(2 * np.pi * 3 * t / FPS + phase))
 
 
 def common_drift(t: int, phase: float) -> tuple[float, float]:
-    """Displacement (y, x) in px that everything of the protocol ``temporal`` shares: 0.5 Hz."""
+    """Return the (y, x) px that everything of the protocol ``temporal`` shares: 0.5 Hz."""
     return np.sin(np.pi * t / FPS + phase), np.cos(np.pi * t / FPS + phase)
 
 
@@ -265,7 +265,7 @@ def similarity(frame: np.ndarray, truth: np.ndarray) -> float:
 
 
 def gap_closed(before: np.ndarray, drawn: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the gap between a frame and the truth that a drawn frame closes."""
+    """Return the share of the gap between a frame and the truth that a drawn frame closes."""
     floor = similarity(before, truth)
     return (similarity(drawn, truth) - floor) / (1 - floor)
 

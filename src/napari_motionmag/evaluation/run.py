@@ -30,7 +30,7 @@ def make_method(text: str, device: str | None = None):
 
 
 def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None) -> dict:
-    """Scores of methods.
+    """Score methods.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None)
 
 
 def scores(methods: dict, seeds: int, quick: bool, only=None, report=None) -> dict:
-    """Scores of methods by their names; see :func:`evaluate`."""
+    """Score methods by their names; see :func:`evaluate`."""
     result: dict = {"methods": list(methods), "seeds": seeds, "protocols": {}}
     for protocol in protocols.PROTOCOLS:
         if only and protocol.name not in only:
@@ -116,7 +116,7 @@ def _level(protocol, level, methods, seeds) -> dict:
 
 
 def _spread(values) -> list[float]:
-    """Mean and standard deviation."""
+    """Return mean and standard deviation."""
     return [float(np.mean(values)), float(np.std(values))]
 
 
@@ -140,7 +140,7 @@ def _line(name: str, row: dict) -> str:
 
 
 def merged(before: dict, result: dict) -> dict:
-    """Scores of earlier methods beside new ones.
+    """Put scores of earlier methods beside new ones.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def table(result: dict) -> str:
 
 
 def psnr_table(result: dict) -> str:
-    """PSNR in dB and rms error in gray levels (1/255) as text."""
+    """Format PSNR in dB and rms error in gray levels (1/255) as text."""
     lines = ["PSNR [dB] / rms error [1/255]"]
     for name, rows in result["protocols"].items():
         for row in rows:

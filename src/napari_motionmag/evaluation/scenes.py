@@ -108,7 +108,7 @@ class Pair:
 
 
 def camera_pan(seed: int, step: int) -> list[np.ndarray]:
-    """Three views of a photograph, each `step` whole pixels further, with all its own noise.
+    """Cut three views of a photograph, each `step` whole pixels further, with all its own noise.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def _crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> torch.Ten
 
 
 def add_noise(frame: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
-    """Photon-like noise of the paper: variance proportional to intensity.
+    """Add the photon-like noise of the paper: variance proportional to intensity.
 
     The standard deviation is factor x sqrt(I) / 255 with I in [0, 1] (paper, Section 4.1).
     """

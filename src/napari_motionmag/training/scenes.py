@@ -133,7 +133,7 @@ class SampleMix:
     compressed: float = 0.0  # like JPEG
 
     def far(self) -> "SampleMix":
-        """Half of the outputs move by 6 to 15 px, more over a still background; noise is rare."""
+        """Return a mix in which half of the outputs move by 6 to 15 px, and noise is rare."""
         parts = (*self.parts, "objects", "still_background", "still_background")
         return replace(
             self,

@@ -13,7 +13,7 @@ BETWEEN = (0.2, 0.4, 0.6, 0.8)
 
 
 def interpolation(setting: Setting):
-    """Four frames between two that are 4 px apart: five times as slow.
+    """Draw four frames between two that are 4 px apart: five times as slow.
 
     Beside them what costs nothing: fading one frame into the other, and the nearer of the two.
     """

@@ -19,7 +19,7 @@ FPS = 30.0
 
 
 def _compared(movie: DiscMovie, rows, t: int, factor: float) -> tuple[dict, list, list]:
-    """Numbers, frames and titles of (name, method, operator)."""
+    """Return numbers, frames and titles of (name, method, operator)."""
     numbers, frames, titles = {}, [movie.frames[t]], ["input"]
     for name, method, operator in rows:
         target = movie.target(operator, t, factor)

@@ -81,7 +81,7 @@ def representations(setting: Setting):
 
 
 def _around(maps: np.ndarray, radius: float = 30.0, directions: int = 32) -> np.ndarray:
-    """Values on a circle around the middle, (..., directions)."""
+    """Return values on a circle around the middle, (..., directions)."""
     stride = SIZE // maps.shape[-1]
     angle = 2 * np.pi * np.arange(directions) / directions
     middle = (maps.shape[-1] - 1) / 2

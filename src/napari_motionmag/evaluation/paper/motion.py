@@ -17,7 +17,7 @@ _WINDOW = 11  # px around a string
 
 @lru_cache(maxsize=1)
 def _strings():
-    """Frames of the middle of the strings, their rows, frequencies and amplitudes, and the rate."""
+    """Return middle frames of the strings, rows, frequencies, amplitudes and the rate."""
     from napari_motionmag import samples
 
     movie, info = samples.load("strings", n_frames=72)
@@ -27,7 +27,7 @@ def _strings():
 
 
 def _course(frames: np.ndarray, row: float) -> np.ndarray:
-    """Where a bright string is along y, in px from its row, by its center of gravity."""
+    """Return where a bright string is along y, px from its row: its center of gravity."""
     y = np.arange(round(row) - _WINDOW, round(row) + _WINDOW + 1)
     profile = np.asarray(frames)[:, y, 56:72].mean(2)
     mass = np.clip(profile - profile.min(1, keepdims=True) - 0.05, 0, None)

@@ -83,7 +83,7 @@ def run(
 
 
 def _stamps(setting: Setting) -> dict[str, str]:
-    """Methods and the hashes of their weights."""
+    """Return methods and the hashes of their weights."""
     models = {name: name.partition(":")[2] or "default" for name in setting.learned}
     hashes = {name: weights.sha256(weights.resolve(model)) for name, model in models.items()}
     return {name: hashes.get(name, "") for name in setting.names}

@@ -184,7 +184,7 @@ class LinearMagnifier(LinearOptions, Method):
         return current, variation
 
     def _gain(self, wavelength: float, cutoff: float, alpha: float) -> float:
-        """Share of alpha that a band gets."""
+        """Return the share of alpha that a band gets."""
         if wavelength >= cutoff:
             return 1.0
         if self.attenuation == "cut":
@@ -273,7 +273,7 @@ def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
 
 
 def _at_one_level(middle: torch.Tensor, variation: torch.Tensor) -> tuple[float, float]:
-    """Share of the variation that displacements explain, and the displacement in px of it."""
+    """Return the share of the variation that displacements explain, and that displacement, px."""
     dy, dx = torch.gradient(middle, dim=(-2, -1))
     window = min(_WINDOW, min(middle.shape[-2:]) // 2 * 2 - 1)
 

@@ -119,7 +119,7 @@ def save(path: Path, network, card: dict) -> None:
 
 
 def _tensors_sha256(tensors: dict) -> str:
-    """Hash of names, shapes and bytes: tells a damaged file from a whole one."""
+    """Hash names, shapes and bytes: tells a damaged file from a whole one."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name]

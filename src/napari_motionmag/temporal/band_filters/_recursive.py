@@ -62,7 +62,7 @@ class Recursive(TemporalOperator):
         return _apply.scan_array(frames, self._start(frames, 0, n), sos=self.sos, axis=0)[0]
 
     def _start(self, x, axis, n):
-        """State before frame 0 of a movie of `n` frames that begins with `x`."""
+        """Return the state before frame 0 of a movie of `n` frames that begins with `x`."""
         count = start_weights(self, n).shape[1]
         frames = np.moveaxis(x, axis, 0)[:count].astype(np.float64)
         origin, delays = start_state(self, frames, n)

@@ -118,5 +118,5 @@ def _field(option: Option, prefix: str) -> Widget:
 
 
 def _text_for_none(option: Option) -> str:
-    """What the least value of a field, which stands for None, shows."""
+    """Return what the least value of a field, which stands for None, shows."""
     return option.none if len(option.none) < 20 else "automatic"

@@ -88,7 +88,7 @@ def _fill(line, picture, y):
     error_model="numpy",
 )
 def _products(luma, variation, out, near, between, sums, window, first, last):
-    """`near`: (2, 10, ...), rows of both pictures, each twice so that any five are contiguous."""
+    """Sum products; `near`, (2, 10, ...), has rows of both pictures twice, any five contiguous."""
     width = luma.shape[1]
     row = 4 * near.shape[2]
     share = np.float32(1 / window**2)

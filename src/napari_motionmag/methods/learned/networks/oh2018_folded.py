@@ -206,7 +206,7 @@ class FoldedOh2018:
         relu: bool = False,
         into: Tensor | None = None,
     ) -> Tensor:
-        """The convolution; kernels write it `into` a tensor of its shape, if there is one."""
+        """Convolve; kernels write it `into` a tensor of its shape, if there is one."""
         if callable(layer):
             return layer(x, slope=0.0 if relu else 1.0, into=into)
         if self.fused:
