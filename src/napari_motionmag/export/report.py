@@ -28,7 +28,8 @@ from napari_motionmag.magnification.magnification import (
     plan,
 )
 from napari_motionmag.magnification.recipe import recipe_of
-from napari_motionmag.magnification.script import Call, FromLayer, magnification, source
+from napari_motionmag.magnification.script import Call, FromLayer, source
+from napari_motionmag.magnification.script import magnification as magnification_call
 from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
@@ -117,18 +118,18 @@ def write_report(
     >>> export.write_report("report.html", movie, result, speed=1 / 20)  # doctest: +SKIP
     """
     path = check_report(path, overwrite=overwrite)
-    made = _magnification_of(movie, result)
-    shown = made.movie
+    magnification = _magnification_of(movie, result)
+    shown = magnification.movie
     if composition is not None and options:
         raise TypeError(f"a Composition has its options already; got {sorted(options)}")
     if composition is None:
-        labels = {"original": shown, default_label(result): made.dask()}
+        labels = {"original": shown, default_label(result): magnification.dask()}
         panels = [panel(one, label, at=at, line=line) for label, one in labels.items()]
         composition = Composition(panels, **options)
     found = measure(
         shown,
-        made.operator,
-        shown.replace(data=made.dask()),
+        magnification.operator,
+        shown.replace(data=magnification.dask()),
         region=region,
         at=at,
         progress=_part(progress, 0),
@@ -136,17 +137,18 @@ def write_report(
     composition = _with_slices(composition, found, shown, at)
     film = _film(composition, _part(progress, 1))
     text = as_html(
-        title=title or f"Motion of {shown.name or 'a movie'}, magnified {made.factor:g} times",
+        title=title
+        or f"Motion of {shown.name or 'a movie'}, magnified {magnification.factor:g} times",
         subtitle=f"{PACKAGE} {version_of()}, {datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         film=film,
         tables={
-            "Measured": found.in_words(made.factor),
-            "Settings": _settings(made),
+            "Measured": found.in_words(magnification.factor),
+            "Settings": _settings(magnification),
             "Movie": _facts(shown),
-            "Versions": _versions(made.recipe),
+            "Versions": _versions(magnification.recipe),
         },
-        figures=_figures(found, made),
-        script=_script(origin, made, region, at) if origin is not None else "",
+        figures=_figures(found, magnification),
+        script=_script(origin, magnification, region, at) if origin is not None else "",
     )
     with written_whole(path, overwrite) as partial, naming_output(path, False):
         partial.write_text(text, encoding="utf-8")
@@ -169,9 +171,9 @@ def check_report(path: str | os.PathLike, *, overwrite: bool = False) -> Path:
 def _magnification_of(movie, result) -> Magnification:
     """Return what draws a result; planned again from the recipe of a layer that was computed."""
     data = result.data if is_layer(result) or isinstance(result, Movie) else result
-    made = magnification_behind(data)
-    if made is not None:
-        return made
+    magnification = magnification_behind(data)
+    if magnification is not None:
+        return magnification
     if not is_layer(result):
         raise ValueError("result must be a lazy result of magnify() or a magnified layer")
     return plan(movie, MagnifySettings.from_recipe(recipe_of(result)))
@@ -213,9 +215,9 @@ def _film(composition: Composition, progress: Callable | None) -> str:
 # ---- tables ----
 
 
-def _settings(made: Magnification) -> list[tuple[str, str]]:
-    recipe = made.recipe
-    pairs = [("Factor", f"{made.factor:g}"), ("Motion", made.operator.describe())]
+def _settings(magnification: Magnification) -> list[tuple[str, str]]:
+    recipe = magnification.recipe
+    pairs = [("Factor", f"{magnification.factor:g}"), ("Motion", magnification.operator.describe())]
     pairs.append(("Method", str(recipe["method"])))
     if recipe["method"] == "learned":
         pairs.append(("Model", str(recipe.get("model"))))
@@ -257,10 +259,10 @@ def _versions(recipe: Mapping) -> list[tuple[str, str]]:
 # ---- figures ----
 
 
-def _figures(found: Measures, made: Magnification) -> list[tuple[str, str]]:
+def _figures(found: Measures, magnification: Magnification) -> list[tuple[str, str]]:
     """Return pairs of a picture and its caption."""
     figures = []
-    traces = {"original": found.trace, f"motion ×{made.factor:g}": found.magnified}
+    traces = {"original": found.trace, f"motion ×{magnification.factor:g}": found.magnified}
     traces = {name: trace for name, trace in traces.items() if trace is not None}
     if traces:
         direction = None if found.oscillation is None else found.oscillation.direction
@@ -274,8 +276,8 @@ def _figures(found: Measures, made: Magnification) -> list[tuple[str, str]]:
     if found.trace is not None and found.trace.fps and len(found.trace) >= _FEWEST:
         spectrum = spectrum_of(found.trace)
         responses = None
-        if made.operator.band is not None:
-            responses = response_table([made.operator], fps=found.trace.fps)
+        if magnification.operator.band is not None:
+            responses = response_table([magnification.operator], fps=found.trace.fps)
         figures.append(
             (
                 _drawn(
@@ -283,7 +285,7 @@ def _figures(found: Measures, made: Magnification) -> list[tuple[str, str]]:
                         figure,
                         spectrum,
                         peaks=spectrum.peaks(),
-                        band=made.operator.band,
+                        band=magnification.operator.band,
                         responses=responses,
                     )
                 ),
@@ -294,9 +296,9 @@ def _figures(found: Measures, made: Magnification) -> list[tuple[str, str]]:
     if found.floor is not None and (found.floor.limit > 0).any():
         figures.append(
             (
-                _drawn(lambda figure: draw_noise_floor(figure, found.floor, made.factor)),
+                _drawn(lambda figure: draw_noise_floor(figure, found.floor, magnification.factor)),
                 "Share of the frame in which noise alone moves by more than a pixel, over the "
-                f"factor; the one used is {made.factor:g}.",
+                f"factor; the one used is {magnification.factor:g}.",
             )
         )
     return figures
@@ -317,14 +319,16 @@ def _drawn(draw: Callable) -> str:
 # ---- script ----
 
 
-def _script(origin: FromLayer, made: Magnification, region, at) -> str:
+def _script(origin: FromLayer, magnification: Magnification, region, at) -> str:
     """Return Python source that computes the report's numbers again."""
-    magnified = magnification(origin, made.recipe)
+    magnified = magnification_call(origin, magnification.recipe)
     calls = [magnified]
-    if made.movie.shape == origin.movie.shape:  # else a part was magnified
+    if magnification.movie.shape == origin.movie.shape:  # else a part was magnified
         result = Call(origin, "replace", data=magnified).named("result")
         where = {"region": region, "at": dict(at) if at else None}
         where = {name: value for name, value in where.items() if value is not None}
-        numbers = Call("napari_motionmag.export", "measure", origin, made.operator, result, **where)
+        numbers = Call(
+            "napari_motionmag.export", "measure", origin, magnification.operator, result, **where
+        )
         calls.append(numbers.named("measured", "measured.in_words(factor), measured.trace, ..."))
     return source(*calls, title="The numbers of the report.")
