@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from napari_motionmag.methods.learned import kernels
 from napari_motionmag.views.estimators.band_kernel import BandKernel, LowPass, Sampler, smear
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 
@@ -207,6 +206,8 @@ class WindowedDisplacement:
             [corners[k] for corners, k in zip(self.windows.corners, places, strict=True)], axis=1
         )
         index = np.concatenate([corner + whole + _FARTHEST, corner, part], axis=1)
+        from napari_motionmag.methods.learned import kernels  # imports PyTorch
+
         if kernels.available():
             from napari_motionmag.views.estimators.window_kernel import displaced_sums
 
