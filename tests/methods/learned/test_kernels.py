@@ -55,7 +55,7 @@ def without(monkeypatch):
 
     def call(function, *arguments):
         with monkeypatch.context() as patch, torch.inference_mode():
-            patch.setattr(cpu, "available", lambda: False)
+            patch.setattr(cpu, "why_unavailable", lambda: "switched off")
             return function(*arguments)
 
     return call
