@@ -2,20 +2,18 @@
 
     python benchmarks/measuring.py [--quick] [--threads N]
 
-The sample `strings`, and a movie of the size of a recorded tuning fork. With and without kernels.
-Each view reads each frame once.
+The sample `strings`, and a movie of the size of a recorded tuning fork. Each view reads each frame
+once.
 """
 
 from __future__ import annotations
 
 import statistics
-from unittest.mock import patch
 
 import numpy as np
 from common import Table, arguments, interleaved, movie
 
 from napari_motionmag import Movie, samples, views
-from napari_motionmag.methods.learned import kernels
 
 
 class Counted:
@@ -35,7 +33,7 @@ def main() -> None:
     frames, few, rounds = (32, 16, 1) if given.quick else (200, 48, 1)
     strings, about = samples.load("strings", n_frames=frames)
     texture = movie(few, 640)[:, :420]
-    table = Table("view", "movie", "CPU ms a frame", "without kernels", "reads of a frame")
+    table = Table("view", "movie", "CPU ms a frame", "reads of a frame")
     works = {
         "motion map": views.motion_map,
         "noise floor": views.noise_floor,
@@ -46,17 +44,12 @@ def main() -> None:
         source = Counted(np.asarray(data))
         film = Movie(source, axes="TYX", fps=fps)
         for view, work in works.items():
-
-            def plain(_, work=work):
-                with patch.object(kernels, "why_unavailable", lambda: "switched off"):
-                    return work(film)  # noqa: B023
-
-            times = interleaved({"fast": lambda _, work=work: work(film), "plain": plain}, rounds)  # noqa: B023
-            fast, slow = (1e3 * statistics.median(t) / len(data) for t in times.values())
-            reads = source.reads / len(data) / (2 * (rounds + 1))
+            times = interleaved({"view": lambda _, work=work: work(film)}, rounds)["view"]  # noqa: B023
+            spent = 1e3 * statistics.median(times) / len(data)
+            reads = source.reads / len(data) / (rounds + 1)
             source.reads = 0
             size = f"{name}, {len(data)} frames of {film.frame_shape[0]}x{film.frame_shape[1]}"
-            table.add(view, size, f"{fast:.1f}", f"{slow:.1f}", f"{reads:.2f}")
+            table.add(view, size, f"{spent:.1f}", f"{reads:.2f}")
     table.save(given.json)
 
 

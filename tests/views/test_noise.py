@@ -440,8 +440,7 @@ def test_large_motion_of_some_windows_beside_small_motion_of_others(texture, siz
 
 
 @pytest.mark.parametrize(("window", "step"), [(24, 12), (17, 5)])
-def test_kernels_change_no_displacement(texture, window, step, monkeypatch):
-    from napari_motionmag.methods.learned import kernels
+def test_every_window_finds_the_displacement_of_the_frame(texture, window, step):
     from napari_motionmag.views.estimators import windows as module
     from napari_motionmag.views.estimators.band_kernel import KERNELS
 
@@ -453,9 +452,6 @@ def test_kernels_change_no_displacement(texture, window, step, monkeypatch):
     np.testing.assert_allclose(
         found[1:-1, 1:-1], np.broadcast_to([0.77, -0.61], found[1:-1, 1:-1].shape), atol=0.02
     )
-    assert kernels.available()
-    monkeypatch.setattr(kernels, "why_unavailable", lambda: "switched off")
-    np.testing.assert_allclose(field(frame), found, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(40, 56), (33, 200), (170, 31)])

@@ -141,8 +141,8 @@ class WindowedDisplacement:
         self._weight = float(weight.max())
         self._linear = np.concatenate([steepest, weight * light]) / self._weight
         self._linear = self._linear.astype(np.float32, order="C")
-        self._taps = kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
-        self._filters = _bands(self._taps, windows.window)
+        taps = kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
+        self._filters = _bands(taps, windows.window)
         # what is left to determine the light, by windows, when each may move
         self._left = whole - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
         self._by_window = None
@@ -206,20 +206,11 @@ class WindowedDisplacement:
             [corners[k] for corners, k in zip(self.windows.corners, places, strict=True)], axis=1
         )
         index = np.concatenate([corner + whole + _FARTHEST, corner, part], axis=1)
-        from napari_motionmag.methods.learned import kernels  # imports PyTorch
-
-        if kernels.available():
-            from napari_motionmag.views.estimators.window_kernel import displaced_sums
-
-            sums = np.empty((len(shifts), len(self._linear)))
-            size = self.windows.window
-            displaced_sums(picture, self._mean, self._linear, self._taps, index, size, sums)
-            return sums
         parts = np.array_split(index, len(index) // _TOGETHER + 1)
         return np.concatenate([self._filtered_sums(picture, part) for part in parts])
 
     def _filtered_sums(self, picture: np.ndarray, index: np.ndarray) -> np.ndarray:
-        """Return the sums that the kernel gives, by products of matrices."""
+        """Filter windows, subtract the mean picture, and sum products with the linear pictures."""
         top, left, y, x, down, across = index.T
         size, wide = self.windows.window, self.windows.window + 2 * BandKernel.half
         cut = sliding_window_view(picture, (wide, wide))[top, left]
