@@ -205,7 +205,7 @@ def settled(qtbot):
     def wait(widget):
         def is_idle():
             frames = getattr(widget, "_drawing", None)
-            drawing = widget._frame_runner.working or (frames is not None and frames.live.working)
+            drawing = widget._work.frames.working or (frames is not None and frames.live.working)
             return not (widget._timer.isActive() or drawing or widget.working)
 
         QApplication.processEvents()

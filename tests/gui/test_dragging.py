@@ -103,8 +103,8 @@ def test_what_is_saved_while_dragging_is_fine(widget, method, magnified, settled
     settled(widget)
     source = widget.layer.value
     result = widget._results.of(source)
-    smaller = widget.plan(widget._movie(), reduction=2)
-    widget._show(source, result.shown, CoarseMagnification.like(result.shown, smaller))
+    smaller = widget.plan(widget._chosen.movie(), reduction=2)
+    widget.show_result(source, result.shown, CoarseMagnification.like(result.shown, smaller))
     widget.save_to(tmp_path / "saved.npy")
     settled(widget)
     expected = np.concatenate(result.shown.plain().draw(range(12))).reshape(12, *SIZE)

@@ -82,6 +82,14 @@ class Comparison:
         """The layer whose motion is magnified, or None."""
         return self._source if self.active else None
 
+    def is_of(self, layer) -> bool:
+        """Whether methods are compared on a layer."""
+        return layer is not None and layer is self.source
+
+    def is_in(self, viewer) -> bool:
+        """Whether its layers are in a viewer."""
+        return viewer is self._viewer
+
     def layers(self) -> list:
         """Return the layers of the comparison, in the order of the choices."""
         return [pane.result.layer for pane in self._panes if pane.result and not pane.gone]
@@ -115,7 +123,7 @@ class Comparison:
             self._report(failures, len(panes))
             return
         for other in list(_ACTIVE):
-            if other is not self and other._viewer is self._viewer:
+            if other is not self and other.is_in(self._viewer):
                 other.end()
         _ACTIVE.add(self)
         if self.active:

@@ -122,7 +122,7 @@ class RepeatWidget(Dock):
             self._show(on, shown)
             self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s")
 
-        self._draw_frame(on, shown, place, show)
+        self._work.draw_frame(on, shown, place, show)
 
     def _show(self, on: Image, shown) -> Image:
         chosen = self.made.value, self.on.value

@@ -211,7 +211,8 @@ class NoiseFloorWidget(MotionDock):
             self._messages.say_result(f"{EXPLAINED[kind]}. {before}")
 
         place = self._place_shown(request.layer, request.movie)
-        self._draw_frame(request.layer, shown, place, show, partial(self._enable_buttons, True))
+        failed = partial(self._enable_buttons, True)
+        self._work.draw_frame(request.layer, shown, place, show, failed)
 
     def _enable_buttons(self, enabled: bool) -> None:
         self._fade.enabled = self._null.enabled = enabled
