@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
+from napari_motionmag.movie.intensity import working_dtype
 from napari_motionmag.views.estimators.band_kernel import BandKernel, LowPass, Sampler, smear
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 
@@ -180,7 +181,7 @@ class WindowedDisplacement:
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
-        picture = np.subtract(frame, self._level, dtype=exact(frame.dtype))
+        picture = np.subtract(frame, self._level, dtype=working_dtype(frame.dtype))
         picture = picture.astype(np.float32, order="C")
         residual = self._low_pass(picture) - self._mean
         sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
@@ -238,11 +239,6 @@ class WindowedDisplacement:
         if (seen.T @ np.linalg.pinv(spread) @ seen).item() > _LIT:
             score = score - self._mixed @ change
         return start - (self._inverse @ score)[..., 0]
-
-
-def exact(dtype: np.dtype) -> type:
-    """Return the type in which gray levels are subtracted without loss."""
-    return np.float32 if dtype.kind in "iu" and dtype.itemsize <= 2 else np.float64
 
 
 def _bands(taps: np.ndarray, size: int) -> np.ndarray:
