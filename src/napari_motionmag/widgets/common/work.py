@@ -78,7 +78,7 @@ class Work:
     def draw_frame(
         self,
         layer: Image,
-        shown,
+        magnification,
         place: tuple,
         show: Callable,
         failed: Callable | None = None,
@@ -90,7 +90,7 @@ class Work:
         draws in another way and returns the seconds that it took.
         """
         seconds = []
-        draw = draw or (lambda progress: shown.time_frame(place))
+        draw = draw or (lambda progress: magnification.draw_timed(place))
 
         def done(error: Exception | None, cancelled: bool) -> None:
             if cancelled:

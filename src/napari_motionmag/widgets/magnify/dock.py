@@ -90,11 +90,11 @@ class MagnifyWidget(Dock):
         ValueError, TypeError
             If there is no movie, or a parameter is invalid.
         """
-        layer, shown, place = self._drawing.plan_shown()
-        shown.time_frame(place)  # a bad frame is found before anything is changed
+        layer, planned, place = self._drawing.plan_frame()
+        planned.draw_timed(place)  # a bad frame is found before anything is changed
         self._timer.stop()
         self._drawing.note_shown()
-        return self.show_result(layer, shown).layer
+        return self.show_result(layer, planned).layer
 
     def script(self) -> str:
         """Return Python source that magnifies the movie as the fields say.
@@ -320,10 +320,10 @@ class MagnifyWidget(Dock):
         self._timer.stop()
         self._drawing.begin(then)
 
-    def show_result(self, layer: Image, shown, coarse=None) -> Result:
+    def show_result(self, layer: Image, planned, coarse=None) -> Result:
         """Show what was drawn of a source layer, by `coarse` until it is shown again."""
         with self.updating():  # adding a layer resets the choice of layers
-            result = self._results.show(layer, shown, coarse=coarse)
+            result = self._results.show(layer, planned, coarse=coarse)
         self._playing.show()
         return result
 

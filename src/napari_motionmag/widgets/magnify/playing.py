@@ -187,14 +187,14 @@ class Playing:
         results = [result for result in results if result.layer.visible]
         if not results:
             return None
-        layer, movie = results[0].layer, results[0].shown.movie
+        layer, movie = results[0].layer, results[0].magnification.movie
         if time_is_drawn(self._viewer, layer, movie.axes):
             return None
         changing = self._drawing.live.working or any(x.coarse is not None for x in results)
         return Played(
             self._viewer.dims.ndim - layer.ndim + movie.axes.index("T"),
             movie.n_frames,
-            tuple(result.shown for result in results if not result.whole),
+            tuple(result.magnification for result in results if not result.whole),
             frame_shown(self._viewer, layer, movie.axes)[1],
             changing or self._work.frames.working or self._work.working,
         )

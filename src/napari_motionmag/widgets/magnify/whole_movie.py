@@ -52,8 +52,8 @@ class WholeMovie:
             self._results.finish(result, data)
             self._playing.show()
             self._messages.say_result(
-                f"All {total_frames(result.shown)} frames are drawn. The layer stays as it is; "
-                "“Magnify” makes another"
+                f"All {total_frames(result.magnification)} frames are drawn. The layer stays as it "
+                "is; “Magnify” makes another"
             )
 
         title = f"Magnifying {result.layer.name}"
@@ -104,7 +104,7 @@ class WholeMovie:
 
 def drawing(result: Result) -> Callable[[Callable], np.ndarray]:
     """Return work that draws all frames of a result; OSError if there is no room for them."""
-    magnification = result.shown.plain()
+    magnification = result.magnification.plain()
     out = room_for(magnification.movie.shape, magnification.movie.dtype)
     total = total_frames(magnification)
 
@@ -121,13 +121,13 @@ def saving(result: Result, path: Path) -> Callable[[Callable], None]:
     from napari_motionmag.io import check_output, save_movie
     from napari_motionmag.movie.lazy import paths_behind
 
-    layer, recipe = result.layer, result.shown.recipe
-    data = layer.data if result.whole else result.shown.plain().dask()
-    movie = result.shown.movie.replace(data=data, name=layer.name)
+    layer, recipe = result.layer, result.magnification.recipe
+    data = layer.data if result.whole else result.magnification.plain().dask()
+    movie = result.magnification.movie.replace(data=data, name=layer.name)
     limits = None if layer.rgb else tuple(map(float, layer.contrast_limits))
 
     def work(progress: Callable) -> None:
-        for source in paths_behind(result.shown.movie.data):
+        for source in paths_behind(result.magnification.movie.data):
             check_output(path, source=source, overwrite=True)
         options = {"recipe": recipe, "intensity_range": limits, "progress": progress}
         save_movie(path, movie, overwrite=True, **options)
