@@ -102,6 +102,10 @@ def _without_speckle(source: Tensor) -> Tensor:
     A lone pixel between pixels of another layer, as gaps of an expanding object leave it, would
     show the wrong layer.
     """
+    if inference_kernels_apply(source) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import splatting
+
+        return splatting.without_lone(source, _LONE)
     beside = torch.zeros_like(source[:, 0], dtype=torch.bool)  # a jump
     for axis, last in ((1, source.shape[2] - 1), (2, source.shape[3] - 1)):
         jump = (source.diff(dim=axis + 1).abs() > _LONE).any(1)
