@@ -6,6 +6,7 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.inference_conv import inference_kernels_apply
+from napari_motionmag.methods.learned.networks.windows import windowed_mean
 
 _HOLES = (3, 9)  # windows, in blocks of 4 px, from which holes are filled
 _LONE = 2.0  # px from the median around, beyond which a displacement is not believed
@@ -129,18 +130,11 @@ def _without_speckle(source: Tensor) -> Tensor:
 
 def _surroundings(blocks: Tensor) -> Tensor:
     """Return mean displacements of blocks; of wider windows where next to nothing arrived."""
-    wider = [_box(blocks, window) for window in _HOLES]
+    wider = [windowed_mean(blocks, window) for window in _HOLES]
     source = wider[-1][:, :2] / (wider[-1][:, 2:] + 1e-6)
     for level in (*wider[-2::-1], blocks):
         source = (level[:, :2] + _LITTLE * source) / (level[:, 2:3] + _LITTLE)
     return source
-
-
-def _box(x: Tensor, window: int) -> Tensor:
-    """Return the mean over a square window around each pixel, zeros outside."""
-    half = window // 2
-    x = F.avg_pool2d(x, (window, 1), stride=1, padding=(half, 0))
-    return F.avg_pool2d(x, (1, window), stride=1, padding=(0, half))
 
 
 def sample(frame: Tensor, source: Tensor) -> Tensor:
