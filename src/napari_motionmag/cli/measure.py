@@ -55,8 +55,7 @@ def add_command(commands, common) -> None:
         help="write velocity and acceleration too, from this odd number of frames (default 5)",
     )
     add("--segments", type=int, default=8, metavar="N", help="of the coherence (default 8)")
-    add("--fps", type=float, help="frames per second at which the movie was taken")
-    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
+    options.add_rate_and_axes(add)
     add("--overwrite", action="store_true", help="replace the outputs if they exist")
     add = parser.add_argument_group("a map").add_argument
     add(
