@@ -3,8 +3,9 @@
 Each protocol is a generator of cases; a case is frames, an operator, a factor and the truth.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -62,45 +63,40 @@ class Protocol:
     quick: tuple
     make: Callable[[object, int], Case]
 
-    def cases(self, level, seeds: int) -> Iterator[Case]:
-        for seed in range(seeds):
-            yield self.make(level, seed)
 
-
-def _pair_case(seed, given, factor, noise=0.0, background=False) -> Case:
+def _pair_case(seed, given, factor, noise=0.0, background=True) -> Case:
     """Make two frames between which the objects move by `given` px, and perhaps the background."""
     pair = Pair.make(seed)
-    rng = np.random.default_rng(1000 + seed)
+    still, moved, truth = (
+        pair.at(shift, shift if background else 0.0) for shift in (0.0, given, factor * given)
+    )
+    return _case([still, moved], factor, truth, noise, seed)
 
-    def scene(moved: float) -> np.ndarray:
-        return pair.at(moved, moved if background else 0.0)
 
-    frames = [scene(0.0), scene(given)]
+_objects = partial(_pair_case, background=False)
+
+
+def _case(frames, factor, truth, noise, seed) -> Case:
+    """Make a case of two frames, with the noise of a seed."""
     if noise:
+        rng = np.random.default_rng(1000 + seed)
         frames = [add_noise(frame, noise, rng) for frame in frames]
-    return Case(frames, Static(0), 1, factor, scene(factor * given))
-
-
-def _factor_sweep(level, seed):
-    return _pair_case(seed, min(5.0, 10 / level), level, background=True)
+    return Case(frames, Static(0), 1, factor, truth)
 
 
 def _to_ten_pixels(level, seed):
-    return _pair_case(seed, level, 10 / level, background=True)
+    return _pair_case(seed, level, 10 / level)
 
 
 def _output_motion(level, seed):
     given = min(5.0, level / 4)
-    return _pair_case(seed, given, level / given, background=True)
+    return _pair_case(seed, given, level / given)
 
 
 def _noise_real(level, seed):
     """Take pictures as they are, moved by whole pixels: nothing was resampled (paper, A.2.4)."""
-    rng = np.random.default_rng(1000 + seed)
     before, now, after = camera_pan(seed, 2)
-    return Case(
-        [add_noise(before, level, rng), add_noise(now, level, rng)], Static(0), 1, 2.0, after
-    )
+    return _case([before, now], 2.0, after, level, seed)
 
 
 def temporal_case(level, seed) -> Case:
@@ -116,7 +112,6 @@ def temporal_case(level, seed) -> Case:
     time = min(range(N_FRAMES // 2 - 5, N_FRAMES // 2 + 6), key=lambda t: -vibration(t, 0.3))
     indices, _ = operator.row(time, N_FRAMES)
     frames: list = [None] * N_FRAMES
-
     for t in sorted({*indices.tolist(), time}):
         clean = pair.at(amplitude * vibration(t, 0.3), drift=common_drift(t, phase))
         frames[t] = add_noise(clean, 1.0, rng)
@@ -127,24 +122,24 @@ def temporal_case(level, seed) -> Case:
 
 def _rotation(level, seed):
     """Turn a disc of one photograph on another; output 4 degrees."""
-    frames = turned(seed, (0.0, level, 4.0))
-    return Case(frames[:2], Static(0), 1, 4.0 / level, frames[2])
+    *frames, truth = turned(seed, (0.0, level, 4.0))
+    return _case(frames, 4.0 / level, truth, 0.0, seed)
 
 
 def _blur(level, seed):
     """Blur as out of focus: 0.1 px become 5 px."""
     from scipy.ndimage import gaussian_filter
 
-    sharp = _pair_case(seed, 0.1, 50.0, background=True)
+    sharp = _pair_case(seed, 0.1, 50.0)
     *frames, truth = (gaussian_filter(f, (level, level, 0)) for f in (*sharp.frames, sharp.truth))
-    return Case(frames, sharp.operator, sharp.time, sharp.factor, truth)
+    return replace(sharp, frames=frames, truth=truth)
 
 
 def _white_noise(level, seed):
     """Add noise of equal strength everywhere; 1 px becomes 10 px."""
-    case, rng = _pair_case(seed, 1.0, 10.0), np.random.default_rng(1000 + seed)
+    case, rng = _objects(seed, 1.0, 10.0), np.random.default_rng(1000 + seed)
     frames = [(f + level * rng.standard_normal(f.shape)).astype(np.float32) for f in case.frames]
-    return Case(frames, case.operator, case.time, case.factor, case.truth)
+    return replace(case, frames=frames)
 
 
 def vibration(t: int, phase: float) -> float:
@@ -172,7 +167,7 @@ PROTOCOLS = (
         "noise factor",
         (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
         (1.0, 10.0),
-        lambda level, seed: _pair_case(seed, 0.05, 200.0, noise=level),
+        lambda level, seed: _objects(seed, 0.05, 200.0, noise=level),
     ),
     Protocol(
         "noise_large",
@@ -180,7 +175,7 @@ PROTOCOLS = (
         "noise factor",
         (0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 100.0),
         (1.0, 10.0, 50.0),
-        lambda level, seed: _pair_case(seed, 5.0, 2.0, noise=level),
+        lambda level, seed: _objects(seed, 5.0, 2.0, noise=level),
     ),
     Protocol(
         "noise_real",
@@ -196,7 +191,7 @@ PROTOCOLS = (
         "factor",
         (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0),
         (10.0, 100.0),
-        _factor_sweep,
+        lambda level, seed: _pair_case(seed, min(5.0, 10 / level), level),
     ),
     Protocol(
         "input_motion",
@@ -244,7 +239,7 @@ PROTOCOLS = (
         "factor",
         (5.0, 10.0, 20.0, 50.0, 100.0),
         (10.0, 100.0),
-        lambda level, seed: _pair_case(seed, 0.1, level),
+        lambda level, seed: _objects(seed, 0.1, level),
     ),
     Protocol(
         "white_noise",
@@ -324,18 +319,11 @@ def displacement(still: np.ndarray, moved: np.ndarray, start) -> np.ndarray:
     return min(fits, key=lambda fit: fit.cost).x
 
 
-def still_change(method, factor: float, seed: int) -> float:
-    """Return the largest change of a noise-free still scene, in 1/255."""
+def still_change(method, factor: float, seed: int) -> np.ndarray:
+    """Return how much each pixel of a noise-free still scene changes, in 1/255."""
     frame = Pair.make(seed).at(0.0)
     drawn = method.magnify([frame, frame.copy()], Static(0), [1], factor)[0]
-    return float(np.abs(drawn - frame).max() * 255)
-
-
-def redraw_change(method, seed: int) -> float:
-    """Return the mean change of a noise-free still scene at m = 2, in 1/255."""
-    frame = Pair.make(seed).at(0.0)
-    drawn = method.magnify([frame, frame.copy()], Static(0), [1], 2.0)[0]
-    return float(np.abs(drawn - frame).mean() * 255)
+    return 255 * np.abs(drawn - frame)
 
 
 def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[float, float]:

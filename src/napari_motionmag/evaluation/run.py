@@ -13,9 +13,12 @@ SCORES = ("ssim", "closed", "rmse", "psnr")
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
 # name of a fault -> how it is measured, and summarized over the scenes
 FAULTS = {
-    "still": (lambda method, seed: protocols.still_change(method, 1000.0, seed), max),
+    "still": (lambda m, seed: float(protocols.still_change(m, 1000.0, seed).max()), max),
     "colour": (protocols.spurious_colour, max),
-    "redraw": (protocols.redraw_change, lambda values: float(np.mean(values))),
+    "redraw": (
+        lambda m, seed: protocols.still_change(m, 2.0, seed).mean(),
+        lambda values: float(np.mean(values)),
+    ),
     "lamp": (protocols.lamp, lambda values: np.mean(values, axis=0).tolist()),
 }
 GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta
@@ -97,7 +100,8 @@ def _mean(numbers: list[dict[str, float]]) -> dict[str, float]:
 
 def _level(protocol, level, methods, seeds) -> dict:
     floors, ssim, errors = [], {name: [] for name in methods}, {name: [] for name in methods}
-    for case in protocol.cases(level, seeds):
+    for seed in range(seeds):
+        case = protocol.make(level, seed)
         floors.append(protocols.similarity(case.frames[case.time], case.truth))
         for name, method in methods.items():
             drawn = method.magnify(case.frames, case.operator, [case.time], case.factor)[0]

@@ -15,17 +15,18 @@ from napari_motionmag.evaluation.paper.figure import Figure, Setting
 from napari_motionmag.methods.learned import weights
 
 
-def _order(figure: Figure) -> tuple:
-    appendix, _, number = figure.number.rpartition("A.")
-    return figure.number.startswith("A"), [int(n) for n in number.split(".")], appendix
+def _order(figure: Figure) -> tuple[bool, list[int]]:
+    """Return the place in the paper: figures of the appendix come last."""
+    numbers = figure.number.removeprefix("A.").split(".")
+    return figure.number.startswith("A."), [int(number) for number in numbers]
 
 
-FIGURES = {
-    figure.number: figure
+_ALL = [
+    figure
     for module in (applications, comparisons, curves, inside, motion)
     for figure in module.FIGURES
-}
-FIGURES = dict(sorted(FIGURES.items(), key=lambda item: _order(item[1])))
+]
+FIGURES = {figure.number: figure for figure in sorted(_ALL, key=_order)}
 
 
 def run(
