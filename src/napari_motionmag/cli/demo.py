@@ -238,9 +238,8 @@ class _Demo:
 
 def _name(layer) -> None:
     """Write the name of a layer over its picture."""
-    overlay = getattr(layer, "name_overlay", None)  # napari before 0.7 has none
-    if overlay is not None:
-        overlay.visible, overlay.font_size = True, 7  # long names fit, too
+    layer.name_overlay.visible = True
+    layer.name_overlay.font_size = 7  # long names fit, too
 
 
 def text_over(viewer):
@@ -301,10 +300,9 @@ def _magnified(sample: str):
     magnification = _planned(sample, data, info)
     movie, lazy = magnification.movie, magnification.dask()
     result = np.empty_like(data)
-    progress = ProgressLine(f"Magnifying {sample}")
-    for t in range(movie.n_frames):
-        result[t] = lazy[t].compute()
-        progress(t + 1, movie.n_frames)
-    progress.clear()
+    with ProgressLine(f"Magnifying {sample}") as progress:
+        for t in range(movie.n_frames):
+            result[t] = lazy[t].compute()
+            progress(t + 1, movie.n_frames)
     name = f"{sample}_x{magnification.factor:g}"
     return magnification, movie.replace(data=result, name=name), info
