@@ -79,14 +79,10 @@ class Panel:
     @property
     def steps(self) -> tuple[float, float]:
         """Height and width of a pixel, the smaller one of which is 1."""
-        movie = self.movie
-        if movie.scale is None or movie.units is None:
+        (height, unit), (width, other) = (self.movie.steps.get(x, (1.0, "")) for x in "YX")
+        if unit != other:
             return 1.0, 1.0
-        letters = movie.axes.replace("S", "")
-        places = [letters.index(letter) for letter in "YX"]
-        if len({movie.units[i] for i in places}) > 1:
-            return 1.0, 1.0
-        height, width = (abs(movie.scale[i]) for i in places)
+        height, width = abs(height), abs(width)
         return height / min(height, width), width / min(height, width)
 
 

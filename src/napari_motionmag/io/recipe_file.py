@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
-from napari_motionmag.compute.optional import optional
+from napari_motionmag.io.zarr_writer import KEY, import_zarr
 
-_KEY = "napari_motionmag"
 _TIFF = (".tif", ".tiff")
 
 
@@ -66,5 +65,4 @@ def _of_tiff(path: Path):
 
 
 def _of_zarr(path: Path):
-    zarr = optional("zarr", "zarr", "OME-Zarr files")
-    return dict(zarr.open_group(path, mode="r").attrs)[_KEY]["recipe"]
+    return dict(import_zarr().open_group(path, mode="r").attrs)[KEY]["recipe"]

@@ -140,21 +140,14 @@ def _rate(movie: Movie, playback_fps: float | None) -> Fraction:
 
 def _own(movie: Movie) -> dict:
     """Return the calibration that the comment of the video keeps."""
-    own = {"steps": _steps(movie), "grey": not movie.is_rgb}
+    steps = {letter: step for letter, step in movie.steps.items() if letter != "T"}
+    own = {"steps": steps, "grey": not movie.is_rgb}
     return own if movie.fps is None else own | {"fps": movie.fps}
-
-
-def _steps(movie: Movie) -> dict[str, tuple[float, str]]:
-    """Return the size of a pixel along Y and X with its unit; nothing if it is unknown."""
-    if movie.scale is None or movie.units is None:
-        return {}
-    calibrated = zip(movie.axes.replace("S", ""), movie.scale, movie.units, strict=True)
-    return {letter: (step, unit) for letter, step, unit in calibrated if letter != "T"}
 
 
 def _aspect(movie: Movie) -> Fraction | None:
     """Return width over height of a pixel for players, or None for square ones."""
-    (height, unit), (width, other) = (_steps(movie).get(letter, (1, "")) for letter in "YX")
+    (height, unit), (width, other) = (movie.steps.get(letter, (1, "")) for letter in "YX")
     if unit != other or abs(width) == abs(height):
         return None
     ratio = Fraction(abs(width / height)).limit_denominator(255)
