@@ -22,6 +22,8 @@ def check_target(
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path}: the folder {path.parent.absolute()} is not writable")
     if not path.exists():
         return
     if not overwrite:
