@@ -7,9 +7,10 @@ import errno
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import locked, written_whole
@@ -27,6 +28,7 @@ from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.views.estimators.series import part_of
 
 TABLE, STATE, LOCK = "batch.csv", "batch.json", ".batch.lock"
 WAITING, RUNNING, WRITTEN, DONE, FAILED = "waiting", "running", "written", "done", "failed"
@@ -103,6 +105,11 @@ def find_items(inputs: Sequence[str | Path]) -> list[Item]:
             raise FileNotFoundError(f"{given}: there is no such file or folder")
     if not items:
         raise ValueError(f"there is no movie in {', '.join(map(str, inputs))}")
+    return _distinct(items)
+
+
+def _distinct(items: Iterable[Item]) -> list[Item]:
+    """Return the items, of several for one file the last."""
     return list({item.path.absolute(): item for item in items}.values())
 
 
@@ -204,8 +211,8 @@ def run_batch(
     """
     if not isinstance(settings, MagnifySettings):
         settings = MagnifySettings.from_arguments(**settings)
-    given = [[item] if isinstance(item, Item) else find_items([item]) for item in inputs]
-    items = list({item.path.absolute(): item for part in given for item in part}.values())
+    given = ([item] if isinstance(item, Item) else find_items([item]) for item in inputs)
+    items = _distinct(chain.from_iterable(given))
     if not items:
         raise ValueError("there is no movie")
     folder = Path(folder)
@@ -266,7 +273,8 @@ class _Batch:
 
     def run(self, progress: Callable | None) -> None:
         total = _STEPS * len(self.items)
-        for k, (item, name) in enumerate(zip(self.items, self.names, strict=True)):
+        movies = zip(self.items, self.names, self.rows, strict=True)
+        for k, (item, name, row) in enumerate(movies):
 
             def report(done: int, of: int, k: int = k) -> None:
                 try:
@@ -276,19 +284,19 @@ class _Batch:
                     raise _Stopped from error
 
             try:
-                self._one(k, item, name, report)
+                self._one(item, name, row, report)
                 report(1, 1)
-            except _Stopped as stopped:
-                self._back_to_waiting(k)
-                raise stopped.__cause__ from None
-            except BaseException:
-                self._back_to_waiting(k)
+            except BaseException as error:
+                if row["status"] == RUNNING:
+                    row["status"] = WAITING
+                    self._save(row)
+                if isinstance(error, _Stopped):
+                    raise error.__cause__ from None
                 raise
 
     # ---- one movie ----
 
-    def _one(self, k: int, item: Item, name: str, report: Callable) -> None:
-        row = self.rows[k]
+    def _one(self, item: Item, name: str, row: dict, report: Callable) -> None:
         target = self.folder / name
         try:
             state = fingerprint(item.path) if item.path.exists() else None
@@ -315,7 +323,7 @@ class _Batch:
                 self.owned.add(name)
                 row |= _facts(movie, magnification)
                 self._save(row)
-                self._write(target, item, movie, magnification, _share(report, 0, 0.6))
+                self._write(target, item, movie, magnification, part_of(report, 0, 0.6))
                 row["status"] = WRITTEN
                 row["seconds"] = round(time.monotonic() - begun, 2)
                 self._save(row)
@@ -332,23 +340,22 @@ class _Batch:
         traits = {name: getattr(self.settings, name) for name in OF_THE_MOVIE}
         traits |= {name: value for name, value in (("fps", item.fps), ("axes", item.axes)) if value}
         movie = open_movie(item.path, **traits)
-        given = {name: traits[name] for name in OF_THE_MOVIE}
-        return movie, plan(movie, replace(self.settings, **given))
+        return movie, plan(movie, replace(self.settings, **traits))
 
     def _write(self, target: Path, item: Item, movie: Movie, magnification, report) -> None:
         for stale in self.folder.glob(f".{target.name}.*.partial"):
             stale.unlink()  # of a run that was killed: nobody else writes here
-        is_video = format_of(target).name == "video"
+        format_ = format_of(target)
         result = magnification.movie.replace(
             data=magnification.dask(),
-            intensity_range=movie.intensity_range if is_video else None,
+            intensity_range=movie.intensity_range if format_.name == "video" else None,
             name=item.path.stem,
         )
         recipe = magnification.recipe | {
             "program": f"{PACKAGE} {version_of()}",
             "source": item.path.name,
         }
-        resumes = format_of(target).holds is not None and not target.exists()
+        resumes = format_.holds is not None and not target.exists()
         save_movie(
             target,
             result,
@@ -373,7 +380,7 @@ class _Batch:
                 result,
                 region=self.outputs.region,
                 at=plane or None,
-                progress=_share(report, 0.6, 0.9),
+                progress=part_of(report, 0.6, 0.9),
             )
             row |= found.row()
         if self.outputs.film:
@@ -386,7 +393,7 @@ class _Batch:
                 speed=self.outputs.speed,
             )
             film = self._film(target.name)
-            export_movie(film, composition, overwrite=True, progress=_share(report, 0.9, 1))
+            export_movie(film, composition, overwrite=True, progress=part_of(report, 0.9, 1))
             row["film"] = film.name
 
     def _film(self, name: str) -> Path:
@@ -432,11 +439,6 @@ class _Batch:
             write_table(partial, self.rows)
         if changed is not None and self.on_change is not None:
             self.on_change(dict(changed))
-
-    def _back_to_waiting(self, k: int) -> None:
-        if self.rows[k]["status"] == RUNNING:
-            self.rows[k]["status"] = WAITING
-            self._save(self.rows[k])
 
 
 def write_table(path: Path, rows: Sequence[Mapping]) -> None:
@@ -489,13 +491,6 @@ def _output_names(items: Sequence[Item], extension: str) -> list[str]:
     if twice:
         raise ValueError(f"several movies would be written as {twice[0]}{extension}")
     return [name + extension for name in names]
-
-
-def _share(report: Callable, start: float, stop: float) -> Callable[[int, int], None]:
-    """Return the progress of a part of the work on a movie."""
-    return lambda done, of: report(
-        round(_STEPS * (start + (stop - start) * done / max(of, 1))), _STEPS
-    )
 
 
 def _one_line(error: Exception, path: Path) -> str:
