@@ -7,10 +7,9 @@ import errno
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import locked, written_whole
@@ -75,12 +74,12 @@ class Outputs:
     region: tuple[int, int, int, int] | None = None
 
 
-def find_items(inputs: Sequence[str | Path]) -> list[Item]:
+def find_items(inputs: Sequence[str | Path | Item]) -> list[Item]:
     """Find the movies of a batch.
 
     Parameters
     ----------
-    inputs : sequence of path
+    inputs : sequence of path or Item
         Movie files; folders of movie files, or of numbered pictures; lists: ``.txt`` with a path
         in each line, ``.csv`` with a column ``movie`` and perhaps ``fps`` and ``axes``. Paths in
         lists are relative to the list.
@@ -89,28 +88,34 @@ def find_items(inputs: Sequence[str | Path]) -> list[Item]:
     ------
     FileNotFoundError
         If an input is not there.
+    TypeError
+        If `inputs` is a single path.
     ValueError
-        If there is no movie, or a list is damaged.
+        If there is no movie in an input, or a list is damaged.
     """
-    items: list[Item] = []
-    for given in map(Path, inputs):
-        suffix = given.suffix.lower()
-        if suffix in _LISTS:
-            items += _listed(given)
-        elif given.is_dir() and suffix != ".zarr":
-            items += _in_folder(given)
-        elif given.exists() or any(sign in given.name for sign in "*?["):
-            items.append(Item(given))
-        else:
-            raise FileNotFoundError(f"{given}: there is no such file or folder")
+    if isinstance(inputs, str | Path):
+        raise TypeError(f"inputs must be a list of paths, got {inputs!r}")
+    items: dict[Path, Item] = {}
+    for given in inputs:
+        found = [given] if isinstance(given, Item) else _found(Path(given))
+        if not found:
+            raise ValueError(f"there is no movie in {given}")
+        items |= {item.path.absolute(): item for item in found}
     if not items:
-        raise ValueError(f"there is no movie in {', '.join(map(str, inputs))}")
-    return _distinct(items)
+        raise ValueError("there is no movie")
+    return list(items.values())
 
 
-def _distinct(items: Iterable[Item]) -> list[Item]:
-    """Return the items, of several for one file the last."""
-    return list({item.path.absolute(): item for item in items}.values())
+def _found(path: Path) -> list[Item]:
+    """Return the movies of a file, a folder or a list."""
+    suffix = path.suffix.lower()
+    if suffix in _LISTS:
+        return _listed(path)
+    if path.is_dir() and suffix != ".zarr":
+        return _in_folder(path)
+    if path.exists() or any(sign in path.name for sign in "*?["):
+        return [Item(path)]
+    raise FileNotFoundError(f"{path}: there is no such file or folder")
 
 
 def _in_folder(folder: Path) -> list[Item]:
@@ -137,9 +142,10 @@ def _listed(path: Path) -> list[Item]:
     if path.suffix.lower() == ".txt":
         lines = [line.strip() for line in text.splitlines()]
         return [Item(path.parent / line) for line in lines if line and not line.startswith("#")]
-    rows = list(csv.DictReader(text.splitlines()))
+    rows = csv.DictReader(text.splitlines())
     items = []
-    for number, row in enumerate(rows, 2):
+    for row in rows:
+        number = rows.line_num
         if not (row.get("movie") or "").strip():
             raise ValueError(f"{path}, line {number}: a column 'movie' with a path is needed")
         fps = (row.get("fps") or "").strip()
@@ -170,7 +176,7 @@ def run_batch(
 
     Parameters
     ----------
-    inputs : sequence of path
+    inputs : sequence of path or Item
         As for `find_items`.
     folder : path
         Where the results go; made if it is not there.
@@ -211,10 +217,7 @@ def run_batch(
     """
     if not isinstance(settings, MagnifySettings):
         settings = MagnifySettings.from_arguments(**settings)
-    given = ([item] if isinstance(item, Item) else find_items([item]) for item in inputs)
-    items = _distinct(chain.from_iterable(given))
-    if not items:
-        raise ValueError("there is no movie")
+    items = find_items(inputs)
     folder = Path(folder)
     if not folder.exists():
         if not folder.parent.is_dir():
