@@ -19,48 +19,24 @@ N_FRAMES = 90
 
 @dataclass
 class Case:
-    """One scored frame.
+    """One scored frame."""
 
-    Attributes
-    ----------
-    frames : list of ndarray
-        float32 (H, W, 3), the movie.
-    operator : TemporalOperator
-        Selects what is magnified.
-    time : int
-        The frame that is scored.
-    factor : float
-        m.
-    truth : ndarray
-        float32 (H, W, 3), what a perfect method gives.
-    """
-
-    frames: list
+    frames: list[np.ndarray]  # the movie, float32 (H, W, 3)
     operator: TemporalOperator
-    time: int
+    time: int  # the frame that is scored
     factor: float
-    truth: np.ndarray
+    truth: np.ndarray  # what a perfect method gives, float32 (H, W, 3)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Levels of a parameter and how a case is made of a level and a seed.
-
-    Attributes
-    ----------
-    name, title, xlabel : str
-        For tables and axes.
-    levels : tuple of float
-        All levels; `quick` are those of the quick variant.
-    make : callable
-        (level, seed) -> Case.
-    """
+    """Levels of a parameter and how a case is made of a level and a seed."""
 
     name: str
     title: str
     xlabel: str
     levels: tuple
-    quick: tuple
+    quick: tuple  # levels of the quick variant
     make: Callable[[object, int], Case]
 
 
@@ -276,17 +252,7 @@ def _inner(*frames: np.ndarray) -> list[np.ndarray]:
 
 
 def gain(method, factor: float, delta: float, seed: int) -> float:
-    """Return measured over requested displacement of a picture that moves as a whole.
-
-    Parameters
-    ----------
-    method : object
-        Has ``magnify(frames, operator, times, factor)``.
-    factor, delta : float
-        m and input displacement in px.
-    seed : int
-        Of the scene.
-    """
+    """Return measured over requested displacement of a picture that moves as a whole by `delta`."""
     pair = Pair.make(seed, gray=True)
     direction = np.array([0.6, 0.8])
     still, moved = pair.at(0.0), pair.at(0.0, drift=tuple(delta * direction))
@@ -326,32 +292,17 @@ def still_change(method, factor: float, seed: int) -> np.ndarray:
     return 255 * np.abs(drawn - frame)
 
 
-def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[float, float]:
-    """Measure what a lamp that changes by 1 % does to a still gray scene: false motion and light.
+def lamp(method, seed: int) -> tuple[float, float]:
+    """Measure what a lamp that changes by 1 % does to a still gray scene, x8.
 
-    Parameters
-    ----------
-    method : object
-        Has ``magnify(frames, operator, times, factor)``.
-    seed : int
-        Of the scene.
-    change : float
-        Of the light, as a share of it, up and down.
-    factor : float
-        m.
-
-    Returns
-    -------
-    motion : float
-        Mean displacement of windows of 48 px in px.
-    light : float
-        Mean of the frame's change of brightness beyond the lamp's, in 1/255, without sign.
+    Returns the mean displacement of windows in px, and the mean change of brightness beyond that of
+    the lamp in 1/255.
     """
     still = Pair.make(seed, gray=True).at(0.0)[..., 0]
     moved, brighter = [], []
-    for gain in (1 + change, 1 - change):
+    for gain in (1.01, 0.99):
         lit = (gain * still).astype(np.float32)
-        drawn = method.magnify([still, lit], Static(0), [1], factor)[0]
+        drawn = method.magnify([still, lit], Static(0), [1], 8.0)[0]
         moved.append(np.hypot(*window_displacements(lit, drawn).T))
         brighter.append(abs(float((drawn - lit)[CROP:-CROP, CROP:-CROP].mean())))
     return float(np.mean(moved)), 255 * float(np.mean(brighter))
