@@ -102,6 +102,8 @@ def composition(arguments: argparse.Namespace) -> Composition:
     given = {"axes": arguments.axes, "fps": arguments.fps}
     range_ = None if arguments.intensity_range is None else tuple(arguments.intensity_range)
     settings = None
+    if arguments.results_only and not options.has_settings(arguments):
+        raise ValueError("--results-only needs --factor, --preset or --recipe")
     if options.has_settings(arguments):
         settings, _ = options.settings(arguments)
         given = {name: getattr(settings, name) for name in given}
