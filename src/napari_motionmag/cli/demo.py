@@ -99,7 +99,7 @@ def no_window_because() -> str | None:
     return None
 
 
-def open_window(sample: str, show: bool = True):
+def open_window(sample: str):
     """Open napari, which then fills with a sample, the dock and the magnified movie, and plays.
 
     Returns viewer and dock. The window is there at once; the sample comes and plays when it is
@@ -111,7 +111,7 @@ def open_window(sample: str, show: bool = True):
     from napari_motionmag.samples import find_sample
 
     title = find_sample(sample).title
-    viewer = napari.Viewer(title=f"napari-motionmag: {title}", show=show)
+    viewer = napari.Viewer(title=f"napari-motionmag: {title}")
     _make_room(viewer)
     viewer.window._qt_viewer.show_welcome_screen = False  # it would cover what is written
     _write_over(viewer, f"Computing the sample “{title}”…")
@@ -130,17 +130,14 @@ def _make_room(viewer) -> None:
 
 
 class _Demo:
-    """Fills a window step by step: the sample, which plays; the dock; the magnified sample.
-
-    ``widget`` is the dock, None until it is there. ``at``: the time axis, and the frame that shows
-    most of the motion.
-    """
+    """Fills a window step by step: the sample, which plays; the dock; the magnified sample."""
 
     def __init__(self, viewer, sample: str):
         from qtpy.QtCore import QTimer
 
-        self.viewer, self.sample, self.widget = viewer, sample, None
-        self.at = 0, 0
+        self.viewer, self.sample = viewer, sample
+        self.widget = None  # the dock, when it is there
+        self.at = 0, 0  # time axis, and the frame that shows most of the motion
         self._made: list = []
         self._open, self.over = True, False  # the window is there; the sample is loaded
         viewer.window._qt_window.destroyed.connect(self._on_closed)

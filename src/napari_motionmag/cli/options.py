@@ -65,14 +65,7 @@ def add_measured_region(parser) -> None:
 
 
 def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | None]:
-    """Return the settings that the command line describes, and the preset that it names.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If there is neither a preset nor a factor, or an option is unknown or has a value that is
-        not allowed.
-    """
+    """Return the settings that the command line describes, and the preset that it names."""
     from napari_motionmag.magnification import presets
     from napari_motionmag.magnification.settings import NAMES, MagnifySettings
 

@@ -23,26 +23,13 @@ _FRAME = "frame_{:05d}.png"
 
 @dataclass(frozen=True)
 class Encoder:
-    """How a kind of file is written.
+    """How a kind of file is written."""
 
-    Attributes
-    ----------
-    label : str
-        In file dialogs.
-    write : callable
-        ``write(path, film, frames, loops, comment)``; `frames` are (Y, X, 3) uint8.
-    fastest : float
-        Frames per second that players show.
-    is_folder : bool
-    loops : int
-        How often it is shown unless that is given; 0 is forever.
-    """
-
-    label: str
-    write: Callable
-    fastest: float = 60.0
+    label: str  # in file dialogs
+    write: Callable  # ``write(path, film, frames, loops, comment)``, frames (Y, X, 3) uint8
+    fastest: float = 60.0  # frames per second that players show
     is_folder: bool = False
-    loops: int = 1
+    loops: int = 1  # how often it is shown unless that is given; 0 is forever
 
 
 def encoder_of(path: Path) -> Encoder:

@@ -23,20 +23,11 @@ class LibraryPlanes(Planes):
 
     A subclass defines the abstract methods, and `steps`, `frame_times` and `rate` where the file
     has them.
-
-    Attributes
-    ----------
-    axes : str
-        Letters of the axes.
-    times : ndarray of float64, shape (T,), or None
-        Seconds from the first frame to each, where the file has them.
-    fps : float or None
-        Frames per second by `times`.
     """
 
     axes: str
-    times: np.ndarray | None = None
-    fps: float | None = None
+    times: np.ndarray | None = None  # seconds from the first frame to each, where the file has them
+    fps: float | None = None  # by `times`
     _live = ("_lock", "_file")
 
     def __init__(self, path: Path):

@@ -14,19 +14,9 @@ _TIFF = (".tif", ".tiff")
 
 
 def read_recipe(path: str | os.PathLike) -> dict:
-    """Read the recipe of a magnified movie.
+    """Read the recipe in a ``.tif`` or ``.zarr`` that `save_movie` wrote, or in a JSON file.
 
-    Parameters
-    ----------
-    path : path
-        A ``.tif`` or ``.zarr`` that `save_movie` wrote, or a JSON file with a recipe.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If there is no recipe in it.
+    FileNotFoundError or ValueError if there is no such file, or no recipe in it.
     """
     path = Path(path)
     if not path.exists():

@@ -273,10 +273,7 @@ class TemporalOperator(ABC):
 
     @abstractmethod
     def _filter(self, frames: np.ndarray, first: int, start: int, stop: int, n: int) -> np.ndarray:
-        """Return outputs ``start..stop-1`` from `frames`, float64, time first, `first` and later.
-
-        `frames` is a private copy and may be overwritten. It holds at least :meth:`_window`.
-        """
+        """Return outputs ``start..stop-1`` from frames `first` and on, which may be overwritten."""
 
     def _apply_numpy(self, x: np.ndarray, axis: int) -> np.ndarray:
         n = x.shape[axis]

@@ -6,8 +6,6 @@ import numpy as np
 
 from napari_motionmag.views.noise_floors import NoiseFloor
 
-__all__ = ["draw_noise_floor", "factor_range"]
-
 _FEWEST = 3.0  # highest factor drawn over the lowest, at least
 
 
