@@ -125,7 +125,8 @@ class Film:
                 ]
             frame = still.copy()
             self._put_panels(frame, pictures, k)
-            self._put_time(frame, t)
+            ink = INK[composition.background]
+            draw_text(frame, self._foot_at, self._time_text(t), self.text_size, ink)
             yield frame
             counter.step()
 
@@ -390,10 +391,6 @@ class Film:
         if composition.shown_speed is not None:
             parts.append(speed_text(composition.shown_speed))
         return "  ·  ".join(parts)
-
-    def _put_time(self, frame: np.ndarray, t: int) -> None:
-        ink = INK[self.composition.background]
-        draw_text(frame, self._foot_at, self._time_text(t), self.text_size, ink)
 
 
 def _resized(picture: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
