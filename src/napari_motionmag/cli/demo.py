@@ -111,7 +111,7 @@ def open_window(sample: str):
     from napari_motionmag.samples import find_sample
 
     title = find_sample(sample).title
-    viewer = napari.Viewer(title=f"napari-motionmag: {title}")
+    viewer = napari.Viewer(title=f"napari-motionmag: {title}", show=True)
     _make_room(viewer)
     viewer.window._qt_viewer.show_welcome_screen = False  # it would cover what is written
     _write_over(viewer, f"Computing the sample “{title}”…")
