@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from napari_motionmag.compute.optional import optional
 from napari_motionmag.training.scenes import Scene, spectrum
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "camera")
@@ -21,12 +22,7 @@ _DISC = 70.0  # px, radius of the disc that turns
 
 def photographs() -> dict[str, np.ndarray]:
     """Load the pictures, by name, float64 (H, W, 3) in [0, 1]."""
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise ValueError(
-            "evaluate: needs scikit-image; pip install 'napari-motionmag[registration]'"
-        ) from error
+    data = optional("skimage.data", "registration", "evaluations")
     pictures = {}
     for name in PHOTOGRAPHS:
         picture = getattr(data, name)() / 255.0
