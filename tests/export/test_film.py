@@ -289,6 +289,12 @@ def test_bad_arguments_are_one_line(frames, options, message):
     assert "\n" not in str(refused.value)
 
 
+def test_movies_of_other_rates_are_said(frames):
+    movies = [Movie(frames, "TYX", fps) for fps in (9, 18)]
+    with pytest.warns(UserWarning, match="'b' was taken at 18 frames per second, 'a' at 9: times"):
+        export.compose(movies, labels=["a", "b"])
+
+
 def test_movies_must_fit_together(frames):
     with pytest.raises(ValueError, match="same number of frames: 'original' has 12, 'b' 9"):
         export.compose([frames, frames[:9]], labels=["original", "b"], fps=9)

@@ -291,6 +291,12 @@ class Composition:
                     f"movies must have the same number of frames: {_named(self.panels[0])} has "
                     f"{first.n_frames}, {_named(panel)} {panel.movie.n_frames}"
                 )
+            rates = first.fps, panel.movie.fps
+            if None not in rates and not math.isclose(*rates, rel_tol=1e-3):
+                warn_user(
+                    f"{_named(panel)} was taken at {rates[1]:g} frames per second, "
+                    f"{_named(self.panels[0])} at {rates[0]:g}: times are those of the latter"
+                )
         if self.layout != "split":
             if self.divider is not None:
                 raise ValueError(f"divider is for layout='split', got layout={self.layout!r}")
