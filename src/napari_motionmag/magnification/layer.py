@@ -19,19 +19,9 @@ _COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versi
 # Copied from the source to the magnified layer: attributes of napari layers and arguments alike
 _CALIBRATION = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 _LOOK = (
-    "attenuation",
-    "blending",
-    "colormap",
-    "contrast_limits",
-    "depiction",
-    "gamma",
-    "interpolation2d",
-    "interpolation3d",
-    "iso_threshold",
-    "opacity",
-    "rendering",
-    "rgb",
-)
+    "attenuation", "blending", "colormap", "contrast_limits", "depiction", "gamma",
+    "interpolation2d", "interpolation3d", "iso_threshold", "opacity", "rendering", "rgb",
+)  # fmt: skip
 
 
 def magnified_layer(layer, magnification, *, visible: bool = True):
