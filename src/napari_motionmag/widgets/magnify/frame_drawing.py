@@ -8,6 +8,7 @@ from functools import partial
 
 from napari.layers import Image
 
+from napari_motionmag.compute.device import INTERACTIVE, priority
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
@@ -114,7 +115,8 @@ class FrameDrawing:
             self._then = None
 
         def prepare_and_draw(progress: Callable) -> float:
-            self._first_use.run(getattr(shown.method, "preparations", list)())
+            with priority(INTERACTIVE):
+                self._first_use.run(getattr(shown.method, "preparations", list)())
             return shown.time_frame(place)
 
         work = partial(shown.refine_frame, place) if refine else prepare_and_draw
