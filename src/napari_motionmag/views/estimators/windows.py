@@ -187,7 +187,9 @@ class WindowedDisplacement:
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
         single = frame.dtype == np.float32
-        picture = np.subtract(frame, self._level, dtype=None if single else working_dtype(frame.dtype))
+        picture = np.subtract(
+            frame, self._level, dtype=None if single else working_dtype(frame.dtype)
+        )
         picture = picture.astype(np.float32, order="C", copy=False)
         residual = self._low_pass(picture) - self._mean
         sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
