@@ -31,6 +31,7 @@ _MODULES = {
     "motion_maps": ("MotionMap", "motion_map"),
     "estimators.noise_model": ("NoiseModel", "fit_noise"),
     "noise_floors": ("NoiseFloor", "noise_floor"),
+    "drifts": ("slow_drift",),
     "blend": ("fade",),
     "suggestions": ("FoundMotion", "Suggestion", "Suggestions", "suggest"),
     "surrogate": ("motionless_surrogate",),
