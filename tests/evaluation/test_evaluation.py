@@ -178,5 +178,7 @@ def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch, capsys):
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match=r"methods must be of .*got 'magic'"):
         run.make_method("magic")
+    with pytest.raises(ValueError, match="seeds must be a whole number from 1 up; got 0"):
+        run.evaluate(["riesz"], seeds=0)
     with pytest.raises(ValueError, match=r"only must be of subpixel, .*got magic"):
         run.evaluate(["phase"], only=["magic"])

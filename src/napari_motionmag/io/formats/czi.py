@@ -74,12 +74,9 @@ class CziPlanes(LibraryPlanes):
         plane = file.read(roi=self._box, plane=dict(place), scene=self._scene)
         return plane[..., ::-1] if self.axes.endswith("S") else plane[..., 0]
 
-    def metadata(self, file) -> ElementTree.Element:
-        """Return the root of the metadata."""
-        return ElementTree.fromstring(file.raw_metadata)
-
-    def steps(self, metadata) -> Mapping[str, object]:
+    def steps(self, file) -> Mapping[str, object]:
         """Return the scaling of the metadata."""
+        metadata = ElementTree.fromstring(file.raw_metadata)
         found = metadata.iterfind(".//Scaling/Items/Distance")
         return {entry.get("Id"): 1e6 * float(entry.findtext("Value", "nan")) for entry in found}
 
@@ -106,8 +103,9 @@ class CziPlanes(LibraryPlanes):
                     return np.array(at(place + _HEADER + 256 + 8, f"<{stamps}d"))
         return None
 
-    def rate(self, metadata) -> float | None:
+    def rate(self, file) -> float | None:
         """Return the rate of the interval in the metadata."""
+        metadata = ElementTree.fromstring(file.raw_metadata)
         increment = metadata.findtext(".//Image/Dimensions/T/Positions/Interval/Increment")
         interval = positive_number(self.path, "Increment of T", increment)
         return 1 / interval if interval else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
+from napari_motionmag.compute.device import INTERACTIVE, priority
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
@@ -124,7 +125,8 @@ class FrameDrawing:
             self._then = None
 
         def prepare_and_draw(progress: Callable) -> float:
-            self._first_use.run(getattr(magnification.method, "preparations", list)())
+            with priority(INTERACTIVE):
+                self._first_use.run(getattr(magnification.method, "preparations", list)())
             return magnification.draw_timed(place)
 
         work = partial(magnification.refine_frame, place) if refine else prepare_and_draw
