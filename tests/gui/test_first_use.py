@@ -5,6 +5,7 @@ import threading
 import pytest
 from napari.utils.progress import progress as napari_progress
 
+from napari_motionmag.compute.device import INTERACTIVE, current_priority
 from napari_motionmag.methods.learned.method import LearnedMagnifier
 
 
@@ -45,6 +46,14 @@ def test_quick_steps_are_not_shown(widget, method, magnified, settled):
     assert widget._fields.progress.native.format() == "untouched"
 
 
+def test_steps_are_done_as_for_a_frame_that_somebody_waits_for(widget, method, magnified):
+    """What can wait, such as compiled kernels, is left for later at this priority only."""
+    priorities = []
+    method.preparations = lambda: [("Looking", lambda: priorities.append(current_priority()))]
+    magnified()
+    assert priorities == [INTERACTIVE]
+
+
 def test_the_dock_is_closed_meanwhile(viewer, widget, step, click, qtbot):
     click(widget, "magnify")
     qtbot.waitUntil(widget._fields.progress.native.isVisible, timeout=10_000)
@@ -59,7 +68,6 @@ def test_the_learned_method_names_what_it_loads():
     steps = LearnedMagnifier(device="cpu").preparations()
     assert [text for text, _ in steps] == [
         "Loading PyTorch",
-        "Compiling kernels for this processor, once",
         "Loading the network",
     ]
     for _, do in steps:

@@ -10,7 +10,7 @@ import itertools
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
 from napari_motionmag.compute.device import total_memory
 
@@ -191,6 +191,12 @@ class Cache:
         with _BUDGET.lock:
             if (self._number, key) in _BUDGET.values:
                 _BUDGET.keep((self._number, key), _BUDGET.values[self._number, key][0])
+
+    def forget(self, keys: Iterable[Hashable]) -> None:
+        """Forget the values of some keys."""
+        with _BUDGET.lock:
+            for key in keys:
+                _BUDGET.remove((self._number, key))
 
     def clear(self) -> None:
         """Forget everything, also what is being made now."""

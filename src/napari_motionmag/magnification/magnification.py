@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
+from napari_motionmag.compute.device import NORMAL, current_priority
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.methods.base import Method, WarnOnce, check_size
 from napari_motionmag.methods.options import make_method
@@ -23,6 +24,7 @@ from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import Static, TemporalOperator
+from napari_motionmag.temporal.streaming import truncated_row
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -103,6 +105,9 @@ class Magnification:
             factor = self.factors
             factor = factor if region is None else region.reduce(factor[region.window])
         drawn = self.method.magnify(frames, self.operator, times, factor)
+        if current_priority() == NORMAL:  # in a viewer, people come back to frames
+            t = min(times)
+            frames.pass_by(t, lambda: truncated_row(self.operator, t, len(frames))[0].tolist())
         drawn = [frame[inside] for frame in drawn]
         if self.factors is not None:
             return self._kept_parts(whole, drawn, factor[inside], times, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 
 SHARE = 0.5  # of the cache's budget that the frames of one window may take
+BEHIND = 16  # frames that are kept behind the one that is drawn: several are drawn side by side
 
 
 class FrameSource(Sequence):
@@ -67,6 +68,26 @@ class FrameSource(Sequence):
     def key(self, t: int) -> tuple:
         """Return the key of frame t in `cache`."""
         return *self.series, t
+
+    def pass_by(self, t: int, used: Callable[[], Collection[int]]) -> None:
+        """Forget frames far before frame t, and what methods made of them.
+
+        But for those that are `used` for frame t. A run through a long movie takes no more memory
+        than one through a short movie.
+        """
+        passed = {}
+        for key in self.cache.kept_keys():
+            if key[:2] == ("frame", self._place):
+                number = key[2]
+            elif isinstance(key[-1], tuple) and key[-1][:-1] == self.series:
+                number = key[-1][-1]
+            else:
+                continue
+            if number < t - BEHIND:
+                passed[key] = number
+        if passed:
+            kept = set(used())
+            self.cache.forget(key for key, number in passed.items() if number not in kept)
 
     def fits(self, count: int, size: int | None = None) -> bool:
         """Whether the cache holds `count` frames, or values of `size` bytes, at a time."""

@@ -9,6 +9,7 @@ import torch
 
 from napari_motionmag import Movie, magnify
 from napari_motionmag.compute.cache import set_budget, used
+from napari_motionmag.compute.device import INTERACTIVE, priority
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.methods.learned import method as method_module
 from napari_motionmag.methods.learned import weights
@@ -69,6 +70,34 @@ def test_a_new_factor_reads_and_encodes_nothing_anew(encoded, counting_source, m
     assert (reads, calls) == ([], [])
     again = magnify(FRAMES, 9, model=model, **MODES[mode])[20].compute()
     assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_run_through_a_long_movie_reads_each_frame_once_and_keeps_the_last(
+    encoded, counting_source, mode
+):
+    model, calls = encoded
+    movie, reads = counting_source(np.concatenate([FRAMES] * 4))
+    film = Movie(movie, "TYX")
+    lazy = magnify(film, 5, model=model, **MODES[mode])
+    kept = []
+    for t in range(len(movie)):
+        lazy[t].compute(scheduler="synchronous")
+        kept.append(film.cache.nbytes)
+    assert len(calls) == len(set(reads)) == len(reads)
+    assert max(kept) <= 1.1 * max(kept[:60])
+
+
+def test_a_viewer_keeps_what_it_has_been_through(encoded, counting_source):
+    model, calls = encoded
+    movie, reads = counting_source(FRAMES)
+    film = Movie(movie, "TYX")
+    with priority(INTERACTIVE):
+        for factor in (5, 7):
+            lazy = magnify(film, factor, model=model)
+            for t in range(len(FRAMES)):
+                lazy[t].compute(scheduler="synchronous")
+    assert len(calls) == len(reads) == len(FRAMES)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -93,17 +93,7 @@ class LearnedMagnifier(LearnedOptions, Method):
         return runner.pair_halo if operator.compares_frames else runner.halo
 
     def preparations(self) -> list[tuple[str, Callable[[], object]]]:
-        def compile_kernels():
-            from napari_motionmag.compute.device import choose_device
-            from napari_motionmag.methods.learned.kernels import available
-
-            return choose_device(self.device).type == "cpu" and available()
-
-        return [
-            ("Loading PyTorch", load_torch),
-            ("Compiling kernels for this processor, once", compile_kernels),
-            ("Loading the network", self._engine),
-        ]
+        return [("Loading PyTorch", load_torch), ("Loading the network", self._engine)]
 
     def _magnify(
         self, frames, operator, times: list[int], factor: float | np.ndarray

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
+from napari_motionmag.movie.intensity import working_dtype
 from napari_motionmag.views.estimators.band_kernel import BandKernel, LowPass, Sampler, smear
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 
@@ -24,7 +25,7 @@ _ROUNDS = 3  # in which larger ones are refined
 _PARTS = 16  # of a pixel, to which the places are rounded where windows look
 _FARTHEST = 16  # px, from which windows look displaced at most
 _MARGIN = BandKernel.half + _FARTHEST
-_TOGETHER = 128  # windows that are refined together
+_TOGETHER = 32  # windows that are refined together: they stay in the processor's cache
 _LEAST = 1e-60  # gray levels squared, for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
 
@@ -125,7 +126,7 @@ class WindowedDisplacement:
         score = self._products(reach, reach * variance)
         self._inverse, self.directions = _inverted(hessian, score)
         self.covariance = self._inverse @ score @ self._inverse
-        self._level = float(np.average(smooth, weights=weight))
+        self._level = np.float32(np.average(smooth, weights=weight))
         centered = smooth - self._level
         spread = np.sqrt(np.average(centered**2, weights=weight))
         light = np.stack([np.ones_like(mean), centered / (spread or 1.0)])
@@ -142,12 +143,17 @@ class WindowedDisplacement:
         self._linear = np.concatenate([steepest, weight * light]) / self._weight
         self._linear = self._linear.astype(np.float32, order="C")
         taps = kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
-        self._filters = _bands(taps, windows.window)
+        self._down = _bands(taps, windows.window)
+        self._across = np.ascontiguousarray(np.swapaxes(self._down, -1, -2))
+        square = (windows.window, windows.window)
+        self._means = sliding_window_view(self._mean, square)
+        self._linears = sliding_window_view(self._linear, square, axis=(1, 2))
         # what is left to determine the light, by windows, when each may move
         self._left = whole - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
         self._by_window = None
         if local_light:
             self._separate_light(whole)
+        self._seen_as_light = np.swapaxes(self._mixed, -1, -2) @ self._inverse
         noise_of_one = np.sqrt(np.linalg.eigvalsh(self.covariance)[..., -1].clip(0))
         self._near = np.clip(2 * noise_of_one, _NEAR, _NOISY)
         if local_light:
@@ -180,8 +186,11 @@ class WindowedDisplacement:
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
-        picture = np.subtract(frame, self._level, dtype=exact(frame.dtype))
-        picture = picture.astype(np.float32, order="C")
+        single = frame.dtype == np.float32
+        picture = np.subtract(
+            frame, self._level, dtype=None if single else working_dtype(frame.dtype)
+        )
+        picture = picture.astype(np.float32, order="C", copy=False)
         residual = self._low_pass(picture) - self._mean
         sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
         start = np.zeros((*self.windows.shape, 2))
@@ -212,37 +221,34 @@ class WindowedDisplacement:
     def _filtered_sums(self, picture: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Filter windows, subtract the mean picture, and sum products with the linear pictures."""
         top, left, y, x, down, across = index.T
-        size, wide = self.windows.window, self.windows.window + 2 * BandKernel.half
+        wide = self.windows.window + 2 * BandKernel.half
         cut = sliding_window_view(picture, (wide, wide))[top, left]
-        residual = self._filters[down] @ cut @ np.swapaxes(self._filters[across], -1, -2)
-        residual -= sliding_window_view(self._mean, (size, size))[y, x]
-        linear = sliding_window_view(self._linear, (size, size), axis=(1, 2))[:, y, x]
-        weights = linear.reshape(len(linear), len(index), 1, size**2)
-        return (weights @ residual.reshape(-1, size**2, 1))[..., 0, 0].T
+        residual = self._down[down] @ cut @ self._across[across]
+        residual -= self._means[y, x]
+        linear = self._linears[:, y, x].reshape(len(self._linear), len(index), 1, -1)
+        return (linear @ residual.reshape(len(index), -1, 1))[..., 0, 0].T
 
     def _solved(self, sums: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Return the displacement from sums of residuals that were taken displaced by `start`."""
-        score, light = (
-            part[..., np.newaxis] for part in (sums[..., :2], sums[..., 2:])
-        )  # of motion and of light
-        light = light - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ score
+        score, light = sums[..., :2], sums[..., 2:]  # of motion and of light
+        light = light - _times(self._seen_as_light, score)
         if self._by_window is not None:
-            score = score - self._mixed @ (self._by_window @ light)
-            return start - (self._inverse @ score)[..., 0]
+            score = score - _times(self._mixed, _times(self._by_window, light))
+            return start - _times(self._inverse, score)
         change = self._light_inverse @ light.sum(axis=(0, 1))
         rest = light - self._left @ change  # differs between windows: it is not the lamp
         left = self._left.sum(axis=(0, 1))
         overlap = (self.windows.window / self.windows.step) ** 2  # windows that share a pixel
-        spread = overlap * ((rest @ np.swapaxes(rest, -1, -2)).sum(axis=(0, 1)) + left)
+        spread = overlap * (np.einsum("yxi,yxj->ij", rest, rest) + left)
         seen = left @ change
-        if (seen.T @ np.linalg.pinv(spread) @ seen).item() > _LIT:
+        if seen @ np.linalg.pinv(spread) @ seen > _LIT:
             score = score - self._mixed @ change
-        return start - (self._inverse @ score)[..., 0]
+        return start - _times(self._inverse, score)
 
 
-def exact(dtype: np.dtype) -> type:
-    """Return the type in which gray levels are subtracted without loss."""
-    return np.float32 if dtype.kind in "iu" and dtype.itemsize <= 2 else np.float64
+def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Multiply a matrix and a vector in each window."""
+    return np.einsum("yxij,yxj->yxi", matrices, vectors)
 
 
 def _bands(taps: np.ndarray, size: int) -> np.ndarray:

@@ -179,7 +179,7 @@ class DisplacementWidget(RegionDock):
             "save",
             "Save traces…",
             "CSV: times, displacement and errors in px and, if calibrated, µm.",
-            lambda: self._save_as("Save the traces", "trace.csv", "CSV (*.csv)"),
+            lambda: self.save_as("Save the traces", "trace.csv", "CSV (*.csv)"),
         )
         compare = compare_button(
             self._viewer, lambda: movie_behind(self._viewer, self.layers.value)

@@ -11,7 +11,7 @@ from napari_motionmag.methods.learned.networks.windows import windowed_mean
 _HOLES = (3, 9)  # windows, in blocks of 4 px, from which holes are filled
 _LONE = 2.0  # px from the median around, beyond which a displacement is not believed
 _LITTLE = 1e-3  # weight below which a pixel counts as a hole
-_REACH = 10  # px of the filter that makes spline coefficients; what it leaves out is 2e-6
+_REACH = 15  # px of the filter that makes spline coefficients; what it leaves out is 1e-9
 BORDER = 2  # px of spline coefficients around a frame
 
 
@@ -165,28 +165,26 @@ def sample(frame: Tensor, source: Tensor) -> Tensor:
 
         return sampling.sampled(sampling.spline_coefficients(frame), source)
     coefficients = _spline_coefficients(frame)
-    height, width = frame.shape[-2:]
-    size = source.new_tensor([width, height]).view(1, 2, 1, 1)
-    at = torch.minimum((grid(source) + source).clamp(min=0), size - 1)
-    first = at.floor()
-    right = at - first
-    left = 1 - right
     # two taps of positive weight are one bilinear tap between them
-    weights, taps = [], []
-    for near, far, tap in ((left, right, -1), (right, left, 1)):
-        outer, inner = near**3 / 6, (4 - 6 * far**2 + 3 * far**3) / 6
-        weights.append(outer + inner)
-        offset = inner if tap == -1 else outer
-        taps.append(first + tap + offset / weights[-1])
-    scale = size + 2 * BORDER
-    total = 0
-    for wy, ty in zip(weights, taps, strict=True):
-        for wx, tx in zip(weights, taps, strict=True):
-            place = torch.stack([tx[:, 0], ty[:, 1]], 1) + BORDER
-            place = ((2 * place + 1) / scale - 1).permute(0, 2, 3, 1)
-            found = F.grid_sample(coefficients, place, mode="bilinear", align_corners=False)
-            total = total + wx[:, :1] * wy[:, 1:] * found
-    return total
+    taps, shares = [], []
+    for axis, start in enumerate(grid(source)[0]):
+        size = start.shape[1 - axis]
+        at = (source[:, axis] + start).clamp(0, size - 1)
+        first = at.floor()
+        right = at - first
+        left = 1 - right
+        inner = right.square() * (0.5 * right - 1) + 2 / 3
+        share = inner + left**3 / 6
+        places = first - 1 + inner / share, first + 1 + right**3 / (6 * (1 - share))
+        scale = size + 2 * BORDER
+        taps.append([(place + (BORDER + 0.5 - scale / 2)) * (2 / scale) for place in places])
+        shares.append(share[:, None])
+    rows = []
+    for y in taps[1]:
+        places = (torch.stack([x, y], 1).permute(0, 2, 3, 1) for x in taps[0])
+        near, far = (F.grid_sample(coefficients, at, align_corners=False) for at in places)
+        rows.append(torch.lerp(far, near, shares[0]))
+    return torch.lerp(rows[1], rows[0], shares[1])
 
 
 def _spline_coefficients(frame: Tensor) -> Tensor:
@@ -197,17 +195,18 @@ def _spline_coefficients(frame: Tensor) -> Tensor:
 
 
 def _prefiltered(plane: Tensor) -> Tensor:
-    """Turn (Y, X) into spline coefficients, less by the reach of the filter."""
+    """Turn (Y, X) into spline coefficients, less by the reach of the filter.
+
+    Sums of 16 pixels, each weighted by a power of the pole, by doubling: once from either side.
+    """
     pole = 3**0.5 - 2
-    taps = [-6 * pole / (1 - pole * pole) * pole**k for k in range(_REACH + 1)]
     for axis in (0, 1):
-        length = plane.shape[axis] - 2 * _REACH
-        total = plane.narrow(axis, _REACH, length) * taps[0]
-        for k, tap in enumerate(taps[1:], 1):
-            both = plane.narrow(axis, _REACH - k, length) + plane.narrow(axis, _REACH + k, length)
-            total = torch.add(total, both, alpha=tap)
-        plane = total
-    return plane
+        for backward in (False, True):
+            for wide in (1, 2, 4, 8):
+                length = plane.shape[axis] - wide
+                pair = plane.narrow(axis, 0, length), plane.narrow(axis, wide, length)
+                plane = torch.add(pair[not backward], pair[backward], alpha=pole**wide)
+    return plane * (36 * pole**2)
 
 
 def bilinear(frame: Tensor, source: Tensor) -> Tensor:
