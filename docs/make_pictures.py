@@ -135,7 +135,7 @@ def dock(place: str, sample: str, frame: int, do: Callable, magnified: bool = Fa
         viewer.window.add_dock_widget(widget, name=widget.name.replace("_", " ").capitalize())
         _wait_until_quiet(1)
         do(widget)
-        _wait(lambda: not widget._runner.working)
+        _wait(lambda: not widget.working)
         viewer.reset_view()
         _wait_until_quiet(2)
         return Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
@@ -191,7 +191,7 @@ def measuring(kind: str):
             shapes = widget.add_line()
             shapes.data = [np.array([[6, 60], [72, 60]])]  # um: across the strings
             widget.layers.value, widget.frame_beside.value = [movie, magnified], True
-            _wait(lambda: not widget._timer.isActive() and not widget._runner.working)
+            _wait(lambda: not widget._timer.isActive() and not widget.working)
         else:
             corners = np.array([(22, 40), (22, 80), (34, 80), (34, 40)])
             marks = {"edge_color": "#ffb400", "edge_width": 0.7, "face_color": "transparent"}

@@ -1,6 +1,7 @@
 """Which room of the package may import which: the arrows of the house, read from the source."""
 
 import ast
+import re
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -177,6 +178,20 @@ def test_no_circle_of_imports():
 
 def test_nobody_imports_the_package_itself():
     assert not [module for module, target, _ in imports() if target == "" and module]
+
+
+def test_widgets_know_only_public_names_of_each_other():
+    """Private names are those of an object itself, or of napari and dask, which have no other."""
+    foreign = {"_qt_window", "_animation_thread", "_stop", "_meta"}
+    wrong = []
+    for module, path in modules().items():
+        nodes = ast.walk(ast.parse(path.read_text())) if module.startswith("widgets.") else ()
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr):
+                own = ast.unparse(node.value) in ("self", "cls", "super()")
+                if not own and node.attr not in foreign:
+                    wrong.append(f"{module}: {ast.unparse(node)}")
+    assert not wrong
 
 
 def test_rooms_are_small():

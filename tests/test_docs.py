@@ -111,11 +111,11 @@ def _cluster(monkeypatch, request):
         monkeypatch.setitem(sys.modules, module, package)
 
 
-def _viewer(make_napari_viewer):
+def _viewer(make):
     """Return a viewer with the layers that the pages name."""
     from napari_motionmag import magnify_layer
 
-    viewer = make_napari_viewer()
+    viewer = make()
     frames, _ = samples.load("beating_cell", size=64, n_frames=12)
     for name in ("film", "control", "cell"):
         viewer.add_image(frames, name=name)
@@ -129,6 +129,7 @@ def _viewer(make_napari_viewer):
 def test_python_blocks_run(page, folder, monkeypatch, request):
     import matplotlib
     import napari
+    from napari.components import ViewerModel
 
     matplotlib.use("agg")
     codes = blocks(page, "python")
@@ -137,9 +138,11 @@ def test_python_blocks_run(page, folder, monkeypatch, request):
     names = {"__name__": "__main__"}
     if words & {"Viewer", "viewer", "layer"}:
         request.getfixturevalue("plain_napari")
-        make = request.getfixturevalue("make_napari_viewer")
-        monkeypatch.setattr(napari, "Viewer", make)
-        monkeypatch.setattr(napari, "run", lambda: None)
+        make = ViewerModel  # without a window, unless a page looks at one
+        if words & {"Viewer", "window"}:
+            make = request.getfixturevalue("make_napari_viewer")
+            monkeypatch.setattr(napari, "Viewer", make)
+            monkeypatch.setattr(napari, "run", lambda: None)
         if "Viewer" not in words:
             names["viewer"] = _viewer(make)
             names["layer"] = names["viewer"].layers["cell"]

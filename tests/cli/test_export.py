@@ -94,6 +94,7 @@ def test_a_recipe_of_a_file_is_used(capsys, film, tmp_path):
         ("--recipe none.tif", "none.tif: there is no such file"),
         ("--preset cilia", "beyond the Nyquist frequency fps / 2 = 25 Hz"),
         ("--playback-fps 0", "playback_fps must be a finite number above 0"),
+        ("--results-only", "--results-only needs --factor, --preset or --recipe"),
     ],
 )
 def test_bad_options_are_one_line(capsys, film, tmp_path, options, message):

@@ -16,6 +16,7 @@ import pytest
 import tifffile
 
 from napari_motionmag import __version__, magnify, recipes
+from napari_motionmag.cli import batch
 from napari_motionmag.cli import main as cli
 from napari_motionmag.cli.progress import ProgressLine, duration
 from napari_motionmag.io import open_movie, save_movie
@@ -715,3 +716,9 @@ def test_help_names_the_same_filters_before_operators_are_imported(capsys):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == "fir"
     assert {"butterworth", "iir", "acceleration"} < set(done.stdout.split())
+
+
+def test_the_last_movie_of_a_batch_is_the_last_one_that_is_counted():
+    line = batch._Line(2, quiet=True)
+    line(2000, 2000)
+    assert line.line().startswith("2/2 ")

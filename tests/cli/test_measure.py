@@ -38,6 +38,19 @@ def test_tables_and_words(film, tmp_path, capsys):
     assert main([*command, "--overwrite"]) == 0
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_without_a_rate_frequencies_are_per_frame(tmp_path, capsys):
+    np.save(tmp_path / "film.npy", half_moving())
+    paths = [str(tmp_path / name) for name in ("film.npy", "upper.csv", "lower.csv")]
+    regions = ["--region", "14", "24", "14", "26", "--region", "24", "34", "14", "26"]
+    assert main(["measure", *paths, *regions, "--segments", "4", "--axes", "TYX"]) == 0
+    words = capsys.readouterr().out
+    assert re.search(r"ellipse of .* at 0\.\d+ ± [\d.]+ cycles/frame", words)
+    assert re.search(r"Coherence [\d.]+ at 0\.\d+ cycles/frame", words)
+    assert "Hz" not in words
+    assert " ms" not in words
+
+
 def test_a_map(film, tmp_path, capsys):
     path, movie = film
     options = ["--map", "frequency", "--window", "16", "--mode", "temporal", "--band", "1", "3"]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from napari_motionmag.compute.atomic import written_whole
+from napari_motionmag.compute.atomic import locked, written_whole
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
@@ -85,3 +85,14 @@ def test_a_kept_partial_survives_failure_only(tmp_path):
         assert again == partial
         assert (again / "zarr.json").read_text() == "half"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_lock_that_cannot_be_removed_does_not_fail(tmp_path, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise PermissionError("it is open, as Windows says")
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with locked(tmp_path / "lock", "busy"):
+        pass
+    with locked(tmp_path / "lock", "busy"), pytest.raises(BlockingIOError, match="busy"):
+        locked(tmp_path / "lock", "busy").__enter__()

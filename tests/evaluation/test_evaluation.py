@@ -139,7 +139,7 @@ def test_levels_beyond_a_method_are_no_reason_to_warn(recwarn):
 
 def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity, monkeypatch):
     monkeypatch.setattr(run, "GAINS", run.GAINS[-1:])
-    argv = ["--only", "input_motion", "gain", "--seeds", "1", "--out", str(tmp_path / "a")]
+    argv = ["--only", "subpixel", "gain", "--seeds", "1", "--out", str(tmp_path / "a")]
     assert main(["evaluate", *argv, "--methods", "linear"]) == 0
     earlier = tmp_path / "a" / "evaluation.json"
     alone = json.loads(earlier.read_text())
@@ -147,9 +147,7 @@ def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity, mon
     assert main(["evaluate", *argv, "--methods", "identity", "--beside", str(earlier)]) == 0
     both = json.loads((tmp_path / "b" / "evaluation.json").read_text())
     assert both["methods"] == ["linear", "identity"]
-    for old, row in zip(
-        alone["protocols"]["input_motion"], both["protocols"]["input_motion"], strict=True
-    ):
+    for old, row in zip(alone["protocols"]["subpixel"], both["protocols"]["subpixel"], strict=True):
         assert row["floor"] == old["floor"]
         assert row["ssim"]["linear"] == old["ssim"]["linear"]
         assert row["closed"]["identity"] == [0, 0]
@@ -180,5 +178,7 @@ def test_without_matplotlib_nothing_is_begun(tmp_path, monkeypatch, capsys):
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match=r"methods must be of .*got 'magic'"):
         run.make_method("magic")
+    with pytest.raises(ValueError, match="seeds must be a whole number from 1 up; got 0"):
+        run.evaluate(["riesz"], seeds=0)
     with pytest.raises(ValueError, match=r"only must be of subpixel, .*got magic"):
         run.evaluate(["phase"], only=["magic"])

@@ -57,7 +57,9 @@ def test_what_is_smoothed_has_lost_texture():
 
 def test_a_whole_movie_left_alone_closes_no_gap():
     shares = measures.whole_movie(NOTHING, 0)
-    assert shares == {f"{a:g}x{f:g}, {w}": 0 for a, f in measures.WHOLE for w in ("middle", "ends")}
+    assert shares == {
+        f"{a:g}x{f:g}, {w}": 0 for a, f in measures.MOTIONS for w in ("middle", "ends")
+    }
 
 
 def test_measures_are_beside_the_scores(monkeypatch):

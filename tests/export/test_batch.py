@@ -185,6 +185,7 @@ def test_lists_have_rates(tmp_path, movies):
     [
         ("list.csv", "film,fps\na,3\n", "line 2: a column 'movie'"),
         ("list.csv", "movie,fps\na.tif,fast\n", "line 2: fps must be a finite number"),
+        ("list.csv", "movie,fps\n\na.tif,1\n\nb.tif,fast\n", "line 5: fps must be a finite"),
         ("list.txt", "\n", "there is no movie in"),
     ],
 )
@@ -194,6 +195,14 @@ def test_bad_lists_are_one_line(tmp_path, name, content, message):
         export.find_items([tmp_path / name])
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         export.find_items([tmp_path / "none"])
+
+
+def test_inputs_without_a_movie_are_named(tmp_path, movies):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"there is no movie in .*empty"):
+        export.find_items([movies, tmp_path / "empty"])
+    with pytest.raises(TypeError, match="inputs must be a list of paths, got 'movies'"):
+        export.find_items("movies")
 
 
 def test_movies_of_one_name_are_kept_apart(tmp_path):

@@ -8,7 +8,7 @@ from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 
 from napari_motionmag import Movie, export, magnify, views
-from napari_motionmag.export.lettering import TimeText, length_text, nice_length, speed_text
+from napari_motionmag.export.lettering import length_text, nice_length, speed_text, time_text
 
 BARE = {"labels": False, "scale_bar": False, "time_stamp": False, "playback_fps": 20}
 
@@ -117,9 +117,9 @@ def test_a_bar_that_fits_is_chosen(frames):
 def test_lengths_and_times_in_words():
     assert [nice_length(x) for x in (0.9, 1, 4.9, 5.1, 99)] == [0.5, 1, 2, 5, 50]
     assert length_text(0.5, "um") == "500 nm"
-    assert TimeText(2.0, 1 / 30)(0.1) == "0.10 s"
-    assert TimeText(0.05, 1 / 15000)(0.0125) == "12.50 ms"
-    assert TimeText(7200, 60)(600) == "10 min"
+    assert time_text(0.1, 2.0, 1 / 30) == "0.10 s"
+    assert time_text(0.0125, 0.05, 1 / 15000) == "12.50 ms"
+    assert time_text(600, 7200, 60) == "10 min"
     assert [speed_text(x) for x in (1, 1 / 20, 1 / 7.5, 4)] == [
         "real time",
         "1/20 of real time",
@@ -287,6 +287,12 @@ def test_bad_arguments_are_one_line(frames, options, message):
         list(film(frames, **options).frames())
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_movies_of_other_rates_are_said(frames):
+    movies = [Movie(frames, "TYX", fps) for fps in (9, 18)]
+    with pytest.warns(UserWarning, match="'b' was taken at 18 frames per second, 'a' at 9: times"):
+        export.compose(movies, labels=["a", "b"])
 
 
 def test_movies_must_fit_together(frames):

@@ -92,8 +92,9 @@ class NoControls(QWidget):
 def window(qapp, request):
     """A viewer with a real window, for all tests of a module.
 
-    Its canvas is drawn, and has napari's controls of layers beside it, only for modules with
-    ``DRAWS_CANVAS``: that takes half of the time.
+    It is painted, with layers on its canvas, only in modules with ``DRAWS_CANVAS``, and has
+    napari's style and its controls of layers only in those with ``LOOKS_AS_USUAL``: these take most
+    of the time.
     """
     draws = getattr(request.module, "DRAWS_CANVAS", False)
     app = NapariApplication("module_app")  # actions can be registered once in an application
@@ -109,22 +110,35 @@ def window(qapp, request):
                 save(settings, path, **options)
 
         patch.setattr(NapariSettings, "save", save_elsewhere)
-        if not draws:
+        if not getattr(request.module, "LOOKS_AS_USUAL", False):
             patch.setattr(f"{CONTROLS}.create_qt_layer_controls", NoControls)
             patch.setattr(f"{CONTROLS}.QtDynamicLayerControls", NoControls)
+            patch.setattr("napari._qt.qt_main_window.get_stylesheet", lambda *_, **__: "")
         _initialize_plugins.cache_clear()
         init_qactions.cache_clear()
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
         QtViewer._instances.clear()  # make_napari_viewer takes what it did not make for a leak
-        viewer.window._qt_viewer.canvas.native.setUpdatesEnabled(draws)
+        if not draws:
+            qt_viewer, events = viewer.window._qt_viewer, viewer.layers.events
+            events.inserted.disconnect(qt_viewer._on_add_layer_change)
+            events.removed.disconnect(qt_viewer.canvas._remove_layer)
+            viewer.window._qt_window.setUpdatesEnabled(False)
         # napari collects garbage for each layer that is removed
         patch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda: 0))
         yield viewer
         patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda *_: None)
         viewer.close()
+        app.menus.menus_changed.disconnect()  # or menus nobody sees change with each that goes
         NapariApplication.destroy("module_app")
         _initialize_plugins.cache_clear()
         init_qactions.cache_clear()
+
+
+@pytest.fixture
+def mock_app_model(mock_app_model):
+    """The application of `make_napari_viewer`, whose menus are not changed as it goes."""
+    yield mock_app_model
+    mock_app_model.menus.menus_changed.disconnect()
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +218,10 @@ def settled(qtbot):
 
     def wait(widget):
         def is_idle():
-            frames = getattr(widget, "_drawing", None)
-            drawing = widget._frame_runner.working or (frames is not None and frames.live.working)
-            return not (widget._timer.isActive() or drawing or widget.working)
+            drawing, comparison = (getattr(widget, x, None) for x in ("_drawing", "_comparison"))
+            live = drawing is not None and drawing.live.working
+            compared = comparison is not None and comparison.drawing
+            return not (live or compared or widget._work.pending or widget.working)
 
         QApplication.processEvents()
         qtbot.waitUntil(is_idle, timeout=20_000)

@@ -53,7 +53,7 @@ def test_a_folder_is_magnified_as_the_layer_was(dock, folder, frames, click, set
 def test_what_was_stopped_goes_on(dock, folder, click, settled, tmp_path):
     dock.source.value = folder
     click(dock, "start")
-    dock._runner.cancel()
+    dock._work.jobs.cancel()
     settled(dock)
     assert dock.status.value == "Cancelled"
     click(dock, "start")

@@ -48,24 +48,12 @@ def widget(viewer, movie, method, others):
 
 
 @pytest.fixture
-def idle(qtbot, settled):
-    """Wait until all methods have drawn, and a change made before has come through."""
-
-    def wait(widget):
-        settled(widget)
-        qtbot.waitUntil(lambda: not widget._comparison.drawing, timeout=20_000)
-        settled(widget)
-
-    return wait
-
-
-@pytest.fixture
-def compared(widget, click, idle):
+def compared(widget, click, settled):
     """Press the button and wait for the layers."""
 
     def press():
         click(widget, "compare")
-        idle(widget)
+        settled(widget)
         return widget._comparison.layers()
 
     return press
@@ -111,16 +99,16 @@ def test_the_look_is_one(viewer, movie, compared):
         assert layer.colormap.name == "magma"
 
 
-def test_a_change_comes_to_all(viewer, widget, method, others, compared, idle):
+def test_a_change_comes_to_all(viewer, widget, method, others, compared, settled):
     layers = compared()
     for factor in (3, 4, 5):
         widget.factor.value = factor
-    idle(widget)
+    settled(widget)
     assert widget._comparison.layers() == layers
     assert [layer.name.split(":")[0] for layer in layers] == ["pixels x5", "still x5", "mirror x5"]
     assert others["still"].factors == [10, 5], "only the last of many changes is drawn"
     widget.mode.value = "dynamic"
-    idle(widget)
+    settled(widget)
     for layer in layers:
         operator = layer.metadata["napari_motionmag"]["recipe"]["operator"]
         assert operator["operator"] == "dynamic"
@@ -138,13 +126,13 @@ def test_all_methods_follow_while_the_factor_is_dragged(widget, compared, qtbot)
 
 
 def test_what_is_saved_while_comparing_is_what_the_fields_say(
-    widget, method, compared, idle, click, tmp_path, settled, monkeypatch
+    widget, method, compared, settled, click, tmp_path, monkeypatch
 ):
     click(widget, "magnify")
     settled(widget)
     layers = compared()
     widget.factor.value = 4
-    idle(widget)
+    settled(widget)
     asked = []
     monkeypatch.setattr(
         "napari_motionmag.widgets.common.dock.ask_file",
@@ -157,7 +145,7 @@ def test_what_is_saved_while_comparing_is_what_the_fields_say(
 
 
 def test_slow_methods_are_coarse_while_dragging_and_fine_at_rest(
-    widget, others, compared, idle, monkeypatch
+    widget, others, compared, settled, monkeypatch
 ):
     results = compared() and widget._comparison.results()
     monkeypatch.setattr(widget._drawing._pace, "reduction", lambda kind, side: 2)
@@ -169,7 +157,7 @@ def test_slow_methods_are_coarse_while_dragging_and_fine_at_rest(
 
     monkeypatch.setattr(others["still"], "magnify", draw)
     widget.factor.value = 4
-    idle(widget)
+    settled(widget)
     assert heights == [10, 20]
     assert all(result.coarse is None for result in results)
 
@@ -197,7 +185,7 @@ def test_comparing_again_replaces(viewer, widget, movie, compared):
     assert not movie.visible, "the original was not chosen"
 
 
-def test_the_way_back(viewer, widget, movie, compared, click, frames, idle):
+def test_the_way_back(viewer, widget, movie, compared, click, frames, settled):
     other = viewer.add_image(frames, name="other", visible=False)
     labels = viewer.add_labels(np.ones((20, 24), int), name="mask")
     widget.layer.value = movie
@@ -238,25 +226,25 @@ def test_layers_that_the_user_named_are_kept(viewer, movie, widget, compared, cl
     assert list(viewer.layers) == [movie, layers[1]]
 
 
-def test_a_method_that_fails(viewer, widget, others, compared, notifications, idle):
+def test_a_method_that_fails(viewer, widget, others, compared, notifications, settled):
     others["still"].error = ValueError("the movie is too calm")
     layers = compared()
     assert [layer.name for layer in layers] == ["pixels x10: cell", "mirror x10: cell"]
     assert [text for _, text in notifications()] == ["Still: the movie is too calm"]
     widget.factor.value = 3
-    idle(widget)
+    settled(widget)
     assert len(notifications()) == 1, "told already"
     others["still"].error = None
     others["mirror"].error = RuntimeError("out of order")
     widget.factor.value = 4
-    idle(widget)
+    settled(widget)
     names = {layer.name: layer.visible for layer in viewer.layers}
     assert names["still x4: cell"]
     assert not names["mirror x3: cell"], "what is shown is by the settings of now"
     assert "Mirror: RuntimeError: out of order" in notifications()[-1][1]
     others["mirror"].error = None
     widget.factor.value = 5
-    idle(widget)
+    settled(widget)
     assert {layer.name: layer.visible for layer in viewer.layers}["mirror x5: cell"]
 
 
@@ -280,11 +268,11 @@ def test_nothing_chosen(widget, compared, notifications):
         widget.compare(["phaze"])
 
 
-def test_the_movie_is_removed(viewer, widget, movie, compared, idle, click):
+def test_the_movie_is_removed(viewer, widget, movie, compared, settled, click):
     layers = compared()
     viewer.layers.remove(movie)
     widget.factor.value = 3
-    idle(widget)
+    settled(widget)
     assert list(viewer.layers) == layers
     assert all(layer.name.split(":")[0].endswith("x10") for layer in layers)
     viewer.dims.set_current_step(0, 8)
@@ -294,23 +282,23 @@ def test_the_movie_is_removed(viewer, widget, movie, compared, idle, click):
     assert not grid(viewer).enabled
 
 
-def test_another_movie_is_chosen(viewer, widget, movie, compared, frames, idle):
+def test_another_movie_is_chosen(viewer, widget, movie, compared, frames, settled):
     layers = compared()
     other = viewer.add_image(frames[:6], name="other")
     widget.layer.value = other
     widget.factor.value = 3
-    idle(widget)
+    settled(widget)
     assert [layer.name.split(":")[0].split("x")[-1] for layer in layers] == ["10"] * 3
     again = compared()
     assert [layer.name for layer in again] == [f"{m} x3: other" for m in METHODS_COMPARED]
     assert list(viewer.layers) == [movie, other, *again]
 
 
-def test_compared_layers_are_removed(viewer, widget, movie, compared, idle, qtbot):
+def test_compared_layers_are_removed(viewer, widget, movie, compared, settled, qtbot):
     layers = compared()
     viewer.layers.remove(layers[0])
     widget.factor.value = 3
-    idle(widget)
+    settled(widget)
     assert list(viewer.layers) == [movie, *layers[1:]], "it does not come back"
     viewer.layers.selection = set(layers[1:])
     viewer.layers.remove_selected()
@@ -318,12 +306,12 @@ def test_compared_layers_are_removed(viewer, widget, movie, compared, idle, qtbo
     assert not grid(viewer).enabled
 
 
-def test_a_layer_that_is_hidden_costs_nothing(viewer, widget, others, compared, idle):
+def test_a_layer_that_is_hidden_costs_nothing(viewer, widget, others, compared, settled):
     layers = compared()
     layers[1].visible = False
     drawn = list(others["still"].drawn)
     widget.factor.value = 3
-    idle(widget)
+    settled(widget)
     assert others["still"].drawn == drawn
     assert layers[1].name == "still x3: cell"
     assert not layers[1].visible
@@ -339,23 +327,23 @@ def test_three_dimensions(viewer, widget, compared, qtbot, notifications, settle
     qtbot.waitUntil(lambda: all(layer.visible for layer in layers), timeout=5000)
 
 
-def test_the_grid_is_left_by_hand(viewer, widget, compared, click, idle):
+def test_the_grid_is_left_by_hand(viewer, widget, compared, click, settled):
     compared()
     grid(viewer).enabled = False
     widget.factor.value = 2
-    idle(widget)
+    settled(widget)
     click(widget, "end_comparison")
     assert not grid(viewer).enabled
     assert len(viewer.layers) == 1
 
 
-def test_two_widgets(viewer, widget, movie, compared, idle):
+def test_two_widgets(viewer, widget, movie, compared, settled):
     second = MagnifyWidget(viewer)
     viewer.window.add_dock_widget(second, name="Another")
     compared()
     second.layer.value = movie
     second.compare(["still"])
-    idle(second)
+    settled(second)
     assert not widget._comparison.active
     assert [layer.name for layer in viewer.layers] == ["cell", "still x10: cell"]
     second.end_comparison()
@@ -414,7 +402,7 @@ def test_movies_that_do_not_do(viewer, widget, compared, notifications, shape):
     assert not grid(viewer).enabled
 
 
-def test_the_menu_compares_the_active_layer(make_napari_viewer, frames, method, others, idle):
+def test_the_menu_compares_the_active_layer(make_napari_viewer, frames, method, others, settled):
     viewer = make_napari_viewer()
     cell = viewer.add_image(frames, name="cell")
     viewer.add_image(frames, name="other")
@@ -422,5 +410,5 @@ def test_the_menu_compares_the_active_layer(make_napari_viewer, frames, method, 
     widget._fields.compare_row.choose_methods(["still"])
     viewer.layers.selection.active = cell
     get_app_model().commands.execute_command("napari-motionmag.compare").result()
-    idle(widget)
+    settled(widget)
     assert [layer.name for layer in viewer.layers if layer.visible] == ["still x10: cell"]

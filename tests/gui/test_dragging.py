@@ -103,11 +103,13 @@ def test_what_is_saved_while_dragging_is_fine(widget, method, magnified, settled
     settled(widget)
     source = widget.layer.value
     result = widget._results.of(source)
-    smaller = widget.plan(widget._movie(), reduction=2)
-    widget._show(source, result.shown, CoarseMagnification.like(result.shown, smaller))
+    smaller = widget.plan(widget._chosen.movie(), reduction=2)
+    widget.show_result(
+        source, result.magnification, CoarseMagnification.like(result.magnification, smaller)
+    )
     widget.save_to(tmp_path / "saved.npy")
     settled(widget)
-    expected = np.concatenate(result.shown.plain().draw(range(12))).reshape(12, *SIZE)
+    expected = np.concatenate(result.magnification.plain().draw(range(12))).reshape(12, *SIZE)
     assert np.array_equal(np.load(tmp_path / "saved.npy"), expected)
 
 
@@ -201,7 +203,7 @@ def test_a_fine_frame_gives_way_to_those_that_are_dragged(widget, method, magnif
             return draw(frames, operator, t, factor)
 
     monkeypatch.setattr(method, "_one", draw_on_device)
-    shown = widget._results.of(widget.layer.value).shown
+    shown = widget._results.of(widget.layer.value).magnification
     calls, seconds = [], []
     with lock:
         refine = partial(shown.refine_frame, (9, ()), lambda *step: calls.append(step))

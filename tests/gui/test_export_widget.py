@@ -70,8 +70,11 @@ def test_dock_script_and_functions_give_the_same_pixels(
     assert (pixels(tmp_path / "script") == pixels(tmp_path / "dock")).all()
 
 
-def test_the_picture_is_what_the_viewer_shows(viewer, movie, settled):
-    movie.colormap, movie.gamma, movie.contrast_limits = "viridis", 0.6, (600, 2900)
+def test_the_picture_is_what_the_viewer_shows(make_napari_viewer, frames):
+    viewer = make_napari_viewer(show=True)
+    look = {"colormap": "viridis", "gamma": 0.6, "contrast_limits": (600, 2900)}
+    units = ("s", "um", "um")
+    movie = viewer.add_image(frames, scale=(0.1, 0.5, 0.5), units=units, **look)
     viewer.dims.set_current_step(0, 4)
     movie.interpolation2d = "nearest"
     shown = viewer.export_figure(scale_factor=1, flash=False)[..., :3].astype(int)

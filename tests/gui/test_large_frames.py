@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-DRAWS_CANVAS = True
-
 
 def _made(viewer):
     return [layer for layer in viewer.layers if "napari_motionmag" in layer.metadata]

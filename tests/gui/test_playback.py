@@ -141,7 +141,7 @@ def test_a_change_of_the_factor_while_playing(
     assert layer.name.startswith("x29 ")
     qtbot.waitUntil(lambda: playback.state == PLAYING and playback.frames == ALL, timeout=20_000)
     result = widget._results.of(widget.layer.value)
-    assert {key[-1] for key in result.shown.cache.kept_keys()} == ALL
+    assert {key[-1] for key in result.magnification.cache.kept_keys()} == ALL
 
 
 @pytest.mark.parametrize("which", ["result", "movie"])
@@ -179,7 +179,7 @@ def test_only_as_many_frames_are_drawn_ahead_as_there_is_room_for(
         set_budget(2 * 6 * frames[0].nbytes)
         method.drawn.clear()
         buffer = FrameBuffer(lambda error: None)
-        buffer.fill([result.shown], (), [7, 8, 9, 10, 11, 0, 1, 2])
+        buffer.fill([result.magnification], (), [7, 8, 9, 10, 11, 0, 1, 2])
         qtbot.waitUntil(lambda: not buffer.working, timeout=10_000)
         assert sorted(method.drawn) == [0, 7, 8, 9, 10, 11]
         widget._fields.playback_row.fps.value = 30
@@ -219,7 +219,7 @@ def test_a_buffer_that_is_closed_at_work(widget, method, magnified):
     result = widget._results.of(widget.layer.value)
     method.seconds = 0.05
     buffer = FrameBuffer(lambda error: None)
-    buffer.fill([result.shown], (), range(12))
+    buffer.fill([result.magnification], (), range(12))
     buffer.close()
     assert not buffer.working
     assert len(method.drawn) < 12

@@ -135,7 +135,7 @@ def test_short_movies_are_refused_with_a_message(
 
 def test_a_suggested_region_is_a_layer_that_the_next_one_replaces(viewer, dock, texture, suggested):
     suggested()
-    suggesting, movie = dock._suggesting, dock._movie()
+    suggesting, movie = dock._suggesting, dock._chosen.movie()
     for region in ((8, 40, 16, 60), (0, 64, 0, 64)):
         shapes = suggesting._region_layer(region, texture, movie)
         dock.region.value = shapes

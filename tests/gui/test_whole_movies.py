@@ -185,10 +185,10 @@ def test_leaving_while_computing(viewer, widget, method, magnified, click, qtbot
 def test_leaving_while_a_frame_is_drawn(viewer, widget, method, click, qtbot, result):
     method.gate.clear()
     click(widget, "magnify")
-    qtbot.waitUntil(lambda: widget._frame_runner.working, timeout=10_000)
+    qtbot.waitUntil(lambda: widget._work.frames.working, timeout=10_000)
     viewer.window.remove_dock_widget(widget.native)
     method.gate.set()
-    qtbot.waitUntil(lambda: not widget._frame_runner.working, timeout=10_000)
+    qtbot.waitUntil(lambda: not widget._work.frames.working, timeout=10_000)
     assert result() is None
 
 

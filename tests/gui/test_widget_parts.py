@@ -177,7 +177,7 @@ for widget in (drawing, computing):
 computing()
 computing._whole_movie.begin()
 drawing.draw()
-assert drawing._frame_runner.working and computing.working
+assert drawing._work.frames.working and computing.working
 viewer.close()
 """
 

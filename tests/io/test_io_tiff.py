@@ -150,6 +150,13 @@ def test_ome_times_of_planes(tmp_path):
     assert open_movie(path).fps == pytest.approx(25)
 
 
+def test_uneven_times_of_planes_are_said(tmp_path):
+    path = tmp_path / "film.ome.tif"
+    ome(path, noise((6, 8, 9)), "TYX", Plane={"DeltaT": [5, 5.1, 5.2, 5.3, 6.3, 6.4]})
+    with pytest.warns(UserWarning, match=r"film\.ome\.tif: frames come unevenly: 80% .* 10 frames"):
+        assert open_movie(path).fps == 10
+
+
 def test_more_than_one_image_is_said(tmp_path):
     path = tmp_path / "film.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:

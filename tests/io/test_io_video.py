@@ -125,13 +125,17 @@ def test_readers_can_be_pickled(tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "dtype"),
-    [((5, 9, 11), "u1"), ((5, 9, 11), "u2"), ((5, 9, 11, 3), "u1"), ((5, 9, 11, 3), "u2")],
+    [
+        *(((5, 9, 11), "u1"), ((5, 9, 11), "u2"), ((5, 9, 11), ">u2")),
+        *(((5, 9, 11, 3), "u1"), ((5, 9, 11, 3), "u2"), ((5, 9, 11, 3), ">u2")),
+    ],
 )
 def test_avi_loses_nothing(tmp_path, shape, dtype):
-    data = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
-    save_movie(tmp_path / "film.avi", data, fps=10)
+    native = np.dtype(dtype).newbyteorder("=")
+    data = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, native, endpoint=True)
+    save_movie(tmp_path / "film.avi", data.astype(dtype), fps=10)
     movie = open_movie(tmp_path / "film.avi")
-    assert movie.dtype == dtype
+    assert movie.dtype == native
     np.testing.assert_array_equal(movie.as_dask().compute(scheduler="synchronous"), data)
 
 
@@ -199,6 +203,14 @@ def test_series_and_alpha_have_no_place_in_a_video(tmp_path):
     with pytest.warns(UserWarning, match="no alpha"):
         save_movie(tmp_path / "film.avi", noise((4, 8, 10, 4)), fps=10)
     assert open_movie(tmp_path / "film.avi").shape == (4, 8, 10, 3)
+
+
+@pytest.mark.parametrize("ending", ["avi", "mp4"])
+def test_pixels_that_are_not_finite_are_not_black(tmp_path, ending):
+    frames = np.zeros((4, 16, 16), "f4")
+    frames[2, 3, 3] = np.nan
+    with pytest.raises(ValueError, match="frame t=2 of the movie has 1 pixel that is NaN"):
+        save_movie(tmp_path / f"film.{ending}", frames, fps=10, intensity_range=(0, 1))
 
 
 def test_uneven_frames_are_said(tmp_path):

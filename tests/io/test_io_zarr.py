@@ -28,6 +28,13 @@ def test_a_bare_array_with_named_axes(tmp_path):
     np.testing.assert_array_equal(movie.read(1, {"C": 3}), data[3, 1])
 
 
+def test_units_without_a_scale_make_no_lengths(tmp_path):
+    save_movie(tmp_path / "film.zarr", noise((4, 5, 6)), fps=5, units=("s", "um", "um"))
+    movie = open_movie(tmp_path / "film.zarr")
+    assert movie.fps == 5
+    assert movie.units[1:] == ("pixel", "pixel")
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_bare_array_without_names(tmp_path, zarr_format):
     path = tmp_path / "film.zarr"

@@ -151,6 +151,13 @@ def test_the_recipe_makes_the_same_again():
     assert np.array_equal(again.data[1].compute(), made.data[1].compute())
 
 
+@pytest.mark.parametrize("name", ["map.npy", "map.tif"])
+def test_damaged_files_of_maps_are_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no map")
+    with pytest.raises(ValueError, match=f"factor_map: .*{name} cannot be read"):
+        factor_map_of(tmp_path / name, 2, Movie(moving(2, 64), "TYX"))
+
+
 def test_a_map_too_large_for_a_recipe_is_named():
     factors = np.random.default_rng(0).uniform(0, 9, (300, 300)).astype("f4")
     about = pack(factors)
@@ -172,6 +179,8 @@ def test_a_map_too_large_for_a_recipe_is_named():
         ({"labels": np.ones((32, 32), int), "edge": 3}, "no 'edge'"),
         ({"labels": np.ones((32, 32), int), "feather": -1}, "feather must be 0"),
         ({"labels": np.ones((32, 32), int), "factors": {4: 1}}, "label 4 is not painted"),
+        ({"labels": np.ones((32, 32), int), "factors": {"1": 1}}, "label '1' is not painted"),
+        ({"labels": np.ones((32, 32), int), "factors": 3}, "factors must be factors by label"),
         ("map.jpg", ".npy, .tif"),
         (object(), "array of numbers"),
     ],

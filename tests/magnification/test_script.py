@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari_motionmag import Movie, magnify, magnify_layer, samples, temporal, views
 from napari_motionmag.io import open_movie, save_movie
 from napari_motionmag.io.napari_reader import read_layers
-from napari_motionmag.magnification.script import Call, FromLayer, literal, magnification_of, source
+from napari_motionmag.magnification.script import Call, FromLayer, magnification_of, source
 from napari_motionmag.methods.options import method_options
 
 SMALL = {"n_frames": 6, "size": 64}
@@ -50,6 +50,12 @@ def same(layer: Image, frames=(0, 3)) -> None:
 
 
 # ---- values ----
+
+
+def literal(value):
+    """Return the Python of a value that is the argument of a call."""
+    lines = source(Call("math", "call", value)).splitlines()
+    return lines[-1].removeprefix("result = call(").removesuffix(")")
 
 
 @pytest.mark.parametrize(

@@ -284,3 +284,14 @@ def test_a_row_takes_less_than_50_microseconds(op, t):
     op.row(t, 100_000)
     best = min(timeit.repeat(lambda: op.row(t, 100_000), number=100, repeat=5)) / 100
     assert best < 50e-6
+
+
+@pytest.mark.parametrize("n", range(3, 12))
+def test_short_movies_are_filtered_like_their_rows_up_to_half_the_rate(n):
+    op = Acceleration(FPS / 2, fps=FPS)
+    rows = np.zeros((n, n))
+    for t in range(n):
+        indices, weights = op.row(t, n)
+        rows[t, indices] = weights
+    np.testing.assert_allclose(op.apply(np.eye(n)), rows, atol=1e-9)
+    np.testing.assert_allclose(rows[::-1, ::-1], rows, atol=1e-9)

@@ -197,7 +197,7 @@ def test_most_samples_move_far_where_that_is_asked_for(pool):
     moved = []
     usual = SampleMix(sequences=0.0)
     for mix in (usual, usual.far()):
-        maker = SceneMaker(pool, 64, mix)
+        maker = SceneMaker(pool, 48, mix)
         batches = (maker.batch(32, torch.Generator().manual_seed(k)) for k in range(4))
         reach = [
             (batch.factor.abs() * batch.motion.square().sum(1).sqrt().amax((1, 2)))

@@ -90,7 +90,7 @@ def pictures(count=4, side=112):
 
 
 @pytest.mark.parametrize("method", ["least_squares", "impulse"])
-def test_kernel_of_a_linear_encoder_is_found(linear_oh2018, method):
+def test_kernel_of_a_linear_encoder_is_found(linear_oh2018, few_places, method):
     path, expected = linear_oh2018
     count = 2 if method == "impulse" else 4
     found = encoder_kernels(pictures(count), path, "shape", size=9, method=method)

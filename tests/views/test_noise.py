@@ -488,7 +488,7 @@ def _vibrating(line=0.0, down=0.0, across=0.0, hertz=30.0, fps=240.0):
     y, x = np.mgrid[:160, :192].astype(float)
     waves = [(rng.uniform(0.2, 0.9), rng.uniform(-0.6, 0.6), rng.uniform(0, 6)) for _ in range(12)]
     frames = []
-    for t in range(96):
+    for t in range(64):
         phase = 2 * np.pi * hertz * (t / fps + y * line) + down * y + across * x
         moved = x - 0.3 * np.cos(phase)
         frame = 0.5 + sum(0.04 * np.cos(a * moved + b * y + c) for a, b, c in waves)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from napari_motionmag.cli import options
 from napari_motionmag.cli.film_options import speed
 from napari_motionmag.cli.magnify import add_settings
+from napari_motionmag.cli.progress import ProgressLine, duration
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 
 _FAILURE = 1
-_INTERVAL = 0.2  # seconds between two updates of the line
 
 
 def add_command(commands, common) -> None:
@@ -40,18 +39,13 @@ def add_command(commands, common) -> None:
     )
     add("output", metavar="OUT_DIR", type=Path, help="folder for the results")
     add_settings(parser)
-    add = parser.add_argument_group("output").add_argument
+    output = parser.add_argument_group("output")
+    add = output.add_argument
     add("--format", default=".ome.tif", metavar="EXT", help="as .zarr (default: .ome.tif)")
     add("--film", default="", metavar="EXT", help="show each beside its original: .mp4 or .gif")
     add("--speed", type=speed, metavar="1/N", help="of the films against real time, as 1/20")
     add("--no-measure", action="store_true", help="do not measure motion and noise")
-    add(
-        "--measure-region",
-        type=int,
-        nargs=4,
-        metavar=("Y0", "Y1", "X0", "X1"),
-        help="the part to measure, px (default: where the motion stands out most)",
-    )
+    options.add_measured_region(output)
     add("--resume", action="store_true", help="go on with a run that was stopped")
     add("--overwrite", action="store_true", help="begin anew and replace what is there")
     add("--quiet", action="store_true", help="show no progress")
@@ -64,7 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings, _ = options.settings(arguments)
     items = find_items(arguments.inputs)
-    line = None if arguments.quiet else _Line(len(items))
     region = arguments.measure_region
     outputs = Outputs(
         extension=arguments.format,
@@ -73,62 +66,47 @@ def run(arguments: argparse.Namespace) -> int:
         measure=not arguments.no_measure,
         region=None if region is None else tuple(region),
     )
-    try:
-        rows = run_batch(
-            items,
-            arguments.output,
-            settings,
-            outputs,
-            resume=arguments.resume,
-            overwrite=arguments.overwrite,
-            progress=line and line.step,
-            on_change=line and line.changed,
-        )
-    except KeyboardInterrupt:
-        if line:
+    with _Line(len(items), arguments.quiet) as line:
+        try:
+            rows = run_batch(
+                items,
+                arguments.output,
+                settings,
+                outputs,
+                resume=arguments.resume,
+                overwrite=arguments.overwrite,
+                progress=line,
+                on_change=line.changed,
+            )
+        except KeyboardInterrupt:
             line.say(f"stopped; the same command with --resume goes on in {arguments.output}")
-        raise
-    finally:
-        if line:
-            line.clear()
-    failed = [row for row in rows if row["status"] == FAILED]
-    if line:
-        done = sum(row["status"] == DONE for row in rows)
-        line.say(f"{done} done, {len(failed)} failed: {arguments.output / TABLE}")
+            raise
+        statuses = [row["status"] for row in rows]
+        done, failed = statuses.count(DONE), statuses.count(FAILED)
+        line.say(f"{done} done, {failed} failed: {arguments.output / TABLE}")
     return _FAILURE if failed else 0
 
 
-class _Line:
-    """What the terminal shows of a batch."""
+class _Line(ProgressLine):
+    """What the terminal shows of a batch, whose progress is that of all movies together."""
 
-    def __init__(self, count: int):
-        self.count, self.now, self.shown = count, "", 0.0
-        self.live = sys.stderr.isatty()
-        self.begun = time.monotonic()
+    def __init__(self, count: int, quiet: bool):
+        super().__init__("", quiet=quiet)
+        self.count, self.quiet = count, quiet
 
     def say(self, text: str) -> None:
-        self.clear()
-        print(f"{PROGRAM}: {text}", file=sys.stderr)
+        if not self.quiet:
+            self.clear()
+            print(f"{PROGRAM}: {text}", file=sys.stderr)
 
     def changed(self, row: dict) -> None:
-        name = Path(row["movie"]).name
-        self.now = name
+        self.what = Path(row["movie"]).name
         if row["status"] in ("done", "failed"):
             why = f": {row['error']}" if row.get("error") else ""
-            self.say(f"{name}: {row['status']}{why}")
+            self.say(f"{self.what}: {row['status']}{why}")
 
-    def step(self, done: int, total: int) -> None:
-        from napari_motionmag.cli.progress import duration
-
-        if not self.live or time.monotonic() - self.shown < _INTERVAL:
-            return
-        self.shown = time.monotonic()
-        left = (time.monotonic() - self.begun) * (total - done) / max(done, 1)
-        text = f"{done * self.count // total + 1}/{self.count} {self.now}: {done / total:.0%}"
-        sys.stderr.write(f"\r\x1b[K{text}, about {duration(left)} left")
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self.live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    def line(self) -> str:
+        number = min(self.done * self.count // self.total + 1, self.count)
+        left = duration((self.total - self.done) / self.rate)
+        share = self.done / self.total
+        return f"{number}/{self.count} {self.what}: {share:.0%}, about {left} left"

@@ -99,7 +99,7 @@ def no_window_because() -> str | None:
     return None
 
 
-def open_window(sample: str, show: bool = True):
+def open_window(sample: str):
     """Open napari, which then fills with a sample, the dock and the magnified movie, and plays.
 
     Returns viewer and dock. The window is there at once; the sample comes and plays when it is
@@ -111,7 +111,7 @@ def open_window(sample: str, show: bool = True):
     from napari_motionmag.samples import find_sample
 
     title = find_sample(sample).title
-    viewer = napari.Viewer(title=f"napari-motionmag: {title}", show=show)
+    viewer = napari.Viewer(title=f"napari-motionmag: {title}", show=True)
     _make_room(viewer)
     viewer.window._qt_viewer.show_welcome_screen = False  # it would cover what is written
     _write_over(viewer, f"Computing the sample “{title}”…")
@@ -130,17 +130,14 @@ def _make_room(viewer) -> None:
 
 
 class _Demo:
-    """Fills a window step by step: the sample, which plays; the dock; the magnified sample.
-
-    ``widget`` is the dock, None until it is there. ``at``: the time axis, and the frame that shows
-    most of the motion.
-    """
+    """Fills a window step by step: the sample, which plays; the dock; the magnified sample."""
 
     def __init__(self, viewer, sample: str):
         from qtpy.QtCore import QTimer
 
-        self.viewer, self.sample, self.widget = viewer, sample, None
-        self.at = 0, 0
+        self.viewer, self.sample = viewer, sample
+        self.widget = None  # the dock, when it is there
+        self.at = 0, 0  # time axis, and the frame that shows most of the motion
         self._made: list = []
         self._open, self.over = True, False  # the window is there; the sample is loaded
         viewer.window._qt_window.destroyed.connect(self._on_closed)
@@ -238,9 +235,8 @@ class _Demo:
 
 def _name(layer) -> None:
     """Write the name of a layer over its picture."""
-    overlay = getattr(layer, "name_overlay", None)  # napari before 0.7 has none
-    if overlay is not None:
-        overlay.visible, overlay.font_size = True, 7  # long names fit, too
+    layer.name_overlay.visible = True
+    layer.name_overlay.font_size = 7  # long names fit, too
 
 
 def text_over(viewer):
@@ -301,10 +297,9 @@ def _magnified(sample: str):
     magnification = _planned(sample, data, info)
     movie, lazy = magnification.movie, magnification.dask()
     result = np.empty_like(data)
-    progress = ProgressLine(f"Magnifying {sample}")
-    for t in range(movie.n_frames):
-        result[t] = lazy[t].compute()
-        progress(t + 1, movie.n_frames)
-    progress.clear()
+    with ProgressLine(f"Magnifying {sample}") as progress:
+        for t in range(movie.n_frames):
+            result[t] = lazy[t].compute()
+            progress(t + 1, movie.n_frames)
     name = f"{sample}_x{magnification.factor:g}"
     return magnification, movie.replace(data=result, name=name), info

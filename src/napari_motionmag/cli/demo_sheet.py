@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-MARGIN, TEXT = 12, 16  # px in the picture: around its parts, and height of the letters
-LARGEST_SIDE = 512  # px: smaller frames are enlarged towards this
-NEAREST = 0  # as PIL.Image.Resampling.NEAREST
-LINE_COLOR = (255, 190, 0)
+from itertools import islice
 
 
 def compose(magnification, magnified, info: dict):
     """Draw a frame and a slice over time of a movie and of its magnification, as a PIL image."""
-    from napari_motionmag.views import slice_view
+    from PIL import Image
 
-    movie, factor = magnification.movie, magnification.factor
+    from napari_motionmag.export import Film, Look
+    from napari_motionmag.export import compose as compose_film
+
+    movie = magnification.movie
     line, t = where_it_moves(movie, magnification.operator, info["displacement"])
-    along_y = line[0][1] == line[1][1]
-    enlarge = max(1, LARGEST_SIDE // max(movie.frame_shape[:2]))
-    seconds = movie.n_frames / movie.fps
-    over = f"y over {seconds:.3g} s, left to right"
-    if not along_y:
-        over = f"x over {seconds:.3g} s, downwards"
-    parts = []
-    plane = (0,) * len(movie.other_axes)
-    for label, source in (("input", movie), (f"motion x{factor:g}", magnified)):
-        frame = _picture(source.read(t, plane), info, enlarge)
-        _mark(frame, line, enlarge)
-        drawn = slice_view(source, line, at=plane or None)
-        if along_y:
-            drawn = drawn.swapaxes(0, 1)
-        parts.append(
-            [
-                (f"{info['title']}: {label}, frame {t}", frame),
-                (f"{label}: {over}", _picture(drawn, info).resize(frame.size, NEAREST)),
-            ]
-        )
-    return _side_by_side(parts)
+    look = Look(info["contrast_limits"], info["colormap"])
+    composition = compose_film(
+        {info["title"]: movie, f"motion ×{magnification.factor:g}": magnified},
+        looks=[look, look],
+        at=dict.fromkeys(movie.other_axes, 0) or None,
+        line=line,
+        background="white",
+    )
+    film = Film(composition)
+    return Image.fromarray(next(islice(film.frames(), film.shown.index(t), None)))
 
 
 def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]], int]:
@@ -55,54 +44,3 @@ def where_it_moves(movie, operator, displacement) -> tuple[list[tuple[int, int]]
     t = int(np.argmax(np.abs(selected[:, axis, y, x])))
     height, width = movie.frame_shape[:2]
     return ([(0, x), (height - 1, x)] if axis == 0 else [(y, 0), (y, width - 1)]), t
-
-
-def _picture(values, info: dict, enlarge: int = 1):
-    import numpy as np
-    from PIL import Image
-
-    black, white = info["contrast_limits"]
-    levels = np.clip((values.astype(np.float64) - black) / (white - black), 0, 1) * 255
-    picture = Image.fromarray(np.rint(levels).astype(np.uint8)).convert("RGB")
-    size = (picture.width * enlarge, picture.height * enlarge)
-    return picture.resize(size, NEAREST)
-
-
-def _mark(picture, line, enlarge: int) -> None:
-    """Draw the line in color, dashed so that what it crosses stays visible."""
-    from PIL import ImageDraw
-
-    draw = ImageDraw.Draw(picture)
-    (y0, x0), (y1, x1) = ([(v + 0.5) * enlarge for v in point] for point in line)
-    length = int(max(y1 - y0, x1 - x0))
-    for start in range(0, length, 12):
-        stop = min(start + 4, length)
-        if x0 == x1:
-            draw.line([(x0, start), (x0, stop)], LINE_COLOR)
-        else:
-            draw.line([(start, y0), (stop, y0)], LINE_COLOR)
-
-
-def _side_by_side(columns):
-    """Put labelled pictures into columns."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    font = ImageFont.load_default(TEXT - 3)
-    above = TEXT + 4
-    widths = [max(picture.width for _, picture in column) for column in columns]
-    heights = [max(picture.height for _, picture in row) for row in zip(*columns, strict=True)]
-    size = (
-        sum(widths) + MARGIN * (len(widths) + 1),
-        sum(heights) + (MARGIN + above) * len(heights) + MARGIN,
-    )
-    sheet = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(sheet)
-    x = MARGIN
-    for column, width in zip(columns, widths, strict=True):
-        y = MARGIN
-        for (label, picture), height in zip(column, heights, strict=True):
-            draw.text((x, y), label, "black", font=font)
-            sheet.paste(picture, (x, y + above))
-            y += above + height + MARGIN
-        x += width + MARGIN
-    return sheet

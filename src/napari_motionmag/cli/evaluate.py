@@ -78,7 +78,7 @@ def _scores(arguments) -> None:
     started = time.monotonic()
     result = evaluate(
         arguments.methods,
-        seeds=arguments.seeds or (10 if arguments.full else 2),
+        seeds=arguments.seeds if arguments.seeds is not None else 10 if arguments.full else 2,
         quick=not arguments.full,
         device=arguments.device,
         only=arguments.only,

@@ -43,17 +43,13 @@ def run(arguments: argparse.Namespace) -> None:
     target = arguments.output
     check_export(target, overwrite=arguments.overwrite)
     composed = film_options.composition(arguments)
-    line = ProgressLine("exported")
-    try:
+    with ProgressLine("exported", quiet=arguments.quiet) as line:
         export_movie(
             target,
             composed,
             loops=arguments.loops,
             overwrite=arguments.overwrite,
-            progress=None if arguments.quiet else line,
+            progress=line,
         )
-    finally:
-        if not arguments.quiet:
-            line.clear()
     if not arguments.quiet:
         print(f"{PROGRAM}: wrote {target} in {duration(line.elapsed)}", file=sys.stderr)

@@ -44,7 +44,7 @@ def add_arguments(parser) -> None:
         metavar=("Y0", "X0", "Y1", "X1"),
         help="show a slice along this line (px) over time beside each movie",
     )
-    add("--at", action="append", default=[], type=_place, metavar="AXIS=N", help="as C=1 or Z=12")
+    options.add_place(add, "as C=1 or Z=12")
     add("--contrast", type=float, nargs=2, metavar=("BLACK", "WHITE"), help="intensities shown so")
     add("--colormap", metavar="NAME", help="of napari, as viridis (default: gray)")
     add("--gamma", type=float, default=1.0, help="exponent of the intensities (default: 1)")
@@ -92,14 +92,6 @@ def _frames(text: str) -> slice:
     return slice(first, last)
 
 
-def _place(text: str) -> tuple[str, int]:
-    axis, _, number = text.partition("=")
-    try:
-        return axis.upper(), int(number)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be AXIS=N, as C=1, got {text!r}") from None
-
-
 def composition(arguments: argparse.Namespace) -> Composition:
     """Open the movies, plan their magnification if one is described, and compose them."""
     from napari_motionmag.export import Look, compose, panel
@@ -110,6 +102,8 @@ def composition(arguments: argparse.Namespace) -> Composition:
     given = {"axes": arguments.axes, "fps": arguments.fps}
     range_ = None if arguments.intensity_range is None else tuple(arguments.intensity_range)
     settings = None
+    if arguments.results_only and not options.has_settings(arguments):
+        raise ValueError("--results-only needs --factor, --preset or --recipe")
     if options.has_settings(arguments):
         settings, _ = options.settings(arguments)
         given = {name: getattr(settings, name) for name in given}

@@ -134,8 +134,7 @@ def add_settings(parser) -> None:
 def add_movie_arguments(parser):
     """Add what a file may not say about its movie; return what adds more of it."""
     add = parser.add_argument_group("the movie, where the file does not say").add_argument
-    add("--fps", type=float, help="frames per second at which the movie was taken")
-    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
+    options.add_rate_and_axes(add)
     add(
         "--intensity-range",
         type=float,
@@ -253,25 +252,23 @@ def write(arguments: argparse.Namespace, movie, result, recipe: dict, done: str)
             print(f"{PROGRAM}: {text}", file=sys.stderr)
 
     source, target = arguments.input, arguments.output
-    line = ProgressLine(done)
     report(f"{source}: {movie.summary()} -> {target}")
     note = getattr(movie.data, "rate_note", "")
     if note and arguments.fps is None:
         report(f"{source}: {note} (--fps)")
-    try:
-        with connected(arguments.scheduler, arguments.workers) as client:
-            save_movie(
-                target,
-                result.replace(name=target.name.removesuffix(target.suffix)),
-                recipe=recipe,
-                source=fingerprint(source) if arguments.resume else None,
-                client=client,
-                **_writing(arguments),
-                progress=None if arguments.quiet else line,
-            )
-    finally:
-        if not arguments.quiet:
-            line.clear()
+    with (
+        ProgressLine(done, quiet=arguments.quiet) as line,
+        connected(arguments.scheduler, arguments.workers) as client,
+    ):
+        save_movie(
+            target,
+            result.replace(name=target.name.removesuffix(target.suffix)),
+            recipe=recipe,
+            source=fingerprint(source) if arguments.resume else None,
+            client=client,
+            **_writing(arguments),
+            progress=line,
+        )
     if line.done:
         speed = f"{line.done} frames in {duration(line.elapsed)}, {line.rate:.3g} frames/s"
         report(f"wrote {target}: {speed}")

@@ -45,17 +45,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line, by default with the arguments of the process; return the exit code.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments without the name of the program; those of the process when None.
-
-    Returns
-    -------
-    int
-        Exit code: 0, 1 when something failed, 2 for wrong usage or input, 130 for Ctrl-C.
+    That is 0, 1 when something failed, 2 for wrong usage or input, 130 for Ctrl-C.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     run, debug = _command(argv)
@@ -146,16 +138,14 @@ def _one_line_warnings(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def _termination_as_exit() -> Iterator[None]:
-    """Let the signals that end a program unwind it, so that unfinished files are removed.
-
-    A batch system sends SIGTERM, a terminal that is closed SIGHUP, which nohup has ignored.
-    """
+    """Let the signals that end a program unwind it, so that unfinished files are removed."""
 
     def leave(number, frame):
         raise SystemExit(128 + number)
 
     replaced = {}
     if threading.current_thread() is threading.main_thread():
+        # a batch system sends SIGTERM, a terminal that is closed SIGHUP, which nohup ignores
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is signal.SIG_DFL:

@@ -55,8 +55,7 @@ def add_command(commands, common) -> None:
         help="write velocity and acceleration too, from this odd number of frames (default 5)",
     )
     add("--segments", type=int, default=8, metavar="N", help="of the coherence (default 8)")
-    add("--fps", type=float, help="frames per second at which the movie was taken")
-    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
+    options.add_rate_and_axes(add)
     add("--overwrite", action="store_true", help="replace the outputs if they exist")
     add = parser.add_argument_group("a map").add_argument
     add(
@@ -105,11 +104,12 @@ def _regions(arguments: argparse.Namespace, movie) -> None:
     for trace, path in zip(traces, arguments.outputs, strict=True):
         trace.to_csv(path, arguments.derivatives)
         print(f"{path}: {trace_in_words(trace, trace.direction)}")
-        print(f"{path}: {orbit_in_words(views.orbit(trace))}")
+        print(f"{path}: {orbit_in_words(views.orbit(trace), trace.frequency_unit)}")
     if len(traces) > 1:
         found = views.coherence(*traces[:2], segments=arguments.segments)
         try:
-            print(coherence_in_words(found, str(arguments.outputs[1])))
+            second = str(arguments.outputs[1])
+            print(coherence_in_words(found, second, traces[0].frequency_unit))
         except ValueError as error:  # they move independently
             print(f"{PROGRAM}: {error}", file=sys.stderr)
 

@@ -32,15 +32,40 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         return super()._fill_text(text, width, indent)
 
 
-def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | None]:
-    """Return the settings that the command line describes, and the preset that it names.
+def add_rate_and_axes(add) -> None:
+    """Add the frame rate and the axes of a movie file."""
+    add("--fps", type=float, help="frames per second at which the movie was taken")
+    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
 
-    Raises
-    ------
-    ValueError, TypeError
-        If there is neither a preset nor a factor, or an option is unknown or has a value that is
-        not allowed.
-    """
+
+def add_place(add, help: str) -> None:
+    """Add the index along axes such as Z and C."""
+    add("--at", action="append", default=[], type=_place, metavar="AXIS=N", help=help)
+
+
+def _place(text: str) -> tuple[str, int]:
+    axis, _, number = text.partition("=")
+    try:
+        return axis.strip().upper(), int(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be AXIS=N, that is, must be like C=0; got {text!r}"
+        ) from None
+
+
+def add_measured_region(parser) -> None:
+    """Add the part of the frame that is measured."""
+    parser.add_argument(
+        "--measure-region",
+        type=int,
+        nargs=4,
+        metavar=("Y0", "Y1", "X0", "X1"),
+        help="the part to measure, px (default: where the motion stands out most)",
+    )
+
+
+def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | None]:
+    """Return the settings that the command line describes, and the preset that it names."""
     from napari_motionmag.magnification import presets
     from napari_motionmag.magnification.settings import NAMES, MagnifySettings
 

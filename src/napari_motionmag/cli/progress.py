@@ -10,15 +10,21 @@ INTERVAL = 0.1  # seconds between two updates of the line
 
 
 class ProgressLine:
-    """Shows frames done, rate and time left; while it runs, on a terminal only."""
+    """Shows frames done, rate and time left; on a terminal only, until its block ends."""
 
-    def __init__(self, what: str, stream: TextIO | None = None):
+    def __init__(self, what: str, stream: TextIO | None = None, *, quiet: bool = False):
         self.what = what  # at the start of the line
         self.stream = sys.stderr if stream is None else stream
-        self.live = self.stream.isatty()
+        self.live = self.stream.isatty() and not quiet
         self._begun = self._shown = time.monotonic()
         self._resumed_at: int | None = None
         self.done = self.total = 0
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.clear()
 
     def __call__(self, done: int, total: int) -> None:
         """Take note that `done` of `total` frames are there, and update the line."""

@@ -24,15 +24,8 @@ def add_command(commands, common) -> None:
         formatter_class=options.Formatter,
     )
     film_options.add_arguments(parser)
-    add = parser.add_argument
-    add("--title", default="", metavar="TEXT", help="of the page")
-    add(
-        "--measure-region",
-        type=int,
-        nargs=4,
-        metavar=("Y0", "Y1", "X0", "X1"),
-        help="the part to measure, px (default: where the motion stands out most)",
-    )
+    parser.add_argument("--title", default="", metavar="TEXT", help="of the page")
+    options.add_measured_region(parser)
     parser.set_defaults(run=run)
 
 
@@ -51,8 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     composition = film_options.composition(arguments)
     movie, result = (one.movie for one in composition.panels)
     source = arguments.inputs[0]
-    line = ProgressLine("reported")
-    try:
+    with ProgressLine("reported", quiet=arguments.quiet) as line:
         write_report(
             target,
             movie,
@@ -63,10 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
             composition=composition,
             origin=FromFile(source, movie, open_movie(source, axes=arguments.axes)),
             overwrite=arguments.overwrite,
-            progress=None if arguments.quiet else line,
+            progress=line,
         )
-    finally:
-        if not arguments.quiet:
-            line.clear()
     if not arguments.quiet:
         print(f"{PROGRAM}: wrote {target} in {duration(line.elapsed)}", file=sys.stderr)

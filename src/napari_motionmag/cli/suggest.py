@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from pathlib import Path
 
+from napari_motionmag.cli import options
 from napari_motionmag.cli.progress import ProgressLine
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 
@@ -22,16 +22,8 @@ def add_command(commands, common) -> None:
     )
     add = parser.add_argument
     add("movie", metavar="MOVIE", type=Path, help="movie to look at")
-    add("--fps", type=float, help="frames per second at which the movie was taken")
-    add("--axes", help="one letter per axis: T, Z, C, Y, X, S (RGB), for example TYX")
-    add(
-        "--at",
-        type=_place,
-        action="append",
-        default=[],
-        metavar="AXIS=N",
-        help="which channel or plane to look at, for example C=0; may be repeated",
-    )
+    options.add_rate_and_axes(add)
+    options.add_place(add, "which channel or plane to look at, for example C=0; may be repeated")
     add("--most", type=int, default=4, metavar="N", help="suggestions at most (default: 4)")
     add(
         "--frames",
@@ -49,15 +41,14 @@ def run(arguments) -> None:
     from napari_motionmag.io import open_movie
     from napari_motionmag.views import suggest
 
-    line = ProgressLine("Looking")
-    found = suggest(
-        open_movie(arguments.movie, axes=arguments.axes, fps=arguments.fps),
-        at=dict(arguments.at) or None,
-        most=arguments.most,
-        most_frames=arguments.frames,
-        progress=line,
-    )
-    line.clear()
+    with ProgressLine("Looking") as line:
+        found = suggest(
+            open_movie(arguments.movie, axes=arguments.axes, fps=arguments.fps),
+            at=dict(arguments.at) or None,
+            most=arguments.most,
+            most_frames=arguments.frames,
+            progress=line,
+        )
     if arguments.json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
@@ -83,11 +74,3 @@ def command(settings: dict, movie: Path) -> str:
             texts = [one if isinstance(one, str) else f"{one:.10g}" for one in values]
         words += [f"--{name}", *texts]
     return shlex.join(words)
-
-
-def _place(text: str) -> tuple[str, int]:
-    axis, _, number = text.partition("=")
-    try:
-        return axis.strip().upper(), int(number)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be like C=0; got {text!r}") from error

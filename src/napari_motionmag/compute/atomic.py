@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -22,6 +22,8 @@ def check_target(
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path}: the folder {path.parent.absolute()} is not writable")
     if not path.exists():
         return
     if not overwrite:
@@ -100,7 +102,8 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(PermissionError):  # Windows removes no file that is open
+                path.unlink(missing_ok=True)
 
 
 def _lock(file) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from reprlib import repr as shortened
 
 
@@ -29,7 +29,8 @@ def one_of(name: str, value, allowed) -> None:
 
 def whole_number(name: str, value, least: int) -> int:
     """Return a whole number of at least `least`."""
-    if isinstance(value, bool) or int(value) != value or value < least:
+    is_whole = isinstance(value, Integral) or (isinstance(value, Real) and value % 1 == 0)
+    if isinstance(value, bool) or not is_whole or value < least:
         raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
     return int(value)
 

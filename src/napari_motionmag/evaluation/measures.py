@@ -10,6 +10,7 @@ from scipy.special import erf
 from napari_motionmag.evaluation.protocols import (
     CROP,
     FPS,
+    MOTIONS,
     common_drift,
     gap_closed,
     vibration,
@@ -20,7 +21,6 @@ from napari_motionmag.temporal import FIR, Static
 
 MOVIE = 64  # frames of the whole movie
 ENDS = 12  # of them at each end
-WHOLE = ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0))  # motion in px, factor
 WIDTHS = (1.0, 2.0, 3.0, 6.0)  # px, of lines
 
 
@@ -124,7 +124,7 @@ def whole_movie(method, seed: int) -> dict[str, float]:
     crests = [t for t in range(MOVIE) if abs(vibration(t, 0.3)) > 0.95]
     drifts = [common_drift(t, phase) for t in range(MOVIE)]
     out = {}
-    for amplitude, factor in WHOLE:
+    for amplitude, factor in MOTIONS:
         course = [amplitude * vibration(t, 0.3) for t in range(MOVIE)]
         frames = [
             add_noise(pair.at(c, drift=d), 1.0, rng) for c, d in zip(course, drifts, strict=True)

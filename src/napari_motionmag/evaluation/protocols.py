@@ -3,8 +3,9 @@
 Each protocol is a generator of cases; a case is frames, an operator, a factor and the truth.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -18,89 +19,60 @@ N_FRAMES = 90
 
 @dataclass
 class Case:
-    """One scored frame.
+    """One scored frame."""
 
-    Attributes
-    ----------
-    frames : list of ndarray
-        float32 (H, W, 3), the movie.
-    operator : TemporalOperator
-        Selects what is magnified.
-    time : int
-        The frame that is scored.
-    factor : float
-        m.
-    truth : ndarray
-        float32 (H, W, 3), what a perfect method gives.
-    """
-
-    frames: list
+    frames: list[np.ndarray]  # the movie, float32 (H, W, 3)
     operator: TemporalOperator
-    time: int
+    time: int  # the frame that is scored
     factor: float
-    truth: np.ndarray
+    truth: np.ndarray  # what a perfect method gives, float32 (H, W, 3)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Levels of a parameter and how a case is made of a level and a seed.
-
-    Attributes
-    ----------
-    name, title, xlabel : str
-        For tables and axes.
-    levels : tuple of float
-        All levels; `quick` are those of the quick variant.
-    make : callable
-        (level, seed) -> Case.
-    """
+    """Levels of a parameter and how a case is made of a level and a seed."""
 
     name: str
     title: str
     xlabel: str
     levels: tuple
-    quick: tuple
+    quick: tuple  # levels of the quick variant
     make: Callable[[object, int], Case]
 
-    def cases(self, level, seeds: int) -> Iterator[Case]:
-        for seed in range(seeds):
-            yield self.make(level, seed)
 
-
-def _pair_case(seed, given, factor, noise=0.0, background=False) -> Case:
+def _pair_case(seed, given, factor, noise=0.0, background=True) -> Case:
     """Make two frames between which the objects move by `given` px, and perhaps the background."""
     pair = Pair.make(seed)
-    rng = np.random.default_rng(1000 + seed)
+    still, moved, truth = (
+        pair.at(shift, shift if background else 0.0) for shift in (0.0, given, factor * given)
+    )
+    return _case([still, moved], factor, truth, noise, seed)
 
-    def scene(moved: float) -> np.ndarray:
-        return pair.at(moved, moved if background else 0.0)
 
-    frames = [scene(0.0), scene(given)]
+_objects = partial(_pair_case, background=False)
+
+
+def _case(frames, factor, truth, noise, seed) -> Case:
+    """Make a case of two frames, with the noise of a seed."""
     if noise:
+        rng = np.random.default_rng(1000 + seed)
         frames = [add_noise(frame, noise, rng) for frame in frames]
-    return Case(frames, Static(0), 1, factor, scene(factor * given))
-
-
-def _factor_sweep(level, seed):
-    return _pair_case(seed, min(5.0, 10 / level), level, background=True)
+    return Case(frames, Static(0), 1, factor, truth)
 
 
 def _to_ten_pixels(level, seed):
-    return _pair_case(seed, level, 10 / level, background=True)
+    return _pair_case(seed, level, 10 / level)
 
 
 def _output_motion(level, seed):
     given = min(5.0, level / 4)
-    return _pair_case(seed, given, level / given, background=True)
+    return _pair_case(seed, given, level / given)
 
 
 def _noise_real(level, seed):
     """Take pictures as they are, moved by whole pixels: nothing was resampled (paper, A.2.4)."""
-    rng = np.random.default_rng(1000 + seed)
     before, now, after = camera_pan(seed, 2)
-    return Case(
-        [add_noise(before, level, rng), add_noise(now, level, rng)], Static(0), 1, 2.0, after
-    )
+    return _case([before, now], 2.0, after, level, seed)
 
 
 def temporal_case(level, seed) -> Case:
@@ -116,7 +88,6 @@ def temporal_case(level, seed) -> Case:
     time = min(range(N_FRAMES // 2 - 5, N_FRAMES // 2 + 6), key=lambda t: -vibration(t, 0.3))
     indices, _ = operator.row(time, N_FRAMES)
     frames: list = [None] * N_FRAMES
-
     for t in sorted({*indices.tolist(), time}):
         clean = pair.at(amplitude * vibration(t, 0.3), drift=common_drift(t, phase))
         frames[t] = add_noise(clean, 1.0, rng)
@@ -127,24 +98,24 @@ def temporal_case(level, seed) -> Case:
 
 def _rotation(level, seed):
     """Turn a disc of one photograph on another; output 4 degrees."""
-    frames = turned(seed, (0.0, level, 4.0))
-    return Case(frames[:2], Static(0), 1, 4.0 / level, frames[2])
+    *frames, truth = turned(seed, (0.0, level, 4.0))
+    return _case(frames, 4.0 / level, truth, 0.0, seed)
 
 
 def _blur(level, seed):
     """Blur as out of focus: 0.1 px become 5 px."""
     from scipy.ndimage import gaussian_filter
 
-    sharp = _pair_case(seed, 0.1, 50.0, background=True)
+    sharp = _pair_case(seed, 0.1, 50.0)
     *frames, truth = (gaussian_filter(f, (level, level, 0)) for f in (*sharp.frames, sharp.truth))
-    return Case(frames, sharp.operator, sharp.time, sharp.factor, truth)
+    return replace(sharp, frames=frames, truth=truth)
 
 
 def _white_noise(level, seed):
     """Add noise of equal strength everywhere; 1 px becomes 10 px."""
-    case, rng = _pair_case(seed, 1.0, 10.0), np.random.default_rng(1000 + seed)
+    case, rng = _objects(seed, 1.0, 10.0), np.random.default_rng(1000 + seed)
     frames = [(f + level * rng.standard_normal(f.shape)).astype(np.float32) for f in case.frames]
-    return Case(frames, case.operator, case.time, case.factor, case.truth)
+    return replace(case, frames=frames)
 
 
 def vibration(t: int, phase: float) -> float:
@@ -157,104 +128,39 @@ def common_drift(t: int, phase: float) -> tuple[float, float]:
     return np.sin(np.pi * t / FPS + phase), np.cos(np.pi * t / FPS + phase)
 
 
+MOTIONS = ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0))  # motion in px, factor
+# name, title, label of the level; all levels, those of the quick variant, (level, seed) -> Case
 PROTOCOLS = (
-    Protocol(
-        "subpixel",
-        "Sub-pixel motion, output 10 px",
-        "input motion [px]",
-        (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-        (0.01, 0.1, 1.0),
-        _to_ten_pixels,
-    ),
-    Protocol(
-        "noise_small",
-        "Noise, motion 0.05 px",
-        "noise factor",
-        (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
-        (1.0, 10.0),
-        lambda level, seed: _pair_case(seed, 0.05, 200.0, noise=level),
-    ),
-    Protocol(
-        "noise_large",
-        "Noise, motion 5 px",
-        "noise factor",
-        (0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 100.0),
-        (1.0, 10.0, 50.0),
-        lambda level, seed: _pair_case(seed, 5.0, 2.0, noise=level),
-    ),
-    Protocol(
-        "noise_real",
-        "Noise on real pictures, motion 2 px, factor 2",
-        "noise factor",
-        (0.01, 0.1, 1.0, 3.0, 9.0, 30.0, 100.0),
-        (1.0, 9.0),
-        _noise_real,
-    ),
-    Protocol(
-        "factor",
-        "Factor",
-        "factor",
-        (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0),
-        (10.0, 100.0),
-        _factor_sweep,
-    ),
-    Protocol(
-        "input_motion",
-        "Input motion, output 10 px",
-        "input motion [px]",
-        (1.0, 2.0, 3.0, 5.0, 7.0, 10.0),
-        (5.0,),
-        _to_ten_pixels,
-    ),
-    Protocol(
-        "output_motion",
-        "Output motion",
-        "output motion [px]",
-        (1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0),
-        (3.0, 20.0),
-        _output_motion,
-    ),
-    Protocol(
-        "temporal",
-        "Band 2-4 Hz, drift 1 px at 0.5 Hz, noise",
-        "motion [px] x factor",
-        ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
-        ((0.02, 200.0), (0.1, 40.0), (0.5, 8.0), (0.1, 100.0)),
-        temporal_case,
-    ),
-    Protocol(
-        "rotation",
-        "Rotation, output 4 degrees",
-        "input rotation [degrees]",
-        (0.02, 0.05, 0.2, 1.0),
-        (0.05, 1.0),
-        _rotation,
-    ),
-    Protocol(
-        "blur",
-        "Blur, motion 0.1 px, factor 50",
-        "sigma of the blur [px]",
-        (0.5, 1.0, 2.0, 4.0),
-        (1.0, 4.0),
-        _blur,
-    ),
-    Protocol(
-        "fixed_motion",
-        "Motion 0.1 px",
-        "factor",
-        (5.0, 10.0, 20.0, 50.0, 100.0),
-        (10.0, 100.0),
-        lambda level, seed: _pair_case(seed, 0.1, level),
-    ),
-    Protocol(
-        "white_noise",
-        "White noise, motion 1 px, factor 10",
-        "deviation of the noise, of white",
-        (0.01, 0.02, 0.05, 0.1, 0.2),
-        (0.01, 0.1),
-        _white_noise,
-    ),
-)
+    Protocol("subpixel", "Sub-pixel motion, output 10 px", "input motion [px]",
+             (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0), (0.01, 0.1, 1.0), _to_ten_pixels),
+    Protocol("noise_small", "Noise, motion 0.05 px", "noise factor",
+             (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0), (1.0, 10.0),
+             lambda level, seed: _objects(seed, 0.05, 200.0, noise=level)),
+    Protocol("noise_large", "Noise, motion 5 px", "noise factor",
+             (0.1, 0.3, 1.0, 3.0, 10.0, 50.0, 100.0), (1.0, 10.0, 50.0),
+             lambda level, seed: _objects(seed, 5.0, 2.0, noise=level)),
+    Protocol("noise_real", "Noise on real pictures, motion 2 px, factor 2", "noise factor",
+             (0.01, 0.1, 1.0, 3.0, 9.0, 30.0, 100.0), (1.0, 9.0), _noise_real),
+    Protocol("factor", "Factor", "factor",
+             (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1000.0), (10.0, 100.0),
+             lambda level, seed: _pair_case(seed, min(5.0, 10 / level), level)),
+    Protocol("input_motion", "Input motion, output 10 px", "input motion [px]",
+             (1.0, 2.0, 3.0, 5.0, 7.0, 10.0), (5.0,), _to_ten_pixels),
+    Protocol("output_motion", "Output motion", "output motion [px]",
+             (1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0), (3.0, 20.0), _output_motion),
+    Protocol("temporal", "Band 2-4 Hz, drift 1 px at 0.5 Hz, noise", "motion [px] x factor",
+             MOTIONS, MOTIONS, temporal_case),
+    Protocol("rotation", "Rotation, output 4 degrees", "input rotation [degrees]",
+             (0.02, 0.05, 0.2, 1.0), (0.05, 1.0), _rotation),
+    Protocol("blur", "Blur, motion 0.1 px, factor 50", "sigma of the blur [px]",
+             (0.5, 1.0, 2.0, 4.0), (1.0, 4.0), _blur),
+    Protocol("fixed_motion", "Motion 0.1 px", "factor",
+             (5.0, 10.0, 20.0, 50.0, 100.0), (10.0, 100.0),
+             lambda level, seed: _objects(seed, 0.1, level)),
+    Protocol("white_noise", "White noise, motion 1 px, factor 10",
+             "deviation of the noise, of white",
+             (0.01, 0.02, 0.05, 0.1, 0.2), (0.01, 0.1), _white_noise),
+)  # fmt: skip
 
 
 def similarity(frame: np.ndarray, truth: np.ndarray) -> float:
@@ -281,17 +187,7 @@ def _inner(*frames: np.ndarray) -> list[np.ndarray]:
 
 
 def gain(method, factor: float, delta: float, seed: int) -> float:
-    """Return measured over requested displacement of a picture that moves as a whole.
-
-    Parameters
-    ----------
-    method : object
-        Has ``magnify(frames, operator, times, factor)``.
-    factor, delta : float
-        m and input displacement in px.
-    seed : int
-        Of the scene.
-    """
+    """Return measured over requested displacement of a picture that moves as a whole by `delta`."""
     pair = Pair.make(seed, gray=True)
     direction = np.array([0.6, 0.8])
     still, moved = pair.at(0.0), pair.at(0.0, drift=tuple(delta * direction))
@@ -324,46 +220,24 @@ def displacement(still: np.ndarray, moved: np.ndarray, start) -> np.ndarray:
     return min(fits, key=lambda fit: fit.cost).x
 
 
-def still_change(method, factor: float, seed: int) -> float:
-    """Return the largest change of a noise-free still scene, in 1/255."""
+def still_change(method, factor: float, seed: int) -> np.ndarray:
+    """Return how much each pixel of a noise-free still scene changes, in 1/255."""
     frame = Pair.make(seed).at(0.0)
     drawn = method.magnify([frame, frame.copy()], Static(0), [1], factor)[0]
-    return float(np.abs(drawn - frame).max() * 255)
+    return 255 * np.abs(drawn - frame)
 
 
-def redraw_change(method, seed: int) -> float:
-    """Return the mean change of a noise-free still scene at m = 2, in 1/255."""
-    frame = Pair.make(seed).at(0.0)
-    drawn = method.magnify([frame, frame.copy()], Static(0), [1], 2.0)[0]
-    return float(np.abs(drawn - frame).mean() * 255)
+def lamp(method, seed: int) -> tuple[float, float]:
+    """Measure what a lamp that changes by 1 % does to a still gray scene, x8.
 
-
-def lamp(method, seed: int, change: float = 0.01, factor: float = 8.0) -> tuple[float, float]:
-    """Measure what a lamp that changes by 1 % does to a still gray scene: false motion and light.
-
-    Parameters
-    ----------
-    method : object
-        Has ``magnify(frames, operator, times, factor)``.
-    seed : int
-        Of the scene.
-    change : float
-        Of the light, as a share of it, up and down.
-    factor : float
-        m.
-
-    Returns
-    -------
-    motion : float
-        Mean displacement of windows of 48 px in px.
-    light : float
-        Mean of the frame's change of brightness beyond the lamp's, in 1/255, without sign.
+    Returns the mean displacement of windows in px, and the mean change of brightness beyond that of
+    the lamp in 1/255.
     """
     still = Pair.make(seed, gray=True).at(0.0)[..., 0]
     moved, brighter = [], []
-    for gain in (1 + change, 1 - change):
+    for gain in (1.01, 0.99):
         lit = (gain * still).astype(np.float32)
-        drawn = method.magnify([still, lit], Static(0), [1], factor)[0]
+        drawn = method.magnify([still, lit], Static(0), [1], 8.0)[0]
         moved.append(np.hypot(*window_displacements(lit, drawn).T))
         brighter.append(abs(float((drawn - lit)[CROP:-CROP, CROP:-CROP].mean())))
     return float(np.mean(moved)), 255 * float(np.mean(brighter))

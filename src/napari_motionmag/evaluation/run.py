@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.evaluation import protocols
 from napari_motionmag.evaluation.measures import MEASURES
 from napari_motionmag.methods.options import METHODS
@@ -13,9 +14,12 @@ SCORES = ("ssim", "closed", "rmse", "psnr")
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
 # name of a fault -> how it is measured, and summarized over the scenes
 FAULTS = {
-    "still": (lambda method, seed: protocols.still_change(method, 1000.0, seed), max),
+    "still": (lambda m, seed: float(protocols.still_change(m, 1000.0, seed).max()), max),
     "colour": (protocols.spurious_colour, max),
-    "redraw": (protocols.redraw_change, lambda values: float(np.mean(values))),
+    "redraw": (
+        lambda m, seed: protocols.still_change(m, 2.0, seed).mean(),
+        lambda values: float(np.mean(values)),
+    ),
     "lamp": (protocols.lamp, lambda values: np.mean(values, axis=0).tolist()),
 }
 GAINS = ((0.1, 0.02), (0.5, 0.05), (0.5, 0.1), (2.0, 0.1), (5.0, 0.1))  # m x delta, delta
@@ -30,35 +34,18 @@ def make_method(text: str, device: str | None = None):
 
 
 def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None) -> dict:
-    """Score methods.
+    """Score methods (see `make_method`) in some scenes a level, by all or `only` some protocols.
 
-    Parameters
-    ----------
-    names : sequence of str
-        See :func:`make_method`.
-    seeds : int
-        Scenes a level.
-    quick : bool
-        The few levels of the quick variant.
-    device : str, optional
-        Device of the learned methods.
-    only : sequence of str, optional
-        Names of protocols; all when None.
-    report : callable, optional
-        Called with a line of text after each level.
-
-    Returns
-    -------
-    dict
-        ``protocols``: by protocol, level and method: mean and standard deviation of SSIM, of
-        the share of the gap closed, (SSIM - floor) / (1 - floor), floor = SSIM(input, truth)
-        (None where the floor is 1), of the rms error (of white) and of PSNR in dB.
-        ``gain``, ``still``, ``colour``, ``redraw``, ``lamp``: by method.
-        ``measures``: by measure and method, means of its numbers by name.
+    `report` is called with a line of text after each level. The result has ``protocols``: by
+    protocol, level and method, mean and standard deviation of SSIM, of the share of the gap closed,
+    (SSIM - floor) / (1 - floor), floor = SSIM(input, truth) (None where the floor is 1), of the rms
+    error (of white) and of PSNR in dB; ``gain`` and each of `FAULTS` by method; and ``measures``:
+    by measure and method, means of its numbers by name.
     """
     known = [*(protocol.name for protocol in protocols.PROTOCOLS), "gain", *MEASURES]
     if unknown := sorted(set(only or ()) - set(known)):
         raise ValueError(f"only must be of {', '.join(known)}, got {', '.join(unknown)}")
+    seeds = whole_number("seeds", seeds, 1)
     methods = {name: make_method(name, device) for name in names}
     with warnings.catch_warnings():  # that levels are beyond a method's bounds is the point
         warnings.simplefilter("ignore", UserWarning)
@@ -97,7 +84,8 @@ def _mean(numbers: list[dict[str, float]]) -> dict[str, float]:
 
 def _level(protocol, level, methods, seeds) -> dict:
     floors, ssim, errors = [], {name: [] for name in methods}, {name: [] for name in methods}
-    for case in protocol.cases(level, seeds):
+    for seed in range(seeds):
+        case = protocol.make(level, seed)
         floors.append(protocols.similarity(case.frames[case.time], case.truth))
         for name, method in methods.items():
             drawn = method.magnify(case.frames, case.operator, [case.time], case.factor)[0]
@@ -140,23 +128,9 @@ def _line(name: str, row: dict) -> str:
 
 
 def merged(before: dict, result: dict) -> dict:
-    """Put scores of earlier methods beside new ones.
+    """Put scores of earlier methods beside new ones, which count where both have a method.
 
-    Parameters
-    ----------
-    before, result : dict
-        From :func:`evaluate`, of the same scenes. Where both have a method, the new scores count.
-        What `before` lacks is of the new methods alone.
-
-    Returns
-    -------
-    dict
-        The same, with the methods of both.
-
-    Raises
-    ------
-    ValueError
-        When they are of different scenes.
+    What `before` lacks is of the new methods alone. ValueError when they are of different scenes.
     """
     levels = [
         {

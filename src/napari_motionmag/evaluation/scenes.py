@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from napari_motionmag.compute.optional import optional
 from napari_motionmag.training.scenes import Scene, spectrum
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "camera")
@@ -20,19 +21,8 @@ _DISC = 70.0  # px, radius of the disc that turns
 
 
 def photographs() -> dict[str, np.ndarray]:
-    """Load the pictures, by name, float64 (H, W, 3) in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If scikit-image is not installed.
-    """
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise ValueError(
-            "evaluate: needs scikit-image; pip install 'napari-motionmag[registration]'"
-        ) from error
+    """Load the pictures, by name, float64 (H, W, 3) in [0, 1]."""
+    data = optional("skimage.data", "registration", "evaluations")
     pictures = {}
     for name in PHOTOGRAPHS:
         picture = getattr(data, name)() / 255.0
@@ -42,21 +32,11 @@ def photographs() -> dict[str, np.ndarray]:
 
 @dataclass
 class Pair:
-    """A background and objects, each with a direction of its own.
+    """A background and objects, each with a direction of its own."""
 
-    Attributes
-    ----------
-    scene : Scene
-        One scene of 192 x 192 px.
-    background_direction : Tensor
-        (1, 2) unit vector.
-    object_directions : Tensor
-        (5, 2) unit vectors.
-    """
-
-    scene: Scene
-    background_direction: torch.Tensor
-    object_directions: torch.Tensor
+    scene: Scene  # of 192 x 192 px
+    background_direction: torch.Tensor  # unit vector (1, 2)
+    object_directions: torch.Tensor  # unit vectors (5, 2)
 
     @classmethod
     def make(cls, seed: int, gray: bool = False) -> "Pair":
@@ -85,19 +65,9 @@ class Pair:
         return cls(scene, directions[:1], directions[1:])
 
     def at(self, objects: float, background: float = 0.0, drift=(0.0, 0.0)) -> np.ndarray:
-        """Render the frame with objects and background displaced along their directions.
+        """Render the frame with all displaced, px, along their directions, and by a common drift.
 
-        Parameters
-        ----------
-        objects, background : float
-            Displacement in px.
-        drift : (float, float)
-            Displacement y, x in px that everything shares.
-
-        Returns
-        -------
-        ndarray
-            float32 (192, 192, 3), noise-free.
+        Returns float32 (192, 192, 3), noise-free.
         """
         drift = torch.tensor(drift, dtype=torch.float32)
         frame = self.scene.render(
@@ -108,20 +78,7 @@ class Pair:
 
 
 def camera_pan(seed: int, step: int) -> list[np.ndarray]:
-    """Cut three views of a photograph, each `step` whole pixels further, with all its own noise.
-
-    Parameters
-    ----------
-    seed : int
-        Which photograph, from where, and along which axis.
-    step : int
-        Pixels from view to view.
-
-    Returns
-    -------
-    list of ndarray
-        Three float32 (192, 192, 3), black 0, white 1.
-    """
+    """Cut three views of a photograph, each `step` whole pixels further, with all its own noise."""
     rng = np.random.default_rng(seed)
     pictures = list(photographs().values())
     picture = pictures[rng.integers(len(pictures))]
@@ -134,20 +91,7 @@ def camera_pan(seed: int, step: int) -> list[np.ndarray]:
 
 
 def turned(seed: int, degrees: Sequence[float]) -> list[np.ndarray]:
-    """Render a disc of a photograph, turned about its center, on another photograph.
-
-    Parameters
-    ----------
-    seed : int
-        Which photographs, and from where.
-    degrees : sequence of float
-        Angles of the disc, one a frame.
-
-    Returns
-    -------
-    list of ndarray
-        float32 (192, 192, 3), black 0, white 1.
-    """
+    """Render a disc of a photograph, turned about its center, on another photograph."""
     from scipy.ndimage import affine_transform, gaussian_filter
 
     rng = np.random.default_rng(seed)

@@ -27,6 +27,7 @@ from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.views.estimators.series import part_of
 
 TABLE, STATE, LOCK = "batch.csv", "batch.json", ".batch.lock"
 WAITING, RUNNING, WRITTEN, DONE, FAILED = "waiting", "running", "written", "done", "failed"
@@ -73,12 +74,12 @@ class Outputs:
     region: tuple[int, int, int, int] | None = None
 
 
-def find_items(inputs: Sequence[str | Path]) -> list[Item]:
+def find_items(inputs: Sequence[str | Path | Item]) -> list[Item]:
     """Find the movies of a batch.
 
     Parameters
     ----------
-    inputs : sequence of path
+    inputs : sequence of path or Item
         Movie files; folders of movie files, or of numbered pictures; lists: ``.txt`` with a path
         in each line, ``.csv`` with a column ``movie`` and perhaps ``fps`` and ``axes``. Paths in
         lists are relative to the list.
@@ -87,23 +88,34 @@ def find_items(inputs: Sequence[str | Path]) -> list[Item]:
     ------
     FileNotFoundError
         If an input is not there.
+    TypeError
+        If `inputs` is a single path.
     ValueError
-        If there is no movie, or a list is damaged.
+        If there is no movie in an input, or a list is damaged.
     """
-    items: list[Item] = []
-    for given in map(Path, inputs):
-        suffix = given.suffix.lower()
-        if suffix in _LISTS:
-            items += _listed(given)
-        elif given.is_dir() and suffix != ".zarr":
-            items += _in_folder(given)
-        elif given.exists() or any(sign in given.name for sign in "*?["):
-            items.append(Item(given))
-        else:
-            raise FileNotFoundError(f"{given}: there is no such file or folder")
+    if isinstance(inputs, str | Path):
+        raise TypeError(f"inputs must be a list of paths, got {inputs!r}")
+    items: dict[Path, Item] = {}
+    for given in inputs:
+        found = [given] if isinstance(given, Item) else _found(Path(given))
+        if not found:
+            raise ValueError(f"there is no movie in {given}")
+        items |= {item.path.absolute(): item for item in found}
     if not items:
-        raise ValueError(f"there is no movie in {', '.join(map(str, inputs))}")
-    return list({item.path.absolute(): item for item in items}.values())
+        raise ValueError("there is no movie")
+    return list(items.values())
+
+
+def _found(path: Path) -> list[Item]:
+    """Return the movies of a file, a folder or a list."""
+    suffix = path.suffix.lower()
+    if suffix in _LISTS:
+        return _listed(path)
+    if path.is_dir() and suffix != ".zarr":
+        return _in_folder(path)
+    if path.exists() or any(sign in path.name for sign in "*?["):
+        return [Item(path)]
+    raise FileNotFoundError(f"{path}: there is no such file or folder")
 
 
 def _in_folder(folder: Path) -> list[Item]:
@@ -130,9 +142,10 @@ def _listed(path: Path) -> list[Item]:
     if path.suffix.lower() == ".txt":
         lines = [line.strip() for line in text.splitlines()]
         return [Item(path.parent / line) for line in lines if line and not line.startswith("#")]
-    rows = list(csv.DictReader(text.splitlines()))
+    rows = csv.DictReader(text.splitlines())
     items = []
-    for number, row in enumerate(rows, 2):
+    for row in rows:
+        number = rows.line_num
         if not (row.get("movie") or "").strip():
             raise ValueError(f"{path}, line {number}: a column 'movie' with a path is needed")
         fps = (row.get("fps") or "").strip()
@@ -163,7 +176,7 @@ def run_batch(
 
     Parameters
     ----------
-    inputs : sequence of path
+    inputs : sequence of path or Item
         As for `find_items`.
     folder : path
         Where the results go; made if it is not there.
@@ -204,10 +217,7 @@ def run_batch(
     """
     if not isinstance(settings, MagnifySettings):
         settings = MagnifySettings.from_arguments(**settings)
-    given = [[item] if isinstance(item, Item) else find_items([item]) for item in inputs]
-    items = list({item.path.absolute(): item for part in given for item in part}.values())
-    if not items:
-        raise ValueError("there is no movie")
+    items = find_items(inputs)
     folder = Path(folder)
     if not folder.exists():
         if not folder.parent.is_dir():
@@ -266,7 +276,8 @@ class _Batch:
 
     def run(self, progress: Callable | None) -> None:
         total = _STEPS * len(self.items)
-        for k, (item, name) in enumerate(zip(self.items, self.names, strict=True)):
+        movies = zip(self.items, self.names, self.rows, strict=True)
+        for k, (item, name, row) in enumerate(movies):
 
             def report(done: int, of: int, k: int = k) -> None:
                 try:
@@ -276,19 +287,19 @@ class _Batch:
                     raise _Stopped from error
 
             try:
-                self._one(k, item, name, report)
+                self._one(item, name, row, report)
                 report(1, 1)
-            except _Stopped as stopped:
-                self._back_to_waiting(k)
-                raise stopped.__cause__ from None
-            except BaseException:
-                self._back_to_waiting(k)
+            except BaseException as error:
+                if row["status"] == RUNNING:
+                    row["status"] = WAITING
+                    self._save(row)
+                if isinstance(error, _Stopped):
+                    raise error.__cause__ from None
                 raise
 
     # ---- one movie ----
 
-    def _one(self, k: int, item: Item, name: str, report: Callable) -> None:
-        row = self.rows[k]
+    def _one(self, item: Item, name: str, row: dict, report: Callable) -> None:
         target = self.folder / name
         try:
             state = fingerprint(item.path) if item.path.exists() else None
@@ -315,7 +326,7 @@ class _Batch:
                 self.owned.add(name)
                 row |= _facts(movie, magnification)
                 self._save(row)
-                self._write(target, item, movie, magnification, _share(report, 0, 0.6))
+                self._write(target, item, movie, magnification, part_of(report, 0, 0.6))
                 row["status"] = WRITTEN
                 row["seconds"] = round(time.monotonic() - begun, 2)
                 self._save(row)
@@ -332,23 +343,22 @@ class _Batch:
         traits = {name: getattr(self.settings, name) for name in OF_THE_MOVIE}
         traits |= {name: value for name, value in (("fps", item.fps), ("axes", item.axes)) if value}
         movie = open_movie(item.path, **traits)
-        given = {name: traits[name] for name in OF_THE_MOVIE}
-        return movie, plan(movie, replace(self.settings, **given))
+        return movie, plan(movie, replace(self.settings, **traits))
 
     def _write(self, target: Path, item: Item, movie: Movie, magnification, report) -> None:
         for stale in self.folder.glob(f".{target.name}.*.partial"):
             stale.unlink()  # of a run that was killed: nobody else writes here
-        is_video = format_of(target).name == "video"
+        format_ = format_of(target)
         result = magnification.movie.replace(
             data=magnification.dask(),
-            intensity_range=movie.intensity_range if is_video else None,
+            intensity_range=movie.intensity_range if format_.name == "video" else None,
             name=item.path.stem,
         )
         recipe = magnification.recipe | {
             "program": f"{PACKAGE} {version_of()}",
             "source": item.path.name,
         }
-        resumes = format_of(target).holds is not None and not target.exists()
+        resumes = format_.holds is not None and not target.exists()
         save_movie(
             target,
             result,
@@ -373,7 +383,7 @@ class _Batch:
                 result,
                 region=self.outputs.region,
                 at=plane or None,
-                progress=_share(report, 0.6, 0.9),
+                progress=part_of(report, 0.6, 0.9),
             )
             row |= found.row()
         if self.outputs.film:
@@ -386,7 +396,7 @@ class _Batch:
                 speed=self.outputs.speed,
             )
             film = self._film(target.name)
-            export_movie(film, composition, overwrite=True, progress=_share(report, 0.9, 1))
+            export_movie(film, composition, overwrite=True, progress=part_of(report, 0.9, 1))
             row["film"] = film.name
 
     def _film(self, name: str) -> Path:
@@ -432,11 +442,6 @@ class _Batch:
             write_table(partial, self.rows)
         if changed is not None and self.on_change is not None:
             self.on_change(dict(changed))
-
-    def _back_to_waiting(self, k: int) -> None:
-        if self.rows[k]["status"] == RUNNING:
-            self.rows[k]["status"] = WAITING
-            self._save(self.rows[k])
 
 
 def write_table(path: Path, rows: Sequence[Mapping]) -> None:
@@ -489,13 +494,6 @@ def _output_names(items: Sequence[Item], extension: str) -> list[str]:
     if twice:
         raise ValueError(f"several movies would be written as {twice[0]}{extension}")
     return [name + extension for name in names]
-
-
-def _share(report: Callable, start: float, stop: float) -> Callable[[int, int], None]:
-    """Return the progress of a part of the work on a movie."""
-    return lambda done, of: report(
-        round(_STEPS * (start + (stop - start) * done / max(of, 1))), _STEPS
-    )
 
 
 def _one_line(error: Exception, path: Path) -> str:

@@ -79,14 +79,10 @@ class Panel:
     @property
     def steps(self) -> tuple[float, float]:
         """Height and width of a pixel, the smaller one of which is 1."""
-        movie = self.movie
-        if movie.scale is None or movie.units is None:
+        (height, unit), (width, other) = (self.movie.steps.get(x, (1.0, "")) for x in "YX")
+        if unit != other:
             return 1.0, 1.0
-        letters = movie.axes.replace("S", "")
-        places = [letters.index(letter) for letter in "YX"]
-        if len({movie.units[i] for i in places}) > 1:
-            return 1.0, 1.0
-        height, width = (abs(movie.scale[i]) for i in places)
+        height, width = abs(height), abs(width)
         return height / min(height, width), width / min(height, width)
 
 
@@ -294,6 +290,12 @@ class Composition:
                 raise ValueError(
                     f"movies must have the same number of frames: {_named(self.panels[0])} has "
                     f"{first.n_frames}, {_named(panel)} {panel.movie.n_frames}"
+                )
+            rates = first.fps, panel.movie.fps
+            if None not in rates and not math.isclose(*rates, rel_tol=1e-3):
+                warn_user(
+                    f"{_named(panel)} was taken at {rates[1]:g} frames per second, "
+                    f"{_named(self.panels[0])} at {rates[0]:g}: times are those of the latter"
                 )
         if self.layout != "split":
             if self.divider is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,26 +23,13 @@ _FRAME = "frame_{:05d}.png"
 
 @dataclass(frozen=True)
 class Encoder:
-    """How a kind of file is written.
+    """How a kind of file is written."""
 
-    Attributes
-    ----------
-    label : str
-        In file dialogs.
-    write : callable
-        ``write(path, film, frames, loops, comment)``; `frames` are (Y, X, 3) uint8.
-    fastest : float
-        Frames per second that players show.
-    is_folder : bool
-    loops : int
-        How often it is shown unless that is given; 0 is forever.
-    """
-
-    label: str
-    write: Callable
-    fastest: float = 60.0
+    label: str  # in file dialogs
+    write: Callable  # ``write(path, film, frames, loops, comment)``, frames (Y, X, 3) uint8
+    fastest: float = 60.0  # frames per second that players show
     is_folder: bool = False
-    loops: int = 1
+    loops: int = 1  # how often it is shown unless that is given; 0 is forever
 
 
 def encoder_of(path: Path) -> Encoder:
@@ -64,13 +52,12 @@ def is_frames_folder(path: Path) -> bool:
     )
 
 
-def _write_h264(container: str) -> Callable:
-    def write(path: Path, film: Film, frames: Iterable, loops: int, comment: str) -> None:
-        with h264_video(path, container, film.fps, film.shape, comment, loops=max(loops, 1)) as add:
-            for frame in frames:
-                add(frame)
-
-    return write
+def _write_h264(
+    path: Path, film: Film, frames: Iterable, loops: int, comment: str, *, container: str
+) -> None:
+    with h264_video(path, container, film.fps, film.shape, comment, loops=loops) as add:
+        for frame in frames:
+            add(frame)
 
 
 def _write_gif(path: Path, film: Film, frames: Iterable, loops: int, comment: str) -> None:
@@ -150,8 +137,8 @@ def _write_png(path: Path, film: Film, frames: Iterable, loops: int, comment: st
 
 #: By extension: the kinds of files that movies are exported to; "" is a folder.
 ENCODERS: dict[str, Encoder] = {
-    ".mp4": Encoder("MP4 video (PowerPoint, browsers)", _write_h264("mp4")),
-    ".mov": Encoder("QuickTime video", _write_h264("mov")),
+    ".mp4": Encoder("MP4 video (PowerPoint, browsers)", partial(_write_h264, container="mp4")),
+    ".mov": Encoder("QuickTime video", partial(_write_h264, container="mov")),
     ".gif": Encoder("GIF", _write_gif, fastest=50.0, loops=0),
     ".webp": Encoder("Animated WebP", _write_webp, loops=0),
     "": Encoder("Folder of PNG frames", _write_png, is_folder=True),

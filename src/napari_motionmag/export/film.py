@@ -10,7 +10,6 @@ import numpy as np
 
 from napari_motionmag.export.composition import FASTEST, Composition, Panel
 from napari_motionmag.export.lettering import (
-    TimeText,
     draw_bar,
     draw_text,
     fitting,
@@ -19,6 +18,7 @@ from napari_motionmag.export.lettering import (
     nice_length,
     speed_text,
     text_width,
+    time_text,
 )
 from napari_motionmag.views.estimators.lines import Line, LineSampler, sample_dtype
 from napari_motionmag.views.estimators.series import BATCH, Counter, Series, pixel_size, warn_user
@@ -44,7 +44,7 @@ class _Place:
     """Where a panel and its slice lie in the picture: (y, x, height, width), px."""
 
     panel: tuple[int, int, int, int]
-    slice: tuple[int, int, int, int] | None = None
+    slice: tuple[int, int, int, int]
 
 
 class Film:
@@ -111,21 +111,22 @@ class Film:
         progress : callable, optional
             Called as ``progress(done, total)`` after each step; an exception from it ends the work.
         """
-        counter = Counter(progress, self.n_steps)
+        composition, counter = self.composition, Counter(progress, self.n_steps)
         still = self._still(counter)
         times = sorted(set(self.shown))
-        readers = [_colored(panel, times) for panel in self.composition.panels]
+        readers = [_colored(panel, times) for panel in composition.panels]
         position, pictures = -1, []
         for k, t in enumerate(self.shown):
             while position < 0 or times[position] != t:
                 position += 1
                 pictures = [
-                    self._sized(next(reader), place.panel)
+                    _resized(next(reader), place.panel[2:], composition.interpolation)
                     for reader, place in zip(readers, self._places, strict=True)
                 ]
             frame = still.copy()
             self._put_panels(frame, pictures, k)
-            self._put_time(frame, t)
+            ink = INK[composition.background]
+            draw_text(frame, self._foot_at, self._time_text(t), self.text_size, ink)
             yield frame
             counter.step()
 
@@ -203,7 +204,7 @@ class Film:
     def _place_all(self, zoom: float) -> None:
         composition = self.composition
         sizes = [tuple(max(1, round(zoom * side)) for side in unit) for unit in self._units]
-        cells = sizes[:1] if composition.layout == "split" else sizes
+        cells = sizes[: len(self._cells())]
         height, width = max(h for h, _ in cells), max(w for _, w in cells)
         low, high = _TEXT_SIZES
         rows, columns = -(-len(cells) // self._columns), self._columns
@@ -327,7 +328,7 @@ class Film:
         span = f"{count} frames"
         if panel.movie.fps is not None:
             seconds = count / panel.movie.fps
-            span = TimeText(seconds, seconds / 100)(seconds)
+            span = time_text(seconds, seconds, seconds / 100)
         text = fitting(f"line of {length:.3g} {unit} over {span}", width, self._small)
         ink = INK[self.composition.background]
         draw_text(canvas, (y + height, x), text, self._small, ink)
@@ -385,19 +386,11 @@ class Film:
         """Return the time of a frame and the speed of the playback."""
         composition, parts = self.composition, []
         if composition.has_time_stamp:
-            times = composition.panels[0].movie.times
-            text = TimeText(float(times[composition.times[-1]]), 1 / composition.fps)
-            parts.append(text(float(times[t])))
+            now, last = composition.panels[0].movie.times[[t, composition.times[-1]]].tolist()
+            parts.append(time_text(now, last, 1 / composition.fps))
         if composition.shown_speed is not None:
             parts.append(speed_text(composition.shown_speed))
         return "  ·  ".join(parts)
-
-    def _put_time(self, frame: np.ndarray, t: int) -> None:
-        ink = INK[self.composition.background]
-        draw_text(frame, self._foot_at, self._time_text(t), self.text_size, ink)
-
-    def _sized(self, picture: np.ndarray, place) -> np.ndarray:
-        return _resized(picture, place[2:], self.composition.interpolation)
 
 
 def _resized(picture: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:

@@ -96,20 +96,15 @@ def length_text(length: float, unit: str) -> str:
     return f"{length:.6g} {shown_unit(unit)}"
 
 
-class TimeText:
-    """Writes times in one unit and with as many digits as the distance between frames needs."""
-
-    def __init__(self, last: float, interval: float):
-        self.factor, self.unit = 1.0, "s"
-        if last < 0.1:
-            self.factor, self.unit = (1e3, "ms") if last >= 1e-4 else (1e6, "µs")
-        elif last >= 600:
-            self.factor, self.unit = 1 / 60, "min"
-        step = interval * self.factor
-        self.digits = min(max(math.ceil(-math.log10(step) - 1e-9), 0), 6)
-
-    def __call__(self, seconds: float) -> str:
-        return f"{seconds * self.factor:.{self.digits}f} {self.unit}"
+def time_text(seconds: float, last: float, interval: float) -> str:
+    """Write a time in the unit that suits the last one, to the digits that an interval needs."""
+    factor, unit = 1.0, "s"
+    if last < 0.1:
+        factor, unit = (1e3, "ms") if last >= 1e-4 else (1e6, "µs")
+    elif last >= 600:
+        factor, unit = 1 / 60, "min"
+    digits = min(max(math.ceil(-math.log10(interval * factor) - 1e-9), 0), 6)
+    return f"{seconds * factor:.{digits}f} {unit}"
 
 
 def speed_text(speed: float) -> str:

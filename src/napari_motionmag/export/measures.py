@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -12,11 +13,11 @@ from scipy import ndimage
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.displacement import displacement_trace
-from napari_motionmag.views.estimators.series import Series
+from napari_motionmag.views.estimators.series import Series, part_of
 from napari_motionmag.views.figures.text import direction_in_words, length_per_pixel, with_error
 from napari_motionmag.views.noise_floors import NoiseFloor, noise_floor
 from napari_motionmag.views.oscillation import Oscillation, fit_oscillation
-from napari_motionmag.views.spectrum import spectrum_of
+from napari_motionmag.views.spectrum import FEWEST_FRAMES, spectrum_of
 from napari_motionmag.views.trace import DisplacementTrace
 
 _SIDE = 48  # px of the square in which the motion stands out most
@@ -26,7 +27,6 @@ _AROUND = 3  # px around them
 _FEWEST_PIXELS = 30
 _MISFIT = 3.0  # times what noise explains, from which a part does more than shift as a whole
 _BORDER, _LONGEST_REACH = 8, 10  # px that traces stay away from the border of the frame
-_FEWEST = 16  # frames of a spectrum
 
 
 @dataclass
@@ -88,8 +88,7 @@ class Measures:
             if found is None:
                 continue
             if not start:
-                unit = "Hz" if self.trace.fps else "cycles/frame"
-                row[f"frequency ({unit})"] = found.frequency
+                row[f"frequency ({self.trace.frequency_unit})"] = found.frequency
                 row["frequency error"] = found.sigma_frequency
                 row["direction (degrees)"] = math.degrees(found.direction)
             row[f"{start}amplitude (px)"] = found.amplitude
@@ -114,7 +113,7 @@ class Measures:
                 part += f", of which {np.count_nonzero(self.region)} pixels move"
             pairs.append(("Traced part (y0, y1, x0, x1; px)", part))
         if found is not None:
-            unit = "Hz" if self.trace.fps else "cycles/frame"
+            unit = self.trace.frequency_unit
             pairs.append(("Frequency", with_error(found.frequency, found.sigma_frequency, unit)))
             amplitude = with_error(found.amplitude, found.sigma_amplitude, "px")
             size = length_per_pixel(self.trace, found.direction)
@@ -167,11 +166,12 @@ def measure(
         What could not be measured is None, and `notes` say why.
     """
     found = Measures(region=region)
-    stages = 2 + (result is not None)
+    ends = (0, 1 / 2, 1) if result is None else (0, 1 / 3, 2 / 3, 1)
+    stages = [part_of(progress, *stage) for stage in pairwise(ends)]
     found.floor = _tried(
         found,
         "noise floor",
-        lambda: noise_floor(movie, operator, at=at, progress=_part(progress, 0, stages)),
+        lambda: noise_floor(movie, operator, at=at, progress=stages[0]),
     )
     if region is None and found.floor is not None:
         square = _best_square(found.floor, movie)
@@ -182,7 +182,7 @@ def measure(
     found.trace = _tried(
         found,
         "displacement",
-        lambda: displacement_trace(movie, found.region, at=at, progress=_part(progress, 1, stages)),
+        lambda: displacement_trace(movie, found.region, at=at, progress=stages[1]),
     )
     if found.trace is None:
         return found
@@ -194,9 +194,7 @@ def measure(
     found.magnified = _tried(
         found,
         "displacement of the result",
-        lambda: displacement_trace(
-            result, found.region, at=at, progress=_part(progress, 2, stages)
-        ),
+        lambda: displacement_trace(result, found.region, at=at, progress=stages[2]),
     )
     misfit = float(np.median(found.trace.misfit))
     if misfit > _MISFIT:
@@ -209,13 +207,6 @@ def measure(
             found.magnified, found.oscillation.frequency, fixed=True
         )
     return found
-
-
-def _part(progress: Callable | None, stage: int, stages: int) -> Callable | None:
-    """Return the progress of one of several stages of equal length."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(stage * total + done, stages * total)
 
 
 def _tried(found: Measures, what: str, work: Callable):
@@ -267,9 +258,8 @@ def _moving_part(
 
 def _oscillation(trace: DisplacementTrace, operator: TemporalOperator) -> Oscillation | None:
     """Fit the strongest oscillation of the band, if one stands out."""
-    if len(trace) < _FEWEST:
+    if len(trace) < FEWEST_FRAMES:
         return None
-    timed = trace if trace.fps else replace(trace, fps=1.0)
     low, high = operator.band or (0.0, math.inf)
-    peaks = [peak for peak in spectrum_of(timed).peaks() if low <= peak.frequency <= high]
+    peaks = [peak for peak in spectrum_of(trace).peaks() if low <= peak.frequency <= high]
     return fit_oscillation(trace, peaks[0].frequency) if peaks else None

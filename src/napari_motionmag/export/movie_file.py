@@ -96,8 +96,6 @@ def check_export(path: str | os.PathLike, *, overwrite: bool = False):
     if not encoder.is_folder:
         import_av()
     check_target(path, overwrite, is_frames_folder if encoder.is_folder else None)
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{path}: the folder {path.parent.absolute()} is not writable")
     return encoder
 
 

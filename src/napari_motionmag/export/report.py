@@ -34,19 +34,16 @@ from napari_motionmag.magnification.settings import MagnifySettings
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.lines import line_across_motion
-from napari_motionmag.views.estimators.series import pixel_size
+from napari_motionmag.views.estimators.series import part_of, pixel_size
 from napari_motionmag.views.figures.motion import draw_displacement, draw_spectrum
 from napari_motionmag.views.figures.noise_floor import draw_noise_floor
 from napari_motionmag.views.figures.text import shown_unit
 from napari_motionmag.views.responses import response_table
-from napari_motionmag.views.spectrum import spectrum_of
+from napari_motionmag.views.spectrum import FEWEST_FRAMES, spectrum_of
 
 _VERSIONS = ("napari", "numpy", "scipy", "torch", "dask", "av", "matplotlib", "pillow")
 _WIDTH, _HEIGHT = 7.2, 2.6  # inches of a figure
-_FEWEST = 16  # frames of a spectrum
-_PARTS = (0.0, 0.5, 1.0)  # of the progress: the measurements, then the film
 _SLICE = 48  # px: length of a slice through what was traced
-_STEPS = 1000
 
 
 def write_report(
@@ -132,10 +129,10 @@ def write_report(
         shown.replace(data=magnification.dask()),
         region=region,
         at=at,
-        progress=_part(progress, 0),
+        progress=part_of(progress, 0, 0.5),
     )
     composition = _with_slices(composition, found, shown, at)
-    film = _film(composition, _part(progress, 1))
+    film = _film(composition, part_of(progress, 0.5, 1))
     text = as_html(
         title=title
         or f"Motion of {shown.name or 'a movie'}, magnified {magnification.factor:g} times",
@@ -163,8 +160,6 @@ def check_report(path: str | os.PathLike, *, overwrite: bool = False) -> Path:
     import_av()
     optional("matplotlib", "plots", "reports")
     check_target(path, overwrite)
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{path}: the folder {path.parent.absolute()} is not writable")
     return path
 
 
@@ -177,15 +172,6 @@ def _magnification_of(movie, result) -> Magnification:
     if not is_layer(result):
         raise ValueError("result must be a lazy result of magnify() or a magnified layer")
     return plan(movie, MagnifySettings.from_recipe(recipe_of(result)))
-
-
-def _part(progress: Callable | None, stage: int) -> Callable | None:
-    if progress is None:
-        return None
-    low, high = _PARTS[stage], _PARTS[stage + 1]
-    return lambda done, of: progress(
-        round(_STEPS * (low + (high - low) * done / max(of, 1))), _STEPS
-    )
 
 
 def _with_slices(composition: Composition, found: Measures, movie: Movie, at) -> Composition:
@@ -273,7 +259,7 @@ def _figures(found: Measures, magnification: Magnification) -> list[tuple[str, s
                 "Displacement of the traced part, with two standard errors to each side.",
             )
         )
-    if found.trace is not None and found.trace.fps and len(found.trace) >= _FEWEST:
+    if found.trace is not None and found.trace.fps and len(found.trace) >= FEWEST_FRAMES:
         spectrum = spectrum_of(found.trace)
         responses = None
         if magnification.operator.band is not None:

@@ -94,9 +94,9 @@ class Reordered(ArrayLike):
         self.shape = tuple(array.shape[axis] for axis in order)
         self.dtype = np.dtype(array.dtype)
 
-    def __getattr__(self, name):
-        if name != "chunks":
-            raise AttributeError(name)
+    @property
+    def chunks(self) -> tuple:
+        """Chunks of the array; AttributeError where it has none."""
         return tuple(self.array.chunks[axis] for axis in self.order)
 
     def __getitem__(self, index) -> np.ndarray:

@@ -43,10 +43,7 @@ class FrameStream:
         self.movie = movie
         self.progress = progress
         self.client = client
-        self.total = movie.n_frames * int(np.prod([1, *self._sizes(movie.other_axes)]))
-
-    def _sizes(self, letters: str) -> list[int]:
-        return [self.movie.shape[self.movie.axes.index(letter)] for letter in letters]
+        self.total = len(positions(movie, "T" + movie.other_axes))
 
     def frames(
         self, order: str, written: Collection[tuple[int, ...]] = ()

@@ -23,20 +23,11 @@ class LibraryPlanes(Planes):
 
     A subclass defines the abstract methods, and `steps`, `frame_times` and `rate` where the file
     has them.
-
-    Attributes
-    ----------
-    axes : str
-        Letters of the axes.
-    times : ndarray of float64, shape (T,), or None
-        Seconds from the first frame to each, where the file has them.
-    fps : float or None
-        Frames per second by `times`.
     """
 
     axes: str
-    times: np.ndarray | None = None
-    fps: float | None = None
+    times: np.ndarray | None = None  # seconds from the first frame to each, where the file has them
+    fps: float | None = None  # by `times`
     _live = ("_lock", "_file")
 
     def __init__(self, path: Path):
@@ -58,11 +49,7 @@ class LibraryPlanes(Planes):
     def read_plane(self, file, place: Mapping[str, int]) -> np.ndarray | None:
         """Read the plane at a place along the leading axes; None where the file has none."""
 
-    def metadata(self, file):
-        """Return what `steps` and `rate` read: the file itself, if nothing else."""
-        return file
-
-    def steps(self, metadata) -> Mapping[str, object]:
+    def steps(self, file) -> Mapping[str, object]:
         """Return the distance between neighbors in um, by the letter of the axis."""
         return {}
 
@@ -70,7 +57,7 @@ class LibraryPlanes(Planes):
         """Return the seconds of each frame, or None."""
         return None
 
-    def rate(self, metadata) -> float | None:
+    def rate(self, file) -> float | None:
         """Return the frames per second of a file without times, or None."""
         return None
 
@@ -81,8 +68,7 @@ class LibraryPlanes(Planes):
 
     def _calibration(self, file) -> dict:
         steps = {}
-        metadata = self.metadata(file)
-        for letter, size in self.steps(metadata).items():
+        for letter, size in self.steps(file).items():
             step = positive_number(self.path, f"pixel size {letter}", size)
             if letter in self.axes and step is not None:
                 steps[letter] = (step, "um")
@@ -91,7 +77,7 @@ class LibraryPlanes(Planes):
         count = self.shape[self.axes.index("T")]
         times = self.frame_times(file)
         if times is None or len(times) < count:
-            return {"fps": self.rate(metadata), "steps": steps}
+            return {"fps": self.rate(file), "steps": steps}
         self.times = np.asarray(times[:count]) - times[0]
         self.fps = usual_rate(self.path, self.times)
         return {"fps": self.fps, "steps": steps}

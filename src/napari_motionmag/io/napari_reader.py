@@ -18,18 +18,10 @@ _NAPARI_READS = ("tiff", "zarr")  # though without the axes
 
 
 def get_reader(path: str | os.PathLike | Sequence) -> Callable | None:
-    """Return the napari reader for a movie file.
+    """Return what reads a movie file as layer data tuples for napari, or None for anything else.
 
-    Parameters
-    ----------
-    path : path or list of path
-        What the user opens. A list of files that are to be one stack is not for this reader.
-
-    Returns
-    -------
-    callable or None
-        Takes the path and returns layer data tuples for napari. None for anything else, also
-        for TIFF, OME and microscope files that are no movies: other readers may know them.
+    A list of files that are to be one stack is not for this reader, nor are TIFF, OME and
+    microscope files that are no movies: other readers may know them.
     """
     if not isinstance(path, str | os.PathLike):
         return None

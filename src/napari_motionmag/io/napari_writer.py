@@ -9,26 +9,10 @@ from napari_motionmag.movie.movie import Movie
 
 
 def write_movie(path: str, data, meta: dict) -> list[str]:
-    """Write an Image layer that is a movie; leave other images to napari.
+    """Write an Image layer that is a movie, by its data and attributes; return the paths written.
 
-    Parameters
-    ----------
-    path : str
-        Where to save; what is there is replaced, as napari asks the user before.
-    data : array
-        Data of the layer.
-    meta : dict
-        Its attributes, as napari hands them to writers.
-
-    Returns
-    -------
-    list of str
-        Paths that were written.
-
-    Raises
-    ------
-    RuntimeError
-        If the format cannot hold the movie, or a video has no frame rate.
+    Other images are left to napari. What is there is replaced, as napari asks the user before.
+    RuntimeError if the format cannot hold the movie, or a video has no frame rate.
     """
     layer = SimpleNamespace(data=data, **{"blending": None, "translate": None} | meta)
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
+from napari_motionmag.io.frame_times import usual_rate
 from napari_motionmag.io.metadata import calibration_of, positive_number
 from napari_motionmag.movie.units import seconds, short_name
 
@@ -75,16 +77,15 @@ def _calibration(path: Path, pixels: ElementTree.Element) -> dict:
         if size is not None:
             # the schema makes micrometers the default
             steps[letter] = (size, short_name(pixels.get(f"{name}Unit", "um")))
-    interval = _interval(path, pixels)
-    return {"fps": 1 / interval if interval else None, "steps": steps}
+    return {"fps": _rate(path, pixels), "steps": steps}
 
 
-def _interval(path: Path, pixels: ElementTree.Element) -> float | None:
-    """Return seconds between frames, by the interval given or the times of the planes."""
+def _rate(path: Path, pixels: ElementTree.Element) -> float | None:
+    """Return frames per second, by the interval given or the times of the planes."""
     increment = positive_number(path, "TimeIncrement", pixels.get("TimeIncrement"))
     unit = seconds(pixels.get("TimeIncrementUnit", "s"))
     if increment is not None and unit is not None:
-        return increment * unit
+        return 1 / (increment * unit)
     times = {}
     for plane in pixels.iterfind("{*}Plane"):
         unit = seconds(plane.get("DeltaTUnit", "s"))
@@ -94,6 +95,9 @@ def _interval(path: Path, pixels: ElementTree.Element) -> float | None:
             times[int(plane.get("TheT", "0"))] = float(text) * unit
     if len(times) < 2:
         return None
-    first, last = min(times), max(times)
-    interval = (times[last] - times[first]) / (last - first)
-    return interval if 0 < interval < math.inf else None
+    ordered = np.array([times[t] for t in sorted(times)])
+    if not np.isfinite(ordered).all() or ordered[-1] <= ordered[0]:
+        return None
+    if sorted(times) != list(range(len(times))):  # some are missing
+        return (max(times) - min(times)) / (ordered[-1] - ordered[0])
+    return usual_rate(path, ordered - ordered[0])

@@ -8,26 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
-from napari_motionmag.compute.optional import optional
+from napari_motionmag.io.zarr_writer import KEY, import_zarr
 
-_KEY = "napari_motionmag"
 _TIFF = (".tif", ".tiff")
 
 
 def read_recipe(path: str | os.PathLike) -> dict:
-    """Read the recipe of a magnified movie.
+    """Read the recipe in a ``.tif`` or ``.zarr`` that `save_movie` wrote, or in a JSON file.
 
-    Parameters
-    ----------
-    path : path
-        A ``.tif`` or ``.zarr`` that `save_movie` wrote, or a JSON file with a recipe.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If there is no recipe in it.
+    FileNotFoundError or ValueError if there is no such file, or no recipe in it.
     """
     path = Path(path)
     if not path.exists():
@@ -66,5 +55,4 @@ def _of_tiff(path: Path):
 
 
 def _of_zarr(path: Path):
-    zarr = optional("zarr", "zarr", "OME-Zarr files")
-    return dict(zarr.open_group(path, mode="r").attrs)[_KEY]["recipe"]
+    return dict(import_zarr().open_group(path, mode="r").attrs)[KEY]["recipe"]

@@ -16,30 +16,16 @@ class Disordered(Exception):
 
 
 class Decoder:
-    """One open container that decodes forward.
-
-    Attributes
-    ----------
-    next : int
-        Number of the frame that comes next.
-    begun : int
-        Number of the frame at which decoding began.
-    busy : bool
-        Whether a thread uses it.
-    must_seek : bool
-        Whether it has to `seek` before it decodes on.
-    frames : iterator of (int, av.VideoFrame, bool)
-        Number, frame, and whether it is damaged.
-    """
+    """One open container that decodes forward."""
 
     def __init__(self, path: Path, index: VideoIndex):
         self.path = path
         self.index = index
-        self.next = self.begun = 0
-        self.busy = False
-        self.must_seek = True
+        self.next = self.begun = 0  # numbers of the frames that comes next, and where it began
+        self.busy = False  # whether a thread uses it
+        self.must_seek = True  # before it decodes on
         self._container = None
-        self.frames: Iterator[tuple] = iter(())
+        self.frames: Iterator[tuple] = iter(())  # number, frame, and whether it is damaged
 
     def jump_to(self, start: int) -> None:
         """Note that decoding is to begin at frame `start`; others see where it will be."""
@@ -73,17 +59,14 @@ class Decoder:
         self.frames = self._numbered(decoded if first is None else chain([first], decoded))
 
     def _decoded(self) -> Iterator:
-        """Yield frames from where the container stands.
-
-        At the start of each closed group of pictures the decoder is emptied, as a jump does, so
-        that what damage leaves in it goes no further.
-        """
+        """Yield frames from where the container stands."""
         stream = self._container.streams[self.index.stream]
         fresh = True
         for packet in self._container.demux(stream):
             if self.begun and packet.size and self._astray(packet):
                 return
             if packet.is_keyframe and packet.pts in self.index.closed and not fresh:
+                # empty the decoder, as a jump does: what damage leaves in it goes no further
                 yield from self._frames_of(stream.codec_context, None)
                 stream.codec_context.flush_buffers()
             fresh = False

@@ -29,27 +29,14 @@ class VideoFrames(Planes):
     before it and in however many threads. Several decoders are open at a time; the one that is
     nearest before a frame decodes it, so that reading ahead does not disturb who reads elsewhere.
 
-    Parameters
-    ----------
-    path : Path
-        File to read. It stays open from the first reading on.
+    They are uint8, or uint16 for video of more than 8 bits (scaled to 16), (T, Y, X[, 3]).
 
     Attributes
     ----------
-    shape : tuple of int
-        (T, Y, X) for gray video, (T, Y, X, 3) for color.
-    dtype : numpy.dtype
-        uint8, or uint16 for video of more than 8 bits (scaled to 16).
-    fps : float or None
-        Frames per second that the file says.
-    times : ndarray of float64, shape (T,), or None
-        Seconds from the first frame to each, as the file says.
-    rate_note : str
-        A hint where `fps` may not be the rate of the camera.
+    fps, times, rate_note
+        As in `VideoIndex`.
     pixel_size : (float, float)
         Height and width of a pixel, the height 1 unless pixels are wide and turned.
-    comment : str
-        Comment in the file.
     own : dict
         What `save_movie` wrote into the comment: fps and steps, and whether the movie was gray.
     """
@@ -70,7 +57,6 @@ class VideoFrames(Planes):
             raise ValueError(f"{path}: no frame can be decoded") from None
         except (av.error.FFmpegError, IndexError) as error:
             raise ValueError(f"{path}: not a readable video: {error}") from error
-        self.comment = self._index.comment
         self.fps, self.times = self._index.fps, self._index.times
         self.rate_note = self._index.rate_note
         self.own = self._read_comment()
@@ -82,10 +68,11 @@ class VideoFrames(Planes):
 
     def _read_comment(self) -> dict:
         """Return what `save_movie` wrote into the comment of the video."""
-        if not self.comment.startswith(COMMENT):
+        comment = self._index.comment
+        if not comment.startswith(COMMENT):
             return {}
         try:
-            return dict(json.loads(self.comment.removeprefix(COMMENT)))
+            return dict(json.loads(comment.removeprefix(COMMENT)))
         except (ValueError, TypeError) as error:
             warnings.warn(
                 f"{self.path}: its comment cannot be read ({error}); rate and calibration in it "

@@ -22,49 +22,22 @@ CAPTURE_TAGS = ("com.android.capture.fps", "com.apple.quicktime.capture.fps", "c
 
 @dataclass(frozen=True)
 class VideoIndex:
-    """Frames of the movie in a video file.
+    """Frames of the movie in a video file."""
 
-    Attributes
-    ----------
-    stream : int
-        Index of the stream that is the movie.
-    count : int
-        Number of frames.
-    numbers : dict of int to int
-        Number of the frame of each time stamp; empty where frames have no unique time stamps.
-    stamps : tuple of int
-        Time stamp of each frame, ascending; empty like `numbers`.
-    starts : tuple of int
-        Numbers of the frames at which decoding can begin, ascending.
-    closed : frozenset of int
-        Time stamps of the frames at which decoding begins anew: none after them refers to one
-        before. Empty where all frames are such.
-    places : dict of int to int
-        Byte of the packet of each time stamp, by which a jump is checked.
-    fps : float or None
-        Frames per second, as most frames follow one another.
-    times : ndarray of float64, shape (T,), or None
-        Seconds from the first frame, as the file says; None where it does not.
-    aspect : float
-        Width of a pixel divided by its height.
-    comment : str
-        Comment in the file.
-    rate_note : str
-        What to know of `fps`, in a sentence; empty where the file says how it was taken.
-    """
-
-    stream: int
-    count: int
-    numbers: dict[int, int]
-    stamps: tuple[int, ...]
-    starts: tuple[int, ...]
+    stream: int  # index of the stream that is the movie
+    count: int  # of frames
+    numbers: dict[int, int]  # of frames by their time stamps; empty where these are not unique
+    stamps: tuple[int, ...]  # time stamp of each frame, ascending; empty like `numbers`
+    starts: tuple[int, ...]  # numbers of the frames at which decoding can begin, ascending
+    # time stamps of frames at which decoding begins anew, as none after them refers to one before;
+    # empty where all frames are such
     closed: frozenset[int]
-    places: dict[int | None, int]
-    fps: float | None
-    times: np.ndarray | None
-    aspect: float
+    places: dict[int | None, int]  # byte of each time stamp's packet, by which jumps are checked
+    fps: float | None  # as most frames follow one another
+    times: np.ndarray | None  # seconds from the first frame, (T,), where the file says so
+    aspect: float  # width of a pixel over its height
     comment: str
-    rate_note: str
+    rate_note: str  # what to know of `fps`; empty where the file says how it was taken
 
     def counted(self) -> VideoIndex:
         """Return the same index for frames that have to be counted."""

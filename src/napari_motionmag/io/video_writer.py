@@ -14,7 +14,7 @@ from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.h264 import h264_video
 from napari_motionmag.io.video_index import COMMENT, import_av
-from napari_motionmag.movie.intensity import checked_range
+from napari_motionmag.movie.intensity import checked_range, refuse_non_finite
 from napari_motionmag.movie.movie import Movie
 
 FASTEST = 120.0  # frames per second; players drop frames beyond
@@ -66,8 +66,8 @@ def write_video(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     size = height + padded[0], width + padded[1]
     container = extension.removeprefix(".")
     with h264_video(path, container, rate, size, comment, _aspect(movie)) as add:
-        for _, frame in stream.frames("T"):
-            add(_padded(shown(frame), padded))
+        for (t,), frame in stream.frames("T"):
+            add(_padded(shown(t, frame), padded))
 
 
 def _write_png_video(
@@ -83,9 +83,10 @@ def _write_png_video(
         track.pix_fmt = shown.format
         if (aspect := _aspect(stream.movie)) is not None:
             track.codec_context.sample_aspect_ratio = aspect
-        for number, (_, frame) in enumerate(stream.frames("T")):
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown(frame)), shown.format)
-            picture.pts, picture.time_base = number, 1 / rate
+        for (t,), frame in stream.frames("T"):
+            pixels = np.ascontiguousarray(shown(t, frame))
+            picture = av.VideoFrame.from_ndarray(pixels, shown.format)
+            picture.pts, picture.time_base = t, 1 / rate
             container.mux(track.encode(picture))
         container.mux(track.encode(None))
 
@@ -94,12 +95,13 @@ class _Shown:
     """Converts frames to pixels that a video can hold."""
 
     def __init__(self, movie: Movie, intensity_range, lossless: bool):
-        deep = lossless and movie.dtype == np.uint16
+        native = movie.dtype.newbyteorder("=")
+        deep = lossless and native == np.uint16
         self.dtype = np.dtype(np.uint16 if deep else np.uint8)
         names = {("u1", False): "gray", ("u1", True): "rgb24"}
         names |= {("u2", False): "gray16be", ("u2", True): "rgb48be"}
         self.format = names[self.dtype.str[1:], movie.is_rgb]
-        self.as_it_is = movie.dtype == self.dtype and intensity_range is None
+        self.as_it_is = native == self.dtype and intensity_range is None
         if movie.has_alpha:
             warnings.warn("video has no alpha; it is left out", stacklevel=5)
         if not self.as_it_is:
@@ -111,10 +113,11 @@ class _Shown:
                     stacklevel=5,
                 )
 
-    def __call__(self, frame: np.ndarray) -> np.ndarray:
+    def __call__(self, t: int, frame: np.ndarray) -> np.ndarray:
         frame = frame[..., :3] if frame.ndim == 3 else frame
         if self.as_it_is:
-            return frame
+            return frame.astype(self.dtype, copy=False)
+        refuse_non_finite(frame, f"frame t={t} of the movie")
         top = np.iinfo(self.dtype).max
         unit = (frame.astype(np.float64) - self.black) / (self.white - self.black)
         return np.rint(np.clip(unit, 0, 1) * top).astype(self.dtype)
@@ -140,21 +143,14 @@ def _rate(movie: Movie, playback_fps: float | None) -> Fraction:
 
 def _own(movie: Movie) -> dict:
     """Return the calibration that the comment of the video keeps."""
-    own = {"steps": _steps(movie), "grey": not movie.is_rgb}
+    steps = {letter: step for letter, step in movie.steps.items() if letter != "T"}
+    own = {"steps": steps, "grey": not movie.is_rgb}
     return own if movie.fps is None else own | {"fps": movie.fps}
-
-
-def _steps(movie: Movie) -> dict[str, tuple[float, str]]:
-    """Return the size of a pixel along Y and X with its unit; nothing if it is unknown."""
-    if movie.scale is None or movie.units is None:
-        return {}
-    calibrated = zip(movie.axes.replace("S", ""), movie.scale, movie.units, strict=True)
-    return {letter: (step, unit) for letter, step, unit in calibrated if letter != "T"}
 
 
 def _aspect(movie: Movie) -> Fraction | None:
     """Return width over height of a pixel for players, or None for square ones."""
-    (height, unit), (width, other) = (_steps(movie).get(letter, (1, "")) for letter in "YX")
+    (height, unit), (width, other) = (movie.steps.get(letter, (1, "")) for letter in "YX")
     if unit != other or abs(width) == abs(height):
         return None
     ratio = Fraction(abs(width / height)).limit_denominator(255)

@@ -205,7 +205,8 @@ def _attributes(movie: Movie, axes: str, recipe: Mapping | None) -> dict:
     """Return the OME-Zarr metadata of a movie whose axes are put in the order `axes`."""
     calibrated = movie.axes.replace("S", "")
     scale = dict(zip(calibrated, movie.scale or [1.0] * len(calibrated), strict=True))
-    units = dict(zip(calibrated, movie.units or ["pixel"] * len(calibrated), strict=True))
+    units = movie.scale and movie.units  # a unit alone says nothing of lengths
+    units = dict(zip(calibrated, units or ["pixel"] * len(calibrated), strict=True))
     if movie.fps is not None:
         scale["T"], units["T"] = 1 / movie.fps, "s"
     described = []

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,11 @@ import numpy as np
 from napari_motionmag.compute.validate import finite_number, same_kind
 from napari_motionmag.magnification.settings import MOST_FACTOR
 from napari_motionmag.methods.stabilisation.layer_masks import mask_of
+from napari_motionmag.methods.stabilisation.mask_files import (
+    compressed,
+    decompressed,
+    read_pixels,
+)
 from napari_motionmag.methods.stabilisation.masks import feathered, smooth_step
 from napari_motionmag.movie.layer_traits import is_layer
 from napari_motionmag.movie.movie import Movie
@@ -39,7 +41,8 @@ def factor_map_of(given, factor: float, movie: Movie, source=None) -> np.ndarray
     if unknown := [name for name in options if name not in OPTIONS]:
         raise TypeError(f"factor_map has no {unknown[0]!r}; there are {', '.join(OPTIONS)}")
     labels = options.pop("labels")
-    labels = _read(labels) if isinstance(labels, str | Path) else labels
+    if isinstance(labels, str | Path):
+        labels = read_pixels(labels, "factor_map")
     if not is_layer(labels):
         try:
             labels = np.asarray(labels)
@@ -56,6 +59,8 @@ def _painted(
     labels, factor: float, movie: Movie, source, factors=None, rest: float = 1.0, feather=FEATHER
 ) -> np.ndarray:
     """Return the factors of labels, an array or a Labels or Shapes layer."""
+    if not isinstance(factors, Mapping | None):
+        raise TypeError(f"factor_map: factors must be factors by label, got {factors!r}")
     factors = dict(factors or {})
     rest = finite_number("factor_map: rest", rest, MOST_FACTOR)
     feather = finite_number("factor_map: feather", feather)
@@ -65,7 +70,7 @@ def _painted(
     if not numbers:
         raise ValueError("factor_map must have at least one label that is not 0")
     if missing := [label for label in factors if label not in numbers]:
-        raise ValueError(f"factor_map: label {missing[0]} is not painted; there are {numbers}")
+        raise ValueError(f"factor_map: label {missing[0]!r} is not painted; there are {numbers}")
     out = np.full(movie.frame_shape[:2], rest, np.float32)
     layer = source if is_layer(source) else None
     for number in numbers:
@@ -113,18 +118,6 @@ def _only(labels, number: int):
     return _OneLabel(labels, number) if is_layer(labels) else labels == number
 
 
-def _read(path: str | Path) -> np.ndarray:
-    path = Path(path)
-    kind = path.suffix.lower()
-    if kind not in (".npy", ".tif", ".tiff"):
-        raise ValueError(f"factor_map must be a .npy, .tif or .tiff file, got {str(path)!r}")
-    if kind == ".npy":
-        return np.load(path, allow_pickle=False)
-    from tifffile import imread
-
-    return imread(path)
-
-
 def _checked(factors: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     if factors.shape != shape:
         raise ValueError(f"factor_map must have the shape {shape} of a frame, got {factors.shape}")
@@ -141,8 +134,7 @@ def pack(factors: np.ndarray) -> dict[str, Any]:
     about: dict[str, Any] = {"shape": list(factors.shape)}
     values, indices = np.unique(factors, return_inverse=True)
     if len(values) <= 2**16:
-        raw = indices.astype("<u2").tobytes()
-        text = base64.b64encode(zlib.compress(raw, 6)).decode("ascii")
+        text = compressed(indices.astype("<u2").tobytes())
         if len(text) + 8 * len(values) <= _MOST_TEXT:
             return {**about, "values": values.tolist(), "indices": text}
     return {**about, "sha256": hashlib.sha256(factors.tobytes()).hexdigest()}
@@ -165,12 +157,10 @@ def unpack(about: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
         )
     try:
         values = np.asarray(about["values"], np.float32)
-        count = 2 * shape[0] * shape[1]
-        packed = base64.b64decode(about["indices"], validate=True)
-        raw = zlib.decompressobj().decompress(packed, count + 1)
+        raw = decompressed(about["indices"], 2 * shape[0] * shape[1])
         indices = np.frombuffer(raw, "<u2").reshape(shape)
         return _checked(values[indices], shape)
-    except (zlib.error, binascii.Error, ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ValueError(f"factor_map: the recipe is damaged ({error})") from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.magnification.settings import NAMES, OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method, WarnOnce
+from napari_motionmag.methods.base import Method, WarnOnce, check_size
 from napari_motionmag.methods.options import make_method
 from napari_motionmag.movie.frame_array import FrameArray
 from napari_motionmag.movie.frame_source import FrameSource
@@ -24,24 +24,12 @@ HOW = ("method", "model", "device", "precision", "tile")  # arguments that `magn
 
 @dataclass(frozen=True)
 class Interpolated(FrameArray):
-    """A movie with frames drawn between its own, as an array like the movie's own.
+    """A movie with frames drawn between its own, as an array like the movie's own."""
 
-    Parameters
-    ----------
-    movie : Movie
-        The source.
-    n : int
-        Frames for each step from a frame to the next; frames ``k * n`` are those of the source.
-    method : Method
-        Draws the others.
-    recipe : dict
-        The arguments of :func:`interpolate`, as plain values.
-    """
-
-    movie: Movie
-    n: int
-    method: Method
-    recipe: dict = field(default_factory=dict)
+    movie: Movie  # the source
+    n: int  # frames from a frame of the source to the next, which is frame k * n
+    method: Method  # draws the others
+    recipe: dict = field(default_factory=dict)  # arguments of `interpolate`, as plain values
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
 
     @property
@@ -166,24 +154,13 @@ def interpolated_movie(movie, n: int, **arguments) -> Movie:
     movie = Movie.from_any(movie, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
     how = [getattr(settings, name) for name in HOW]
     method = make_method(*how, dict(settings.options))
-    smallest = getattr(method, "smallest_frame", 2)
-    if min(movie.frame_shape[:2]) < smallest:
-        raise ValueError(
-            f"movie: frames must be at least {smallest} x {smallest} px for method "
-            f"{settings.method!r}, got {movie.frame_shape[0]} x {movie.frame_shape[1]} (Y x X)"
-        )
+    who = f"method {settings.method!r}"
+    check_size("movie: frames", movie.frame_shape, method.smallest_frame, who)
     scale = movie.scale
     if scale is not None:
         calibrated = zip(movie.axes.replace("S", ""), scale, strict=True)
         scale = tuple(step / n if letter == "T" else step for letter, step in calibrated)
     recipe = {"interpolate": n, **{name: getattr(settings, name) for name in HOW}}
     recipe |= {"model": str(settings.model), "options": dict(settings.options)}
-    return Movie(
-        Interpolated(movie, n, method, recipe),
-        movie.axes,
-        None if movie.fps is None else movie.fps * n,
-        movie.given_range,
-        scale,
-        movie.units,
-        movie.name,
-    )
+    fps = None if movie.fps is None else movie.fps * n
+    return movie.replace(data=Interpolated(movie, n, method, recipe), fps=fps, scale=scale)

@@ -19,19 +19,9 @@ _COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versi
 # Copied from the source to the magnified layer: attributes of napari layers and arguments alike
 _CALIBRATION = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 _LOOK = (
-    "attenuation",
-    "blending",
-    "colormap",
-    "contrast_limits",
-    "depiction",
-    "gamma",
-    "interpolation2d",
-    "interpolation3d",
-    "iso_threshold",
-    "opacity",
-    "rendering",
-    "rgb",
-)
+    "attenuation", "blending", "colormap", "contrast_limits", "depiction", "gamma",
+    "interpolation2d", "interpolation3d", "iso_threshold", "opacity", "rendering", "rgb",
+)  # fmt: skip
 
 
 def magnified_layer(layer, magnification, *, visible: bool = True):
@@ -39,24 +29,33 @@ def magnified_layer(layer, magnification, *, visible: bool = True):
 
     It is not added to a viewer. napari draws a first frame when it makes a `visible` layer.
     """
+    magnified = _layer_like(
+        layer,
+        magnification.dask(),
+        name=magnified_name(layer.name, magnification.recipe),
+        visible=visible,
+        metadata=magnified_metadata(layer, magnification.recipe),
+        **placement(layer, magnification.movie),
+    )
+    _SOURCES[magnified] = ref(layer)
+    return magnified
+
+
+def _layer_like(layer, data, **changes):
+    """Make an Image layer with the calibration and the look of another."""
     from napari.layers import Image
 
     copied = {name: getattr(layer, name) for name in _CALIBRATION + _LOOK}
-    copied |= placement(layer, magnification.movie)
-    magnified = Image(
-        magnification.dask(),
-        name=magnified_name(layer.name, magnification.recipe),
+    image = Image(
+        data,
         affine=layer.affine.affine_matrix,
         multiscale=False,
         projection_mode="none",  # a mean over a thick slice would compute many frames
         cache=False,  # dask's own cache is not safe under napari's threads
-        visible=visible,
-        metadata=magnified_metadata(layer, magnification.recipe),
-        **copied,
+        **copied | changes,
     )
-    magnified.contrast_limits_range = layer.contrast_limits_range
-    _SOURCES[magnified] = ref(layer)
-    return magnified
+    image.contrast_limits_range = layer.contrast_limits_range
+    return image
 
 
 def interpolated_layer(layer, movie, data):
@@ -64,10 +63,7 @@ def interpolated_layer(layer, movie, data):
 
     `data` are its frames; steps in time become shorter. It is not added to a viewer.
     """
-    from napari.layers import Image
-
     interpolated = movie.data
-    copied = {name: getattr(layer, name) for name in _CALIBRATION + _LOOK}
     calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
     scale = np.array(layer.scale, float)
     scale[calibrated.index("T")] /= interpolated.n
@@ -78,17 +74,13 @@ def interpolated_layer(layer, movie, data):
         "version": version_of(),
     }
     rate = {} if rate_of(layer) is None else {FPS_KEY: movie.fps}
-    result = Image(
+    return _layer_like(
+        layer,
         data,
         name=f"{layer.name} interpolated x{interpolated.n}",
-        affine=layer.affine.affine_matrix,
-        multiscale=False,
-        projection_mode="none",
         metadata={"napari_motionmag": info, **rate},
-        **copied | {"scale": scale, "translate": layer.translate},
+        scale=scale,
     )
-    result.contrast_limits_range = layer.contrast_limits_range
-    return result
 
 
 def placement(layer, movie) -> dict:

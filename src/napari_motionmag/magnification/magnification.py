@@ -17,7 +17,7 @@ import numpy as np
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.compute.device import NORMAL, current_priority
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method, WarnOnce
+from napari_motionmag.methods.base import Method, WarnOnce, check_size
 from napari_motionmag.methods.options import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
 from napari_motionmag.movie.frame_source import FrameSource
@@ -49,54 +49,28 @@ class Magnification:
     """What makes each magnified frame: a movie, a method, an operator and a factor.
 
     It holds no array but the movie's and can be pickled when that can.
-
-    Parameters
-    ----------
-    movie : Movie
-        The source.
-    method : Method
-        How it is done.
-    operator : TemporalOperator
-        Bound to the frame rate when it needs one.
-    factor : float
-        m, total gain.
-    factors : ndarray, optional
-        Instead of `factor`, one for each pixel, (Y, X) of the whole frame.
-    recipe : dict
-        The arguments of :func:`magnify`, as plain values; ``axes`` and ``fps`` as the movie has
-        them. ``given`` names those of axes, fps and intensity_range that were arguments.
     """
 
-    movie: Movie
+    movie: Movie  # the source
     method: Method
-    operator: TemporalOperator
-    factor: float
+    operator: TemporalOperator  # bound to the frame rate when it needs one
+    factor: float  # m, total gain
+    # the arguments of `magnify`, as plain values; axes and fps as the movie has them; "given" names
+    # those of axes, fps and intensity_range that were arguments
     recipe: dict = field(default_factory=dict)
+    # instead of `factor`, one for each pixel, (Y, X) of the whole frame
     factors: np.ndarray | None = field(default=None, repr=False, compare=False)
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
-
     cache: Cache = field(default_factory=Cache, repr=False, compare=False)
 
     def draw(
         self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
     ) -> list[np.ndarray]:
-        """Draw magnified frames in the movie's dtype.
+        """Draw magnified frames, (Y, X[, S]) in the movie's dtype; neighbors share work.
 
-        Parameters
-        ----------
-        times : sequence of int
-            Frame numbers; neighbors share work.
-        other : tuple of int
-            Index along the axes other than T, Y, X and S.
-        keep : bool
-            Keep the frames for the next request with `keep`, which returns the same arrays: not to
-            be written to.
-
-        Returns
-        -------
-        list of ndarray
-            Each (Y, X) or (Y, X, S).
+        `other` is the index along the axes other than T, Y, X and S. With `keep` the frames are
+        kept for the next request with `keep`, which returns the same arrays: not to be written to.
         """
         if not keep:
             return self._draw(times, other)
@@ -145,10 +119,7 @@ class Magnification:
     def _kept_parts(
         self, whole: Movie, drawn, factors: np.ndarray, times: Sequence[int], other
     ) -> list[np.ndarray]:
-        """Return frames with the pixels of the movie, and of the frame at rest, where they count.
-
-        In static mode, pixels with a factor of 0 are those of the reference.
-        """
+        """Return frames with the pixels of the movie (factor 1) and, static, the reference (0)."""
         from napari_motionmag.magnification.factor_map import stillness
 
         rest, still = None, None
@@ -218,14 +189,8 @@ def _block(location: tuple[int, ...], magnification: Magnification) -> np.ndarra
 def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments) -> Magnification:
     """Check the settings of a magnification and return what makes the frames.
 
-    Parameters
-    ----------
-    movie : array, napari Image layer or Movie
-        As for :func:`magnify`.
-    settings : MagnifySettings or float
-        The settings, or the factor, with `arguments`.
-    **arguments
-        Of :func:`magnify`.
+    `movie` is as for `magnify`; instead of settings, the factor and `arguments` of `magnify` may be
+    given.
     """
     if not isinstance(settings, MagnifySettings):
         factor = {} if settings is None else {"factor": settings}
@@ -260,12 +225,8 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
         factors = factor_map_of(settings.factor_map, settings.factor, movie, source)
     given_range = movie.given_range
     movie = movie if part is None else part.as_movie()
-    smallest = getattr(method, "smallest_frame", 2)
-    if min(movie.frame_shape[:2]) < smallest:
-        raise ValueError(
-            f"movie: frames must be at least {smallest} x {smallest} px for method "
-            f"{settings.method!r}, got {movie.frame_shape[0]} x {movie.frame_shape[1]} (Y x X)"
-        )
+    who = f"method {settings.method!r}"
+    check_size("movie: frames", movie.frame_shape, method.smallest_frame, who)
     recipe = settings.to_recipe(
         operator,
         axes=movie.axes,

@@ -44,14 +44,10 @@ def recipe_of(made) -> dict[str, Any]:
     if isinstance(made, Mapping):
         made = made.get(_KEY, made)
         made = made.get("recipe", made)
-    if not isinstance(made, Mapping) or not _is_recipe(made):
+    # files of the command line of version 0.1 have the mode, not the operator
+    if not isinstance(made, Mapping) or "factor" not in made or not {"operator", "mode"} & {*made}:
         raise ValueError(f"expected a magnified layer or its recipe, got {made!r}")
     return dict(made)
-
-
-def _is_recipe(made: Mapping) -> bool:
-    # files of the command line of version 0.1 have the mode, not the operator
-    return "factor" in made and ("operator" in made or "mode" in made)
 
 
 def arguments(recipe: Mapping) -> dict[str, Any]:

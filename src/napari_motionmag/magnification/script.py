@@ -140,24 +140,13 @@ def source(*calls: Call, title: str = "") -> str:
     """Write a script of calls, each once and after the calls among its arguments.
 
     It needs neither Qt nor napari, unless a movie is neither a file nor a sample: then it takes the
-    layer from ``viewer`` in napari's console, and says so.
-
-    Raises
-    ------
-    TypeError
-        When an argument cannot be written as Python.
-    ValueError
-        When a layer is no movie, or an array is too large to be written out.
+    layer from ``viewer`` in napari's console, and says so. TypeError or ValueError for arguments
+    that cannot be written as Python, layers that are no movie and arrays that are too large.
     """
     writer = _Writer(calls)
     for call in calls:
         writer.variable_of(call)
     return writer.text(title)
-
-
-def literal(value) -> str:
-    """Write a plain value as Python; TypeError when it is something else."""
-    return _Writer(()).value(value)
 
 
 class _Writer:

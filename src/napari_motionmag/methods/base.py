@@ -93,21 +93,7 @@ class Method(ABC):
         return []
 
     def between(self, frames: Sequence[np.ndarray], before: int, share: float) -> np.ndarray:
-        """Draw a frame between frame `before` and the next.
-
-        Parameters
-        ----------
-        frames : sequence of numpy.ndarray
-            As for :meth:`magnify`.
-        before : int
-        share : float
-            Of the way to the next, above 0 and below 1.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, (Y, X) or (Y, X, 3).
-        """
+        """Draw what lies between frame `before` and the next, at a share of the way, in float32."""
         from napari_motionmag.temporal import Static
 
         # each neighbor is moved towards the other: of the motion from there, a share is left
@@ -123,10 +109,7 @@ class Method(ABC):
         times: list[int],
         factor: float | np.ndarray,
     ) -> np.ndarray:
-        """Draw frames for `times`, increasing and distinct, and a finite `factor` other than 1.
-
-        Or a factor for each pixel, (Y, X) float32, not all of them 1.
-        """
+        """Draw frames for `times`, which increase, and a finite `factor`, or (Y, X) factors."""
 
 
 def strongest(factor: float | np.ndarray) -> float:
@@ -143,6 +126,15 @@ def _checked_map(factor: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
             f"{factor.shape}"
         )
     return factor.astype(np.float32, copy=False)
+
+
+def check_size(what: str, shape: Sequence[int], least: int, who: str) -> None:
+    """Refuse frames, (Y, X, ...) = `shape`, that are too small for a method."""
+    if min(shape[:2]) < least:
+        raise ValueError(
+            f"{what} must be at least {least} x {least} px for {who}, "
+            f"got {shape[0]} x {shape[1]} (Y x X)"
+        )
 
 
 def checked_times(times: Iterable[int], n_frames: int) -> list[int]:

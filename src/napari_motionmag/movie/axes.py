@@ -114,7 +114,8 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
     color = len(shape) >= 3 and shape[-1] in (3, 4) and min(shape[-3:-1]) >= 8
     if len(shape) == 3 and not color:
         return "TYX"
-    if len(shape) == 4 and color and (dtype.kind == "f" or dtype in (np.uint8, np.uint16)):
+    whole = dtype.kind == "u" and dtype.itemsize <= 2
+    if len(shape) == 4 and color and (dtype.kind == "f" or whole):
         return "TYXS"
     if len(shape) < 3:
         raise ValueError(

@@ -96,7 +96,7 @@ def _integer_range(low: float, high: float, limits: np.iinfo) -> tuple[float, fl
 def to_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -> np.ndarray:
     """Map black to 0 and white to 1, without clipping: a new float32 array."""
     black, white = range_
-    unit = frame.astype(_working_dtype(dtype))
+    unit = frame.astype(working_dtype(dtype))
     unit -= black
     unit /= white - black
     return unit.astype(np.float32, copy=False)
@@ -105,7 +105,7 @@ def to_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -> 
 def from_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -> np.ndarray:
     """Map 0 to black and 1 to white, in `dtype`; integers are rounded and clipped."""
     black, white = range_
-    values = frame.astype(_working_dtype(dtype))
+    values = frame.astype(working_dtype(dtype))
     values *= white - black
     values += black
     if dtype.kind in "iu":
@@ -118,7 +118,8 @@ def from_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -
     return values.astype(dtype, copy=False)
 
 
-def _working_dtype(dtype: np.dtype) -> type:
+def working_dtype(dtype: np.dtype) -> type:
+    """Return the type in which gray levels are added and subtracted without loss."""
     # single precision holds 8- and 16-bit integers with room to spare
     return np.float32 if dtype.itemsize <= 2 else np.float64
 

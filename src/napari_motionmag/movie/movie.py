@@ -204,6 +204,14 @@ class Movie:
         """Shape of one frame as `read` returns it: (Y, X) or (Y, X, S)."""
         return tuple(self.shape[self.axes.index(x)] for x in "YXS" if x in self.axes)
 
+    @property
+    def steps(self) -> dict[str, tuple[float, str]]:
+        """Distance between neighbors and its unit by the letter of the axis; empty if unknown."""
+        if self.scale is None or self.units is None:
+            return {}
+        pairs = zip(self.scale, self.units, strict=True)
+        return dict(zip(self.axes.replace("S", ""), pairs, strict=True))
+
     def series(self) -> Iterator[tuple[int, ...]]:
         """Iterate over the indices along `other_axes`: each is one series of frames.
 

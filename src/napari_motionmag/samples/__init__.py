@@ -142,14 +142,14 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
     seed = _whole("seed", overrides.get("seed", 0), 0)
     size = _size(overrides.get("size", sample.size))
     fps = _rate(overrides.get("fps", sample.fps), sample)
+    photons = overrides.get("photons", sample.camera.photons)
+    dtype = _dtype(overrides.get("dtype", sample.camera.dtype), sample.camera.dtype)
     camera = replace(
-        sample.camera,
-        photons=_number("photons", overrides.get("photons", sample.camera.photons), positive=True),
+        sample.camera, photons=_number("photons", photons, positive=True), dtype=dtype.name
     )
     noise = overrides.get("noise", True)
     if not isinstance(noise, bool | np.bool_):
         raise ValueError(f"noise must be True or False (see photons for its level); got {noise!r}")
-    dtype = _dtype(overrides.get("dtype", camera.dtype), camera.dtype)
     options = {
         key: _option(key, overrides.get(key, default), sample)
         for key, default in sample.options.items()
@@ -158,7 +158,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
     scene = sample.build(size, fps, np.random.default_rng([seed, 0]), **options)
     # each sample has noise of its own, so that a control is independent of its sample
     stream = np.random.default_rng([seed, 1, zlib.crc32(name.encode())]) if noise else None
-    movie = render(scene, sample.axes, n_frames, camera, stream, dtype)
+    movie = render(scene, sample.axes, n_frames, camera, stream)
 
     calibrated = sample.axes.replace("S", "")
     step = {"T": (1 / fps, "s"), "C": (1.0, "pixel")}

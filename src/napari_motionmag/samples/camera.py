@@ -19,7 +19,7 @@ class Camera:
     white: float  # gray levels above `offset` at intensity 1
     offset: float  # gray levels in the dark
     read_noise: float  # standard deviation of the read noise, electrons
-    dtype: str  # integer type of the frames
+    dtype: str  # of the frames: an integer type, or a float type for what is not rounded
 
     @property
     def gain(self) -> float:
@@ -30,12 +30,12 @@ class Camera:
         """Return the expected gray levels of an intensity (float64, not rounded)."""
         return self.offset + self.white * intensity
 
-    def expose(self, intensity: np.ndarray, rng: np.random.Generator | None, dtype=None):
+    def expose(self, intensity: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """Expose a frame, in gray levels; without noise when `rng` is None.
 
         Integers are rounded and clipped to the range of the type; floats are neither.
         """
-        dtype = np.dtype(self.dtype if dtype is None else dtype)
+        dtype = np.dtype(self.dtype)
         if rng is None:
             levels = self.mean(intensity)
         else:

@@ -122,7 +122,6 @@ SAMPLE = Sample(
     pixel=0.5,
     frequencies=(VIBRATION, DRIFT),
     camera=Camera(photons=16000, white=255, offset=0, read_noise=3.0, dtype="uint8"),
-    colormap="gray",
     suggestion={"factor": 25.0, "mode": "temporal", "band": (2.4, 3.6)},
     options={"amplitude": 0.05, "drift": 1.0},
     build=build,

@@ -94,7 +94,6 @@ SAMPLE = Sample(
     pixel=0.4,
     frequencies=(RATE,),
     camera=Camera(photons=600, white=1800, offset=100, read_noise=1.6, dtype="uint16"),
-    colormap="gray",
     suggestion={"factor": 10.0, "mode": "static", "reference": slice(0, 3)},
     options={"amplitude": 0.35},
     build=build,

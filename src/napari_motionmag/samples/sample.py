@@ -30,17 +30,17 @@ class Sample:
     title: str
     description: str
     rest: str  # what displacement 0 is
-    axes: str
     n_frames: int
     size: tuple[int, int]  # (Y, X), px
     fps: float
     pixel: float  # um
     frequencies: tuple[float, ...]  # of the motion, Hz
     camera: Camera
-    colormap: str
     suggestion: Mapping[str, Any]  # arguments of `magnify` that show the sample well
     options: Mapping[str, Any]  # overrides of this sample and their defaults, for `build`
     build: Callable[..., Scene] = field(repr=False)  # (shape, fps, rng, **options)
+    axes: str = "TYX"
+    colormap: str = "gray"
 
 
 def frames(scene: Scene, n_frames: int):
@@ -79,13 +79,13 @@ def frames(scene: Scene, n_frames: int):
         yield frame
 
 
-def render(scene: Scene, axes: str, n_frames: int, camera: Camera, rng, dtype=None):
+def render(scene: Scene, axes: str, n_frames: int, camera: Camera, rng) -> np.ndarray:
     """Render all frames as an array with `axes`; without noise when `rng` is None."""
     movie = None
     for t, intensity in enumerate(frames(scene, n_frames)):
         if axes[1] == "C":
             intensity = np.moveaxis(intensity, -1, 0)
-        levels = camera.expose(intensity, rng, dtype)
+        levels = camera.expose(intensity, rng)
         if movie is None:
             movie = np.empty((n_frames, *levels.shape), levels.dtype)
         movie[t] = levels

@@ -88,7 +88,6 @@ SAMPLE = Sample(
         "that direction by a quarter of a pixel."
     ),
     rest="The field without the wave, in no frame by itself.",
-    axes="TYX",
     n_frames=100,
     size=(256, 256),
     fps=25.0,

@@ -201,16 +201,10 @@ def scan_dask(op, x, axis: int, first: int):
     return _collection(name, graph, x)
 
 
-def _subtract_block(x, reference):
+def subtract_block(x, reference):
+    """Subtract a reference of one frame from a block, in float64."""
     with np.errstate(invalid="ignore", over="ignore"):  # reported below
         out = np.subtract(x, reference, dtype=np.float64).astype(float_dtype(x.dtype))
     if not np.isfinite(out).all():
         _warn_not_finite()
     return out
-
-
-def subtract_dask(x, reference):
-    """Subtract a reference of one frame from a dask array, in float64."""
-    import dask.array as da
-
-    return da.map_blocks(_subtract_block, x, reference, dtype=float_dtype(x.dtype))

@@ -40,7 +40,8 @@ def end_rows(
     conditions = [np.ones(width), (at - at.mean()) / width]
     wanted = [np.zeros(len(outputs))] * 2
     if width * center >= 2 * np.pi and width >= 6:  # a period fits in
-        waves = [np.cos, np.sin][: 2 if center < np.pi else 1]  # the sine at fps / 2 is zero
+        # the sine at fps / 2 is zero, but for rounding
+        waves = [np.cos, np.sin][: 2 if center < np.pi * (1 - 1e-9) else 1]
         conditions += [wave(center * at) for wave in waves]
         wanted += [wave(center * outputs) for wave in waves]
     conditions = np.stack(conditions[: width - 1], 1)

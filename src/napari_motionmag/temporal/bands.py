@@ -9,7 +9,6 @@ from napari_motionmag.temporal.base import (
     BandPass,
     TemporalOperator,
     check_band,
-    check_fps,
     check_number,
 )
 
@@ -50,8 +49,7 @@ class Bands(TemporalOperator):
     fps: float | None = None
 
     def __post_init__(self):
-        if self.fps is not None:
-            self._set(fps=check_fps(self.fps))
+        self._check_fps()
         self._set(bands=_checked(self.bands, self.fps))
         kind = TemporalOperator._registry.get(self.filter)
         if kind is None or not issubclass(kind, BandPass):

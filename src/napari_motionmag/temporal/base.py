@@ -98,7 +98,8 @@ class TemporalOperator(ABC):
         ValueError, TypeError
             `t` is outside the movie, the movie is shorter than two frames, or `fps` is missing.
         """
-        t, n_frames = check_frame(t, n_frames)
+        n_frames = check_int("n_frames", n_frames, 2)
+        t = check_int("t", t, 0, n_frames - 1)
         self._require_fps()
         return self._row(t, n_frames)
 
@@ -273,10 +274,7 @@ class TemporalOperator(ABC):
 
     @abstractmethod
     def _filter(self, frames: np.ndarray, first: int, start: int, stop: int, n: int) -> np.ndarray:
-        """Return outputs ``start..stop-1`` from `frames`, float64, time first, `first` and later.
-
-        `frames` is a private copy and may be overwritten. It holds at least :meth:`_window`.
-        """
+        """Return outputs ``start..stop-1`` from frames `first` and on, which may be overwritten."""
 
     def _apply_numpy(self, x: np.ndarray, axis: int) -> np.ndarray:
         n = x.shape[axis]
@@ -385,9 +383,3 @@ def check_band(low, high, fps: float | None) -> tuple[float, float]:
     if fps is not None:
         check_nyquist(f"band ({low:g}, {high:g}) Hz", high, fps)
     return low, high
-
-
-def check_frame(t, n_frames) -> tuple[int, int]:
-    """Return frame number and number of frames as ints; the frame must lie in the movie."""
-    n_frames = check_int("n_frames", n_frames, 2)
-    return check_int("t", t, 0, n_frames - 1), n_frames

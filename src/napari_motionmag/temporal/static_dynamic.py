@@ -107,7 +107,9 @@ class Static(TemporalOperator):
         if len(at) == 1 or (np.diff(at) == 1).all():
             at = slice(int(at[0]), int(at[-1]) + 1)
         chosen = x[(slice(None),) * axis + (at,)] if isinstance(at, slice) else da.take(x, at, axis)
-        return _apply.subtract_dask(x, chosen.astype(np.float64).mean(axis=axis, keepdims=True))
+        reference = chosen.astype(np.float64).mean(axis=axis, keepdims=True)
+        dtype = _apply.float_dtype(x.dtype)
+        return da.map_blocks(_apply.subtract_block, x, reference, dtype=dtype)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -43,6 +43,19 @@ def truncated_row(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarra
     return np.arange(first, t + 1, dtype=np.int64), weights
 
 
+def weights_by_frame(rows: Mapping[int, tuple]) -> dict[int, list[tuple[int, float]]]:
+    """Return which outputs need each frame, in order, and its weight in them; own frames left out.
+
+    `rows` are frames and weights by output, as `TemporalOperator.row` gives them.
+    """
+    users: dict[int, list[tuple[int, float]]] = {}
+    for t, (indices, weights) in rows.items():
+        for index, weight in zip(indices.tolist(), weights.tolist(), strict=True):
+            if index != t and weight != 0:
+                users.setdefault(index, []).append((t, weight))
+    return dict(sorted(users.items()))
+
+
 class Recursion:
     """State of second-order sections on their way through a movie (direct form II, transposed)."""
 
@@ -66,8 +79,7 @@ class Recursion:
     def step(self, frame):
         """Filter the next frame; return float64."""
         self.t += 1
-        x = _double(frame)
-        x = x - self._origin
+        x = _double(frame) - self._origin
         for (b0, b1, b2, a1, a2), delays in zip(self._sections, self._delays, strict=True):
             y = b0 * x + delays[0]
             delays[0] = b1 * x - a1 * y + delays[1]
@@ -77,14 +89,7 @@ class Recursion:
 
 
 class StreamingOperator:
-    """Applies a temporal operator to a signal and keeps what the next call can reuse.
-
-    Parameters
-    ----------
-    operator : TemporalOperator
-        Bound.
-    n_frames : int
-    """
+    """Applies a temporal operator, which is bound, and keeps what the next call can reuse."""
 
     def __init__(self, operator: TemporalOperator, n_frames: int):
         self.operator, self.n_frames = operator, n_frames
@@ -103,22 +108,10 @@ class StreamingOperator:
         return state + sum(_nbytes(array) for array in held if array is not None)
 
     def __call__(self, times: Sequence[int], get: Callable[[int], object], ahead: int = 1) -> list:
-        """Filter the signal at some times.
+        """Filter the signal at some times; do not write to the results, float32.
 
-        Parameters
-        ----------
-        times : sequence of int
-            Output frames.
-        get : callable
-            ``get(index)`` gives the signal of a frame, a float32 array.
-        ahead : int
-            Number of outputs to compute together, and keep, when requests are sequential: each
-            frame then is read once for many outputs.
-
-        Returns
-        -------
-        list of array
-            float32; do not write to them.
+        ``get(index)`` gives the signal of a frame, a float32 array. When requests are sequential,
+        `ahead` outputs are computed together, and kept: each frame is read once for many outputs.
         """
         times = [int(t) for t in times]
         if isinstance(self.operator, Static):
@@ -166,15 +159,10 @@ class StreamingOperator:
         own = {t: get(t) for t in times}
         # relative to the output frame, as weights sum to zero: what stands still gives nothing
         sums = {t: own[t] * 0 for t in times}
-        parts: dict[int, list[tuple[int, float]]] = {}
-        for t, (indices, weights) in rows.items():
-            for index, weight in zip(indices.tolist(), weights.tolist(), strict=True):
-                if index != t:
-                    parts.setdefault(index, []).append((t, float(np.float32(weight))))
-        for index in sorted(parts):
+        for index, users in weights_by_frame(rows).items():
             frame = own[index] if index in own else get(index)
-            for t, weight in parts[index]:
-                sums[t] = sums[t] + weight * (frame - own[t])
+            for t, weight in users:
+                sums[t] = sums[t] + float(np.float32(weight)) * (frame - own[t])
         return sums
 
     # ---- recursive ----

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 from scipy.special import gammaincinv
 
+from napari_motionmag.movie.intensity import working_dtype
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.band_kernel import KERNELS
@@ -18,7 +19,7 @@ from napari_motionmag.views.estimators.local_motion import averaged, in_threads,
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
-from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows, exact
+from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
 from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
 SURE = 0.999  # share of still windows below the level from which motion counts
@@ -263,7 +264,7 @@ def motion_map(
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
     field, frames = windowed(movie, at, window, step, noise)
-    to_luma = partial(Series(movie, at).to_luma, dtype=exact(movie.dtype))
+    to_luma = partial(Series(movie, at).to_luma, dtype=working_dtype(movie.dtype))
     count = Counter(progress, n)
     previews = set() if preview is None else {n // k for k in (8, 4, 2) if n // k >= _FEWEST}
     course = np.zeros((n, *field.windows.shape, 2), np.float32)

@@ -20,6 +20,7 @@ from napari_motionmag.views.trace import DisplacementTrace, principal_direction
 
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
 AGAINST = ("background", "pixels")
+FEWEST_FRAMES = 16  # of a spectrum
 _MOST_PEAKS = 16
 _MANY = 64  # frequencies from which the background may bend twice
 _LOWEST = 2.5  # periods in the record, below which a peak may be a drift
@@ -266,8 +267,10 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
         raise ValueError("region and options are for movies; the source is a trace")
     if trace.fps is None:
         raise ValueError("fps is missing: a spectrum needs the frames per second of the movie")
-    if len(trace) < 16:
-        raise ValueError(f"a spectrum needs at least 16 frames; the trace has {len(trace)}")
+    if len(trace) < FEWEST_FRAMES:
+        raise ValueError(
+            f"a spectrum needs at least {FEWEST_FRAMES} frames; the trace has {len(trace)}"
+        )
     spectrum = spectrum_of(trace, direction)
     message = spectrum.aliasing("Hz" if trace.time_unit == "s" else "cycles/frame")
     if message:
@@ -285,15 +288,16 @@ def near_nyquist(frequency: float, fps: float, unit: str = "Hz") -> str:
 
 
 def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> MotionSpectrum:
-    """Return the spectrum of a trace of 16 frames or more with a frame rate."""
+    """Return the spectrum of a trace of 16 frames or more, in cycles per frame without a rate."""
     if direction is None:
         moving = detrend(trace.displacement, axis=0, type="linear")
         direction = principal_direction(moving, trace.frame_covariance)
     unit = np.array([np.sin(direction), np.cos(direction)])
     course = trace.displacement @ unit
     variance = np.einsum("i,tij,j->t", unit, trace.frame_covariance, unit)
-    noise = 2 * float(variance.mean()) / trace.fps
-    frequencies, density, amplitude = _density(course, trace.fps)
+    fps = trace.fps or 1.0
+    noise = 2 * float(variance.mean()) / fps
+    frequencies, density, amplitude = _density(course, fps)
     background = smooth_background(density, 3 if len(density) >= _MANY else 2, from_top=1)
     return MotionSpectrum(
         frequencies=frequencies,
@@ -304,7 +308,7 @@ def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> Mot
         direction=float(direction % np.pi),
         course=course,
         times=trace.times,
-        fps=trace.fps,
+        fps=fps,
     )
 
 

@@ -74,6 +74,11 @@ class DisplacementTrace:
         return len(self.times)
 
     @property
+    def frequency_unit(self) -> str:
+        """Unit of the frequencies in it: "Hz", or "cycles/frame" where the rate is unknown."""
+        return "Hz" if self.fps else "cycles/frame"
+
+    @property
     def displacement(self) -> np.ndarray:
         """(dy, dx) of each frame, shape (T, 2), px."""
         return np.stack([self.dy, self.dx], axis=1)

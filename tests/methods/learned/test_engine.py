@@ -38,14 +38,14 @@ def _movie(n=6, height=90, width=121, channels=None, seed=0):
     return [rng.random(shape, dtype=np.float32) for _ in range(n)]
 
 
-@pytest.mark.parametrize("tile", [32, 100])
 @pytest.mark.parametrize("channels", [None, 3])
-def test_tiled_equals_whole(random_weights, tile, channels):
+def test_tiled_equals_whole(random_weights, channels):
     frames = _movie(2, 60, 205, channels)
     whole = LearnedMagnifier(random_weights).magnify(frames, Static(), [1], 5.0)
-    tiled = LearnedMagnifier(random_weights, tile=tile).magnify(frames, Static(), [1], 5.0)
     assert whole.shape == (1, *frames[0].shape)
-    assert np.abs(tiled - whole).max() <= 1e-5
+    for tile in (32, 100):
+        tiled = LearnedMagnifier(random_weights, tile=tile).magnify(frames, Static(), [1], 5.0)
+        assert np.abs(tiled - whole).max() <= 1e-5, tile
 
 
 def test_oh2018_draws_grey_frames_of_three_channels_as_those_of_one(tmp_path):

@@ -20,12 +20,19 @@ from napari_motionmag.methods.learned.networks import inference_conv as fused
 from napari_motionmag.methods.learned.networks.difference import (
     DifferenceConfig,
     DifferenceNet,
+    _finished,
     _upsampled,
+    to_planes,
 )
 from napari_motionmag.methods.learned.networks.flow_candidates import _products
+from napari_motionmag.methods.learned.networks.light import _moments
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Config, Oh2018Net
 from napari_motionmag.methods.learned.networks.oh2018_folded import FoldedOh2018
-from napari_motionmag.methods.learned.networks.splatting import _spline_coefficients, backward_flow
+from napari_motionmag.methods.learned.networks.splatting import (
+    _spline_coefficients,
+    _without_speckle,
+    backward_flow,
+)
 
 pytest.importorskip("numba")
 
@@ -181,6 +188,7 @@ def test_frames_after_the_end_of_the_main_thread():
 def test_what_does_not_fit_is_refused():
     from napari_motionmag.methods.learned.kernels import (
         gradients,
+        layouts,
         sampling,
         splatting,
         upsampling,
@@ -217,6 +225,14 @@ def test_what_does_not_fit_is_refused():
         splatting.splat(noise(1, 2, 8, 8), noise(1, 1, 8, 4))
     with pytest.raises(ValueError, match="source must be float32"):
         sampling.sampled(noise(1, 1, 12, 12), noise(1, 2, 8, 12))
+    with pytest.raises(ValueError, match="channels be 8 or more"):
+        layouts.squares([(noise(1, 2, 8, 8), 1, 0)], None, 7)
+    with pytest.raises(ValueError, match="even sides"):
+        layouts.squares([(noise(1, 2, 7, 8), 1, 0)], None, 8)
+    with pytest.raises(ValueError, match="beside must be float32"):
+        layouts.squares([(noise(1, 2, 8, 8), 1, 0)], noise(1, 2, 8, 8), 16)
+    with pytest.raises(ValueError, match="source must be float32"):
+        splatting.without_lone(noise(1, 3, 8, 8), 2.0)
 
 
 def test_from_nowhere_comes_no_number():
@@ -348,6 +364,69 @@ def test_products_of_gradients(without, size, window):
         found = _products(*pictures, window)
     largest = plain.abs().amax((0, 2, 3), keepdim=True)
     assert ((found - plain).abs() <= 1e-6 * largest).all()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (40, 136)])
+def test_moments(without, size):
+    pictures = noise(2, 1, *size), 0.01 * noise(2, 1, *size, seed=1)
+    plain = without(_moments, *pictures, 4)
+    with torch.inference_mode():
+        found = _moments(*pictures, 4)
+    largest = plain.abs().amax((0, 2, 3), keepdim=True)
+    assert ((found - plain).abs() <= 1e-6 * largest).all()
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_lone_displacements(without, number):
+    source = 2 * noise(2, 2, 24, 40)
+    source[:, :, 8:16] = 0  # many are alone, and some beside what is no number
+    source[0, 1, 12, 20], source[1, 0, 3, 4], source[0, 0, 20, 7] = 9, np.nan, np.inf
+    plain = without(_without_speckle, source)
+    with running(number), torch.inference_mode():
+        found = _without_speckle(source)
+    torch.testing.assert_close(found, plain, rtol=0, atol=0, equal_nan=True)
+    assert not torch.equal(found.nan_to_num(), source.nan_to_num())
+
+
+@pytest.mark.parametrize("channels", [20, 32])
+@pytest.mark.parametrize("beside", [None, 4])
+def test_squares(channels, beside):
+    from napari_motionmag.methods.learned.kernels import layouts
+
+    parts = [(noise(2, 1, 70, 24), 2, -1), (noise(2, 2, 70, 24, seed=1)[:, :2], 0.5, 3)]
+    more = None if beside is None else noise(2, beside, 35, 12, seed=2)
+    planes = torch.cat([factor * planes + offset for planes, factor, offset in parts], 1)
+    expected = [F.pixel_unshuffle(planes, 2)] + ([] if more is None else [more])
+    expected = torch.cat(expected, 1)
+    with running(3):
+        found = layouts.squares(parts, more, channels)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(found[:, : expected.shape[1]], expected)
+    assert (found[:, expected.shape[1] :] == 0).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_finished_frames(without, channels):
+    frame, planes, moved = (noise(2, channels, 48, 24, seed=k) for k in range(3))
+    source, share = noise(2, 2, 48, 24, seed=3), noise(2, 1, 48, 24, seed=4)
+    drawn, cells = noise(2, 4 * channels, 24, 12, seed=5), noise(2, 2, 6, 3, seed=6)
+    source[0, :, 5:20] = 0
+    moved[0, :, 5:20] = planes[0, :, 5:20]
+    given = frame, planes, moved, source, drawn, cells[:, :1], cells[:, 1:], share
+    plain = without(_finished, *given)
+    moved[0, :, 5:20] += 1e-7  # what rounding does must not be seen
+    with running(3), torch.inference_mode():
+        found = _finished(*given)
+    for one, other in zip(found, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+    assert torch.equal(found[1][0, :, 5:20], frame[0, :, 5:20])
+
+
+def test_planes(without):
+    frame = noise(2, 3, 16, 24).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        found = to_planes(frame)
+    torch.testing.assert_close(found, without(to_planes, frame), rtol=0, atol=1e-6)
 
 
 def test_upsampling(without):
@@ -506,7 +585,7 @@ def test_compiled_kernels_are_kept_by_the_version_of_all_their_sources(monkeypat
     assert llvm_vectors._version() == before
     from napari_motionmag.methods.learned.kernels import gradients
 
-    assert before in gradients._products.stats.cache_path
+    assert before in gradients._average.stats.cache_path
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 24, 40), (2, 1, 8, 16)])

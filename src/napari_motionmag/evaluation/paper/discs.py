@@ -37,21 +37,11 @@ _GROUND = 0.3 + 0.03 * waves(*_GRID, 1)
 
 @dataclass(frozen=True, eq=False)
 class DiscMovie:
-    """A gray movie.
+    """A gray movie."""
 
-    Attributes
-    ----------
-    positions : ndarray, shape (T, 2)
-        Of the disc's center from the middle, y and x in px.
-    noise : float
-        See :func:`~napari_motionmag.evaluation.scenes.add_noise`.
-    radius : float
-        Of the disc, px.
-    """
-
-    positions: np.ndarray
-    noise: float = 0.0
-    radius: float = RADIUS
+    positions: np.ndarray  # of the disc's center from the middle, (T, 2), y and x in px
+    noise: float = 0.0  # see `add_noise`
+    radius: float = RADIUS  # of the disc, px
 
     def render(self, position) -> np.ndarray:
         """Return the frame with the disc at a position, without noise."""

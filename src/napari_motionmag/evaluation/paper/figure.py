@@ -18,21 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is compared, and how thoroughly.
+    """What is compared, and how thoroughly."""
 
-    Attributes
-    ----------
-    names : tuple of str
-        Methods, see :func:`~napari_motionmag.evaluation.run.make_method`.
-    full : bool
-        Ten scenes a level instead of two.
-    device : str, optional
-        Of the learned methods.
-    """
-
-    names: tuple[str, ...] = ("learned:difference", "learned:oh2018", "phase")
-    full: bool = False
-    device: str | None = None
+    names: tuple[str, ...] = ("learned:difference", "learned:oh2018", "phase")  # see `make_method`
+    full: bool = False  # ten scenes a level instead of two
+    device: str | None = None  # of the learned methods
 
     @property
     def seeds(self) -> int:
@@ -59,18 +49,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the paper.
-
-    Attributes
-    ----------
-    number, title : str
-    draw : callable
-        Setting -> numbers for JSON, and a picture of matplotlib.
-    """
+    """A figure of the paper."""
 
     number: str
     title: str
-    draw: Callable[[Setting], tuple[dict, Picture]]
+    draw: Callable[[Setting], tuple[dict, Picture]]  # numbers for JSON, and a picture
 
 
 def blank(width: float, height: float) -> Picture:

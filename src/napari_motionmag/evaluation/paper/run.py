@@ -15,17 +15,18 @@ from napari_motionmag.evaluation.paper.figure import Figure, Setting
 from napari_motionmag.methods.learned import weights
 
 
-def _order(figure: Figure) -> tuple:
-    appendix, _, number = figure.number.rpartition("A.")
-    return figure.number.startswith("A"), [int(n) for n in number.split(".")], appendix
+def _order(figure: Figure) -> tuple[bool, list[int]]:
+    """Return the place in the paper: figures of the appendix come last."""
+    numbers = figure.number.removeprefix("A.").split(".")
+    return figure.number.startswith("A."), [int(number) for number in numbers]
 
 
-FIGURES = {
-    figure.number: figure
+_ALL = [
+    figure
     for module in (applications, comparisons, curves, inside, motion)
     for figure in module.FIGURES
-}
-FIGURES = dict(sorted(FIGURES.items(), key=lambda item: _order(item[1])))
+]
+FIGURES = {figure.number: figure for figure in sorted(_ALL, key=_order)}
 
 
 def run(
@@ -34,28 +35,11 @@ def run(
     only: Sequence[str] | None = None,
     report: Callable[[str], object] = print,
 ) -> Path:
-    """Draw figures of the paper into a folder.
+    """Draw all figures of the paper, or `only` some, into a folder; return the path of a table.
 
-    Parameters
-    ----------
-    out : Path
-        Gets ``figure-8.json``, ``figure-8.png`` and so on, and ``paper.md``. Figures that are there
-        already, of the same methods, weights and version, are left as they are.
-    setting : Setting
-    only : sequence of str, optional
-        Numbers of figures; all when None.
-    report : callable
-        Called with a line about each figure.
-
-    Returns
-    -------
-    Path
-        Of ``paper.md``, a table of what was measured.
-
-    Raises
-    ------
-    ValueError
-        If `only` names another figure.
+    The folder gets ``figure-8.json``, ``figure-8.png`` and so on, and ``paper.md``, the table of
+    what was measured. Figures that are there already, of the same methods, weights and version, are
+    left as they are. `report` is called with a line about each.
     """
     unknown = sorted(set(only or ()) - set(FIGURES))
     if unknown:

@@ -15,52 +15,25 @@ from napari_motionmag.movie.movie import Movie
 
 @dataclass(frozen=True)
 class FileMovie:
-    """What a file says of its movie.
+    """What a file says of its movie."""
 
-    Attributes
-    ----------
-    data : array
-        Array-like that reads the frames that are indexed.
-    axes : str or None
-        Letters in the order of `data`; None when the file does not say.
-    fps : float or None
-        Frames per second.
-    steps : dict of str to (float, str)
-        Distance between neighbors and its unit, by the letter of the axis.
-    hint : str
-        The error when the file names axes of which none can be time; `axes` is None then.
-    """
-
-    data: Any
-    axes: str | None = None
-    fps: float | None = None
+    data: Any  # array-like that reads the frames that are indexed
+    axes: str | None = None  # letters in the order of `data`; None when the file does not say
+    fps: float | None = None  # frames per second
+    # distance between neighbors and its unit, by the letter of the axis
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
-    hint: str = ""
+    hint: str = ""  # the error when the file names axes of which none can be time: no `axes` then
 
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """How a movie is to be written; each format uses what applies to it.
+    """How a movie is to be written; each format uses what applies to it."""
 
-    Attributes
-    ----------
-    extension : str
-        Extension of the output, in lower case (it is written under another name first).
-    recipe : mapping or None
-        How the movie was made, of what JSON can hold.
-    playback_fps : float or None
-        How fast a video is to be shown.
-    intensity_range : (float, float) or None
-        Intensities of a video that are shown as black and white.
-    journal : Journal or None
-        Record of what is written, to go on from.
-    """
-
-    extension: str = ""
-    recipe: Mapping | None = None
-    playback_fps: float | None = None
-    intensity_range: tuple[float, float] | None = None
-    journal: Journal | None = None
+    extension: str = ""  # of the output, in lower case (it is written under another name first)
+    recipe: Mapping | None = None  # how the movie was made, of what JSON can hold
+    playback_fps: float | None = None  # how fast a video is to be shown
+    intensity_range: tuple[float, float] | None = None  # of a video, shown as black and white
+    journal: Journal | None = None  # record of what is written, to go on from
 
 
 def _no_check(movie: Movie | None, options: WriteOptions) -> None:
@@ -69,51 +42,24 @@ def _no_check(movie: Movie | None, options: WriteOptions) -> None:
 
 @dataclass(frozen=True)
 class Format:
-    """A file format. Each is declared as `FORMAT` in a module of this folder, and listed thereby.
-
-    Attributes
-    ----------
-    name : str
-        Short name.
-    label : str
-        Name in file dialogs.
-    extensions : tuple of str
-        Endings of the files that are read, in lower case.
-    read : callable
-        ``read(path) -> FileMovie``, without reading pixels. Whatever it raises becomes one line
-        with the path.
-    writes : tuple of str
-        Endings of `extensions` that are written, too; the first is the usual one.
-    check : callable
-        ``check(movie, options)`` raises ValueError or ImportError when a movie cannot be written;
-        `movie` is None when only the path is known.
-    write : callable or None
-        ``write(path, stream, options)`` writes the frames of a `FrameStream`.
-    in_napari : tuple of str
-        Endings that the reader for napari takes.
-    is_folder : bool
-        Whether an output is a folder.
-    holds : callable or None
-        For formats whose writing can be resumed: ``holds(path, movie, recipe)`` tells whether an
-        output that is whole is the one that would be written.
-    recognizes : callable
-        Whether a path without one of the extensions is of this format.
-    rank : int
-        Place in lists; the first comes first.
-    """
+    """A file format, declared as `FORMAT` in a module of this folder, and listed thereby."""
 
     name: str
-    label: str
-    extensions: tuple[str, ...]
+    label: str  # in file dialogs
+    extensions: tuple[str, ...]  # endings of the files that are read, in lower case
+    # reads no pixels; whatever it raises becomes one line with the path
     read: Callable[[Path], FileMovie]
-    writes: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()  # `extensions` that are written, too; the first is the usual one
+    # raises ValueError or ImportError for what cannot be written; None: only the path is known
     check: Callable[[Movie | None, WriteOptions], None] = _no_check
     write: Callable[[Path, FrameStream, WriteOptions], None] | None = None
-    in_napari: tuple[str, ...] = ()
-    is_folder: bool = False
+    in_napari: tuple[str, ...] = ()  # endings that the reader for napari takes
+    is_folder: bool = False  # whether an output is a folder
+    # where writing can be resumed: whether an output is the one that would be written
     holds: Callable[[Path, Movie, Mapping | None], bool] | None = None
+    # whether a path without one of the extensions is of this format
     recognizes: Callable[[Path], bool] = lambda path: False
-    rank: int = 9
+    rank: int = 9  # place in lists; the first comes first
 
 
 def axes_of(names: str, path: Path, shape: tuple[int, ...]) -> tuple[str | None, str]:

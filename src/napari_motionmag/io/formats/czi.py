@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import struct
-import sys
 import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
@@ -27,7 +25,8 @@ class CziPlanes(LibraryPlanes):
 
     def open(self):
         """Open the file with the library."""
-        return _library().CziReader(str(self.path))
+        czi = optional("pylibCZIrw.czi", "formats", "CZI files")
+        return czi.CziReader(str(self.path))
 
     def examine(self, file) -> None:
         """Choose axes, scene and pixel type, and leave out frames that are not whole."""
@@ -75,12 +74,9 @@ class CziPlanes(LibraryPlanes):
         plane = file.read(roi=self._box, plane=dict(place), scene=self._scene)
         return plane[..., ::-1] if self.axes.endswith("S") else plane[..., 0]
 
-    def metadata(self, file) -> ElementTree.Element:
-        """Return the root of the metadata."""
-        return ElementTree.fromstring(file.raw_metadata)
-
-    def steps(self, metadata) -> Mapping[str, object]:
+    def steps(self, file) -> Mapping[str, object]:
         """Return the scaling of the metadata."""
+        metadata = ElementTree.fromstring(file.raw_metadata)
         found = metadata.iterfind(".//Scaling/Items/Distance")
         return {entry.get("Id"): 1e6 * float(entry.findtext("Value", "nan")) for entry in found}
 
@@ -107,27 +103,12 @@ class CziPlanes(LibraryPlanes):
                     return np.array(at(place + _HEADER + 256 + 8, f"<{stamps}d"))
         return None
 
-    def rate(self, metadata) -> float | None:
+    def rate(self, file) -> float | None:
         """Return the rate of the interval in the metadata."""
+        metadata = ElementTree.fromstring(file.raw_metadata)
         increment = metadata.findtext(".//Image/Dimensions/T/Positions/Interval/Increment")
         interval = positive_number(self.path, "Increment of T", increment)
         return 1 / interval if interval else None
-
-
-def _library():
-    """Import pylibCZIrw, or say how to install it, or that no wheel of it exists here."""
-    try:
-        return optional("pylibCZIrw.czi", "formats", "CZI files")
-    except ImportError:
-        system, machine = platform.system(), platform.machine()
-        if sys.version_info < (3, 14) and (system != "Linux" or machine == "x86_64"):
-            raise
-        python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        raise ImportError(
-            f"CZI files need the package pylibCZIrw, which has no wheel for Python {python} on "
-            f"{system} {machine}: use Python 3.11 to 3.13 (on Linux: x86_64), or convert the file "
-            "to OME-TIFF"
-        ) from None
 
 
 def read_czi(path: Path) -> FileMovie:

@@ -74,9 +74,9 @@ class Nd2Planes(LibraryPlanes):
         rows, columns = self._frame_shape[1:3]
         return np.moveaxis(frame, -1, 1).reshape(-1, rows, columns)[place.get("C", 0)]
 
-    def steps(self, metadata) -> Mapping[str, object]:
+    def steps(self, file) -> Mapping[str, object]:
         """Return the size of a voxel."""
-        return dict(zip("XYZ", metadata.voxel_size(), strict=True))
+        return dict(zip("XYZ", file.voxel_size(), strict=True))
 
     def frame_times(self, file) -> np.ndarray | None:
         """Return when frames were taken, or else were to be taken."""

@@ -117,10 +117,7 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
     metadata = {"axes": order + spatial, "Name": movie.name or "movie"}
     if options.recipe is not None:
         metadata["Description"] = json.dumps(options.recipe)
-    steps = {}
-    if movie.scale is not None and movie.units is not None:
-        calibrated = movie.axes.replace("S", "")
-        steps = dict(zip(calibrated, zip(movie.scale, movie.units, strict=True), strict=True))
+    steps = movie.steps
     wide = steps.get("Y") != steps.get("X")  # pixels of a video that are not square
     for letter in "ZYX":
         step, unit = steps.get(letter, (1, "pixel"))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["draw_displaced", "sample"]
-
+_MOST_SAMPLES = 8  # along a side of a cell
 _EVERYWHERE = np.ones((3, 3), dtype=bool)
 
 
@@ -79,7 +78,7 @@ def _cover(
     return source.reshape(2, *shape), drawn.reshape(shape), depth.reshape(shape)
 
 
-def _samples_per_cell(corners: np.ndarray, most: int = 8) -> np.ndarray:
+def _samples_per_cell(corners: np.ndarray) -> np.ndarray:
     """Return points along each side of each cell of four pixels, (Y, X), 1 if it is torn."""
     down = np.diff(corners, axis=1)
     along = np.diff(corners, axis=2)
@@ -91,7 +90,7 @@ def _samples_per_cell(corners: np.ndarray, most: int = 8) -> np.ndarray:
     if torn.any():
         torn &= side > 3 * ndimage.median_filter(side, 7, mode="nearest")
     # at least two, or rounding to pixels leaves gaps
-    counts = np.clip(np.ceil(1.4 * side), 2, most).astype(np.int64)
+    counts = np.clip(np.ceil(1.4 * side), 2, _MOST_SAMPLES).astype(np.int64)
     return np.where(torn, 1, counts)
 
 

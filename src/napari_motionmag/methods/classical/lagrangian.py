@@ -15,11 +15,10 @@ from napari_motionmag.methods.classical.image_warp import draw_displaced
 from napari_motionmag.methods.classical.optical_flow import FlowEstimator
 from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.options import LagrangianOptions, check_options
+from napari_motionmag.temporal.streaming import weights_by_frame
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
-
-__all__ = ["LagrangianMagnifier"]
 
 #: Gradient energy, of the mean over the frame, below which a pixel does not move.
 _RIDGE = 1e-3
@@ -114,23 +113,18 @@ class LagrangianMagnifier(LagrangianOptions, Method):
     ):
         """Yield each output frame and the displacement (2, Y, X) selected in it, px."""
         estimator = FlowEstimator(self.flow, self.radius, self.blur)
-        # which output frames need which frame: each is read once, and held no longer than needed
-        users: dict[int, list[tuple[int, float]]] = {}
-        for t in times:
-            for index, weight in zip(*operator.row(t, n_frames), strict=True):
-                if weight != 0:
-                    users.setdefault(int(index), []).append((t, float(weight)))
+        rows = {t: operator.row(t, n_frames) for t in times}
         current = {t: estimator.prepare(reader.planes(t, hold=True)[0]) for t in times}
         delta = {t: np.zeros((2, *image.shape), np.float32) for t, image in current.items()}
-        for index in sorted(users):
+        # each frame is read once, and held no longer than needed
+        for index, users in weights_by_frame(rows).items():
             if index in current:
                 there = current[index]
             else:
                 there = estimator.prepare(reader.planes(index, hold=False)[0])
-            for t, weight in users[index]:
-                if t != index:
-                    # Weights sum to zero: the operator on positions is that on flows from t.
-                    delta[t] += np.float32(weight) * estimator.flow(current[t], there)
+            for t, weight in users:
+                # Weights sum to zero: the operator on positions is that on flows from t.
+                delta[t] += np.float32(weight) * estimator.flow(current[t], there)
         for t in times:
             yield t, self._smooth(delta.pop(t), estimator.confidence(current.pop(t)))
 

@@ -21,11 +21,10 @@ from napari_motionmag.methods.classical.pyramids.laplacian import (
     reduced_size,
 )
 from napari_motionmag.methods.options import LinearOptions, check_options
+from napari_motionmag.temporal.streaming import weights_by_frame
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
-
-__all__ = ["LinearMagnifier"]
 
 _WINDOW = 15  # px, side of the neighborhood that moves together
 _SMALLEST = 2 * _WINDOW  # px, shorter side of the coarsest level looked at
@@ -159,28 +158,21 @@ class LinearMagnifier(LinearOptions, Method):
         n_frames: int,
         device: torch.device,
     ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
-        """Return planes (C, Y, X) of the output frames, and the variation selected in them.
+        """Return planes (C, Y, X) of the output frames, and the variation selected in them."""
 
-        The pyramid is linear and has no memory: the operator on its bands is the operator on
-        the pixels, taken apart.
-        """
-
+        # the pyramid is linear: the operator on its bands is that on the pixels, taken apart
         def planes(index, hold):
             return torch.from_numpy(reader.planes(index, hold=hold)).to(device, self.dtype)
 
-        users: dict[int, list[tuple[int, float]]] = {}
-        for t in times:
-            for index, weight in zip(*operator.row(t, n_frames), strict=True):
-                users.setdefault(int(index), []).append((t, float(weight)))
+        rows = {t: operator.row(t, n_frames) for t in times}
         current = {t: planes(t, True) for t in times}
         variation = {t: torch.zeros_like(now) for t, now in current.items()}
-        for index in sorted(users):
+        for index, users in weights_by_frame(rows).items():
             found = current[index] if index in current else planes(index, False)
             with device_lock(device):
-                for t, weight in users[index]:
-                    if t != index:
-                        # Weights sum to zero: differences to the current frame do not round away.
-                        variation[t].add_(found - current[t], alpha=weight)
+                for t, weight in users:
+                    # Weights sum to zero: differences to the current frame do not round away.
+                    variation[t].add_(found - current[t], alpha=weight)
         return current, variation
 
     def _gain(self, wavelength: float, cutoff: float, alpha: float) -> float:
@@ -248,13 +240,8 @@ def typical_displacement(frame: torch.Tensor, variation: torch.Tensor) -> float:
     (the gradient is that of the frame half-way back), at the finest resolution that explains
     the variation about as well as any. The result is the root of the mean of the squared
     displacements, each weighted by the variation that it explains, so that a small object that
-    moves counts and a large one at rest does not.
-
-
-    References
-    ----------
-    .. [1] B. Lucas, T. Kanade, "An iterative image registration technique with an application
-       to stereo vision", IJCAI 1981.
+    moves counts and a large one at rest does not. B. Lucas, T. Kanade, "An iterative image
+    registration technique with an application to stereo vision", IJCAI 1981.
     """
     middle = (frame - variation / 2)[None, None]
     variation = variation[None, None]

@@ -23,8 +23,6 @@ from napari_motionmag.methods.options import check_options
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
 
-__all__ = ["Decomposition", "LocalPhaseMethod"]
-
 
 #: Of the frames of a subband that are worked on together. It only saves overhead, of which a GPU
 #: has more: beyond that it wastes memory.
@@ -117,10 +115,7 @@ class LocalPhaseMethod(Method):
         vars(self)["dtype"] = choose_dtype(self.dtype)
 
     def _magnify(self, frames, operator, times, factor):
-        """Draw frames; those of a run in blocks, for each of which frames are transformed once.
-
-        A frame belongs to a run when one beside it, or two of its block, have been drawn.
-        """
+        """Draw frames; those of a run in blocks, for each of which frames are transformed once."""
         gain = factor - 1
         cache = getattr(frames, "cache", None)
         size = 1 if cache is None else self._block_length(frames, operator, times[0])
@@ -141,6 +136,7 @@ class LocalPhaseMethod(Method):
             return list(range(t - t % size, min(t - t % size + size, len(frames))))
 
         def in_a_run(t: int) -> bool:
+            """Whether a frame beside it, or two of its block, have been drawn."""
             beside = (t - 1 in found, t + 1 in found, find(t - 1), find(t + 1))
             return any(beside) or sum(find(other) is not None for other in block_of(t)) >= 2
 
@@ -239,10 +235,8 @@ class _Run:
         self.deltas: dict[Hashable, torch.Tensor] | None = None  # known, or to be filled
 
     def longest_block(self, operator: TemporalOperator, n_frames: int) -> int:
-        """Return how many frames to draw together, if memory allows: a quarter of those one needs.
-
-        More would make a single request wait longer, and runs only little faster.
-        """
+        """Return how many frames to draw together, if memory allows."""
+        # a quarter of those that one needs: more would make a single request wait longer
         window = max(len(operator.needs(t, n_frames)) for t in (n_frames // 2, n_frames - 1))
         room = self.max_frames - window
         if room < 1:  # frames are processed in chunks; the sums of all subbands stay

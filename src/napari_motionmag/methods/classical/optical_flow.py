@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["FlowEstimator"]
-
 
 @dataclass(frozen=True)
 class FlowEstimator:

@@ -16,8 +16,6 @@ from napari_motionmag.methods.classical.pyramids.padding import Border
 from napari_motionmag.methods.classical.pyramids.steerable import PYRAMIDS, Band, get_pyramid
 from napari_motionmag.methods.options import PhaseOptions
 
-__all__ = ["PhaseMagnifier"]
-
 
 class _SteerablePhases(Decomposition):
     """Phases of the steerable subbands of frames of one size."""

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-__all__ = ["Accumulator", "Plan", "make_plan", "split"]
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 import torch
 
-__all__ = ["PhaseLimit"]
-
 _TOLERATED_SHARE = 0.1  # of the gradient energy, beyond the limit without a warning
 
 

@@ -7,8 +7,6 @@ from functools import lru_cache
 
 import torch
 
-__all__ = ["blur", "floored", "weighted_mean"]
-
 _TINY = torch.finfo(torch.float32).tiny
 
 
@@ -46,13 +44,11 @@ def blur(
     return out
 
 
-def weighted_mean(
-    values: torch.Tensor, weight: torch.Tensor, sigma: float, size: tuple[int, int] | None = None
-) -> torch.Tensor:
+def weighted_mean(values: torch.Tensor, weight: torch.Tensor, sigma: float) -> torch.Tensor:
     """Average over a Gaussian neighborhood, each pixel by its weight; of sigma 0 itself."""
     if sigma == 0:
         return values
-    total, mass = blur([values * weight, weight], sigma, size)
+    total, mass = blur([values * weight, weight], sigma)
     return total / floored(mass, weight)
 
 

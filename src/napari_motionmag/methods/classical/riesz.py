@@ -16,8 +16,6 @@ from napari_motionmag.methods.classical.pyramids.padding import fast_size
 from napari_motionmag.methods.classical.pyramids.riesz import RieszPyramid
 from napari_motionmag.methods.options import RieszOptions
 
-__all__ = ["RieszMagnifier"]
-
 #: Part of the weight that holds back motion along structures, which they do not show.
 _DAMPING = 0.01
 
@@ -93,12 +91,10 @@ class _RieszPhases(Decomposition):
     def _smooth(
         self, delta: torch.Tensor, x: torch.Tensor, y: torch.Tensor, amplitude: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the phase vector that explains the turns of all orientations around each pixel.
-
-        Each pixel knows the component along its own orientation (x, y) only. The mean of such
-        vectors falls short: by half, where all orientations are present. So solve, weighted by
-        amplitude, for the vector whose components fit best.
-        """
+        """Return the phase vector that explains the turns of all orientations around each pixel."""
+        # Each pixel knows the component along its own orientation (x, y) only. The mean of such
+        # vectors falls short: by half, where all orientations are present. So solve, weighted by
+        # amplitude, for the vector whose components fit best.
         turn_x, turn_y = delta.unbind(-3)
         size = tuple(fast_size(n + math.ceil(3 * self.method.sigma)) for n in x.shape[-2:])
         maps = [turn_x, turn_y, x.square() - y.square(), 2 * x * y]

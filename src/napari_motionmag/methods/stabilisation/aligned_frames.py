@@ -7,16 +7,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache, budget
-from napari_motionmag.methods.base import warn_once
+from napari_motionmag.methods.base import check_size, warn_once
 from napari_motionmag.methods.classical.image_warp import sample
+from napari_motionmag.methods.classical.planes import check_shape, filled
 from napari_motionmag.methods.stabilisation.dense_motion import DenseMotion
 from napari_motionmag.methods.stabilisation.masks import feathered, smooth_step
 from napari_motionmag.methods.stabilisation.registration import Template
 from napari_motionmag.methods.stabilisation.transforms import apply, mean_transform
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.frame_source import SHARE
-
-__all__ = ["AlignedFrames", "FrameAligner"]
 
 _POORLY_ALIKE = 0.5
 
@@ -40,13 +39,8 @@ class FrameAligner:
         self._reads = Cache()
         self._shape_read: tuple[int, ...] | None = None
         self.shape = self.frame(self.reference if first is None else first).shape[:2]
-        smallest, mask = settings.smallest_frame, settings.mask
-        if min(self.shape) < smallest:
-            raise ValueError(
-                f"frames must be at least {smallest} x {smallest} px for {settings.name}, "
-                f"got {self.shape[0]} x {self.shape[1]}"
-            )
-        allowed = (self.shape, (n, *self.shape))
+        check_size("frames", self.shape, settings.smallest_frame, settings.name)
+        mask, allowed = settings.mask, (self.shape, (n, *self.shape))
         if mask is not None and tuple(mask.shape) not in allowed:
             raise ValueError(
                 f"mask must have the shape {allowed[0]} or {allowed[1]} of the movie, "
@@ -65,31 +59,13 @@ class FrameAligner:
 
     def _read(self, t: int) -> np.ndarray:
         frame = np.asarray(self.frames[t], dtype=np.float32)
-        if frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (3,)):
-            raise ValueError(f"frames must be (Y, X) or (Y, X, 3), frame {t} is {frame.shape}")
-        if self._shape_read is None:
-            self._shape_read = frame.shape
-        if frame.shape != self._shape_read:
-            raise ValueError(
-                f"frames must have one shape, frame {t} is {frame.shape}, not {self._shape_read}"
-            )
+        check_shape(frame, t, self._shape_read)
+        self._shape_read = frame.shape
         return frame
 
     def finite(self, t: int) -> np.ndarray:
         """Return frame `t` with its mean where it is not finite, which splines would spread."""
-        frame = self.frame(t)
-        bad = ~np.isfinite(frame)
-        if not bad.any():
-            return frame
-        if bad.all():
-            raise ValueError(f"frame {t} has no finite pixel")
-        warn_once(
-            self.frames,
-            "not finite",
-            f"frame {t} has {int(bad.sum())} values that are not finite: the mean of the others "
-            "stands in for them, and they come back unchanged in the output",
-        )
-        return np.where(bad, frame[~bad].mean(dtype=np.float64).astype(np.float32), frame)
+        return filled(self.frames, t, self.frame(t))
 
     def _gray(self, t: int) -> np.ndarray:
         frame = self.finite(t)

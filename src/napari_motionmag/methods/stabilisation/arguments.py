@@ -10,8 +10,6 @@ from napari_motionmag.compute.validate import same_kind
 from napari_motionmag.methods.options import STABILISE, checked
 from napari_motionmag.movie.layer_traits import is_layer
 
-__all__ = ["stabilised"]
-
 _MODELS = STABILISE[0].choices
 
 

@@ -18,8 +18,6 @@ from napari_motionmag.temporal import FIR, TemporalOperator
 from napari_motionmag.temporal._ends import end_rows
 from napari_motionmag.temporal.band_filters.fir import MOST_END_FRAMES
 
-__all__ = ["DenseMotion", "slow_below"]
-
 _CELL = 4  # px between the points of a grid, at the finest resolution that is registered
 _WINDOW = 2.0  # cells, standard deviation of the Gaussian that is taken to move together
 _FINEST = 1024  # px, longer side of the finest resolution

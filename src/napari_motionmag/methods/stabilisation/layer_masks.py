@@ -11,8 +11,6 @@ from napari_motionmag.methods.stabilisation.mask_files import read_mask, unpack
 from napari_motionmag.methods.stabilisation.masks import checked_mask
 from napari_motionmag.movie.layer_traits import is_layer
 
-__all__ = ["mask_from_layer", "mask_of"]
-
 
 def mask_of(given, axes: str, shape: tuple[int, ...], source=None):
     """Return a mask, (Y, X) or (T, Y, X), perhaps lazy, and the frame it is drawn in or None.
@@ -145,10 +143,7 @@ def _near(values) -> np.ndarray:
 
 
 class _Looked:
-    """Labels at the pixels of a movie: like an array, each frame made when indexed.
-
-    ``marks`` (T,) tells which frames have a label; lazy labels do not have it.
-    """
+    """Labels at the pixels of a movie: like an array, each frame made when indexed."""
 
     dtype = np.dtype(bool)
 
@@ -160,6 +155,7 @@ class _Looked:
             there = marked.any(tuple(n for n, letter in enumerate(letters) if letter != "T"))
             frames = _near(placed.at("T", T=np.arange(sizes["T"])))
             inside = (frames >= 0) & (frames < len(there))
+            # which frames have a label; of lazy labels that is unknown
             self.marks = there[np.clip(frames, 0, len(there) - 1)] & inside
 
     def __getitem__(self, t: int) -> np.ndarray:

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_kept", "pack", "read_mask", "unpack"]
-
 _MOST_PIXELS = 2**28  # of a mask that is looked through at once
 _MOST_TEXT = 2**16  # characters of a mask that is kept as text
 
@@ -33,7 +31,7 @@ def pack(mask, name: str | None = None) -> dict[str, Any] | None:
         about["name"] = str(name)
     if isinstance(mask, np.ndarray) and mask.size <= _MOST_PIXELS:
         raw = np.packbits(mask != 0).tobytes()
-        text = base64.b64encode(zlib.compress(raw, 6)).decode("ascii")
+        text = compressed(raw)
         if len(text) <= _MOST_TEXT:
             return {**about, "bits": text}
         about["sha256"] = hashlib.sha256(raw).hexdigest()
@@ -60,15 +58,10 @@ def unpack(
             f"mask{whose} of shape {shape} was too large to be kept in the recipe: give the array, "
             "layer or file itself"
         )
+    count = math.prod(shape)
     try:
-        packed = base64.b64decode(about["bits"], validate=True)
-        count = math.prod(shape)
-        most = -(-count // 8)
-        raw = zlib.decompressobj().decompress(packed, most + 1)  # a little text may hold gigabytes
-        if len(raw) != most:
-            count = "more" if len(raw) > most else len(raw)
-            raise ValueError(f"{count} instead of {most} bytes for shape {shape}")
-    except (zlib.error, binascii.Error, ValueError, TypeError) as error:
+        raw = decompressed(about["bits"], -(-count // 8))
+    except ValueError as error:
         raise ValueError(f"mask: its bits in the recipe are damaged ({error})") from error
     return np.unpackbits(np.frombuffer(raw, np.uint8), count=count).reshape(shape).view(bool)
 
@@ -93,21 +86,42 @@ def _checked_shape(shape, allowed: Sequence[tuple[int, ...]] | None) -> tuple[in
     return tuple(shape)
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """Read a .npy or .tif file, (Y, X) or (T, Y, X), as bool: other pixels than 0 are marked."""
+def compressed(raw: bytes) -> str:
+    """Return bytes as text for `decompressed`."""
+    return base64.b64encode(zlib.compress(raw, 6)).decode("ascii")
+
+
+def decompressed(text: str, size: int) -> bytes:
+    """Return the bytes in a text; ValueError if it is damaged, or they are not `size`."""
+    try:
+        packed = base64.b64decode(text, validate=True)
+        raw = zlib.decompressobj().decompress(packed, size + 1)  # a little text may hold gigabytes
+    except (zlib.error, binascii.Error, TypeError) as error:
+        raise ValueError(str(error)) from error
+    if len(raw) != size:
+        raise ValueError(f"{'more' if len(raw) > size else len(raw)} instead of {size} bytes")
+    return raw
+
+
+def read_pixels(path: str | Path, argument: str) -> np.ndarray:
+    """Read a .npy or .tif file that is given as an argument."""
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in (".npy", ".tif", ".tiff"):
-        raise ValueError(f"mask must be a .npy, .tif or .tiff file, got {str(path)!r}")
+        raise ValueError(f"{argument} must be a .npy, .tif or .tiff file, got {str(path)!r}")
     try:
         if kind == ".npy":
-            found = np.load(path, allow_pickle=False)
-        else:
-            from tifffile import imread
+            return np.load(path, allow_pickle=False)
+        from tifffile import imread
 
-            found = imread(path)
+        return imread(path)
     except (ValueError, EOFError) as error:  # a TiffFileError is a ValueError
-        raise ValueError(f"mask: {path} cannot be read: {error}") from error
+        raise ValueError(f"{argument}: {path} cannot be read: {error}") from error
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Read a .npy or .tif file, (Y, X) or (T, Y, X), as bool: other pixels than 0 are marked."""
+    found = read_pixels(path, "mask")
     if found.ndim not in (2, 3) or found.dtype.kind not in "buif":
         raise ValueError(
             f"mask: {path} must be (Y, X) or (T, Y, X), got shape {found.shape} of {found.dtype}"

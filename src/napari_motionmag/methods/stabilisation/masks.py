@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["checked_mask", "feathered", "smooth_step"]
-
 
 def checked_mask(mask):
     """Return a mask as an array; TypeError or ValueError if it is not one."""

@@ -14,14 +14,13 @@ from napari_motionmag.methods.stabilisation.transforms import (
     tangents,
 )
 
-__all__ = ["Alignment", "Template"]
-
 _BLUR = 1.0  # px at each resolution, against noise
 _COARSEST = 24  # px, shorter side of what is aligned, at the coarsest resolution
 _SEARCHED = 128  # px, longer side of the image in which the first guess is searched
 _MOST_POINTS = 120_000
 _UNLIKE = 0.8  # correlation below which other angles are tried
 _SETTLED = 5e-4  # px at each resolution
+_MOST_STEPS = 30
 _ANGLES = np.deg2rad(np.arange(15, 360, 15))
 
 
@@ -174,16 +173,14 @@ class _Level:
                 f"tell a {model} from"
             )
 
-    def refine(
-        self, image: np.ndarray, matrix: np.ndarray, most: int = 30
-    ) -> tuple[np.ndarray, float]:
+    def refine(self, image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, float]:
         """Improve a map; return it, and the correlation with the reference that it gives."""
         spline = ndimage.spline_filter(image, 5, mode="mirror")
         limits = np.array(image.shape)[:, None] - 1
         corners = self.points[:, [0, -1]]
         correlation = -1.0
         weights = self.prior.copy()
-        for _ in range(most):
+        for _ in range(_MOST_STEPS):
             at = apply(matrix, self.points)
             inside = ((at >= 0) & (at <= limits)).all(0)
             if inside.mean() < 0.1:  # lost

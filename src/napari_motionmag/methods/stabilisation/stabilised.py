@@ -20,8 +20,6 @@ from napari_motionmag.methods.stabilisation.masks import checked_mask
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
 
-__all__ = ["Stabilised"]
-
 
 class Stabilised(Method):
     """Magnify with another method what is left of the motion after alignment.
@@ -169,20 +167,7 @@ class Stabilised(Method):
         return np.stack(results)
 
     def transform(self, frames: Sequence[np.ndarray], t: int) -> np.ndarray:
-        """Return the map of a frame.
-
-        Parameters
-        ----------
-        frames : sequence of numpy.ndarray
-            As for `magnify`.
-        t : int
-            Frame number.
-
-        Returns
-        -------
-        numpy.ndarray
-            (3, 3), from (y, x, 1) in the reference frame to frame t, px.
-        """
+        """Return the map (3, 3) from (y, x, 1) in the reference frame to frame t, px."""
         if self.model == "dense":
             raise ValueError("model 'dense' has a field of displacements, no map of the plane")
         aligner = FrameAligner(self, frames)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["MODELS", "apply", "change_of_scale", "mean_transform", "small_transform", "tangents"]
-
 #: Name and number of parameters.
 MODELS = {"translation": 2, "rigid": 3, "affine": 6}
 

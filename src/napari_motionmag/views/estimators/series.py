@@ -46,6 +46,21 @@ class Counter:
             self.progress(self.done, self.total)
 
 
+_STEPS = 1000  # of the progress of work that has parts
+
+
+def part_of(progress: Callable | None, start: float, stop: float) -> Callable | None:
+    """Return the progress of a part of the work, which lies between two shares of all of it."""
+    if progress is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        share = start + (stop - start) * done / max(total, 1)
+        progress(round(_STEPS * share), _STEPS)
+
+    return report
+
+
 class Series:
     """One series of a movie through a window of the frame; the whole frame when None."""
 
@@ -171,18 +186,14 @@ def _place(movie: Movie, at) -> dict[str, int]:
 
 def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
     """Return height, width and unit (um for any length) of a pixel; None if not calibrated."""
-    if movie.scale is None:
+    if not movie.steps:
         return None
-    letters = movie.axes.replace("S", "")
-    at = [letters.index("Y"), letters.index("X")]
-    size = [abs(movie.scale[i]) for i in at]
-    units = [movie.units[i] if movie.units else "pixel" for i in at]
-    factors = [meters(unit) for unit in units]
+    (height, unit), (width, other) = (movie.steps[letter] for letter in "YX")
+    height, width = abs(height), abs(width)
+    factors = meters(unit), meters(other)
     if None not in factors:
-        return size[0] * factors[0] * 1e6, size[1] * factors[1] * 1e6, "um"
-    if units[0] == units[1] != "pixel":
-        return size[0], size[1], units[0]
-    return None
+        return height * factors[0] * 1e6, width * factors[1] * 1e6, "um"
+    return (height, width, unit) if unit == other != "pixel" else None
 
 
 def checked_window(movie: Movie, region) -> tuple[slice, slice]:

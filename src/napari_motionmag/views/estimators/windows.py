@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
+from napari_motionmag.movie.intensity import working_dtype
 from napari_motionmag.views.estimators.band_kernel import BandKernel, LowPass, Sampler, smear
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 
@@ -186,7 +187,9 @@ class WindowedDisplacement:
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Return (dy, dx) of each window, shape (gy, gx, 2), px; 0 where undetermined."""
         single = frame.dtype == np.float32
-        picture = np.subtract(frame, self._level, dtype=None if single else exact(frame.dtype))
+        picture = np.subtract(
+            frame, self._level, dtype=None if single else working_dtype(frame.dtype)
+        )
         picture = picture.astype(np.float32, order="C", copy=False)
         residual = self._low_pass(picture) - self._mean
         sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
@@ -246,11 +249,6 @@ class WindowedDisplacement:
 def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Multiply a matrix and a vector in each window."""
     return np.einsum("yxij,yxj->yxi", matrices, vectors)
-
-
-def exact(dtype: np.dtype) -> type:
-    """Return the type in which gray levels are subtracted without loss."""
-    return np.float32 if dtype.kind in "iu" and dtype.itemsize <= 2 else np.float64
 
 
 def _bands(taps: np.ndarray, size: int) -> np.ndarray:

@@ -25,20 +25,10 @@ _TO_RGB = np.array(
 
 
 def phase_colors(count: int = 129) -> np.ndarray:
-    """Return colors once around the circle, equally light, so that no phase looks stronger.
+    """Return colors (count, 3) within 0..1, equally light, so that no phase looks stronger.
 
-    Parameters
-    ----------
-    count : int
-        The first and the last, for -180 and 180 degrees, are equal.
-
-    Returns
-    -------
-    ndarray, shape (count, 3), values within 0..1
-
-    References
-    ----------
-    B. Ottosson, "A perceptual color space for image processing", 2020 (OKLCH).
+    The first and the last, for -180 and 180 degrees, are equal. B. Ottosson, "A perceptual color
+    space for image processing", 2020 (OKLCH).
     """
     hue = 2 * np.pi * np.arange(count) / (count - 1)
     lab = np.stack(

@@ -6,8 +6,6 @@ import numpy as np
 
 from napari_motionmag.views.noise_floors import NoiseFloor
 
-__all__ = ["draw_noise_floor", "factor_range"]
-
 _FEWEST = 3.0  # highest factor drawn over the lowest, at least
 
 
@@ -54,10 +52,7 @@ def draw_noise_floor(
     colors = np.linspace(0, 1, 128)[np.newaxis]
     scale.pcolormesh(edges, [0, 1], colors, cmap=colormap, rasterized=True)
     scale.set(yticks=[], xlabel="Factor (colors: largest honest factor)")
-    ticks = [tick for tick in _ticks() if low <= tick <= high]
+    ticks = [unit * 10.0**decade for decade in range(10) for unit in (1, 3)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
     scale.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     scale.set_xticks([], minor=True)
-
-
-def _ticks() -> list[float]:
-    return [unit * 10.0**decade for decade in range(0, 10) for unit in (1, 3)]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from napari_motionmag.views.coherences import Coherence
 from napari_motionmag.views.orbits import Orbit
-from napari_motionmag.views.spectrum import MotionSpectrum, Peak, spectrum_of
+from napari_motionmag.views.spectrum import FEWEST_FRAMES, MotionSpectrum, Peak, spectrum_of
 from napari_motionmag.views.trace import DisplacementTrace
 
-_FEWEST = 16  # frames of a spectrum
 _SMALLER = {"m": "mm", "mm": "um", "um": "nm", "nm": "pm"}
 _EDGES = {
     "zero": "about one period in the record: amplitude and phase are not determined",
@@ -129,9 +127,9 @@ def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
     size = length_per_pixel(trace, direction)
     error = f"±{float(sigma.mean()):.2g} px in a frame"
     peaks: list[Peak] = []
-    unit = "Hz" if trace.fps else "cycles/frame"
-    if len(trace) >= _FEWEST:
-        spectrum = spectrum_of(trace if trace.fps else replace(trace, fps=1.0), direction)
+    unit = trace.frequency_unit
+    if len(trace) >= FEWEST_FRAMES:
+        spectrum = spectrum_of(trace, direction)
         peaks, aliasing = spectrum.peaks(), spectrum.aliasing(unit)
         error += f"; {aliasing}" if aliasing else ""
     along = f"along {direction_in_words(direction)}"

@@ -11,19 +11,9 @@ _FRAME_COLOR = (255, 255, 255)
 
 
 def thumbnail(motion, size: np.ndarray, region=None) -> np.ndarray:
-    """Draw the mean frame of a `LocalMotion`, what moves in it, and a region.
+    """Draw the mean frame of a `LocalMotion`, what moves in it, and a region, (Y, X, 3) uint8.
 
-    Parameters
-    ----------
-    motion : LocalMotion
-    size : ndarray, shape (gy, gx)
-        Motion of the windows, 0 or more.
-    region : (y0, y1, x0, x1), optional
-        px of the movie.
-
-    Returns
-    -------
-    ndarray of uint8, (Y, X, 3)
+    `size` is the motion of the windows, 0 or more; the region is (y0, y1, x0, x1) in the movie.
     """
     picture = motion.picture
     low, high = np.quantile(picture, (0.005, 0.995))

@@ -30,9 +30,9 @@ from qtpy.QtWidgets import (
 from napari_motionmag.movie.layer_traits import may_be_movie
 from napari_motionmag.widgets.common.ask_file import ask_file
 from napari_motionmag.widgets.common.form import button, text
-from napari_motionmag.widgets.common.jobs import Replacing, TimeLeft
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.viewer import make_current, viewer_of
+from napari_motionmag.widgets.common.work import Work
 
 NO_MOVIE = "There is no movie: open one as an Image layer first"
 MOVIE_EVENTS = ("data", "scale", "units", "axis_labels")  # that change what is measured
@@ -72,7 +72,6 @@ class Dock(Container):
         self._viewer = viewer_of(napari_viewer)
         self._closed = False
         self._updating = False  # fields and layers are changed by the program, not by the user
-        self._busy_layers: list[Layer] = []  # of the job in progress
         self._followed: list[tuple] = []
         self._stop_watching: Callable | None = None
         self._put: dict[str, tuple[Layer, str]] = {}  # by kind: a layer added here, and its name
@@ -88,8 +87,7 @@ class Dock(Container):
         self._timer.setSingleShot(True)
         self._timer.setInterval(self.pause_ms)
         self._timer.timeout.connect(self._on_pause)
-        self._runner = Replacing(self._on_busy_changed, self._messages.warn)
-        self._frame_runner = Replacing(self._on_busy_changed, self._messages.warn)  # single frames
+        self._work = Work(self._viewer, self._messages, self._timer, self._on_busy_changed)
         for event in self._layer_list_events():
             event.connect(self._on_layers_changed)
         self.native_parent_changed.connect(self._on_parent_changed)
@@ -123,8 +121,7 @@ class Dock(Container):
         with suppress(RuntimeError):  # Qt may have deleted it already
             self._timer.stop()
         self._messages.close()
-        self._runner.close()
-        self._frame_runner.close()
+        self._work.close()
         self._stop_following()
         if self._stop_watching is not None:
             self._stop_watching()
@@ -153,8 +150,8 @@ class Dock(Container):
     def _on_layers_changed(self, event=None) -> None:
         if self._closed:
             return
-        if event is not None and event.type == "removed" and event.value in self._busy_layers:
-            self._runner.cancel()
+        if event is not None and event.type == "removed":
+            self._work.cancel_without(event.value)
         self.reset_choices()
 
     @contextmanager
@@ -240,80 +237,7 @@ class Dock(Container):
     @property
     def working(self) -> bool:
         """Whether a job is in progress."""
-        return self._runner.working
-
-    def _run(
-        self,
-        work: Callable,
-        show: Callable,
-        *,
-        title: str,
-        layers: Sequence[Layer],
-        closed: str = "The movie was closed",
-    ) -> None:
-        """Run ``work(progress)`` in the background, then ``show(result)`` on the main thread.
-
-        The work calls ``progress(done, total)`` now and then. It ends when one of the layers is
-        closed, with the message `closed`.
-        """
-        results = []
-
-        def done(error: Exception | None, cancelled: bool) -> None:
-            self._busy_layers = []
-            if error is not None:
-                self._messages.report(error, again=True)
-            elif len(self._open_layers(layers)) < len(layers):
-                self._messages.say(closed)
-            elif cancelled:
-                self._messages.say("Cancelled")
-            else:
-                self._messages.forget_error()
-                show(results[0])
-
-        self._timer.stop()
-        time_left = TimeLeft()
-        self._messages.say(f"{title}…")
-        self._busy_layers = list(layers)
-        self._runner.request(
-            lambda progress: results.append(work(progress)),
-            done,
-            lambda count, total: self._messages.say(f"{title}: {time_left(count, total)}"),
-            title=title,
-        )
-
-    def _draw_frame(
-        self,
-        layer: Image,
-        shown,
-        place: tuple,
-        show: Callable,
-        failed: Callable | None = None,
-        draw: Callable | None = None,
-    ) -> None:
-        """Draw a frame of a `CachedMagnification` of a layer in the background.
-
-        Then call ``show(seconds)``, or ``failed()`` once the error is reported. ``draw(progress)``
-        draws in another way and returns the seconds that it took.
-        """
-        seconds = []
-        draw = draw or (lambda progress: shown.time_frame(place))
-
-        def done(error: Exception | None, cancelled: bool) -> None:
-            if cancelled:
-                return
-            if error is None and layer in self._viewer.layers:
-                self._messages.forget_error()
-                show(seconds[0])
-                return
-            if error is not None:
-                self._messages.report(error)
-            else:
-                self._messages.say("The movie was closed")
-            if failed is not None:
-                failed()
-
-        self._messages.say(f"Drawing frame {place[0]}…")
-        self._frame_runner.request(lambda progress: seconds.append(draw(progress)), done)
+        return self._work.working
 
     def _on_pause(self) -> None:
         if not self._closed:
@@ -321,7 +245,7 @@ class Dock(Container):
 
     # ---- files and scripts ----
 
-    def _save_as(self, title: str, suggested: str, kinds: str) -> None:
+    def save_as(self, title: str, suggested: str, kinds: str) -> None:
         """Ask for a file, and save to it with `save_to`; see `ask_file`."""
         path = ask_file(self.native, title, suggested, kinds)
         if path is None:

@@ -113,7 +113,7 @@ class MeasurementDock(Dock):
 
     def _on_cancel_clicked(self) -> None:
         self._timer.stop()
-        self._runner.cancel()
+        self._work.jobs.cancel()
 
     # ---- layers ----
 

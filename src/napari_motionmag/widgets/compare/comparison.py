@@ -82,6 +82,14 @@ class Comparison:
         """The layer whose motion is magnified, or None."""
         return self._source if self.active else None
 
+    def is_of(self, layer) -> bool:
+        """Whether methods are compared on a layer."""
+        return layer is not None and layer is self.source
+
+    def is_in(self, viewer) -> bool:
+        """Whether its layers are in a viewer."""
+        return viewer is self._viewer
+
     def layers(self) -> list:
         """Return the layers of the comparison, in the order of the choices."""
         return [pane.result.layer for pane in self._panes if pane.result and not pane.gone]
@@ -115,7 +123,7 @@ class Comparison:
             self._report(failures, len(panes))
             return
         for other in list(_ACTIVE):
-            if other is not self and other._viewer is self._viewer:
+            if other is not self and other.is_in(self._viewer):
                 other.end()
         _ACTIVE.add(self)
         if self.active:
@@ -194,7 +202,7 @@ class Comparison:
         for pane in panes:
             try:
                 plan = self._dock.plan(movie, pane.choice.method, pane.choice.model)
-                planned.append((pane, self._results.shown(plan)))
+                planned.append((pane, self._results.cached(plan)))
             except EXPECTED as error:
                 if not quick:
                     failures.append((pane.choice, str(error)))
@@ -222,20 +230,21 @@ class Comparison:
             self.refresh(quick=True)
             return
         while self._queue:
-            pane, shown = self._queue.popleft()
+            pane, magnification = self._queue.popleft()
             if pane.gone:
                 continue
             if not self._is_hidden_by_user(pane):
-                self._draw_pane(pane, shown)
+                self._draw_pane(pane, magnification)
                 return
-            self._show(pane, shown)
+            self._show(pane, magnification)
         self._finish()
 
-    def _draw_pane(self, pane: _Pane, shown) -> None:
+    def _draw_pane(self, pane: _Pane, magnification) -> None:
         seconds, coarse, reduction = [], None, 1
         if self._quick and pane.result is not None:
-            coarse, reduction = self._drawing.coarse(shown, pane.choice.method, pane.choice.model)
-        drawn_by = shown if coarse is None else coarse
+            choice = pane.choice
+            coarse, reduction = self._drawing.coarse(magnification, choice.method, choice.model)
+        drawn_by = magnification if coarse is None else coarse
 
         def done(error: Exception | None, cancelled: bool) -> None:
             if not self.active:
@@ -246,8 +255,8 @@ class Comparison:
                 return
             if error is None:
                 self._seconds += seconds[0]
-                self._drawing.note(shown, seconds[0], reduction)
-                self._show(pane, shown, coarse)
+                self._drawing.note(magnification, seconds[0], reduction)
+                self._show(pane, magnification, coarse)
             else:
                 kind = "" if isinstance(error, EXPECTED) else f"{type(error).__name__}: "
                 self._failures.append((pane.choice, f"{kind}{error}"))
@@ -256,16 +265,18 @@ class Comparison:
 
         place, self._drawn = self._place, pane
         self._messages.say(f"Drawing frame {place[0]}: {pane.choice.label}…")
-        self._frame_runner.request(lambda _: seconds.append(drawn_by.time_frame(place)), done)
+        self._frame_runner.request(lambda _: seconds.append(drawn_by.draw_timed(place)), done)
 
-    def _show(self, pane: _Pane, shown, coarse=None) -> None:
+    def _show(self, pane: _Pane, magnification, coarse=None) -> None:
         if pane.gone:
             return
         # what differs comes first, and remains where there is no room for more
-        name = self._grid.fitting(f"{pane.choice.name} x{shown.factor:g}: ", self._source.name)
+        name = self._grid.fitting(
+            f"{pane.choice.name} x{magnification.factor:g}: ", self._source.name
+        )
         with self._dock.updating():
             pane.result = self._results.show(
-                self._source, shown, key=pane, name=name, coarse=coarse
+                self._source, magnification, key=pane, name=name, coarse=coarse
             )
             if pane.result.layer not in self._grid.layers:
                 self._grid.add(pane.result.layer)
@@ -284,8 +295,8 @@ class Comparison:
             f"Frame {self._place[0]} drawn with {len(seen)} methods in {self._seconds:.2g} s"
         )
         if not self._quick:
-            shown = [result.shown for result in seen]
-            self._drawing.time_next_frame(shown, self._place, self._seconds)
+            magnifications = [result.magnification for result in seen]
+            self._drawing.time_next_frame(magnifications, self._place, self._seconds)
 
     def _report(self, failures: list, attempted: int) -> None:
         """Report failures; those that were reported last time at the foot alone."""

@@ -57,7 +57,7 @@ class BatchWidget(Dock):
                 f"{counts[0]} done, {counts[1]} failed; the table is {folder / TABLE}"
             )
 
-        self._run(
+        self._work.run(
             lambda progress: run_batch(
                 items,
                 folder,
@@ -162,7 +162,7 @@ class BatchWidget(Dock):
 
     def _stop(self) -> None:
         self._messages.say("Stopping…")
-        self._runner.cancel()
+        self._work.jobs.cancel()
 
     def _on_busy_changed(self, busy: bool) -> None:
         if not self._closed:

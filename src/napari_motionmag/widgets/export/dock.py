@@ -93,7 +93,7 @@ class ExportWidget(Dock):
         path = path.with_suffix("") if path.suffix.lower() == _FRAMES else path
         composition, loops = self.composition(), int(self.loops.value) or None
         check_export(path, overwrite=True)
-        self._run(
+        self._work.run(
             lambda progress: export_movie(
                 path, composition, loops=loops, overwrite=True, progress=progress
             ),
@@ -120,7 +120,7 @@ class ExportWidget(Dock):
         movie, region = movie_of(plain[0]), None
         if self.region.value is not None:
             region = _box(regions_of(self.region.value, plain[0], 0)[0].value(movie))
-        self._run(
+        self._work.run(
             lambda progress: write_report(
                 path,
                 movie,
@@ -407,7 +407,7 @@ class ExportWidget(Dock):
         kinds = ";;".join(
             f"{encoder.label} (*{ending or _FRAMES})" for ending, encoder in ENCODERS.items()
         )
-        self._save_as("Export the movie", "film.mp4", kinds)
+        self.save_as("Export the movie", "film.mp4", kinds)
 
     @reports_errors
     def _on_report_clicked(self) -> None:
@@ -418,7 +418,7 @@ class ExportWidget(Dock):
 
     def _runner_cancel(self) -> None:
         self._messages.say("Cancelling…")
-        self._runner.cancel()
+        self._work.jobs.cancel()
 
     def _on_busy_changed(self, busy: bool) -> None:
         if not self._closed:

@@ -33,15 +33,15 @@ def upcoming(t: int, n_frames: int, step: int, mode: str) -> list[int]:
     return onwards if mode == "once" else onwards + back[1:]
 
 
-def most_frames(shown: Sequence[CachedMagnification]) -> int:
+def most_frames(magnifications: Sequence[CachedMagnification]) -> int:
     """Return how many frames of each of some magnifications may be kept together."""
-    each = sum(x.movie.dtype.itemsize * math.prod(x.movie.frame_shape) for x in shown)
+    each = sum(x.movie.dtype.itemsize * math.prod(x.movie.frame_shape) for x in magnifications)
     return int(SHARE * budget()) // max(1, each)
 
 
-def ready(shown: Sequence[CachedMagnification], other: tuple[int, ...]) -> set[int]:
+def ready(magnifications: Sequence[CachedMagnification], other: tuple[int, ...]) -> set[int]:
     """Return the frames that all of some magnifications keep, at an index along other axes."""
-    kept = [{key[-1] for key in x.cache.kept_keys() if key[:-1] == other} for x in shown]
+    kept = [{key[-1] for key in x.cache.kept_keys() if key[:-1] == other} for x in magnifications]
     return set.intersection(*kept) if kept else set()
 
 
@@ -71,14 +71,23 @@ class FrameBuffer:
         return 1 / self._seconds if self._seconds else 0.0
 
     def fill(
-        self, shown: Sequence[CachedMagnification], other: tuple[int, ...], times: Sequence[int]
+        self,
+        magnifications: Sequence[CachedMagnification],
+        other: tuple[int, ...],
+        times: Sequence[int],
     ) -> None:
         """Draw frames in this order, as far as there is room, instead of those requested before."""
-        times = list(times)[: most_frames(shown)]
+        times = list(times)[: most_frames(magnifications)]
         with self._lock:
-            if self._request is None or self._request[0] != [x.token for x in shown]:
+            if self._request is None or self._request[0] != [x.token for x in magnifications]:
                 self._seconds = 0.0
-            self._request = [x.token for x in shown], list(shown), other, times, set()
+            self._request = (
+                [x.token for x in magnifications],
+                list(magnifications),
+                other,
+                times,
+                set(),
+            )
             if self._thread is None:
                 name = "napari-motionmag-buffer"
                 self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -101,10 +110,10 @@ class FrameBuffer:
         batch = 1
         with priority(PREFETCH):
             while (wanted := self._next(batch)) is not None:
-                shown, other, times, tried = wanted
+                magnifications, other, times, tried = wanted
                 start = time.perf_counter()
                 try:
-                    for one in shown:
+                    for one in magnifications:
                         one.draw_ahead(times, other)
                 except Preempted:
                     time.sleep(RETRY_SECONDS)
@@ -122,9 +131,9 @@ class FrameBuffer:
         """Return the next frames to draw; None, and end, when there are none."""
         with self._lock:
             if self._request is not None:
-                _, shown, other, times, tried = self._request
-                done = ready(shown, other) | tried  # once: others may need the room
+                _, magnifications, other, times, tried = self._request
+                done = ready(magnifications, other) | tried  # once: others may need the room
                 if missing := [t for t in times if t not in done][:batch]:
-                    return shown, other, sorted(missing), tried
+                    return magnifications, other, sorted(missing), tried
             self._request = self._thread = None
             return None

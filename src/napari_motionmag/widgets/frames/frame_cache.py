@@ -67,7 +67,7 @@ class CachedMagnification(Magnification):
             )
         return drawn
 
-    def time_frame(self, place: tuple[int, tuple[int, ...]]) -> float:
+    def draw_timed(self, place: tuple[int, tuple[int, ...]]) -> float:
         """Draw a frame, which caches it, and return the seconds that it took."""
         t, other = place
         start = time.perf_counter()
@@ -82,7 +82,7 @@ class CachedMagnification(Magnification):
     def refine_frame(
         self, place: tuple[int, tuple[int, ...]], progress: Callable[[int, int], object]
     ) -> float:
-        """Do as `time_frame`, and begin anew whenever somebody else wants the device meanwhile.
+        """Do as `draw_timed`, and begin anew whenever somebody else wants the device meanwhile.
 
         ``progress(0, 1)`` is called then, to raise if the frame is no longer wanted.
         """
@@ -112,10 +112,12 @@ class CoarseMagnification(CachedMagnification):
     smaller: Magnification | None = None
 
     @classmethod
-    def like(cls, shown: CachedMagnification, smaller: Magnification) -> CoarseMagnification:
-        """Make one whose frames are as large as those of `shown`."""
-        values = {**_values(shown), "token": uuid.uuid4().hex, "cache": Cache()}
-        return cls(**values, listener=shown.listener, smaller=smaller)
+    def like(
+        cls, magnification: CachedMagnification, smaller: Magnification
+    ) -> CoarseMagnification:
+        """Make one whose frames are as large as those of another."""
+        values = {**_values(magnification), "token": uuid.uuid4().hex, "cache": Cache()}
+        return cls(**values, listener=magnification.listener, smaller=smaller)
 
     def _draw(self, times: Sequence[int], other: tuple[int, ...]) -> list[np.ndarray]:
         with warnings_to(lambda *_: None):  # bounds in px are those of the smaller frames

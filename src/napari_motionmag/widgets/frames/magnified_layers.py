@@ -27,10 +27,10 @@ from napari_motionmag.widgets.frames.layer_frames import mark_slicing
 
 @dataclass
 class Result:
-    """A magnified layer, what it shows, and the name that it got last."""
+    """A magnified layer, the magnification that it shows, and the name that it got last."""
 
     layer: Image
-    shown: CachedMagnification
+    magnification: CachedMagnification
     name: str  # the user may have changed it
     coarse: CachedMagnification | None = None  # draws the frames while settings change
     whole: bool = False  # all its frames are drawn
@@ -40,7 +40,7 @@ class Result:
     @property
     def drawn_by(self) -> CachedMagnification:
         """What draws the frames of the layer now."""
-        return self.shown if self.coarse is None else self.coarse
+        return self.magnification if self.coarse is None else self.coarse
 
 
 class FrameListener(QObject):
@@ -119,14 +119,14 @@ class Results:
             self._of[result.layer] = self._of.pop(source)
         return result
 
-    def shown(self, magnification) -> CachedMagnification:
-        """Make a magnification ready to be shown."""
+    def cached(self, magnification) -> CachedMagnification:
+        """Return a magnification that keeps its frames and reports what goes wrong."""
         return CachedMagnification.of(magnification, self._listener)
 
     def show(
         self,
         source,
-        shown: CachedMagnification,
+        magnification: CachedMagnification,
         key=None,
         name: str | None = None,
         coarse: CachedMagnification | None = None,
@@ -138,20 +138,20 @@ class Results:
         `coarse` until it is shown again.
         """
         key = source if key is None else key
-        name = magnified_name(source.name, shown.recipe) if name is None else name
+        name = magnified_name(source.name, magnification.recipe) if name is None else name
         result = self.of(key)
-        if result is not None and _fits(result, shown):
+        if result is not None and _fits(result, magnification):
             result.coarse = coarse
-            self._update(result, source, shown, name)
+            self._update(result, source, magnification, name)
             return result
         # added while hidden, so that no frame but the one shown is drawn
-        layer = magnified_layer(source, shown, visible=False)
+        layer = magnified_layer(source, magnification, visible=False)
         layer.name = name
         mark_slicing(layer)
         self._viewer.add_layer(layer)
         layer.visible = True
         layer.events.visible.connect(self._hide_when_time_is_across)
-        self._of[key] = Result(layer, shown, layer.name)
+        self._of[key] = Result(layer, magnification, layer.name)
         return self._of[key]
 
     def finish(self, result: Result, data: np.ndarray) -> None:
@@ -160,14 +160,16 @@ class Results:
         result.whole = True
         self._reveal(result)
 
-    def _update(self, result: Result, source, shown: CachedMagnification, name: str) -> None:
+    def _update(
+        self, result: Result, source, magnification: CachedMagnification, name: str
+    ) -> None:
         layer = result.layer
-        result.shown = shown
+        result.magnification = magnification
         if layer.name == result.name:  # else the user gave it another
             layer.name = name
             result.name = layer.name
-        layer.metadata = {**layer.metadata, **magnified_metadata(source, shown.recipe)}
-        for where, value in placement(source, shown.movie).items():
+        layer.metadata = {**layer.metadata, **magnified_metadata(source, magnification.recipe)}
+        for where, value in placement(source, magnification.movie).items():
             if not np.array_equal(getattr(layer, where), value):
                 setattr(layer, where, value)
         layer.data = result.drawn_by.dask()
@@ -183,7 +185,7 @@ class Results:
         """Give back the memory of the frames of a layer that was removed."""
         for result in self._of.values():
             if result.layer is event.value:
-                result.shown.cache.clear()
+                result.magnification.cache.clear()
                 result.drawn_by.cache.clear()
 
     # ---- frames that cannot be drawn ----
@@ -213,7 +215,7 @@ class Results:
         return [self._viewer.dims.events.order, self._viewer.dims.events.ndisplay]
 
     def _is_across(self, result: Result) -> bool:
-        return time_is_drawn(self._viewer, result.layer, result.shown.movie.axes)
+        return time_is_drawn(self._viewer, result.layer, result.magnification.movie.axes)
 
     def _unwanted(self, token: str) -> bool:
         """Whether a layer is about to be hidden: napari slices it before we can hide it."""
@@ -251,9 +253,9 @@ class Results:
         return [x for x in results if not x.whole and x.layer in self._viewer.layers]
 
 
-def _fits(result: Result, shown: CachedMagnification) -> bool:
+def _fits(result: Result, magnification: CachedMagnification) -> bool:
     """Whether a layer can show it: the same axes, shape and dtype, maybe of another region."""
-    before, after = _whole(result.shown.movie), _whole(shown.movie)
+    before, after = _whole(result.magnification.movie), _whole(magnification.movie)
     return (before.axes, before.shape, before.dtype) == (after.axes, after.shape, after.dtype)
 
 

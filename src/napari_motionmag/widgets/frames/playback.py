@@ -28,7 +28,7 @@ class Played:
 
     axis: int
     n_frames: int
-    shown: tuple[CachedMagnification, ...] = ()  # none of them: all frames are there
+    magnifications: tuple[CachedMagnification, ...] = ()  # none of them: all frames are there
     other: tuple[int, ...] = ()
     changing: bool = False
 
@@ -189,19 +189,19 @@ class Playback(QObject):
         return self.always and played is not None and played.changing
 
     def _fill(self, played: Played) -> None:
-        if played.changing or not played.shown:
+        if played.changing or not played.magnifications:
             self._buffer.stop()
             self._filled = ()
             return
         t = self._frame_of(played)
-        fits = most_frames(played.shown) >= played.n_frames
-        tokens = tuple(x.token for x in played.shown)
+        fits = most_frames(played.magnifications) >= played.n_frames
+        tokens = tuple(x.token for x in played.magnifications)
         # from the frame that is shown on, each time, where only a part of them fits
         wanted = tokens, played.other, self._step, self.mode, None if fits else t
         if wanted != self._filled:
             self._filled = wanted
             order = upcoming(t, played.n_frames, self._step, self.mode)
-            self._buffer.fill(played.shown, played.other, order)
+            self._buffer.fill(played.magnifications, played.other, order)
 
     def _note_ready(self, played: Played | None) -> None:
         n_frames = 0 if played is None else played.n_frames
@@ -211,7 +211,9 @@ class Playback(QObject):
             self.changed.emit()
 
     def _ready(self, played: Played) -> set[int]:
-        return ready(played.shown, played.other) if played.shown else set(range(played.n_frames))
+        if not played.magnifications:
+            return set(range(played.n_frames))
+        return ready(played.magnifications, played.other)
 
     def _ahead(self, played: Played) -> tuple[int, int]:
         """Return how many frames are ready from the next one on, and how many are not."""
@@ -232,7 +234,7 @@ class Playback(QObject):
         if played.changing:
             return 0.0
         ahead, missing = self._ahead(played)
-        room = most_frames(played.shown) if played.shown else played.n_frames
+        room = _room(played)
         if not missing or room <= AHEAD:  # frames too large to be kept are drawn as they come
             return self.fps
         if ahead < min(RESUME, room - 1, played.n_frames - 1):
@@ -247,13 +249,19 @@ class Playback(QObject):
         if played.changing:
             return False
         ahead, missing = self._ahead(played)
-        room = most_frames(played.shown) if played.shown else played.n_frames
+        room = _room(played)
         return not missing or ahead >= AHEAD or room <= AHEAD
 
     def _set(self, state: str) -> None:
         if state != self.state:
             self.state = state
             self.changed.emit()
+
+
+def _room(played: Played) -> int:
+    """Return how many frames can be kept."""
+    several = played.magnifications
+    return most_frames(several) if several else played.n_frames
 
 
 def spans(frames: Iterable[int]) -> list[tuple[int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from magicgui.widgets import Container
 from napari.layers import Image
@@ -9,6 +11,9 @@ from napari.layers import Image
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.widgets.common.form import button, group, text
 from napari_motionmag.widgets.common.overlay import over_frame
+
+if TYPE_CHECKING:
+    from napari_motionmag.widgets.magnify.shared import Shared
 
 NOT_FINITE = "NaN or infinite"  # of the message of `refuse_non_finite`
 
@@ -34,10 +39,10 @@ class BadPixelsRow(Container):
 
 
 class BadPixels:
-    """Mends the movie of a `MagnifyWidget` in the background, and chooses the result."""
+    """Mends the chosen movie in the background, and chooses the result."""
 
-    def __init__(self, dock):
-        self._dock, self._row = dock, dock._fields.bad_pixels_row
+    def __init__(self, shared: Shared):
+        self._shared, self._row = shared, shared.fields.bad_pixels_row
         self._row.fill.changed.connect(lambda _: self._mend("filled"))
         self._row.crop.changed.connect(lambda _: self._mend("cropped"))
 
@@ -47,8 +52,8 @@ class BadPixels:
             self._row.visible = True
 
     def _mend(self, how: str) -> None:
-        dock = self._dock
-        layer, movie = dock.layer.value, dock._movie()
+        shared = self._shared
+        layer, movie = shared.chosen.layer, shared.chosen.movie()
 
         def work(progress) -> tuple[np.ndarray, tuple[int, int]]:
             return _filled(movie, progress) if how == "filled" else _cropped(movie, progress)
@@ -56,13 +61,13 @@ class BadPixels:
         def show(mended) -> None:
             data, first = mended
             mended_layer = _layer_like(layer, movie, data, first, f"{layer.name} {how}")
-            dock._viewer.add_layer(mended_layer)
+            shared.viewer.add_layer(mended_layer)
             layer.visible = False
-            dock.layer.value = mended_layer
+            shared.fields.layer.value = mended_layer
             self._row.visible = False
-            dock._messages.say_result(f"{mended_layer.name!r} is chosen. Press “Magnify”")
+            shared.messages.say_result(f"{mended_layer.name!r} is chosen. Press “Magnify”")
 
-        dock._run(work, show, title="Mending pixels", layers=[layer])
+        shared.work.run(work, show, title="Mending pixels", layers=[layer])
 
 
 def _frames(movie: Movie, progress):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,18 +18,12 @@ from napari_motionmag.methods.stabilisation.layer_masks import mask_from_layer
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.shapes import drawn_areas
 from napari_motionmag.widgets.common.devices import find_devices
-from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
-from napari_motionmag.widgets.common.layer_movie import (
-    MovieOfLayer,
-    typed_by_user,
-)
+from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, Dock, reports_errors
+from napari_motionmag.widgets.common.layer_movie import typed_by_user
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.common.next_steps import displacement_button, slices_button
 from napari_motionmag.widgets.common.preferences import Preferences, follow
-from napari_motionmag.widgets.common.shown_frame import (
-    frame_shown,
-    frame_to_draw,
-)
+from napari_motionmag.widgets.common.shown_frame import frame_shown, frame_to_draw
 from napari_motionmag.widgets.compare.comparison import Comparison
 from napari_motionmag.widgets.frames.magnified_layers import Result, Results
 from napari_motionmag.widgets.magnify.bad_pixels import BadPixels
@@ -37,11 +32,10 @@ from napari_motionmag.widgets.magnify.fields import DEVICES, Fields, bands_in
 from napari_motionmag.widgets.magnify.frame_drawing import FrameDrawing
 from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.playing import Playing
+from napari_motionmag.widgets.magnify.shared import Shared
 from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
 from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import WholeMovie
-
-NO_TIME = "There is no movie: time is not among the axes of any Image layer"
 
 
 class MagnifyWidget(Dock):
@@ -65,16 +59,18 @@ class MagnifyWidget(Dock):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         super().__init__(napari_viewer)
-        self._movie_of_layer = MovieOfLayer()
         self._results = Results(self._viewer, self._messages)
-        self._suggesting = Suggesting(self)
-        self._messages.on_error = BadPixels(self).notice
-        self._chosen_movie = ChosenMovie(self)
-        self._drawing = FrameDrawing(self)
+        self._chosen = ChosenMovie(self._viewer, self._fields, self._messages)
+        shared = Shared(
+            self._viewer, self._fields, self._chosen, self._results, self._messages, self._work
+        )
+        self._suggesting = Suggesting(shared, self)
+        self._messages.on_error = BadPixels(shared).notice
+        self._drawing = FrameDrawing(shared, self)
         self._comparison = Comparison(self._viewer, self, self._messages, self._drawing)
-        self._playing = Playing(self)
+        self._playing = Playing(shared, self._drawing, self._comparison, self.native)
         self._playback = self._playing.playback
-        self._whole_movie = WholeMovie(self)
+        self._whole_movie = WholeMovie(shared, self, self._comparison, self._playing)
         self._preferences = Preferences.current()
         self._fields.begin_with(self._preferences)
         self._apply_preferences()
@@ -82,7 +78,7 @@ class MagnifyWidget(Dock):
         self._shortcuts = Shortcuts(self._viewer, self.magnify_active)
         self._connect()
         self._watch(self._shapes, lambda shapes: len(drawn_areas(shapes)), self._on_region_drawn)
-        self._chosen_movie.choose_active()
+        self._chosen.choose_active()
         self._on_layer_chosen()
         find_devices(self._offer_devices)
 
@@ -94,11 +90,11 @@ class MagnifyWidget(Dock):
         ValueError, TypeError
             If there is no movie, or a parameter is invalid.
         """
-        layer, shown, place = self._plan_shown()
-        shown.time_frame(place)  # a bad frame is found before anything is changed
+        layer, planned, place = self._drawing.plan_frame()
+        planned.draw_timed(place)  # a bad frame is found before anything is changed
         self._timer.stop()
         self._drawing.note_shown()
-        return self._show(layer, shown).layer
+        return self.show_result(layer, planned).layer
 
     def script(self) -> str:
         """Return Python source that magnifies the movie as the fields say.
@@ -108,7 +104,7 @@ class MagnifyWidget(Dock):
         ValueError, TypeError
             If there is no movie, or a parameter is invalid.
         """
-        movie, layer = self._movie(), self.layer.value
+        movie, layer = self._chosen.movie(), self.layer.value
         recipe = self.plan(movie).recipe
         title = f"Magnify the motion in {layer.name!r}."
         return source(magnification(FromLayer(layer, movie), recipe), title=title)
@@ -182,30 +178,25 @@ class MagnifyWidget(Dock):
     def _shapes(self) -> list[Shapes]:
         return [layer for layer in self._mask_layers() if isinstance(layer, Shapes)]
 
-    def _movie(self) -> Movie:
-        if self.layer.value is None:
-            raise ValueError(NO_TIME if self._images() else NO_MOVIE)
-        return self._movie_of_layer(self.layer.value, self.axes.value)
-
     def _on_layer_chosen(self, _=None) -> None:
         """Fill the fields from another layer."""
         self._follow_layers()
         self._fields.suggest_row.clear()
         self._fields.bad_pixels_row.visible = False
-        self._chosen_movie.fill()
+        with self.updating():
+            self._chosen.fill()
         self._show_what_applies()
         self._playing.set_rate()
         self._playing.show()
 
     def _on_layer_changed(self, _=None) -> None:
         """Fill the fields from a layer that got other data or another calibration."""
-        with self.updating():
-            self._chosen_movie.describe()
-        self._on_parameter_changed()
+        with self.changing():
+            self._chosen.describe()
 
     def set_spectrum(self, layer: Image, frequencies, strength) -> None:
         """Draw a spectrum, cycles per frame, over the slider of the band of a movie."""
-        self._chosen_movie.set_spectrum(layer, frequencies, strength)
+        self._chosen.set_spectrum(layer, frequencies, strength)
 
     def _on_region_drawn(self, shapes: Shapes) -> None:
         """Magnify the region that was just drawn, if the fields for one are open."""
@@ -233,14 +224,14 @@ class MagnifyWidget(Dock):
     def _on_layer_edited(self, event) -> None:
         if isinstance(event.source, Shapes | Labels):
             self._on_parameter_changed()
-        elif event.type != "metadata" or self._chosen_movie.has_another_rate():
+        elif event.type != "metadata" or self._chosen.has_another_rate():
             self._on_layer_changed()
 
     # ---- parameters ----
 
     def shown_movie(self) -> tuple[Image, Movie, tuple]:
         """Return the source layer, its movie, and the frame that is shown."""
-        movie, layer = self._movie(), self.layer.value
+        movie, layer = self._chosen.movie(), self.layer.value
         return layer, movie, frame_to_draw(self._viewer, layer, movie.axes)
 
     def plan(
@@ -264,30 +255,39 @@ class MagnifyWidget(Dock):
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
 
-    def _plan_shown(self):
-        """Return the source layer, what is to be shown, and the frame that is shown."""
-        layer, movie, place = self.shown_movie()
-        return layer, self._results.shown(self.plan(movie)), place
-
     def _show_what_applies(self) -> None:
         if not self._updating:
             self._fields.preset_rows.follow(self._fields.settings(), self.fps.value)
         layer = self.layer.value
         self._fields.show_what_applies(
             axes=layer is not None and layer.ndim != 3,
-            rate=self._chosen_movie.rate_is_in_doubt(),
+            rate=self._chosen.rate_is_in_doubt(),
         )
 
     def _on_preset_chosen(self, name: str) -> None:
         """Fill the fields from a preset; where it does not fit, say so and draw nothing."""
         if not name or self._updating:
             return
-        with self.updating():
+        with self.changing():
             self._fields.fill(presets.get(name).arguments)
-        self._on_parameter_changed()
         if self._fields.preset_rows.problem(self.fps.value):
             self._timer.stop()
             self._messages.say("Not drawn: the preset does not fit the frame rate")
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Act on all changes of the fields meanwhile together, at the end."""
+        with self.updating():
+            yield
+        self._on_parameter_changed()
+
+    def _on_rate_changed(self, fps: float) -> None:
+        """Record the rate; go back to what the layer says when it is cleared."""
+        if self._updating or self.layer.value is None:
+            return
+        self._chosen.set_rate(fps)
+        if fps == 0:
+            self._on_layer_changed()
 
     def _on_parameter_changed(self, _=None) -> None:
         self._show_what_applies()
@@ -309,7 +309,7 @@ class MagnifyWidget(Dock):
 
     @reports_errors
     def _on_current_frame_clicked(self, _=None) -> None:
-        movie = self._movie()
+        movie = self._chosen.movie()
         self.reference.value, _ = frame_shown(self._viewer, self.layer.value, movie.axes)
 
     # ---- the current frame ----
@@ -320,9 +320,10 @@ class MagnifyWidget(Dock):
         self._timer.stop()
         self._drawing.begin(then)
 
-    def _show(self, layer: Image, shown, coarse=None) -> Result:
+    def show_result(self, layer: Image, planned, coarse=None) -> Result:
+        """Show what was drawn of a source layer, by `coarse` until it is shown again."""
         with self.updating():  # adding a layer resets the choice of layers
-            result = self._results.show(layer, shown, coarse=coarse)
+            result = self._results.show(layer, planned, coarse=coarse)
         self._playing.show()
         return result
 
@@ -338,7 +339,7 @@ class MagnifyWidget(Dock):
     def refresh(self) -> None:
         """Draw from the data as they are now, after they were edited in place."""
         try:
-            self._movie().refresh()
+            self._chosen.movie().refresh()
         except EXPECTED as error:
             self._messages.report(error, again=True)
             return
@@ -355,8 +356,7 @@ class MagnifyWidget(Dock):
 
     def _is_comparing(self) -> bool:
         """Whether methods are compared on the chosen movie."""
-        layer = self._comparison.source
-        return layer is not None and layer is self.layer.value
+        return self._comparison.is_of(self.layer.value)
 
     def on_comparison_changed(self) -> None:
         """Act on a comparison that began or ended: then the layer may have waited for changes."""
@@ -371,7 +371,7 @@ class MagnifyWidget(Dock):
 
     def _on_cancel_clicked(self, _=None) -> None:
         self._messages.say("Cancelling…")
-        self._runner.cancel()
+        self._work.jobs.cancel()
 
     def _on_busy_changed(self, busy: bool) -> None:
         if not self._closed:
@@ -382,6 +382,7 @@ class MagnifyWidget(Dock):
 
     def _connect(self) -> None:
         fields = self._fields
+        fields.fps.changed.connect(self._on_rate_changed)
         for field in (*fields.parameters, fields.live):
             dragged = field in (fields.factor, fields.band_low, fields.band_high)
             changed = self._on_dragged if dragged else self._on_parameter_changed

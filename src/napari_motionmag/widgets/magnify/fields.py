@@ -28,7 +28,7 @@ from napari_motionmag.widgets.magnify.factor import FactorField
 from napari_motionmag.widgets.magnify.large_frames import LargeFrames
 from napari_motionmag.widgets.magnify.method_options import MethodOptions
 from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
-from napari_motionmag.widgets.magnify.playback_row import PlaybackRow
+from napari_motionmag.widgets.magnify.playing import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
 from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
 from napari_motionmag.widgets.magnify.suggestions import SuggestRow

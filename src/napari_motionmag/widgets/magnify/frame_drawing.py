@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
@@ -15,6 +16,10 @@ from napari_motionmag.widgets.frames.async_slicing import SlowFrames
 from napari_motionmag.widgets.frames.frame_cache import CachedMagnification, CoarseMagnification
 from napari_motionmag.widgets.frames.live_drawing import LiveDrawing, Pace
 from napari_motionmag.widgets.magnify.first_use import FirstUse
+from napari_motionmag.widgets.magnify.shared import Shared
+
+if TYPE_CHECKING:
+    from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 
 @dataclass
@@ -22,7 +27,7 @@ class _Live:
     """A frame to be drawn while settings change."""
 
     layer: Image
-    shown: CachedMagnification
+    magnification: CachedMagnification
     place: tuple[int, tuple[int, ...]]
     changes: int  # of the settings until then
     coarse: CoarseMagnification | None
@@ -30,31 +35,32 @@ class _Live:
 
     @property
     def drawn_by(self) -> CachedMagnification:
-        return self.shown if self.coarse is None else self.coarse
+        return self.magnification if self.coarse is None else self.coarse
 
 
 class FrameDrawing:
-    """Draws the frame that is shown for a `MagnifyWidget`, coarsely while settings change.
+    """Draws the frame that is shown as a dock plans it, coarsely while settings change.
 
     ``changes`` counts those of the settings.
     """
 
-    def __init__(self, dock):
-        self._dock = dock
+    def __init__(self, shared: Shared, dock: MagnifyWidget):
+        self._dock, self._results, self._chosen = dock, shared.results, shared.chosen
+        self._viewer, self._messages, self._work = shared.viewer, shared.messages, shared.work
         self._pace = Pace()
         self._slow_frames = SlowFrames()
-        self._first_use = FirstUse(dock._fields.progress, dock._messages.say)
+        self._first_use = FirstUse(shared.fields.progress, shared.messages.say)
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._refining = False  # the frame in progress is what settings at rest ask for
         self.changes = 0
         self._shown_changes = self._fine_changes = 0  # how many are shown, and shown finely
         self.live = LiveDrawing(
             self._plan_live,
-            lambda planned: planned.drawn_by.time_frame(planned.place),
+            lambda planned: planned.drawn_by.draw_timed(planned.place),
             self._show_live,
-            dock._messages.report,
+            self._messages.report,
             self.refine_later,
-            dock._messages.warn,
+            self._messages.warn,
             dock.native,
         )
 
@@ -67,6 +73,11 @@ class FrameDrawing:
     def refined(self) -> bool:
         """Whether the settings as they are now are shown finely."""
         return self._fine_changes == self.changes
+
+    def plan_frame(self) -> tuple[Image, CachedMagnification, tuple]:
+        """Return the source layer, its magnification, and the frame that is shown."""
+        layer, movie, place = self._dock.shown_movie()
+        return layer, self._results.cached(self._dock.plan(movie)), place
 
     def note_shown(self) -> None:
         """Take note that the settings as they are now are shown finely."""
@@ -85,133 +96,132 @@ class FrameDrawing:
 
         To `refine` gives way to other work on the device.
         """
-        dock = self._dock
-        if dock._closed or dock.working:
+        if self._work.closed or self._work.working:
             return
         self.live.forget()
         self._refining, changes = refine, self.changes
         try:
-            layer, shown, place = dock._plan_shown()
+            layer, magnification, place = self.plan_frame()
         except EXPECTED as error:
             self._then = None
-            dock._messages.report(error)
+            self._messages.report(error)
             return
 
         def show(seconds: float) -> None:
             then, self._then = self._then, None
-            self.note(shown, seconds)
+            self.note(magnification, seconds)
             if changes < self._shown_changes and then is None:
                 return  # newer settings are drawn, if coarsely
-            result = dock._show(layer, shown)
+            result = self._dock.show_result(layer, magnification)
             self._shown_changes = self._fine_changes = changes
-            self._say_drawn(shown, place, seconds)
+            self._say_drawn(magnification, place, seconds)
             if then is not None:
                 then(result)
             else:
                 self.refine_later()  # settings may have changed meanwhile
-                self.time_next_frame([shown], place, seconds)
+                self.time_next_frame([magnification], place, seconds)
 
         def failed() -> None:
             self._then = None
 
         def prepare_and_draw(progress: Callable) -> float:
             with priority(INTERACTIVE):
-                self._first_use.run(getattr(shown.method, "preparations", list)())
-            return shown.time_frame(place)
+                self._first_use.run(getattr(magnification.method, "preparations", list)())
+            return magnification.draw_timed(place)
 
-        work = partial(shown.refine_frame, place) if refine else prepare_and_draw
-        dock._draw_frame(layer, shown, place, show, failed, work)
+        work = partial(magnification.refine_frame, place) if refine else prepare_and_draw
+        self._work.draw_frame(layer, magnification, place, show, failed, work)
 
     def refine_later(self) -> None:
         """Draw finely what was drawn coarsely, once the settings rest."""
-        if not self._dock._timer.isActive() and not self.refined:
-            self._dock._timer.start()
+        if not self._work.timer.isActive() and not self.refined:
+            self._work.timer.start()
 
-    def _say_drawn(self, shown: Magnification, place: tuple, seconds: float) -> None:
-        ends = shown.operator.less_certain_frames(shown.movie.n_frames)
+    def _say_drawn(self, magnification: Magnification, place: tuple, seconds: float) -> None:
+        ends = magnification.operator.less_certain_frames(magnification.movie.n_frames)
         near = any(place[0] in end for end in ends)
         note = ": near an end of the movie, less certain" if near else ""
-        self._dock._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
+        self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
 
     # ---- while settings change ----
 
     def request_live(self) -> None:
         """Draw with the newest settings as soon as possible."""
         if self._refining:
-            self._dock._frame_runner.cancel()
+            self._work.frames.cancel()
         self.live.request()
 
     def coarse(
-        self, shown: CachedMagnification, method: str = "", model: str = ""
+        self, magnification: CachedMagnification, method: str = "", model: str = ""
     ) -> tuple[CoarseMagnification | None, int]:
         """Return what draws smaller frames, and how much smaller, where whole ones take long.
 
         None and 1 where they do not, or where frames cannot be reduced.
         """
-        side = min(shown.movie.frame_shape[:2])
-        reduction = self._pace.reduction(_kind_of(shown), side)
+        side = min(magnification.movie.frame_shape[:2])
+        reduction = self._pace.reduction(_kind_of(magnification), side)
         if reduction == 1:
             return None, 1
         try:
-            smaller = self._dock.plan(self._dock._movie(), method, model, reduction=reduction)
+            smaller = self._dock.plan(self._chosen.movie(), method, model, reduction=reduction)
         except EXPECTED:  # stabilized movies are not reduced
             return None, 1
-        return CoarseMagnification.like(shown, smaller), reduction
+        return CoarseMagnification.like(magnification, smaller), reduction
 
-    def note(self, shown: Magnification, seconds: float, reduction: int = 1) -> None:
+    def note(self, magnification: Magnification, seconds: float, reduction: int = 1) -> None:
         """Take note of how long a frame took."""
-        self._pace.note(_kind_of(shown), reduction, seconds)
+        self._pace.note(_kind_of(magnification), reduction, seconds)
 
     def _plan_live(self) -> _Live | None:
         """Plan the frame that is shown, reduced if whole ones take long; None to draw none."""
-        dock = self._dock
-        if dock._closed or dock.working or dock._results.of(dock.layer.value) is None:
+        is_shown = self._results.of(self._chosen.layer) is not None
+        if self._work.closed or self._work.working or not is_shown:
             return None
         try:
-            layer, shown, place = dock._plan_shown()
+            layer, magnification, place = self.plan_frame()
         except EXPECTED:
             return None  # reported once the settings rest
-        return _Live(layer, shown, place, self.changes, *self.coarse(shown))
+        return _Live(layer, magnification, place, self.changes, *self.coarse(magnification))
 
     def _show_live(self, live: _Live, seconds: float) -> None:
-        dock = self._dock
-        self.note(live.shown, seconds, live.reduction)
-        gone = live.layer not in dock._viewer.layers or dock._results.of(live.layer) is None
+        self.note(live.magnification, seconds, live.reduction)
+        gone = live.layer not in self._viewer.layers or self._results.of(live.layer) is None
         if gone or live.changes <= self._fine_changes:
             return
-        dock._show(live.layer, live.shown, live.coarse)
+        self._dock.show_result(live.layer, live.magnification, live.coarse)
         self._shown_changes = live.changes
         if live.coarse is None:
             self._fine_changes = live.changes
-            self._say_drawn(live.shown, live.place, seconds)
+            self._say_drawn(live.magnification, live.place, seconds)
         else:
             part = f"at 1/{live.reduction} of the resolution"
-            dock._messages.say(f"Frame {live.place[0]} drawn {part} in {seconds:.2g} s")
+            self._messages.say(f"Frame {live.place[0]} drawn {part} in {seconds:.2g} s")
 
     # ---- the pace ----
 
-    def time_next_frame(self, shown: Sequence, place: tuple, seconds: float) -> None:
+    def time_next_frame(self, magnifications: Sequence, place: tuple, seconds: float) -> None:
         """If a frame was slow, time the next one, to learn how fast moving the slider is.
 
         The first frame loads the network, too.
         """
-        runner = self._dock._frame_runner
-        if runner.working or not (shown and self._slow_frames.suspects(seconds)):
+        frames = self._work.frames
+        if frames.working or not (magnifications and self._slow_frames.suspects(seconds)):
             return
-        after = ((place[0] + 1) % shown[0].movie.n_frames, place[1])
+        after = ((place[0] + 1) % magnifications[0].movie.n_frames, place[1])
         times = []
 
         def done(error: Exception | None, cancelled: bool) -> None:
             if error is None and times:
                 self._slow_frames.notice(sum(times))
-                for x, taken in zip(shown, times, strict=True):
+                for x, taken in zip(magnifications, times, strict=True):
                     self.note(x, taken)
 
         self._refining = False
-        runner.request(lambda _: times.extend(x.time_frame(after) for x in shown), done)
+        frames.request(lambda _: times.extend(x.draw_timed(after) for x in magnifications), done)
 
 
-def _kind_of(shown: Magnification) -> tuple:
+def _kind_of(magnification: Magnification) -> tuple:
     """Return what decides on how long a frame takes."""
     names = ("method", "model", "device", "preview", "operator", "stabilise", "options")
-    return shown.movie.frame_shape, *(repr(shown.recipe.get(name)) for name in names)
+    values = (repr(magnification.recipe.get(name)) for name in names)
+    return magnification.movie.frame_shape, *values

@@ -75,7 +75,7 @@ class InterpolateWidget(Dock):
             "interpolate", "Interpolate", "Draw the frames and add them as a layer.", self.begin
         )
         self.cancel = button("cancel", "Cancel", "Stop after the current frame.")
-        self.cancel.changed.connect(lambda _: self._runner.cancel())
+        self.cancel.changed.connect(lambda _: self._work.jobs.cancel())
         self.cancel.visible = False
         form = group([self.layer, self.times, self.method], labels=True, name="form")
         buttons = [self.interpolate, self._create_script_button()]
@@ -122,7 +122,7 @@ class InterpolateWidget(Dock):
             self._show(layer, movie, data)
             self._messages.say_result(f"{movie.n_frames} frames, {describe_rate(movie)}")
 
-        self._run(
+        self._work.run(
             lambda progress: _drawn(movie, progress),
             show,
             title=f"Interpolating {layer.name}",

@@ -37,15 +37,15 @@ class RepeatWidget(Dock):
 
     def __call__(self) -> Image:
         """Make the layer and return it; ValueError or TypeError if the recipe does not fit."""
-        layer, shown, place = self._plan_shown()
-        shown.time_frame(place)
-        return self._show(layer, shown)
+        layer, planned, place = self._plan_frame()
+        planned.draw_timed(place)
+        return self._show(layer, planned)
 
     def script(self) -> str:
         """Return Python source that makes the layer; the same errors."""
-        on, shown, _ = self._plan_shown()
+        on, planned, _ = self._plan_frame()
         title = f"Magnify the motion in {on.name!r}, as in {self.made.value.name!r}."
-        return source(magnification(FromLayer(on, shown.movie), shown.recipe), title=title)
+        return source(magnification(FromLayer(on, planned.movie), planned.recipe), title=title)
 
     # ---- fields ----
 
@@ -100,8 +100,8 @@ class RepeatWidget(Dock):
 
     # ---- repeating ----
 
-    def _plan_shown(self):
-        """Return the layer to be magnified, what is to be shown, and the frame that is shown."""
+    def _plan_frame(self):
+        """Return the layer to be magnified, its magnification, and the frame that is shown."""
         made, on = self.made.value, self.on.value
         if made is None:
             raise ValueError(NONE_YET)
@@ -110,24 +110,24 @@ class RepeatWidget(Dock):
         fps = typed_rate(on)  # goes before the rate that was typed for the other movie
         planned = plan(on, **repeated(made, on, **({} if fps is None else {"fps": fps})))
         place = frame_to_draw(self._viewer, on, planned.movie.axes)
-        return on, self._results.shown(planned), place
+        return on, self._results.cached(planned), place
 
     @reports_errors
     def _on_repeat_clicked(self, _=None) -> None:
         """Draw the frame that is shown in the background, then add the layer."""
         self._messages.forget()
-        on, shown, place = self._plan_shown()
+        on, planned, place = self._plan_frame()
 
         def show(seconds: float) -> None:
-            self._show(on, shown)
+            self._show(on, planned)
             self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s")
 
-        self._draw_frame(on, shown, place, show)
+        self._work.draw_frame(on, planned, place, show)
 
-    def _show(self, on: Image, shown) -> Image:
+    def _show(self, on: Image, planned) -> Image:
         chosen = self.made.value, self.on.value
         self._copies.append(_Copy())
-        layer = self._results.show(on, shown, key=self._copies[-1]).layer
+        layer = self._results.show(on, planned, key=self._copies[-1]).layer
         self.made.value, self.on.value = chosen  # adding a layer resets the choices
         return layer
 

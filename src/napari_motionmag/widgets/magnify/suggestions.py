@@ -19,6 +19,8 @@ from napari_motionmag.widgets.common.shown_frame import frame_shown
 
 if TYPE_CHECKING:
     from napari_motionmag.views.suggestions import Suggestion, Suggestions
+    from napari_motionmag.widgets.magnify.dock import MagnifyWidget
+    from napari_motionmag.widgets.magnify.shared import Shared
 
 REGION = "Suggested region"
 _PICTURE_WIDTH = 96  # px
@@ -67,24 +69,25 @@ class SuggestRow(Container):
 
 
 class Suggesting:
-    """Looks at the movie of a `MagnifyWidget` in the background, and fills its fields."""
+    """Looks at the chosen movie in the background, and fills the fields of a dock."""
 
-    def __init__(self, dock):
-        self._dock, self._row = dock, dock._fields.suggest_row
+    def __init__(self, shared: Shared, dock: MagnifyWidget):
+        self._shared, self._dock = shared, dock
+        self._row = shared.fields.suggest_row
         self._row.suggest.changed.connect(lambda _: self.start())
 
     def start(self) -> None:
         """Look at the chosen movie, and show what is suggested."""
-        dock = self._dock
-        if dock.working:
+        chosen, messages = self._shared.chosen, self._shared.messages
+        if self._shared.work.working:
             return
-        dock._messages.forget()
+        messages.forget()
         try:
-            movie, layer = dock._movie(), dock.layer.value
+            movie, layer = chosen.movie(), chosen.layer
         except EXPECTED as error:
-            dock._messages.report(error, again=True)
+            messages.report(error, again=True)
             return
-        _, plane = frame_shown(dock._viewer, layer, movie.axes)
+        _, plane = frame_shown(self._shared.viewer, layer, movie.axes)
 
         def look(progress) -> Suggestions:
             from napari_motionmag.views.suggestions import suggest
@@ -93,27 +96,26 @@ class Suggesting:
 
         def show(found: Suggestions) -> None:
             self._row.show_cards(found, lambda one: self.use(one, layer, movie))
-            dock.set_spectrum(layer, found.frequencies / (movie.fps or 1.0), found.spectrum)
-            dock._messages.say_result("\n".join([_summary(found), *found.notes]))
+            chosen.set_spectrum(layer, found.frequencies / (movie.fps or 1.0), found.spectrum)
+            messages.say_result("\n".join([_summary(found), *found.notes]))
 
-        dock._run(look, show, title="Looking at the movie", layers=[layer])
+        self._shared.work.run(look, show, title="Looking at the movie", layers=[layer])
 
     def use(self, suggestion: Suggestion, layer: Image, movie: Movie) -> None:
         """Fill in the settings of a suggestion, and magnify the frame that is shown."""
-        dock, region = self._dock, suggestion.settings.get("region")
-        if layer not in dock._viewer.layers:
-            dock._messages.say("The movie was closed")
+        fields, region = self._shared.fields, suggestion.settings.get("region")
+        if layer not in self._shared.viewer.layers:
+            self._shared.messages.say("The movie was closed")
             return
-        dock.layer.value = layer
+        fields.layer.value = layer
         shapes = None if region is None else self._region_layer(region, layer, movie)
-        with dock.updating():
-            dock._fields.fill({"stabilise": None, **suggestion.settings})
-            if shapes is not None or _is_suggested(dock.region.value):
-                dock.region.value = shapes
+        with self._dock.changing():
+            fields.fill({"stabilise": None, **suggestion.settings})
+            if shapes is not None or _is_suggested(fields.region.value):
+                fields.region.value = shapes
         self._row.section.opened = False
         self._row.section.note = suggestion.title
-        dock._on_parameter_changed()
-        dock.draw()
+        self._dock.draw()
 
     def _region_layer(self, region, layer: Image, movie: Movie) -> Shapes:
         """Return a layer with a rectangle around the region, in place of the one before."""
@@ -123,11 +125,11 @@ class Suggesting:
         letters = movie.axes.replace("S", "")[-corners.shape[1] :]
         corners[:, letters.index("Y")] = [y0, y0, y1 - 1, y1 - 1]
         corners[:, letters.index("X")] = [x0, x1 - 1, x1 - 1, x0]
-        layers = self._dock._viewer.layers
+        layers = self._shared.viewer.layers
         active = layers.selection.active
         for other in [one for one in layers if _is_suggested(one)]:
             layers.remove(other)
-        shapes = self._dock._viewer.add_shapes(
+        shapes = self._shared.viewer.add_shapes(
             [corners],
             name=REGION,
             edge_color="white",

@@ -179,7 +179,7 @@ class DisplacementWidget(RegionDock):
             "save",
             "Save traces…",
             "CSV: times, displacement and errors in px and, if calibrated, µm.",
-            lambda: self._save_as("Save the traces", "trace.csv", "CSV (*.csv)"),
+            lambda: self.save_as("Save the traces", "trace.csv", "CSV (*.csv)"),
         )
         compare = compare_button(
             self._viewer, lambda: movie_behind(self._viewer, self.layers.value)
@@ -247,13 +247,17 @@ class DisplacementWidget(RegionDock):
                     directions=tuple(directions[name] for name in names),
                     segments=self.segments.value,
                 )
-                self.canvas.draw(partial(draw_coherence, found=found))
-                self._messages.say_result(coherence_in_words(found, names[1]))
+                unit = traces[names[0]].frequency_unit
+                self.canvas.draw(partial(draw_coherence, found=found, unit=unit))
+                self._messages.say_result(coherence_in_words(found, names[1], unit))
                 return
             if shown == "orbit":
                 orbits = {name: orbit(trace) for name, trace in traces.items()}
                 self.canvas.draw(partial(draw_orbit, traces=traces, orbits=orbits))
-                texts = {name: orbit_in_words(path) for name, path in orbits.items()}
+                texts = {
+                    name: orbit_in_words(path, traces[name].frequency_unit)
+                    for name, path in orbits.items()
+                }
             else:
                 options = {"quantity": shown, "window": self.frames.value}
                 for trace in traces.values():

@@ -153,7 +153,7 @@ class MotionDock(MeasurementDock):
             if request.note:
                 self._messages.say(f"{self.status.value.rstrip('.')}. {request.note}")
 
-        self._run(work, show_with_note, title=title, layers=[request.layer])
+        self._work.run(work, show_with_note, title=title, layers=[request.layer])
 
     def _shown_plane(self, request: MotionRequest, results: dict) -> tuple[int, ...]:
         """Return the plane that is shown, or else the first that was measured."""

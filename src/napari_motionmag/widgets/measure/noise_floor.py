@@ -93,8 +93,8 @@ class NoiseFloorWidget(MotionDock):
         """Add a layer of the motionless movie with the same noise, magnified in the same way."""
         request = self._request_of_magnified()
         still = motionless_surrogate(request.movie)
-        shown = self._results[CONTROL].shown(plan(still, **_magnify_options(request)))
-        self._show_lazily(request, shown, CONTROL)
+        magnification = self._results[CONTROL].cached(plan(still, **_magnify_options(request)))
+        self._show_lazily(request, magnification, CONTROL)
 
     def script(self) -> str:
         """Return Python source that makes the same maps, and the faded movie and the control."""
@@ -195,31 +195,42 @@ class NoiseFloorWidget(MotionDock):
         if request.magnified is None or request.magnified not in self._viewer.layers:
             self._messages.say("The magnified layer was closed")
             return
-        shown = self._results[FADED].shown(plan(request.movie, **_magnify_options(request)))
-        options = {field.name: getattr(shown, field.name) for field in fields(shown)}
+        magnification = self._results[FADED].cached(
+            plan(request.movie, **_magnify_options(request))
+        )
+        options = {
+            field.name: getattr(magnification, field.name) for field in fields(magnification)
+        }
         weights = {at: floor.weights.astype(np.float32) for at, floor in results.items()}
         self._show_lazily(request, Faded(**options, weights=weights), FADED)
 
-    def _show_lazily(self, request: MotionRequest, shown: CachedMagnification, kind: str) -> None:
+    def _show_lazily(
+        self, request: MotionRequest, magnification: CachedMagnification, kind: str
+    ) -> None:
         """Draw the frame that is shown in the background, then add the layer."""
         before = self.status.value.rstrip(".")
         self._enable_buttons(False)
 
         def show(seconds: float) -> None:
             self._enable_buttons(True)
-            self._add_result(request, shown, kind)
+            self._add_result(request, magnification, kind)
             self._messages.say_result(f"{EXPLAINED[kind]}. {before}")
 
         place = self._place_shown(request.layer, request.movie)
-        self._draw_frame(request.layer, shown, place, show, partial(self._enable_buttons, True))
+        failed = partial(self._enable_buttons, True)
+        self._work.draw_frame(request.layer, magnification, place, show, failed)
 
     def _enable_buttons(self, enabled: bool) -> None:
         self._fade.enabled = self._null.enabled = enabled
 
-    def _add_result(self, request: MotionRequest, shown: CachedMagnification, kind: str) -> None:
+    def _add_result(
+        self, request: MotionRequest, magnification: CachedMagnification, kind: str
+    ) -> None:
         magnified, name = request.magnified, f"{request.magnified.name} {kind}"
         with self.updating():
-            result = self._results[kind].show(request.layer, shown, key=magnified, name=name)
+            result = self._results[kind].show(
+                request.layer, magnification, key=magnified, name=name
+            )
         # not as that of a magnified layer: the recipe alone does not make it
         about = result.layer.metadata.pop("napari_motionmag", None) or {}
         result.layer.metadata[f"napari_motionmag {kind}"] = {**about, "window": request.window}

@@ -152,7 +152,7 @@ class RegionDock(MeasurementDock):
             self._show_results(results)
 
         layers = list(dict.fromkeys(request.layer for request in requests))
-        self._run(work, show, title=self._title(layers), layers=layers)
+        self._work.run(work, show, title=self._title(layers), layers=layers)
 
     def _chosen_requests(self) -> list[RegionRequest]:
         layers = self._open_layers(self._chosen_layers())

@@ -139,7 +139,7 @@ class SpectrumWidget(RegionDock):
             "save",
             "Save spectrum…",
             "CSV: frequency, amplitude, density.",
-            lambda: self._save_as("Save the spectrum", "spectrum.csv", "CSV (*.csv)"),
+            lambda: self.save_as("Save the spectrum", "spectrum.csv", "CSV (*.csv)"),
         )
         return [self._create_measure_button(), self.use_band, save]
 

@@ -46,7 +46,7 @@ class ActivationsWidget(MotionDock):
         request = self.request()
         t, options = self._options(request)
         part, form = self.part.value, self.shown_as.value
-        self._run(
+        self._work.run(
             lambda _: unit_activations(request.movie, t, **options),
             lambda result: self._show_activations(request, t, part, form, result),
             title="Running the network",

@@ -42,7 +42,7 @@ class KernelsWidget(MeasurementDock):
         self._messages.forget()
         layer = self.layer.value
         movie, options = self._request()
-        self._run(
+        self._work.run(
             lambda progress: encoder_kernels(movie, **options, progress=progress),
             lambda result: self._show_kernels(layer, movie, options, result),
             title="Approximating the network",

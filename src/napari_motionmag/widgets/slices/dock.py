@@ -350,7 +350,7 @@ class SliceViewWidget(MeasurementDock):
         if cuts:
             self._cut(cuts, problem)
             return
-        self._runner.cancel()
+        self._work.jobs.cancel()
         self._shown = []
         self.canvas.draw(None)
         self._messages.say(problem or CHOOSE_MOVIE)
@@ -364,7 +364,7 @@ class SliceViewWidget(MeasurementDock):
         wanted = [cut for cut in cuts if not self._has_view(cut)]
         framed = [cut for cut in cuts if self.frame_beside.value and not self._has_frame(cut)]
         if not wanted and not framed:
-            self._runner.cancel()
+            self._work.jobs.cancel()
             self._show_slices(cuts, views, frames)
             self._describe(problem)
             return
@@ -385,7 +385,7 @@ class SliceViewWidget(MeasurementDock):
                 self._messages.say(f"{step} of {total} frames; coarse so far")
                 self._show_slices(cuts, views, frames, finished=False)
 
-        self._runner.request(
+        self._work.jobs.request(
             lambda progress: cut_in_turns(wanted, framed, views, frames, progress),
             done,
             stepped,
@@ -463,7 +463,7 @@ class SliceViewWidget(MeasurementDock):
     @reports_errors
     def _on_save_clicked(self) -> None:
         self._some_pictures()
-        self._save_as("Save the slices", "slice.tif", SAVE_AS)
+        self.save_as("Save the slices", "slice.tif", SAVE_AS)
 
 
 def _metadata(cut: Cut) -> dict:

@@ -8,8 +8,6 @@ import torch
 
 from napari_motionmag.methods.classical.pyramids.padding import reflected
 
-__all__ = ["LaplacianPyramid", "expand", "reduce", "reduced_size"]
-
 #: Wavelength, in px of its own level, at which the response of a level (taken apart and put
 #: together again) peaks: 2 pi / argmax h^2(w) (1 - h^2(2 w)), h(w) = cos(w / 2)^4, halved, since
 #: that is the level above the finest. It doubles from level to level (10, 21, 43, ..).

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import torch
-
-__all__ = ["Border", "fast_size", "reflected"]
+from scipy.fft import next_fast_len
 
 
 def fast_size(n: int) -> int:
     """Return the smallest even size >= `n` whose only prime factors are 2, 3 and 5."""
-    size = max(2, n + n % 2)
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 2
+    return 2 * next_fast_len(max(1, (n + 1) // 2), real=True)
 
 
 def reflected(positions: torch.Tensor, n: int) -> torch.Tensor:

@@ -10,19 +10,14 @@ import torch
 
 from napari_motionmag.methods.classical.pyramids.padding import Border
 
-__all__ = ["HIGH_TAPS", "LOW_TAPS", "RieszPyramid"]
-
 #: Half of the symmetric 9-tap filters, center first.
 LOW_TAPS = (0.3611, 0.2723, 0.0900, -0.0219, -0.0209)
 HIGH_TAPS = (-0.7633, 0.2020, 0.1230, 0.0492, 0.0099)
 
 
 def _transfer(taps: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
-    """Return the transfer function (Y, X // 2 + 1) of the separable filter of 1-D taps.
-
-    The McClellan transform puts ``(cos y + 1)(cos x + 1)/2 - 1`` in place of the cosine of the
-    frequency, which makes a nearly circular 9 x 9 filter of the 9 taps.
-    """
+    """Return the transfer function (Y, X // 2 + 1) of the nearly circular filter of 1-D taps."""
+    # McClellan transform: this takes the place of the cosine of the frequency
     y = np.cos(2 * np.pi * np.fft.fftfreq(shape[0]))[:, None]
     x = np.cos(2 * np.pi * np.fft.rfftfreq(shape[1]))[None, :]
     cosine = (y + 1) * (x + 1) / 2 - 1

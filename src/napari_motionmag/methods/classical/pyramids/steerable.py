@@ -21,8 +21,6 @@ import torch
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.methods.classical.pyramids.padding import fast_size
 
-__all__ = ["PYRAMIDS", "Band", "Design", "SteerablePyramid", "get_pyramid"]
-
 
 @dataclass(frozen=True)
 class Design:

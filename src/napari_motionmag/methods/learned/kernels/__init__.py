@@ -53,6 +53,7 @@ def _why_unavailable() -> str | None:
             return "numba is not installed"
         from napari_motionmag.methods.learned.kernels import (
             gradients,
+            layouts,
             rounding,
             sampling,
             splatting,
@@ -60,7 +61,7 @@ def _why_unavailable() -> str | None:
             winograd,
         )
 
-        kernels = winograd, gradients, upsampling, splatting, sampling, rounding
+        kernels = winograd, gradients, upsampling, splatting, sampling, rounding, layouts
         wrong = [kernel.__name__.rpartition(".")[2] for kernel in kernels if not kernel.self_test()]
         why = f"wrong results of {', '.join(wrong)}" if wrong else None
     except Exception as error:  # compilers fail in many ways; the networks also run without them

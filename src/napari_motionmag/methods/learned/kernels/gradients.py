@@ -49,25 +49,37 @@ def _across_rows(typing, luma, variation, row, to, to_row):
     return types.void(*[Address] * 5), generate
 
 
-@intrinsic
-def _along_row(typing, source, row, sums, sums_row):
-    """Add the six products of a register of gradients to their sums. Steps in bytes."""
+def _adder(terms, means: bool):
+    """Return what adds a register of means, and of products of any two terms, to their sums.
 
-    def generate(context, builder, signature, arguments):
-        source, row, sums, sums_row = arguments
-        gradients = []
-        for number, weights in enumerate((SLOPE, SMOOTH, SMOOTH)):
-            at = vectors.at(builder, source, (number, row))
-            near = [vectors.load(builder, at, 4 * k) for k in range(5)]
-            gradients.append(_weighted(builder, near, weights))
-        x, y, d = gradients
-        for number, (a, b) in enumerate(((x, x), (x, y), (y, y), (x, d), (y, d), (d, d))):
-            at = vectors.at(builder, sums, (number, sums_row))
-            total = vectors.multiply_add(builder, a, b, vectors.load(builder, at))
-            vectors.store(builder, total, at)
-        return context.get_dummy_value()
+    A term is a row of what `_across_rows` wrote, and the weights of a filter along it.
+    """
 
-    return types.void(*[Address] * 4), generate
+    @intrinsic
+    def add(typing, source, row, sums, sums_row):
+        def generate(context, builder, signature, arguments):
+            source, row, sums, sums_row = arguments
+            values = []
+            for number, weights in terms:
+                at = vectors.at(builder, source, (number, row))
+                near = [vectors.load(builder, at, 4 * k) for k in range(5)]
+                values.append(_weighted(builder, near, weights))
+            factors = [(value, vectors.constant(1)) for value in values] if means else []
+            factors += [(a, b) for k, b in enumerate(values) for a in values[: k + 1]]
+            for number, (a, b) in enumerate(factors):
+                at = vectors.at(builder, sums, (number, sums_row))
+                total = vectors.multiply_add(builder, a, b, vectors.load(builder, at))
+                vectors.store(builder, total, at)
+            return context.get_dummy_value()
+
+        return types.void(*[Address] * 4), generate
+
+    return add
+
+
+_GX, _GY, _LUMA, _VARIATION = (0, SLOPE), (1, SMOOTH), (0, SMOOTH), (2, SMOOTH)
+_add_products = _adder((_GX, _GY, _VARIATION), means=False)
+_add_moments = _adder((_GX, _GY, _LUMA, _VARIATION), means=True)
 
 
 @kernel()
@@ -87,8 +99,11 @@ def _fill(line, picture, y):
     "i8, i8, i8)",
     error_model="numpy",
 )
-def _products(luma, variation, out, near, between, sums, window, first, last):
-    """Sum products; `near`, (2, 10, ...), has rows of both pictures twice, any five contiguous."""
+def _average(luma, variation, out, near, between, sums, window, first, last):
+    """Average products or moments.
+
+    `near`, (2, 10, ...), has rows of both pictures twice, any five contiguous.
+    """
     width = luma.shape[1]
     row = 4 * near.shape[2]
     share = np.float32(1 / window**2)
@@ -110,15 +125,18 @@ def _products(luma, variation, out, near, between, sums, window, first, last):
                 row,
             )
         for x in range(0, 4 * width, BYTES):
-            _along_row(between.ctypes.data + x, row, sums.ctypes.data + x, row)
+            if out.shape[0] == 6:
+                _add_products(between.ctypes.data + x, row, sums.ctypes.data + x, row)
+            else:
+                _add_moments(between.ctypes.data + x, row, sums.ctypes.data + x, row)
         if (y + 1) % window == 0:
-            for k in range(6):
+            for k in range(out.shape[0]):
                 for x in range(width // window):
                     total = np.float32(0)
                     for step in range(window):
                         total += sums[k, x * window + step]
                     out[k, y // window, x] = total * share
-            for at in range(0, 24 * sums.shape[1], BYTES):
+            for at in range(0, 4 * sums.size, BYTES):
                 vectors.clear(sums.ctypes.data + at)
 
 
@@ -127,20 +145,33 @@ def products(luma: Tensor, variation: Tensor, window: int) -> Tensor:
 
     `luma`, `variation`: float32 (N, 1, H, W), H and W multiples of `window`.
     """
+    return _averages(luma, variation, window, 6)
+
+
+def moments(luma: Tensor, variation: Tensor, window: int) -> Tensor:
+    """Average gx, gy, I, D and their products over windows: (N, 14, H / window, W / window).
+
+    Products in the order gx gx, gx gy, gy gy, gx I, gy I, I I, gx D, gy D, I D, D D; arguments as
+    those of `products`.
+    """
+    return _averages(luma, variation, window, 14)
+
+
+def _averages(luma: Tensor, variation: Tensor, window: int, number: int) -> Tensor:
     count, _, height, width = luma.shape
     checked("luma", luma, (count, 1, height, width))
     checked("variation", variation, (count, 1, height, width))
     if height % window or width % window:
         raise ValueError(f"luma must have sides of a multiple of {window}, got {height}x{width}")
     room = -(-(width + 4) // LANES) * LANES + LANES
-    out = luma.new_empty(count, 6, height // window, width // window)
+    out = luma.new_empty(count, number, height // window, width // window)
     arrays = [x.numpy() for x in (luma[:, 0].contiguous(), variation[:, 0].contiguous(), out)]
 
     def work(picture, first, last):
-        shapes = (2, 10, room), (3, room), (6, room)
+        shapes = (2, 10, room), (3, room), (number, room)
         own = (np.zeros(shape, np.float32) for shape in shapes)
         pictures = (array[picture] for array in arrays)
-        _products(*pictures, *own, window, first * window, last * window)
+        _average(*pictures, *own, window, first * window, last * window)
 
     share_rows(work, count, height // window)
     return out
@@ -152,4 +183,9 @@ def self_test() -> bool:
     slope = sum(weight * k for k, weight in enumerate(SLOPE)) * sum(SMOOTH)
     means = products(ramp, 0 * ramp + 3, 1)[0, :, 4, 4]
     level = 3 * sum(SMOOTH) ** 2
-    return np.allclose(means.numpy(), [slope**2, 0, 0, slope * level, 0, level**2], atol=1e-4)
+    both = moments(ramp, 0 * ramp + 3, 1)[0, 7, 4, 4].item()  # gx I, where I is 4
+    return np.allclose(
+        [*means.numpy(), both],
+        [slope**2, 0, 0, slope * level, 0, level**2, slope * 4 * sum(SMOOTH) ** 2],
+        atol=1e-4,
+    )

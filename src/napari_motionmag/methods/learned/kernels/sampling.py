@@ -2,11 +2,14 @@
 
 import numpy as np
 import torch
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from torch import Tensor
 
 from napari_motionmag.methods.learned.kernels import checked, share_rows
-from napari_motionmag.methods.learned.kernels.llvm_vectors import kernel
+from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
+from napari_motionmag.methods.learned.kernels.llvm_vectors import FOUR, Address, kernel
 
 _BORDER = 2  # px of coefficients around the picture
 _REACH = 10  # px of the filter that makes them
@@ -28,13 +31,34 @@ def _weights(part):
     )
 
 
-@kernel(
-    "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8, i8)",
-    error_model="numpy",
-    fastmath={"contract", "reassoc"},
-)
+@intrinsic
+def _inner(typing, at, row, weights_x, weights_y):
+    """Sum up 4 x 4 numbers from an address on, weighted in both directions; `row` in bytes."""
+
+    def generate(context, builder, signature, arguments):
+        at, row, *weights = arguments
+        across, down = ([builder.extract_value(group, k) for k in range(4)] for group in weights)
+        total = ir.Constant(FOUR, [0.0] * 4)
+        for k, weight in enumerate(down):
+            place = builder.inttoptr(vectors.at(builder, at, (k, row)), FOUR.as_pointer())
+            line = builder.load(place)
+            line.align = 4
+            part = builder.fmul(line, vectors.spread(builder, weight, FOUR))
+            total = builder.fadd(total, part)
+        sums = [
+            builder.fmul(weight, builder.extract_element(total, ir.IntType(32)(k)))
+            for k, weight in enumerate(across)
+        ]
+        return builder.fadd(builder.fadd(*sums[:2]), builder.fadd(*sums[2:]))
+
+    four = types.UniTuple(types.float32, 4)
+    return types.float32(Address, Address, four, four), generate
+
+
+@kernel("void(f4[:, :, ::1], f4[:, :, ::1], f4[:, :, ::1], i8, i8)", error_model="numpy")
 def _sample(coefficients, source, out, first, last):
     height, width = source.shape[1:]
+    row, plane = 4 * coefficients.shape[2], 4 * coefficients.shape[1] * coefficients.shape[2]
     for y in range(first, last):
         for x in range(width):
             if not (source[0, y, x] == source[0, y, x] and source[1, y, x] == source[1, y, x]):
@@ -46,14 +70,9 @@ def _sample(coefficients, source, out, first, last):
             left, top = int(at_x), int(at_y)
             wx = _weights(at_x - np.float32(left))
             wy = _weights(at_y - np.float32(top))
+            place = coefficients.ctypes.data + (top + 1) * row + 4 * (left + 1)
             for channel in range(out.shape[0]):
-                total = np.float32(0)
-                for k in range(4):
-                    row = np.float32(0)
-                    for j in range(4):
-                        row += wx[j] * coefficients[channel, top + k + 1, left + j + 1]
-                    total += wy[k] * row
-                out[channel, y, x] = total
+                out[channel, y, x] = _inner(place + channel * plane, row, wx, wy)
 
 
 @kernel(

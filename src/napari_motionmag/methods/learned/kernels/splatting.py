@@ -88,6 +88,51 @@ def _settle(sums, around, little, source, coverage, first, last):
             coverage[y, x] = sums[y + 1, x + 1, 3]
 
 
+@kernel("b1(f4[:, :, ::1], i8, i8, f4)")
+def _beside_jump(source, y, x, far):
+    """Whether a neighbor's displacement is far from that of a pixel."""
+    height, width = source.shape[1:]
+    for k in range(2):
+        own = source[k, y, x]
+        if (
+            abs(source[k, max(y - 1, 0), x] - own) > far
+            or abs(source[k, min(y + 1, height - 1), x] - own) > far
+            or abs(source[k, y, max(x - 1, 0)] - own) > far
+            or abs(source[k, y, min(x + 1, width - 1)] - own) > far
+        ):
+            return True
+    return False
+
+
+@kernel("void(f4[:, :, ::1], f4[:, :, ::1], f4, i8, i8)")
+def _without_lone(source, out, far, first, last):
+    height, width = source.shape[1:]
+    around = np.empty(25, np.float32)
+    median = np.empty(2, np.float32)
+    for y in range(first, last):
+        for x in range(width):
+            out[0, y, x], out[1, y, x] = source[0, y, x], source[1, y, x]
+            if not _beside_jump(source, y, x, far):
+                continue
+            for k in range(2):
+                count, numbers = 0, True
+                for dy in range(-2, 3):
+                    for dx in range(-2, 3):
+                        value = source[
+                            k, min(max(y + dy, 0), height - 1), min(max(x + dx, 0), width - 1)
+                        ]
+                        place = count
+                        while place > 0 and around[place - 1] > value:
+                            around[place] = around[place - 1]
+                            place -= 1
+                        around[place] = value
+                        numbers = numbers and value == value
+                        count += 1
+                median[k] = around[12] if numbers else np.nan
+            if abs(source[0, y, x] - median[0]) > far or abs(source[1, y, x] - median[1]) > far:
+                out[0, y, x], out[1, y, x] = median[0], median[1]
+
+
 def splat(motion: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Sum up, where pixels arrive, where they come from.
 
@@ -142,14 +187,31 @@ def settle(sums: Tensor, around: Tensor, little: float) -> tuple[Tensor, Tensor]
     return source, coverage
 
 
+def without_lone(source: Tensor, far: float) -> Tensor:
+    """Replace displacements, float32 (N, 2, H, W), that lie `far` from the median of 5 x 5 px."""
+    count, _, height, width = source.shape
+    checked("source", source, (count, 2, height, width))
+    out = source.new_empty(source.shape)
+    arrays = source.contiguous().numpy(), out.numpy()
+
+    def work(picture, first, last):
+        _without_lone(*(array[picture] for array in arrays), far, first, last)
+
+    share_rows(work, count, height)
+    return out
+
+
 def self_test() -> bool:
     """Whether the kernels give the closed form for an even motion."""
     motion = torch.from_numpy(np.zeros((1, 2, 4, 4), np.float32))
     motion[:, 0] = 0.25
     sums, blocks = splat(motion, 2 + 0 * motion[:, :1])
     source, coverage = settle(sums, blocks[:, :2], 0.0)
+    lone = source.clone()
+    lone[0, 1, 1, 2] = 9
     return bool(
-        (coverage.numpy() == [0.75, 1, 1, 1]).all()
+        torch.equal(without_lone(lone, 2.0), source)
+        and (coverage.numpy() == [0.75, 1, 1, 1]).all()
         and blocks[0, 2] == 2 * 15 / 16
         and np.allclose(source.numpy(), -motion.numpy())
     )

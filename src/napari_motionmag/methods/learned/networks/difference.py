@@ -125,7 +125,7 @@ class MotionNet(nn.Module):
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return features at 1/4 of the resolution, before the rectifier."""
-        return self.down(self.head(F.pixel_unshuffle(inputs, 2)))
+        return self.down(self.head(inputs))
 
     def forward(self, inputs: Tensor, motions: Tensor, features: Tensor):
         """Choose and refine displacements.
@@ -133,7 +133,8 @@ class MotionNet(nn.Module):
         Parameters
         ----------
         inputs : Tensor
-            (N, C + 2, H, W): planes of the frame, compressed variations.
+            (N, 4 (C + 2), H / 2, W / 2), squares of 2 x 2 px: planes of the frame, compressed
+            variations.
         motions, features : Tensor
             From :func:`~napari_motionmag.methods.learned.networks.flow_candidates.flow_candidates`.
 
@@ -232,13 +233,25 @@ class DrawingNet(nn.Module):
                 block.second.weight.mul_(0.3)
         nn.init.zeros_(self.tail.weight)
 
-    def forward(self, planes: Tensor, context: Tensor) -> Tensor:
-        skip = self.head(torch.cat([F.pixel_unshuffle(planes, 2), context], 1))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return what to add to planes, of squares of 2 x 2 px of them, (N, 4 C, H / 2, W / 2)."""
+        skip = self.head(inputs)
         x = self.fine(self.down(skip))
         wide = self.rise(self.coarse(self.deeper(x)))
         deep = self.body(x + F.interpolate(wide, scale_factor=2, mode="nearest"))
         fused = self.fuse(_shuffled(self.back(deep)), skip)
-        return F.pixel_shuffle(self.tail(fused), 2)
+        return self.tail(fused)
+
+
+def _squares(parts, layer: Conv2d, beside: Tensor | None = None) -> Tensor:
+    """Return squares of 2 x 2 px of planes, (planes, factor, offset), as a layer takes them."""
+    if inference_kernels_apply(parts[0][0]) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import layouts
+
+        return layouts.squares(parts, beside, layer.taken)
+    planes = torch.cat([factor * planes + offset for planes, factor, offset in parts], 1)
+    joined = F.pixel_unshuffle(planes, 2)
+    return joined if beside is None else torch.cat([joined, beside], 1)
 
 
 def _shuffled(x: Tensor) -> Tensor:
@@ -395,7 +408,7 @@ class DifferenceNet(nn.Module):
             float32: the magnified frame (N, C, H, W), the displacement x and y in px
             (N, 2, H, W), and the frame that was only moved.
         """
-        frame = frame.float().contiguous()
+        frame = frame.float()
         planes = to_planes(frame)
         variation = self._of_motion(planes[:, :1], variation)
         gain = per_pixel(gain)
@@ -404,34 +417,32 @@ class DifferenceNet(nn.Module):
         motion = along(motion, direction)
         self.far = (motion.square().sum(1) > (_FAR * self.config.limit) ** 2).float().mean()
         moved, source, coverage = self._moved(planes, motion, importance)
-        only_moved = frame + from_planes(moved - planes)
         if not draw and denoise is not None and not denoise.any():
+            only_moved = frame + from_planes(moved - planes)
             return only_moved, motion, only_moved
         with torch.autocast(frame.device.type, enabled=False):
             context = bilinear(context.float(), F.avg_pool2d(source, 2) * 0.5)
-        inputs = [2 * moved[:, :1] - 1, 2 * moved[:, 1:], coverage.clamp(max=2) - 1]
-        drawn = self.drawing(torch.cat(inputs, 1), context).float() * 0.5
-        drawn = drawn * _near(gain * variation, self.config.gate)
+        inputs = (moved[:, :1], 2, -1), (moved[:, 1:], 2, 0), (coverage.clamp(max=2), 1, -1)
+        drawn = self.drawing(_squares(inputs, self.drawing.head, context)).float()
+        share = drawn.new_full((1, 1, 1, 1), 0.5)
         if not draw or denoise is not None:
-            share = 1.0 if denoise is None else denoise.view(-1, 1, 1, 1)
-            drawn = drawn * (share + (float(draw) - share) * _uncovered(coverage))
-        if moved.shape[1] > 1:  # gray frames stay gray
-            color = _near(moved[:, 1:], _COLOR)
-            drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * color], 1)
-        return only_moved + from_planes(drawn), motion, only_moved
+            denoise = share if denoise is None else 0.5 * denoise.view(-1, 1, 1, 1)
+            share = denoise + (0.5 * draw - denoise) * _uncovered(coverage)
+        near = _near(gain * variation, self.config.gate)
+        color = _near(moved[:, 1:], _COLOR) if len(planes[0]) > 1 else near  # gray stays gray
+        share = share.expand_as(planes[:, :1])
+        magnified, only_moved = _finished(frame, planes, moved, source, drawn, near, color, share)
+        return magnified, motion, only_moved
 
-    @staticmethod
-    def _inputs(planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
+    def _inputs(self, planes: Tensor, variation: Tensor, gain: Tensor) -> Tensor:
         change = per_pixel(gain) * variation
-        return torch.cat(
-            [
-                2 * planes[:, :1] - 1,
-                2 * planes[:, 1:],
-                2 * change / (1 + change.abs() / 2),
-                8 * variation / (1 + 8 * variation.abs()),
-            ],
-            1,
-        )
+        parts = [
+            (planes[:, :1], 2, -1),
+            (planes[:, 1:], 2, 0),
+            (change / (1 + change.abs() / 2), 2, 0),
+            (variation / (1 + 8 * variation.abs()), 8, 0),
+        ]
+        return _squares(parts, self.motion.head)
 
     def to_grey(self) -> "DifferenceNet":
         """Return a network for one channel with the same result as three equal channels."""
@@ -475,18 +486,38 @@ def _uncovered(coverage: Tensor) -> Tensor:
     return windowed_mean(windowed_max(off.clamp(0, 1), 9), 5)
 
 
+def _finished(frame, planes, moved, source, drawn, near, color, share):
+    """Add to a frame what moves and what is drawn: the magnified and the only moved frame.
+
+    `drawn`: squares of 2 x 2 px of planes; `near` and `color`, of its color, are at 1/8.
+    """
+    if inference_kernels_apply(frame) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import layouts
+
+        return layouts.finished(frame, planes, moved, source, drawn, near, color, share)
+    near, color = (F.interpolate(x, scale_factor=8, mode="nearest") for x in (near, color))
+    drawn = F.pixel_shuffle(drawn, 2) * near * share
+    drawn = torch.cat([drawn[:, :1], drawn[:, 1:] * color], 1)
+    only_moved = frame + from_planes(moved - planes)
+    return only_moved + from_planes(drawn), only_moved
+
+
 def _near(x: Tensor, half: float) -> Tensor:
-    """Return 1 where something near is much larger than `half`, 0 where all is zero."""
+    """Return 1 where something near is much larger than `half`, 0 where all is zero; at 1/8."""
     reach = x.detach().abs().float().amax(1, keepdim=True)
     reach = F.max_pool2d(reach, 8)
     reach = windowed_max(reach, 9)
-    return F.interpolate(reach / (reach + half), scale_factor=8, mode="nearest")
+    return reach / (reach + half)
 
 
 def to_planes(frame: Tensor) -> Tensor:
     """Convert to luma and two color differences, B - Y and R - Y; gray frames to luma alone."""
     if frame.shape[1] == 1:
         return frame
+    if inference_kernels_apply(frame) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import layouts
+
+        return layouts.to_planes(frame)
     y = luma(frame)
     return torch.cat([y, frame[:, 2:3] - y, frame[:, :1] - y], 1)
 

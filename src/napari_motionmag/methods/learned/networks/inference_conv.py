@@ -61,6 +61,12 @@ class Conv2d(nn.Conv2d):
             return F.relu_(y)
         return F.leaky_relu_(y, SLOPE) if self.after == "leaky_relu" else y
 
+    @property
+    def taken(self) -> int:
+        """Channels that a kernel takes; those behind its own are zeros."""
+        kernel = self._kernel()
+        return self.in_channels if kernel is None else kernel.inputs
+
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """Return the convolution of `x` plus `other`, without the rectifier."""
         if self._at_once(x):

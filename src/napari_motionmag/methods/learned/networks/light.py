@@ -16,10 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.derivative_filters import SLOPE, SMOOTH
 from napari_motionmag.methods.learned.networks.flow_candidates import BINOMIAL, separable
+from napari_motionmag.methods.learned.networks.inference_conv import inference_kernels_apply
 
 CELL = 8  # px; light is found once in each cell, in a window of about 40 px around it
+_PAIRS = [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2), (0, 3), (1, 3), (2, 3), (3, 3)]
 # Share of what motion leaves over that light must explain to be taken away: at all, and whole.
 _LOW, _HIGH = 0.3, 0.7
 # Added to the variances of the gradient and of the intensity, as shares of them and as numbers.
@@ -49,18 +52,12 @@ def without_light(luma: Tensor, variation: Tensor) -> Tensor:
 
 def _light(luma: Tensor, variation: Tensor) -> tuple[Tensor, Tensor]:
     """Return a and b where they are sure, (N, 1, H / 8, W / 8), of pictures at half size."""
-    gx = separable(luma, SMOOTH, SLOPE)
-    gy = separable(luma, SLOPE, SMOOTH)
-    i, d = (separable(x, SMOOTH, SMOOTH) for x in (luma, variation))
-    terms = (gx, gy, i, d)
-    pairs = [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2), (0, 3), (1, 3), (2, 3), (3, 3)]
-    products = (terms[k] * terms[m] for k, m in pairs)
-    sums = torch.cat([F.avg_pool2d(x, CELL // 2) for x in (*terms, *products)], 1)
+    sums = _moments(luma, variation, CELL // 2)
     for _ in range(2):
         sums = separable(sums, BINOMIAL, BINOMIAL)
     mean, square = sums[:, :4], sums[:, 4:]
     xx, xy, yy, xi, yi, ii, xd, yd, di, dd = (
-        square[:, n] - mean[:, k] * mean[:, m] for n, (k, m) in enumerate(pairs)
+        square[:, n] - mean[:, k] * mean[:, m] for n, (k, m) in enumerate(_PAIRS)
     )
     extra = _RELATIVE * (xx + yy) + _GRADIENT
     xx, yy, ii = xx + extra, yy + extra, ii * (1 + _RELATIVE) + _INTENSITY
@@ -75,3 +72,17 @@ def _light(luma: Tensor, variation: Tensor) -> tuple[Tensor, Tensor]:
     share = light / (light + left + 1e-20)
     sure = ((share - _LOW) / (_HIGH - _LOW)).clamp(0, 1)
     return (a * sure)[:, None], (b * sure)[:, None]
+
+
+def _moments(luma: Tensor, variation: Tensor, window: int) -> Tensor:
+    """Return means of gx, gy, I, D and of `_PAIRS` of them, (N, 14, H / window, W / window)."""
+    if inference_kernels_apply(luma) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import gradients
+
+        return gradients.moments(luma, variation, window)
+    gx = separable(luma, SMOOTH, SLOPE)
+    gy = separable(luma, SLOPE, SMOOTH)
+    i, d = (separable(x, SMOOTH, SMOOTH) for x in (luma, variation))
+    terms = (gx, gy, i, d)
+    products = (terms[k] * terms[m] for k, m in _PAIRS)
+    return torch.cat([F.avg_pool2d(x, window) for x in (*terms, *products)], 1)

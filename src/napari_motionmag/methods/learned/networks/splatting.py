@@ -6,6 +6,7 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned import kernels
 from napari_motionmag.methods.learned.networks.inference_conv import inference_kernels_apply
+from napari_motionmag.methods.learned.networks.windows import windowed_mean
 
 _HOLES = (3, 9)  # windows, in blocks of 4 px, from which holes are filled
 _LONE = 2.0  # px from the median around, beyond which a displacement is not believed
@@ -102,6 +103,10 @@ def _without_speckle(source: Tensor) -> Tensor:
     A lone pixel between pixels of another layer, as gaps of an expanding object leave it, would
     show the wrong layer.
     """
+    if inference_kernels_apply(source) and kernels.available():
+        from napari_motionmag.methods.learned.kernels import splatting
+
+        return splatting.without_lone(source, _LONE)
     beside = torch.zeros_like(source[:, 0], dtype=torch.bool)  # a jump
     for axis, last in ((1, source.shape[2] - 1), (2, source.shape[3] - 1)):
         jump = (source.diff(dim=axis + 1).abs() > _LONE).any(1)
@@ -125,18 +130,11 @@ def _without_speckle(source: Tensor) -> Tensor:
 
 def _surroundings(blocks: Tensor) -> Tensor:
     """Return mean displacements of blocks; of wider windows where next to nothing arrived."""
-    wider = [_box(blocks, window) for window in _HOLES]
+    wider = [windowed_mean(blocks, window) for window in _HOLES]
     source = wider[-1][:, :2] / (wider[-1][:, 2:] + 1e-6)
     for level in (*wider[-2::-1], blocks):
         source = (level[:, :2] + _LITTLE * source) / (level[:, 2:3] + _LITTLE)
     return source
-
-
-def _box(x: Tensor, window: int) -> Tensor:
-    """Return the mean over a square window around each pixel, zeros outside."""
-    half = window // 2
-    x = F.avg_pool2d(x, (window, 1), stride=1, padding=(half, 0))
-    return F.avg_pool2d(x, (1, window), stride=1, padding=(0, half))
 
 
 def sample(frame: Tensor, source: Tensor) -> Tensor:
