@@ -11,7 +11,7 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 
 SHARE = 0.5  # of the cache's budget that the frames of one window may take
-BEHIND = 16  # frames that are kept behind the one that is drawn: several are drawn side by side
+BEHIND = 8  # frames that are kept behind the one that is drawn: several are drawn side by side
 
 
 class FrameSource(Sequence):
