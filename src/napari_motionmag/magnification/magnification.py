@@ -107,7 +107,7 @@ class Magnification:
         drawn = self.method.magnify(frames, self.operator, times, factor)
         if current_priority() == NORMAL:  # in a viewer, people come back to frames
             t = min(times)
-            frames.pass_by(t, lambda: truncated_row(self.operator, t, len(frames))[0].tolist())
+            frames.pass_by(t, lambda: self._used_for(t))
         drawn = [frame[inside] for frame in drawn]
         if self.factors is not None:
             return self._kept_parts(whole, drawn, factor[inside], times, other)
@@ -115,6 +115,13 @@ class Magnification:
         return [
             whole.from_unit(frame, source) for frame, source in zip(drawn, sources, strict=True)
         ]
+
+    def _used_for(self, t: int) -> list[int]:
+        """Return the frames of which frame t is made, and the one to which all are aligned."""
+        n = self.movie.n_frames
+        frames = truncated_row(self.operator, t, n)[0].tolist()
+        reference = getattr(self.method, "reference", None)  # of `Stabilised`
+        return frames if reference is None else [*frames, reference % n]
 
     def _kept_parts(
         self, whole: Movie, drawn, factors: np.ndarray, times: Sequence[int], other

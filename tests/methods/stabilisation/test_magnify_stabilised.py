@@ -121,6 +121,16 @@ def test_a_frame_reads_what_the_operator_needs_and_the_reference(counting_source
     assert sorted(set(reads)) == [1, 4, 5] or sorted(set(reads)) == [4, 5] or reads == [5]
 
 
+def test_a_run_through_a_movie_reads_the_reference_once(counting_source):
+    frames = np.stack([np.roll(MOVIE[0][:40, :48], t % 3, axis=1) for t in range(20)])
+    movie, reads = counting_source(frames)
+    options = {"method": "linear", "mode": "dynamic", "stabilise": "translation"}
+    lazy = magnify(movie, 3, intensity_range=(0, 1), **options)
+    for t in range(20):
+        lazy[t].compute(scheduler="synchronous")
+    assert sorted(reads) == list(range(20))
+
+
 def test_a_temporal_band_is_magnified_in_a_drifting_scene():
     n, fps = 24, 20.0
     trembles = 0.1 * np.sin(2 * np.pi * 5 * np.arange(n) / fps)
