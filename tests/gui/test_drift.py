@@ -67,9 +67,31 @@ def test_without_a_drift_nothing_is_offered(dock, click, qtbot, settled):
     widget = dock(0.0)
     click(widget, "magnify")
     settled(widget)
-    qtbot.waitUntil(lambda: widget._drift._measured[1] is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: widget._drift._measured is not None, timeout=20_000)
     qtbot.waitUntil(lambda: not widget._drift._job.working, timeout=20_000)
     assert not widget._fields.drift_row.visible
     widget.mode.value = "dynamic"  # nor where there is no band
     settled(widget)
     assert not widget._drift._timer.isActive()
+
+
+def test_what_is_drawn_of_one_movie_offers_nothing_for_another(dock, viewer, click, settled, qtbot):
+    widget = dock(0.0)
+    click(widget, "magnify")
+    settled(widget)
+    widget.layer.value = viewer.add_image(movie_of(1.0), name="other", scale=(1 / FPS, 1, 1))
+    qtbot.wait(300)
+    assert not widget._drift._job.working
+    assert not widget._fields.drift_row.visible
+    assert widget._drift._drawn is None
+    assert widget._drift._measured is None
+
+
+def test_a_movie_that_is_removed_before_it_is_looked_at(dock, viewer, click, settled, qtbot):
+    widget = dock(1.0)
+    click(widget, "magnify")
+    settled(widget)
+    viewer.layers.clear()
+    qtbot.wait(300)
+    assert not widget._fields.drift_row.visible
+    assert widget._drift._drawn is None  # nor is it kept

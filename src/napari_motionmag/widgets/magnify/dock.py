@@ -185,7 +185,8 @@ class MagnifyWidget(Dock):
         """Fill the fields from another layer."""
         self._follow_layers()
         self._fields.suggest_row.clear()
-        self._fields.bad_pixels_row.visible = self._fields.drift_row.visible = False
+        self._fields.bad_pixels_row.visible = False
+        self._drift.forget()
         with self.updating():
             self._chosen.fill()
         self._show_what_applies()
@@ -209,6 +210,8 @@ class MagnifyWidget(Dock):
 
     def _on_layers_changed(self, event=None) -> None:
         super()._on_layers_changed(event)
+        if event is not None and event.type == "removed" and not self._closed:
+            self._drift.forget_without(event.value)
         if not (self._closed or self._updating):
             self._playing.show()
 
@@ -346,6 +349,7 @@ class MagnifyWidget(Dock):
         except EXPECTED as error:
             self._messages.report(error, again=True)
             return
+        self._drift.forget()
         self._refresh()
 
     def _refresh(self) -> None:

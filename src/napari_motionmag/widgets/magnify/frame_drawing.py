@@ -53,8 +53,8 @@ class FrameDrawing:
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._refining = False  # the frame in progress is what settings at rest ask for
         self.changes = 0
-        # called with the magnification, and the plane, of each frame that is drawn
-        self.on_drawn: Callable[[Magnification, tuple], object] = lambda *drawn: None
+        # called with the source layer, the magnification and the plane of each frame that is drawn
+        self.on_drawn: Callable[[Image, Magnification, tuple], object] = lambda *drawn: None
         self._shown_changes = self._fine_changes = 0  # how many are shown, and shown finely
         self.live = LiveDrawing(
             self._plan_live,
@@ -116,7 +116,7 @@ class FrameDrawing:
                 return  # newer settings are drawn, if coarsely
             result = self._dock.show_result(layer, magnification)
             self._shown_changes = self._fine_changes = changes
-            self._say_drawn(magnification, place, seconds)
+            self._say_drawn(layer, magnification, place, seconds)
             if then is not None:
                 then(result)
             else:
@@ -139,12 +139,14 @@ class FrameDrawing:
         if not self._work.timer.isActive() and not self.refined:
             self._work.timer.start()
 
-    def _say_drawn(self, magnification: Magnification, place: tuple, seconds: float) -> None:
+    def _say_drawn(
+        self, layer: Image, magnification: Magnification, place: tuple, seconds: float
+    ) -> None:
         ends = magnification.operator.less_certain_frames(magnification.movie.n_frames)
         near = any(place[0] in end for end in ends)
         note = ": near an end of the movie, less certain" if near else ""
         self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
-        self.on_drawn(magnification, place[1])
+        self.on_drawn(layer, magnification, place[1])
 
     # ---- while settings change ----
 
@@ -195,7 +197,7 @@ class FrameDrawing:
         self._shown_changes = live.changes
         if live.coarse is None:
             self._fine_changes = live.changes
-            self._say_drawn(live.magnification, live.place, seconds)
+            self._say_drawn(live.layer, live.magnification, live.place, seconds)
         else:
             part = f"at 1/{live.reduction} of the resolution"
             self._messages.say(f"Frame {live.place[0]} drawn {part} in {seconds:.2g} s")

@@ -11,11 +11,16 @@ from qtpy.QtCore import QObject, QTimer
 from napari_motionmag.methods.options import STABILISE
 from napari_motionmag.widgets.common.form import CollapsibleSection, button, choice, text
 from napari_motionmag.widgets.common.jobs import Replacing
+from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.frames.playback import STOPPED
 from napari_motionmag.widgets.magnify.method_options import OptionFields
 
 if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
     from napari_motionmag.magnification.magnification import Magnification
+    from napari_motionmag.movie.movie import Movie
+    from napari_motionmag.views.estimators.local_motion import LocalMotion
     from napari_motionmag.widgets.frames.playback import Playback
     from napari_motionmag.widgets.magnify.shared import Shared
 
@@ -119,8 +124,8 @@ class Drift:
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST_MS)
         self._timer.timeout.connect(self._look)
-        self._drawn: tuple | None = None  # magnification and plane of the newest frame
-        self._measured = (None, ()), None  # pixels and plane, and how their windows move
+        self._drawn: tuple | None = None  # layer, magnification and plane of the newest frame
+        self._measured: tuple | None = None  # movie, plane, and how its windows move
         self._row.follow.changed.connect(lambda _: self._follow())
 
     def close(self) -> None:
@@ -128,11 +133,27 @@ class Drift:
         self._timer.stop()
         self._job.close()
 
-    def note_drawn(self, magnification: Magnification, plane: tuple[int, ...]) -> None:
-        """Take note of a frame; look for a drift once no more are drawn."""
+    def forget(self) -> None:
+        """Offer nothing, and keep nothing of the movie: another is chosen, or it was edited."""
+        self._timer.stop()
+        self._job.cancel()
+        self._drawn = self._measured = None
+        self._row.visible = False
+
+    def forget_without(self, layer: Layer) -> None:
+        """Forget the movie if it is a layer that was removed."""
+        if self._drawn is not None and self._drawn[0] is layer:
+            self.forget()
+
+    def note_drawn(
+        self, layer: Image, magnification: Magnification, plane: tuple[int, ...]
+    ) -> None:
+        """Take note of a frame of the chosen movie; look for a drift once no more are drawn."""
+        if layer is not self._shared.chosen.layer:
+            return
         self._job.cancel()
         self._timer.stop()
-        self._drawn = magnification, plane
+        self._drawn = layer, magnification, plane
         if magnification.operator.band is None or magnification.recipe["stabilise"] is not None:
             self._row.visible = False
         else:
@@ -143,26 +164,39 @@ class Drift:
         if work.working or work.pending or self._playback.state != STOPPED:
             self._timer.start()
             return
-        (magnification, plane), found = self._drawn, []
-        movie = self._shared.chosen.movie()
-        known, motion = self._measured
+        drawn, found = self._drawn, []
+        layer, magnification, plane = drawn
+        try:
+            movie = self._shared.chosen.movie()
+        except EXPECTED:  # a frame that is drawn says so
+            return
+        motion = self._known(movie, plane)
 
         def look(progress) -> None:
             from napari_motionmag.views.drifts import drift_beside
             from napari_motionmag.views.estimators.local_motion import local_motion
 
-            measured = motion
-            if known[0] is not movie.data or known[1] != plane:
-                measured = local_motion(movie, plane or None, _MOST_FRAMES, progress)
-                self._measured = (movie.data, plane), measured
-            found.append(drift_beside(measured, magnification.operator))
+            measured = motion or local_motion(movie, plane or None, _MOST_FRAMES, progress)
+            found.append((measured, drift_beside(measured, magnification.operator)))
 
         def show(error: Exception | None, cancelled: bool) -> None:
             # too few frames, or none that can be read: a frame that is drawn says so
-            if found and self._drawn[0] is magnification:
-                self._say(found[0])
+            if not found or self._drawn is None or self._drawn[0] is not layer:
+                return
+            measured, drift = found[0]
+            self._measured = movie, plane, measured
+            if self._drawn is drawn:
+                self._say(drift)
 
         self._job.request(look, show)
+
+    def _known(self, movie: Movie, plane: tuple[int, ...]) -> LocalMotion | None:
+        """Return how the windows of a plane move, if that was measured."""
+        if self._measured is None:
+            return None
+        known, known_plane, motion = self._measured
+        same = known.data is movie.data and (known.axes, known_plane) == (movie.axes, plane)
+        return motion if same else None
 
     def _say(self, drift: float) -> None:
         from napari_motionmag.views.drifts import MUCH
