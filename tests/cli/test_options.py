@@ -49,6 +49,12 @@ def test_frames_are_counted_from_the_end(film, capsys, frames):
     assert reference == ({"slice": ends[frames]} if frames in ends else -1)
 
 
+@pytest.mark.parametrize("black", ["-1e-1", "-.1", "-0.1"])
+def test_negative_numbers_are_values(film, capsys, black):
+    options = ("--method", "linear", "--factor", 1, "--intensity-range", black, "1.")
+    assert made(film, capsys, *options)[1]["intensity_range"] == [-0.1, 1]
+
+
 def test_options_of_the_method_are_used(film, capsys):
     frames = np.load(film)
     wanted = {"axes": "TYX", "intensity_range": (0, 1), "device": "cpu"}

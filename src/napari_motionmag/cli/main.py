@@ -43,7 +43,8 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self._negative_number_matcher = re.compile(r"-(\d+(:-?\d*)?|\d*\.\d+)$")  # as -3: too
+        # as -3: and, in all versions of Python, -1e-3, too
+        self._negative_number_matcher = re.compile(r"-(\d+:-?\d*|(\d+\.?|\d*\.\d+)(e[-+]?\d+)?)$")
 
     def error(self, message: str):
         self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see --help)\n")
