@@ -99,13 +99,21 @@ def locked(path: Path, busy: str) -> Iterator[None]:
                 raise BlockingIOError(busy) from None
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise  # else the file system has no locks
-        if not (path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())):
+        if not _is_at(file, path):
             raise BlockingIOError(busy)  # its last holder has just removed it
         try:
             yield
         finally:
             with suppress(PermissionError):  # Windows removes no file that is open
                 path.unlink(missing_ok=True)
+
+
+def _is_at(file, path: Path) -> bool:
+    """Whether an open file is the one that lies at a path now."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(file) -> None:
