@@ -81,6 +81,14 @@ def test_no_such_sample(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_frames_are_large_enough_to_see_motion_in_the_picture():
+    data, about = samples.load("beating_cell", n_frames=2)
+    assert data.shape[1:] == (256, 256)
+    magnification = plan(data, 2, method="linear", fps=30)
+    picture = demo_sheet.compose(magnification, magnification.movie, about)
+    assert min(picture.size) > 1024
+
+
 def test_line_crosses_the_string_that_is_selected():
     data, about = samples.load("strings", n_frames=60)
     suggested = dict(about["suggestion"])

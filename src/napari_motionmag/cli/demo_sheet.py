@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+_LARGEST_SIDE = 512  # px: smaller frames are enlarged by whole numbers towards this
+
 
 def compose(magnification, magnified, info: dict):
     """Draw a frame and a slice over time of a movie and of its magnification, as a PIL image."""
@@ -21,6 +23,7 @@ def compose(magnification, magnified, info: dict):
         at=dict.fromkeys(movie.other_axes, 0) or None,
         line=line,
         background="white",
+        zoom=max(1, _LARGEST_SIDE // max(movie.frame_shape[:2])),
     )
     film = Film(composition)
     return Image.fromarray(next(islice(film.frames(), film.shown.index(t), None)))
