@@ -34,6 +34,18 @@ def test_where_nothing_moves_in_the_band_nothing_drifts():
     assert views.slow_drift(noisy.astype(np.uint16), (4, 6), fps=FPS, axes="TYX") == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"filter": "acceleration"}, "filter must select a band of frequencies; 'acceleration'"),
+        ({"most_frames": -3}, "most_frames must be a whole number from 2 up; got -3"),
+    ],
+)
+def test_bad_arguments_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        views.slow_drift(movie_of(0.0), (4, 6), fps=FPS, axes="TYX", **options)
+
+
 @pytest.fixture
 def dock(viewer, method, monkeypatch):
     monkeypatch.setattr(stabilisation, "_REST_MS", 50)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.local_motion import LocalMotion, local_motion
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
@@ -70,7 +71,10 @@ def slow_drift(
     1.9
     """
     movie = as_movie(movie, axes, fps)
+    most_frames = whole_number("most_frames", most_frames, 2)
     operator = make_operator("temporal", band=band, fps=movie.fps, filter=filter)
+    if operator.band is None:
+        raise ValueError(f"filter must select a band of frequencies; {filter!r} is tuned to one")
     return drift_beside(local_motion(movie, at, most_frames, progress), operator)
 
 
