@@ -157,6 +157,18 @@ def test_uneven_times_of_planes_are_said(tmp_path):
         assert open_movie(path).fps == 10
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize("fps", [300, 4000])
+def test_times_of_planes_in_whole_milliseconds(tmp_path, fps):
+    path, count = tmp_path / "film.ome.tif", 81
+    times = [round(1000 * t / fps) for t in range(count)]
+    plane = {"DeltaT": times, "DeltaTUnit": ["ms"] * count}
+    ome(path, noise((count, 8, 9)), "TYX", Plane=plane, PhysicalSizeX=0.1, PhysicalSizeY=0.1)
+    movie = open_movie(path)
+    assert movie.fps == pytest.approx(fps, rel=0.01)
+    assert movie.scale[1:] == (0.1, 0.1)
+
+
 def test_more_than_one_image_is_said(tmp_path):
     path = tmp_path / "film.ome.tif"
     with tifffile.TiffWriter(path, ome=True) as file:

@@ -86,18 +86,26 @@ def _rate(path: Path, pixels: ElementTree.Element) -> float | None:
     unit = seconds(pixels.get("TimeIncrementUnit", "s"))
     if increment is not None and unit is not None:
         return 1 / (increment * unit)
-    times = {}
+    times, ticks = {}, []
     for plane in pixels.iterfind("{*}Plane"):
         unit = seconds(plane.get("DeltaTUnit", "s"))
         first = plane.get("TheZ", "0") == "0" and plane.get("TheC", "0") == "0"
         if first and plane.get("DeltaT") is not None and unit is not None:
             text = plane.get("DeltaT").replace(",", ".")
             times[int(plane.get("TheT", "0"))] = float(text) * unit
+            ticks.append(_tick(text) * unit)
     if len(times) < 2:
         return None
     ordered = np.array([times[t] for t in sorted(times)])
     if not np.isfinite(ordered).all() or ordered[-1] <= ordered[0]:
         return None
-    if sorted(times) != list(range(len(times))):  # some are missing
+    missing = sorted(times) != list(range(len(times)))
+    if missing or (np.diff(ordered) <= 0).any():  # frames follow one another within a tick
         return (max(times) - min(times)) / (ordered[-1] - ordered[0])
-    return usual_rate(path, ordered - ordered[0])
+    return usual_rate(path, ordered - ordered[0], min(ticks))
+
+
+def _tick(text: str) -> float:
+    """Return the unit of the last digit of a number."""
+    digits, _, exponent = text.strip().lower().partition("e")
+    return 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
