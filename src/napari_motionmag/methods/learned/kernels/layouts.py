@@ -38,12 +38,6 @@ def _store_square(builder, square, at, row):
         builder.store(pair, builder.inttoptr(line, _PAIR.as_pointer())).align = 4
 
 
-def _load_four(builder, at, offset=0):
-    loaded = builder.load(builder.inttoptr(builder.add(at, I64(offset)), FOUR.as_pointer()))
-    loaded.align = 4
-    return loaded
-
-
 def _four(value: float) -> ir.Constant:
     return ir.Constant(FOUR, [float(value)] * 4)
 
