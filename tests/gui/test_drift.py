@@ -73,3 +73,14 @@ def test_without_a_drift_nothing_is_offered(dock, click, qtbot, settled):
     widget.mode.value = "dynamic"  # nor where there is no band
     settled(widget)
     assert not widget._drift._timer.isActive()
+
+
+def test_what_was_found_is_forgotten_with_its_movie(viewer, dock, click, qtbot, settled):
+    widget = dock(1.0)
+    click(widget, "magnify")
+    qtbot.waitUntil(lambda: widget._fields.drift_row.visible, timeout=20_000)
+    viewer.layers.clear()
+    assert not widget._fields.drift_row.visible
+    assert widget._drift._drawn is None
+    widget._drift._look()  # as when its timer had just run out
+    assert not widget._drift._job.working

@@ -185,7 +185,8 @@ class MagnifyWidget(Dock):
         """Fill the fields from another layer."""
         self._follow_layers()
         self._fields.suggest_row.clear()
-        self._fields.bad_pixels_row.visible = self._fields.drift_row.visible = False
+        self._fields.bad_pixels_row.visible = False
+        self._drift.forget()
         with self.updating():
             self._chosen.fill()
         self._show_what_applies()
@@ -211,6 +212,8 @@ class MagnifyWidget(Dock):
         super()._on_layers_changed(event)
         if not (self._closed or self._updating):
             self._playing.show()
+            if self.layer.value is None:  # which magicgui does not tell
+                self._drift.forget()
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_motionmag.methods.options import STABILISE
 from napari_motionmag.widgets.common.form import CollapsibleSection, button, choice, text
 from napari_motionmag.widgets.common.jobs import Replacing
+from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.frames.playback import STOPPED
 from napari_motionmag.widgets.magnify.method_options import OptionFields
 
@@ -119,14 +120,21 @@ class Drift:
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST_MS)
         self._timer.timeout.connect(self._look)
-        self._drawn: tuple | None = None  # magnification and plane of the newest frame
-        self._measured = (None, ()), None  # pixels and plane, and how their windows move
+        self.forget()
         self._row.follow.changed.connect(lambda _: self._follow())
 
     def close(self) -> None:
         """Stop."""
         self._timer.stop()
         self._job.close()
+
+    def forget(self) -> None:
+        """Forget the movie, and offer nothing."""
+        self._job.cancel()
+        self._timer.stop()
+        self._row.visible = False
+        self._drawn: tuple | None = None  # magnification and plane of the newest frame
+        self._measured = (None, ()), None  # pixels and plane, and how their windows move
 
     def note_drawn(self, magnification: Magnification, plane: tuple[int, ...]) -> None:
         """Take note of a frame; look for a drift once no more are drawn."""
@@ -140,11 +148,16 @@ class Drift:
 
     def _look(self) -> None:
         work = self._shared.work
+        if self._drawn is None:
+            return
         if work.working or work.pending or self._playback.state != STOPPED:
             self._timer.start()
             return
         (magnification, plane), found = self._drawn, []
-        movie = self._shared.chosen.movie()
+        try:
+            movie = self._shared.chosen.movie()
+        except EXPECTED:  # its layer was closed
+            return
         known, motion = self._measured
 
         def look(progress) -> None:
@@ -159,7 +172,7 @@ class Drift:
 
         def show(error: Exception | None, cancelled: bool) -> None:
             # too few frames, or none that can be read: a frame that is drawn says so
-            if found and self._drawn[0] is magnification:
+            if found and self._drawn is not None and self._drawn[0] is magnification:
                 self._say(found[0])
 
         self._job.request(look, show)
