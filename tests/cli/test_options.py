@@ -41,6 +41,14 @@ def made(film, capsys, *argv):
     return tifffile.imread(target), json.loads(told)
 
 
+@pytest.mark.parametrize("frames", ["-2:", "-1", "-3:-1"])
+def test_frames_are_counted_from_the_end(film, capsys, frames):
+    _, recipe = made(film, capsys, "--method", "linear", "--factor", 1, "--reference", frames)
+    reference = recipe["operator"]["reference"]
+    ends = {"-2:": [-2, None, None], "-3:-1": [-3, -1, None]}
+    assert reference == ({"slice": ends[frames]} if frames in ends else -1)
+
+
 def test_options_of_the_method_are_used(film, capsys):
     frames = np.load(film)
     wanted = {"axes": "TYX", "intensity_range": (0, 1), "device": "cpu"}

@@ -96,3 +96,9 @@ def test_a_lock_that_cannot_be_removed_does_not_fail(tmp_path, monkeypatch):
         pass
     with locked(tmp_path / "lock", "busy"), pytest.raises(BlockingIOError, match="busy"):
         locked(tmp_path / "lock", "busy").__enter__()
+
+
+def test_a_lock_that_its_holder_just_removed_holds_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_motionmag.compute.atomic._lock", lambda file: os.remove(file.name))
+    with pytest.raises(BlockingIOError, match="busy"):
+        locked(tmp_path / "lock", "busy").__enter__()

@@ -11,6 +11,7 @@ import pytest
 from napari._app_model._app import NapariApplication, _napari_names
 from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_viewer import QtViewer
+from napari._vispy.utils.visual import create_vispy_layer
 from napari.components.grid import GridCanvas
 from napari.plugins import _initialize_plugins
 from napari.settings import NapariSettings, get_settings
@@ -88,11 +89,28 @@ class NoControls(QWidget):
         self.ndisplay = 2
 
 
+def _draw_one_of_each_kind(viewer) -> None:
+    """Let layers be put on the canvas only to see that they can, the first one of each kind."""
+    qt_viewer, events, kinds = viewer.window._qt_viewer, viewer.layers.events, set()
+
+    def on_inserted(event):
+        layer = event.value
+        ours = "napari_motionmag" in layer.metadata, layer.metadata.get("napari_motionmag_map")
+        kind = type(layer), layer.ndim, getattr(layer, "rgb", None), *ours
+        if kind not in kinds:
+            kinds.add(kind)
+            create_vispy_layer(layer, font_info=qt_viewer.canvas.font_info()).close()
+
+    events.inserted.disconnect(qt_viewer._on_add_layer_change)
+    events.removed.disconnect(qt_viewer.canvas._remove_layer)
+    events.inserted.connect(on_inserted)
+
+
 @pytest.fixture(scope="module")
 def window(qapp, request):
     """A viewer with a real window, for all tests of a module.
 
-    It is painted, with layers on its canvas, only in modules with ``DRAWS_CANVAS``, and has
+    It is painted, with all layers on its canvas, only in modules with ``DRAWS_CANVAS``, and has
     napari's style and its controls of layers only in those with ``LOOKS_AS_USUAL``: these take most
     of the time.
     """
@@ -119,9 +137,7 @@ def window(qapp, request):
         viewer = napari.Viewer(show=True, show_welcome_screen=False)
         QtViewer._instances.clear()  # make_napari_viewer takes what it did not make for a leak
         if not draws:
-            qt_viewer, events = viewer.window._qt_viewer, viewer.layers.events
-            events.inserted.disconnect(qt_viewer._on_add_layer_change)
-            events.removed.disconnect(qt_viewer.canvas._remove_layer)
+            _draw_one_of_each_kind(viewer)
             viewer.window._qt_window.setUpdatesEnabled(False)
         # napari collects garbage for each layer that is removed
         patch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda: 0))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+DRAWS_CANVAS = True
+
 
 def _made(viewer):
     return [layer for layer in viewer.layers if "napari_motionmag" in layer.metadata]

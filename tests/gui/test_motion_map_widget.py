@@ -8,6 +8,8 @@ from napari_motionmag import views
 from napari_motionmag.views.figures.motion_map import phase_colors
 from napari_motionmag.widgets.measure.motion_map import MotionMapWidget
 
+DRAWS_CANVAS = True
+
 
 @pytest.fixture
 def dock(viewer):

@@ -20,7 +20,7 @@ def fork():
     moving, still = smooth_texture(48, 0), smooth_texture(48, 1)
     rng = np.random.default_rng(2)
     frames = []
-    for t in range(200):
+    for t in range(128):
         picture = fourier_shift(moving, 0, 0.2 * np.cos(2 * np.pi * PITCH * t / FPS))
         frame = np.concatenate([picture, still], axis=1)
         frames.append(4000 * frame + rng.normal(0, 40, frame.shape))

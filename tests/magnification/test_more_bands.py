@@ -76,6 +76,15 @@ def test_the_recipe_makes_the_same_again(strings):
         ({"mode": "temporal", "band": (1, 2), "more_bands": 5}, "triples"),
         ({"mode": "temporal", "band": (1, 2), "more_bands": [(4, 3, 2)]}, "low < high"),
         ({"mode": "temporal", "band": (1, 2), "more_bands": [(3, 4, np.inf)]}, "factor must be"),
+        (
+            {
+                "mode": "temporal",
+                "band": (1, 2),
+                "filter": "acceleration",
+                "more_bands": [(3, 4, 2)],
+            },
+            "filter must be one of fir, .*got 'acceleration'",
+        ),
     ],
 )
 def test_wrong_bands_are_refused(arguments, words):

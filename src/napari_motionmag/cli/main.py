@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dis
+import re
 import signal
 import sys
 import threading
@@ -38,7 +39,11 @@ _SOURCE = Path(__file__).parents[1]
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports errors in one line."""
+    """Reports errors in one line, and takes frames counted from the end for values."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._negative_number_matcher = re.compile(r"-(\d+(:-?\d*)?|\d*\.\d+)$")  # as -3: too
 
     def error(self, message: str):
         self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see --help)\n")

@@ -99,6 +99,8 @@ def locked(path: Path, busy: str) -> Iterator[None]:
                 raise BlockingIOError(busy) from None
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise  # else the file system has no locks
+        if not (path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())):
+            raise BlockingIOError(busy)  # its last holder has just removed it
         try:
             yield
         finally:

@@ -3,7 +3,7 @@
 The names are imported on first use, so that ``import napari_motionmag.export`` is quick.
 """
 
-import lazy_loader
+from importlib import import_module
 
 _MODULES = {
     "batch": ("Item", "Outputs", "find_items", "run_batch"),
@@ -14,4 +14,18 @@ _MODULES = {
     "movie_file": ("check_export", "export_movie"),
     "report": ("check_report", "write_report"),
 }
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_MODULES)
+_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    try:
+        module = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -135,7 +135,7 @@ class MagnifySettings:
         if not self.more_bands or self.factor == 1:  # then all factors are 1
             return operator
         more = [(low, high, (m - 1) / (self.factor - 1)) for low, high, m in self.more_bands]
-        return Bands([(*operator.band, 1.0), *more], self.filter, operator.fps)
+        return Bands([(*self.band, 1.0), *more], self.filter, operator.fps)
 
     def to_recipe(self, operator: TemporalOperator, **resolved) -> dict[str, Any]:
         """Return plain values from which `from_recipe` makes the settings again.

@@ -4,7 +4,7 @@ Everything here works in a plain script. The names are imported on first use, so
 ``import napari_motionmag.views`` needs neither torch nor Qt.
 """
 
-import lazy_loader
+from importlib import import_module
 
 _MODULES = {
     "slices": (
@@ -31,6 +31,7 @@ _MODULES = {
     "motion_maps": ("MotionMap", "motion_map"),
     "estimators.noise_model": ("NoiseModel", "fit_noise"),
     "noise_floors": ("NoiseFloor", "noise_floor"),
+    "drifts": ("slow_drift",),
     "blend": ("fade",),
     "suggestions": ("FoundMotion", "Suggestion", "Suggestions", "suggest"),
     "surrogate": ("motionless_surrogate",),
@@ -39,4 +40,18 @@ _MODULES = {
     "figures.mosaic": ("labelled_mosaic", "mosaic"),
     "figures.networks": ("kernel_labels",),
 }
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs=_MODULES)
+_PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    try:
+        module = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

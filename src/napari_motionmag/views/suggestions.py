@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 from scipy.signal import detrend, periodogram
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, filters, make_operator
+from napari_motionmag.views.drifts import MUCH, span_of
 from napari_motionmag.views.estimators.local_motion import LocalMotion, local_motion
 from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms, find_rhythms
 from napari_motionmag.views.estimators.selected_noise import operator_noise
@@ -29,7 +29,6 @@ _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of factors, in a decade
 _PLAIN = 2.0  # factor for motion that is seen without
 _VISIBLE = 1.0  # px of magnified motion, below which it is not worth showing
 _TARGET = (0.015, 3.0, 10.0)  # magnified motion: share of the smaller side, least and most px
-_DRIFT = 1.0  # px within the filter's window, from which thin structures gain too little
 _SMALL_PART = 0.4  # of the frame, below which the region is suggested, too
 _LARGE_FRAME = 300 * 300  # px
 _LIT = 0.002  # relative change of brightness that is worth a word
@@ -262,7 +261,7 @@ class _Adviser:
         if factor is None:
             return None
         drift = self._drift(rhythm, operator)
-        part = {"stabilise": "dense"} if drift > _DRIFT else self._region(rhythm)
+        part = {"stabilise": "dense"} if drift > MUCH else self._region(rhythm)
         settings = {"factor": factor, **settings, **self.rate_setting, **part}
         how = "Repeats its motion" if motion.harmonics > 1 else "Moves to and fro"
         text = (
@@ -270,18 +269,14 @@ class _Adviser:
             f"{_percent(motion.share)} of the frame. "
             f"{self._outcome(factor, motion.amplitude, limit)}"
         )
-        if drift > _DRIFT:
+        if drift > MUCH:
             text += f" What drifts meanwhile, by {_px(drift)}, is followed, which takes longer."
         title = f"{motion.frequency:.4g} Hz, {factor:g} times"
         return self._suggestion(title, text, settings, motion, limit, rhythm.amplitude)
 
     def _drift(self, rhythm: Rhythm, operator: TemporalOperator) -> float:
         """Return how far windows move slowly while the filter sees them, px."""
-        course = self.motion.course[:, rhythm.where]
-        slow = uniform_filter1d(course, round(1 / rhythm.frequency), axis=0, mode="nearest")
-        seen = len(operator.row(self.n // 2, self.n)[0])
-        span = maximum_filter1d(slow, seen, axis=0) - minimum_filter1d(slow, seen, axis=0)
-        return float(np.quantile(np.hypot(*np.moveaxis(span, -1, 0)).max(axis=0), 0.9))
+        return span_of(self.motion.course[:, rhythm.where], operator, 1 / rhythm.frequency)
 
     def _band(self, motion: FoundMotion) -> tuple[float, float]:
         """Return a band around an oscillation and its harmonics, without the others."""

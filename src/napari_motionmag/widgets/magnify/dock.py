@@ -34,6 +34,7 @@ from napari_motionmag.widgets.magnify.large_frames import region_of
 from napari_motionmag.widgets.magnify.playing import Playing
 from napari_motionmag.widgets.magnify.shared import Shared
 from napari_motionmag.widgets.magnify.shortcuts import Shortcuts
+from napari_motionmag.widgets.magnify.stabilisation import Drift
 from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import WholeMovie
 
@@ -70,6 +71,8 @@ class MagnifyWidget(Dock):
         self._comparison = Comparison(self._viewer, self, self._messages, self._drawing)
         self._playing = Playing(shared, self._drawing, self._comparison, self.native)
         self._playback = self._playing.playback
+        self._drift = Drift(shared, self._playback, self.native)
+        self._drawing.on_drawn = self._drift.note_drawn
         self._whole_movie = WholeMovie(shared, self, self._comparison, self._playing)
         self._preferences = Preferences.current()
         self._fields.begin_with(self._preferences)
@@ -182,7 +185,7 @@ class MagnifyWidget(Dock):
         """Fill the fields from another layer."""
         self._follow_layers()
         self._fields.suggest_row.clear()
-        self._fields.bad_pixels_row.visible = False
+        self._fields.bad_pixels_row.visible = self._fields.drift_row.visible = False
         with self.updating():
             self._chosen.fill()
         self._show_what_applies()
@@ -415,6 +418,7 @@ class MagnifyWidget(Dock):
         self._follow_no_more()
         self._shortcuts.close()
         self._drawing.close()
+        self._drift.close()
         self._playback.close()
         self._comparison.close(viewer_closes=viewer_closes)
         self._results.close()

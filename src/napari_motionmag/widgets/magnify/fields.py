@@ -30,7 +30,7 @@ from napari_motionmag.widgets.magnify.method_options import MethodOptions
 from napari_motionmag.widgets.magnify.painted_factors import PaintedFactors
 from napari_motionmag.widgets.magnify.playing import PlaybackRow
 from napari_motionmag.widgets.magnify.presets import PresetRows
-from napari_motionmag.widgets.magnify.stabilisation import Stabilisation
+from napari_motionmag.widgets.magnify.stabilisation import DriftRow, Stabilisation
 from napari_motionmag.widgets.magnify.suggestions import SuggestRow
 
 MODELS = [
@@ -70,6 +70,7 @@ class Fields(MotionFields):
         self.movie_form = group(movie, labels=True, name="movie_form")
         self.suggest_row = SuggestRow()
         self.bad_pixels_row = BadPixelsRow()
+        self.drift_row = DriftRow()
         self.form = group(rows, labels=True, name="form")
         self.more = CollapsibleSection(
             "Filter, network and device",
@@ -97,7 +98,7 @@ class Fields(MotionFields):
         buttons.insert(2, self.playback_row)
         self.next_steps = group([], "horizontal", name="next_steps")
         self.next_steps.visible = False  # until there is a result to look at
-        buttons.insert(3, self.next_steps)
+        buttons[3:3] = [self.next_steps, self.drift_row]
         forms = [self.movie_form, self.bad_pixels_row, self.suggest_row, self.form, self.more]
         self.rows = [*forms, *sections, *buttons]
         self.parameters = [*self.motion_parameters, self.more_bands, self.factor, *method]

@@ -53,6 +53,8 @@ class FrameDrawing:
         self._then: Callable | None = None  # called with the result once the frame is drawn
         self._refining = False  # the frame in progress is what settings at rest ask for
         self.changes = 0
+        # called with the magnification, and the plane, of each frame that is drawn
+        self.on_drawn: Callable[[Magnification, tuple], object] = lambda *drawn: None
         self._shown_changes = self._fine_changes = 0  # how many are shown, and shown finely
         self.live = LiveDrawing(
             self._plan_live,
@@ -142,6 +144,7 @@ class FrameDrawing:
         near = any(place[0] in end for end in ends)
         note = ": near an end of the movie, less certain" if near else ""
         self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
+        self.on_drawn(magnification, place[1])
 
     # ---- while settings change ----
 

@@ -1,12 +1,26 @@
-"""Fields for large motion that is kept as it is while small motion is magnified."""
+"""Large motion that is kept as it is while small motion is magnified: its fields, and an offer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import Container
+from qtpy.QtCore import QObject, QTimer
 
 from napari_motionmag.methods.options import STABILISE
-from napari_motionmag.widgets.common.form import CollapsibleSection, choice
+from napari_motionmag.widgets.common.form import CollapsibleSection, button, choice, text
+from napari_motionmag.widgets.common.jobs import Replacing
+from napari_motionmag.widgets.frames.playback import STOPPED
 from napari_motionmag.widgets.magnify.method_options import OptionFields
+
+if TYPE_CHECKING:
+    from napari_motionmag.magnification.magnification import Magnification
+    from napari_motionmag.widgets.frames.playback import Playback
+    from napari_motionmag.widgets.magnify.shared import Shared
+
+_REST_MS = 1500  # since the last frame was drawn, until a drift is looked for
+_MOST_FRAMES = 300  # to look at
 
 MODELS = [
     ("None", ""),
@@ -77,3 +91,88 @@ class Stabilisation(CollapsibleSection):
         if self.stabilise.value == "dense":
             return name in ("align_to", "smooth")
         return name != "feather" or self.mask.value is not None
+
+
+class DriftRow(Container):
+    """What drifts, and the button ``follow``; shown once a drift was found."""
+
+    def __init__(self):
+        self.words = text("drift", "How far parts move, more slowly than the band.")
+        self.follow = button(
+            "follow_drift",
+            "Follow the drift",
+            "Stabilise “Dense: slow drift of every part”: it stays as it is, and what moves in the "
+            "band beside it is magnified in full. Frames take a few times as long.",
+        )
+        super().__init__(widgets=[self.words, self.follow], labels=False, name="drift_row")
+        self.margins = (0, 0, 0, 0)
+        self.visible = False
+
+
+class Drift:
+    """Looks for a drift, in the background and at rest, in movies that are filtered by a band."""
+
+    def __init__(self, shared: Shared, playback: Playback, parent: QObject):
+        self._shared, self._playback, self._row = shared, playback, shared.fields.drift_row
+        self._job = Replacing(lambda busy: None, lambda place, words: None)
+        self._timer = QTimer(parent)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REST_MS)
+        self._timer.timeout.connect(self._look)
+        self._drawn: tuple | None = None  # magnification and plane of the newest frame
+        self._measured = (None, ()), None  # pixels and plane, and how their windows move
+        self._row.follow.changed.connect(lambda _: self._follow())
+
+    def close(self) -> None:
+        """Stop."""
+        self._timer.stop()
+        self._job.close()
+
+    def note_drawn(self, magnification: Magnification, plane: tuple[int, ...]) -> None:
+        """Take note of a frame; look for a drift once no more are drawn."""
+        self._job.cancel()
+        self._timer.stop()
+        self._drawn = magnification, plane
+        if magnification.operator.band is None or magnification.recipe["stabilise"] is not None:
+            self._row.visible = False
+        else:
+            self._timer.start()
+
+    def _look(self) -> None:
+        work = self._shared.work
+        if work.working or work.pending or self._playback.state != STOPPED:
+            self._timer.start()
+            return
+        (magnification, plane), found = self._drawn, []
+        movie = self._shared.chosen.movie()
+        known, motion = self._measured
+
+        def look(progress) -> None:
+            from napari_motionmag.views.drifts import drift_beside
+            from napari_motionmag.views.estimators.local_motion import local_motion
+
+            measured = motion
+            if known[0] is not movie.data or known[1] != plane:
+                measured = local_motion(movie, plane or None, _MOST_FRAMES, progress)
+                self._measured = (movie.data, plane), measured
+            found.append(drift_beside(measured, magnification.operator))
+
+        def show(error: Exception | None, cancelled: bool) -> None:
+            # too few frames, or none that can be read: a frame that is drawn says so
+            if found and self._drawn[0] is magnification:
+                self._say(found[0])
+
+        self._job.request(look, show)
+
+    def _say(self, drift: float) -> None:
+        from napari_motionmag.views.drifts import MUCH
+
+        self._row.words.value = (
+            f"Parts drift by {drift:.2g} px while the filter sees them. Thin structures then gain "
+            "less than the factor."
+        )
+        self._row.visible = drift > MUCH
+
+    def _follow(self) -> None:
+        self._row.visible = False
+        self._shared.fields.stabilise.value = "dense"
