@@ -29,7 +29,7 @@ WORKERS = 1, 2, 4
 
 def main() -> None:
     given = arguments(__doc__)
-    size, frames, rounds = (64, 8, 1) if given.quick else (512, 48, 3)
+    size, frames, rounds = (64, 8, 1) if given.quick else (512, 24, 3)
     found = {workers: [] for workers in WORKERS[: 2 if given.quick else None]}
     with tempfile.TemporaryDirectory() as folder:
         source = save_movie(Path(folder, "film.zarr"), movie(frames, size, np.uint16), fps=20)

@@ -146,6 +146,12 @@ def torch_threads():
     return torch.get_num_threads()
 
 
+def test_workers_keep_memory_for_the_next_step(client):
+    """dask's own setting makes each temporary array of a network cost page faults."""
+    own = os.environ.get("MALLOC_TRIM_THRESHOLD_")
+    assert set(client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_").values()) == {own}
+
+
 def test_learned_runs_unchanged_with_weights_loaded_once(client, tmp_path):
     np.save(tmp_path / "film.npy", noise((10, 24, 28), "u1"))
     movie = open_movie(tmp_path / "film.npy")

@@ -45,6 +45,8 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         yield None
         return
     distributed = optional("distributed", "distributed", "clusters")
+    import dask
+
     if scheduler is not None:
         try:
             client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
@@ -56,13 +58,16 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
             yield client
         return
     threads = str(max(1, _cores() // workers))
+    # dask's own settings, in their place, give memory back at once: claiming it anew for each step
+    # of a network takes longer than the steps
+    environment = dict.fromkeys(_THREAD_SETTINGS, threads)
     with (
+        dask.config.set({"distributed.nanny.pre-spawn-environ": environment}),
         distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,  # torch has threads of its own
             processes=True,
             dashboard_address=None,
-            env=dict.fromkeys(_THREAD_SETTINGS, threads),
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):

@@ -210,10 +210,10 @@ class MagnifyWidget(Dock):
 
     def _on_layers_changed(self, event=None) -> None:
         super()._on_layers_changed(event)
-        if event is not None and event.type == "removed" and not self._closed:
-            self._drift.forget_without(event.value)
         if not (self._closed or self._updating):
             self._playing.show()
+            if self.layer.value is None:  # which magicgui does not tell
+                self._drift.forget()
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""

@@ -16,7 +16,7 @@ from napari_motionmag.widgets.frames.playback import STOPPED
 from napari_motionmag.widgets.magnify.method_options import OptionFields
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 
     from napari_motionmag.magnification.magnification import Magnification
     from napari_motionmag.movie.movie import Movie
@@ -140,11 +140,6 @@ class Drift:
         self._drawn = self._measured = None
         self._row.visible = False
 
-    def forget_without(self, layer: Layer) -> None:
-        """Forget the movie if it is a layer that was removed."""
-        if self._drawn is not None and self._drawn[0] is layer:
-            self.forget()
-
     def note_drawn(
         self, layer: Image, magnification: Magnification, plane: tuple[int, ...]
     ) -> None:
@@ -161,6 +156,8 @@ class Drift:
 
     def _look(self) -> None:
         work = self._shared.work
+        if self._drawn is None:
+            return
         if work.working or work.pending or self._playback.state != STOPPED:
             self._timer.start()
             return
