@@ -248,7 +248,7 @@ def _squares(parts, layer: Conv2d, beside: Tensor | None = None) -> Tensor:
     if inference_kernels_apply(parts[0][0]) and kernels.available():
         from napari_motionmag.methods.learned.kernels import layouts
 
-        return layouts.squares(parts, beside, layer.taken)
+        return layouts.squares(parts, beside, layer.kernel_inputs)
     planes = torch.cat([factor * planes + offset for planes, factor, offset in parts], 1)
     joined = F.pixel_unshuffle(planes, 2)
     return joined if beside is None else torch.cat([joined, beside], 1)

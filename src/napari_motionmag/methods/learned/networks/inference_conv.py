@@ -62,7 +62,7 @@ class Conv2d(nn.Conv2d):
         return F.leaky_relu_(y, SLOPE) if self.after == "leaky_relu" else y
 
     @property
-    def taken(self) -> int:
+    def kernel_inputs(self) -> int:
         """Channels that a kernel takes; those behind its own are zeros."""
         kernel = self._kernel()
         return self.in_channels if kernel is None else kernel.inputs
