@@ -7,8 +7,11 @@ temporal operator names for it, and no others, and runs the method.
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -20,7 +23,7 @@ from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySetting
 from napari_motionmag.methods.base import Method, WarnOnce, check_size
 from napari_motionmag.methods.options import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
-from napari_motionmag.movie.frame_source import FrameSource
+from napari_motionmag.movie.frame_source import BEHIND, FrameSource
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import Static, TemporalOperator
@@ -63,6 +66,8 @@ class Magnification:
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
     cache: Cache = field(default_factory=Cache, repr=False, compare=False)
+    # the frames that were drawn last, outside of a viewer
+    recent: deque = field(default_factory=partial(deque, maxlen=BEHIND), repr=False, compare=False)
 
     def draw(
         self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
@@ -105,8 +110,8 @@ class Magnification:
             factor = self.factors
             factor = factor if region is None else region.reduce(factor[region.window])
         drawn = self.method.magnify(frames, self.operator, times, factor)
-        if current_priority() == NORMAL:  # in a viewer, people come back to frames
-            t = min(times)
+        t = min(times)
+        if current_priority() == NORMAL and self._runs_to(t):  # in a viewer, people come back
             frames.pass_by(t, lambda: self._used_for(t))
         drawn = [frame[inside] for frame in drawn]
         if self.factors is not None:
@@ -116,11 +121,22 @@ class Magnification:
             whole.from_unit(frame, source) for frame, source in zip(drawn, sources, strict=True)
         ]
 
+    def _runs_to(self, t: int) -> bool:
+        """Note that frame t is drawn, and tell whether those before lead up to it, about in order.
+
+        dask's threads do not: they take frames in the order of the alphabet, the last one first.
+        """
+        run = [*self.recent, t]
+        self.recent.append(t)
+        ascending = sum(before < after for before, after in pairwise(run))
+        return len(run) > BEHIND and ascending >= 0.75 * BEHIND
+
     def _used_for(self, t: int) -> list[int]:
-        """Return the frames of which frame t is made, and the one to which all are aligned."""
+        """Return the frames of which frame t, and those drawn beside it, are made."""
         n = self.movie.n_frames
-        frames = truncated_row(self.operator, t, n)[0].tolist()
-        reference = getattr(self.method, "reference", None)  # of `Stabilised`
+        rows = (truncated_row(self.operator, one, n)[0] for one in {max(t - BEHIND, 0), t})
+        frames = [index for row in rows for index in row.tolist()]
+        reference = getattr(self.method, "reference", None)  # to which `Stabilised` aligns all
         return frames if reference is None else [*frames, reference % n]
 
     def _kept_parts(

@@ -88,6 +88,15 @@ def test_a_run_through_a_long_movie_reads_each_frame_once_and_keeps_the_last(
     assert max(kept) <= 1.1 * max(kept[:25])
 
 
+def test_threads_of_dask_read_each_frame_once(counting_source):
+    """They take frames in another order than that of time."""
+    frames = FRAMES[:, :16, :16]
+    movie, reads = counting_source(frames)
+    options = {"method": "linear", "mode": "dynamic", "intensity_range": (0, 1), "axes": "TYX"}
+    magnify(movie, 3, **options).compute(scheduler="threads", num_workers=3)
+    assert sorted(reads) == list(range(len(frames)))
+
+
 def test_a_viewer_keeps_what_it_has_been_through(encoded, counting_source):
     model, calls = encoded
     movie, reads = counting_source(FRAMES)
