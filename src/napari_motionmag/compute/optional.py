@@ -18,7 +18,7 @@ def optional(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        needed = f"{purpose} need the package {module}"
+        needed = f"{purpose} need the package {module.partition('.')[0]}"
         python, system, machine = here = _platform()
         condition = _unmet_condition(module, extra, here)
         if condition:

@@ -25,7 +25,7 @@ class CziPlanes(LibraryPlanes):
 
     def open(self):
         """Open the file with the library."""
-        czi = optional("pylibCZIrw.czi", "formats", "CZI files")
+        czi = optional("pylibCZIrw.czi", "formats", "Without conversion to OME-TIFF, CZI files")
         return czi.CziReader(str(self.path))
 
     def examine(self, file) -> None:
