@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
-from napari_motionmag.methods.learned.kernels.llvm_vectors import FOUR, I64, Address, kernel
+from napari_motionmag.methods.learned.kernels.llvm_vectors import FOUR, Address, kernel
 
 _BAND = 32  # rows of squares that stay in the processor's cache until all parts are there
 _CELL = 8  # px, of a weight of what is drawn
@@ -25,17 +25,14 @@ _PAIR = ir.VectorType(ir.FloatType(), 2)
 
 def _load_square(builder, at, row):
     """Load two pixels at an address and two of the next row."""
-    pairs = []
-    for line in (at, builder.add(at, row)):
-        pairs.append(builder.load(builder.inttoptr(line, _PAIR.as_pointer())))
-        pairs[-1].align = 4
+    pairs = [vectors.load(builder, line, kind=_PAIR) for line in (at, builder.add(at, row))]
     return builder.shuffle_vector(*pairs, vectors.lanes([0, 1, 2, 3]))
 
 
 def _store_square(builder, square, at, row):
     for first, line in ((0, at), (2, builder.add(at, row))):
         pair = builder.shuffle_vector(square, square, vectors.lanes([first, first + 1]))
-        builder.store(pair, builder.inttoptr(line, _PAIR.as_pointer())).align = 4
+        vectors.store(builder, pair, line)
 
 
 def _four(value: float) -> ir.Constant:
@@ -50,7 +47,7 @@ def _gather(typing, at, row, scale, offset, to):
         at, row, scale, offset, to = arguments
         scale, offset = (vectors.spread(builder, x, FOUR) for x in (scale, offset))
         square = builder.fadd(builder.fmul(_load_square(builder, at, row), scale), offset)
-        builder.store(square, builder.inttoptr(to, FOUR.as_pointer())).align = 4
+        vectors.store(builder, square, to)
         return context.get_dummy_value()
 
     return types.void(Address, Address, types.float32, types.float32, Address), generate
@@ -90,11 +87,11 @@ def squares(
     (N, K, H / 2, W / 2), the channels behind them. What is left of `channels` is zero.
     """
     count, _, height, width = parts[0][0].shape
-    shape = count, channels, height // 2, width // 2
-    out = _empty(shape, torch.channels_last)
+    half = height // 2, width // 2
+    out = parts[0][0].new_empty(count, *half, channels)
     if beside is None:
-        beside = out.new_empty(count, 0, *shape[2:])
-    checked("beside", beside, (count, beside.shape[1], *shape[2:]))
+        beside = out.new_empty(count, 0, *half)
+    checked("beside", beside, (count, beside.shape[1], *half))
     planes, channel = [], 0
     for part, scale, offset in parts:
         checked("parts", part, (count, part.shape[1], height, width))
@@ -105,7 +102,7 @@ def squares(
             f"parts must have even sides and channels be {channel + beside.shape[1]} or more, "
             f"got {height}x{width} and {channels}"
         )
-    behind, to = beside.contiguous().numpy(), out.permute(0, 2, 3, 1).numpy()
+    behind, to = beside.contiguous().numpy(), out.numpy()
 
     def work(picture, first, last):
         for row in range(first, last, _BAND):
@@ -115,12 +112,7 @@ def squares(
             _add_beside(behind[picture], to[picture], channel, *rows)
 
     share_rows(work, count, height // 2)
-    return out
-
-
-def _empty(shape, layout=torch.contiguous_format) -> Tensor:
-    """Return a tensor as kernels take it, whatever the defaults of PyTorch are."""
-    return torch.empty(shape, memory_format=layout, dtype=torch.float32, device="cpu")
+    return out.permute(0, 3, 1, 2)
 
 
 @kernel("void(f4[:, :, ::1], f4[:, :, ::1], i8, i8)")
@@ -139,7 +131,7 @@ def to_planes(frame: Tensor) -> Tensor:
     """Convert float32 (N, 3, H, W) to luma, B - Y and R - Y."""
     count, _, height, width = frame.shape
     checked("frame", frame, (count, 3, height, width))
-    planes = _empty(frame.shape)
+    planes = frame.new_empty(frame.shape)
     source, to = frame.contiguous().numpy(), planes.numpy()
     share_rows(lambda n, first, last: _to_planes(source[n], to[n], first, last), count, height)
     return planes
@@ -188,9 +180,7 @@ def _finisher(channels: int):
             for k in range(channels):
                 if k == 1:
                     weight = builder.fmul(weight, vectors.spread(builder, color, FOUR))
-                place = builder.inttoptr(builder.add(drawn, I64(16 * k)), FOUR.as_pointer())
-                part = builder.load(place)
-                part.align = 4
+                part = vectors.load(builder, drawn, 16 * k, kind=FOUR)
                 changes[k] = builder.fadd(changes[k], builder.fmul(weight, part))
             write(to[0], *changes)
             return context.get_dummy_value()
@@ -259,7 +249,7 @@ def finished(
         ("share", share, (1, height, width)),
     ):
         checked(name, x, (count, *shape))
-    results = _empty(frame.shape), _empty(frame.shape)
+    results = frame.new_empty(frame.shape), frame.new_empty(frame.shape)
     arrays = [
         *(x.contiguous().numpy() for x in (frame, planes, moved, source)),
         share[:, 0].contiguous().numpy(),

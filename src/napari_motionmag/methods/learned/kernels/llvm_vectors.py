@@ -87,20 +87,20 @@ def constant(value: float) -> ir.Constant:
     return ir.Constant(_VECTOR, [float(value)] * LANES)
 
 
-def load(builder, address, offset: int = 0):
-    """Load the register at an address."""
+def load(builder, address, offset: int = 0, kind=_VECTOR):
+    """Load the register, or another vector, at an address."""
     if offset:
         address = builder.add(address, I64(offset))
-    loaded = builder.load(builder.inttoptr(address, _VECTOR.as_pointer()))
+    loaded = builder.load(builder.inttoptr(address, kind.as_pointer()))
     loaded.align = 4
     return loaded
 
 
 def store(builder, value, address, offset: int = 0) -> None:
-    """Write a register to an address."""
+    """Write a register, or another vector, to an address."""
     if offset:
         address = builder.add(address, I64(offset))
-    builder.store(value, builder.inttoptr(address, _VECTOR.as_pointer())).align = 4
+    builder.store(value, builder.inttoptr(address, value.type.as_pointer())).align = 4
 
 
 def spread(builder, number, kind=_VECTOR):
@@ -124,9 +124,7 @@ def at(builder, address, *steps):
 
 def load_spread(builder, address):
     """Load the number at an address into all lanes of a register."""
-    loaded = builder.load(builder.inttoptr(address, _F32.as_pointer()))
-    loaded.align = 4
-    return spread(builder, loaded)
+    return spread(builder, load(builder, address, kind=_F32))
 
 
 def multiply_add(builder, a, b, c):

@@ -40,9 +40,7 @@ def _inner(typing, at, row, weights_x, weights_y):
         across, down = ([builder.extract_value(group, k) for k in range(4)] for group in weights)
         total = ir.Constant(FOUR, [0.0] * 4)
         for k, weight in enumerate(down):
-            place = builder.inttoptr(vectors.at(builder, at, (k, row)), FOUR.as_pointer())
-            line = builder.load(place)
-            line.align = 4
+            line = vectors.load(builder, vectors.at(builder, at, (k, row)), kind=FOUR)
             part = builder.fmul(line, vectors.spread(builder, weight, FOUR))
             total = builder.fadd(total, part)
         sums = [

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
-from napari_motionmag.methods.learned.kernels.llvm_vectors import FOUR, I64, Address, kernel
+from napari_motionmag.methods.learned.kernels.llvm_vectors import FOUR, Address, kernel
 
 _ONE = np.float32(1)
 _BAND = 128  # rows, at least, that a thread moves at a time
@@ -30,11 +30,9 @@ def _deposit(typing, x, y, weight, right_share, lower_share, to, row):
             line = builder.add(to, row) if down else to
             for right, share_x in enumerate((builder.fsub(one, right_share), right_share)):
                 share = vectors.spread(builder, builder.fmul(share_x, share_y), FOUR)
-                cell = builder.inttoptr(builder.add(line, I64(16 * right)), FOUR.as_pointer())
-                total = builder.load(cell)
-                total.align = 4
+                total = vectors.load(builder, line, 16 * right, kind=FOUR)
                 total = builder.fadd(total, builder.fmul(carried, share))
-                builder.store(total, cell).align = 4
+                vectors.store(builder, total, line, 16 * right)
         return context.get_dummy_value()
 
     return types.void(*[types.float32] * 5, *[Address] * 2), generate

@@ -13,7 +13,6 @@ from napari_motionmag.methods.learned.kernels import checked, share_rows
 from napari_motionmag.methods.learned.kernels import llvm_vectors as vectors
 from napari_motionmag.methods.learned.kernels.llvm_vectors import (
     BYTES,
-    FOUR,
     I64,
     LANES,
     Address,
@@ -48,7 +47,7 @@ def _mean(typing, shares, values, row, plane, to, to_row, to_plane):
                 places = vectors.lanes([4 * line + k for k in range(4)])
                 part = builder.shuffle_vector(mean, mean, places)
                 at = vectors.at(builder, to, (channel, to_plane), (line, to_row))
-                builder.store(part, builder.inttoptr(at, FOUR.as_pointer())).align = 4
+                vectors.store(builder, part, at)
         return context.get_dummy_value()
 
     return types.void(*[Address] * 7), generate
