@@ -69,6 +69,9 @@ class Magnification:
     # the frames that were drawn last, outside of a viewer
     recent: deque = field(default_factory=partial(deque, maxlen=BEHIND), repr=False, compare=False)
 
+    # the first frame that was drawn so, and how many were
+    reach: dict = field(default_factory=dict, repr=False, compare=False)
+
     def draw(
         self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
     ) -> list[np.ndarray]:
@@ -128,6 +131,10 @@ class Magnification:
         """
         run = [*self.recent, t]
         self.recent.append(t)
+        self.reach["first"] = first = min(t, self.reach.get("first", t))
+        self.reach["drawn"] = drawn = self.reach.get("drawn", 0) + 1
+        if drawn < t - first + 1 - BEHIND // 2:  # frames between are still to be drawn
+            return False
         ascending = sum(before < after for before, after in pairwise(run))
         return len(run) > BEHIND and ascending >= 0.75 * BEHIND
 
