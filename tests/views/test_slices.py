@@ -209,6 +209,16 @@ def test_export_is_calibrated(tmp_path):
     np.testing.assert_allclose(oblique["positions"][-1], np.hypot(1.5, 1.0))
 
 
+def test_positions_follow_the_path_around_its_corners():
+    path = [(0, 0), (0, 10.5), (10.5, 10.5)]  # the corner lies between two samples
+    pixels = views.slice_calibration(ramp_movie(), path)["positions"]
+    assert np.allclose(pixels, np.arange(22))
+    movie = Movie(ramp_movie(), "TYX", scale=(1, 0.2, 0.1), units=("s", "um", "um"))
+    positions = views.slice_calibration(movie, path)["positions"]
+    assert np.allclose(positions[:11], 0.1 * np.arange(11))
+    assert np.allclose(positions[11:], 1.05 + 0.2 * (np.arange(11, 22) - 10.5))
+
+
 def test_intensity_of_points():
     movie = ramp_movie()
     trace = views.intensity_trace(movie, [(3.5, 4), (29, 39)])

@@ -152,17 +152,11 @@ def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -
     0.02
     """
     movie = as_movie(movie, axes)
-    path = Line(line, step=step)
-    size = pixel_size(movie)
-    positions, unit = path.distance, "px"
-    if size is not None:
-        # pixels need not be square: each step has its own length
-        steps = np.hypot(*(np.diff(path.points, axis=0) * size[:2]).T)
-        positions, unit = np.concatenate([[0.0], np.cumsum(steps)]), size[2]
+    height, width, unit = pixel_size(movie) or (1.0, 1.0, "px")
     return {
         "interval": 1.0 if movie.fps is None else 1 / movie.fps,
         "time_unit": "frame" if movie.fps is None else "s",
-        "positions": positions,
+        "positions": Line(line, step=step).position(height, width),
         "length_unit": unit,
     }
 

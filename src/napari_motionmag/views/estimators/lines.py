@@ -41,6 +41,7 @@ class Line:
         # the tolerance keeps the last pixel of a line between pixel centers
         count = int(np.floor(ends[-1] / self.step + 1e-9)) + 1
         self.distance = np.minimum(np.arange(count) * self.step, ends[-1])
+        self._parts, self._ends = parts, ends
         which = np.clip(np.searchsorted(ends, self.distance, side="right") - 1, 0, len(parts) - 1)
         along = (self.distance - ends[which]) / lengths[which]
         self.points = corners[which] + along[:, np.newaxis] * parts[which]
@@ -49,6 +50,11 @@ class Line:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def position(self, height: float, width: float) -> np.ndarray:
+        """Return the distance of each point along the path (L,), for pixels of this size."""
+        lengths = np.hypot(*(self._parts * (height, width)).T)
+        return np.interp(self.distance, self._ends, np.concatenate([[0.0], np.cumsum(lengths)]))
 
     def spread(self) -> np.ndarray:
         """Return samples across the width, shape (W, L, 2); W = 1 for a width below 2."""
