@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.movie.frame_array import FrameArray
+from napari_motionmag.movie.intensity import rounded
 from napari_motionmag.movie.movie import Movie
 
 ALIGNED = 64  # px: regions are read from multiples of it, in step with the networks' strides
@@ -109,7 +110,7 @@ class Region(FrameArray):
     def read(self, t: int, other) -> np.ndarray:
         """Read a frame in the movie's dtype; means of integers are rounded."""
         mean = self.reduce(self.movie.read(t, other, self.window), np.float64)
-        return (np.rint(mean) if self.dtype.kind in "iu" else mean).astype(self.dtype, copy=False)
+        return mean if self.preview == 1 else rounded(mean, self.dtype)
 
 
 def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int]:
