@@ -132,6 +132,7 @@ def test_the_layer_lies_where_the_region_is(preview):
         ({"region": (0, 4, 0, 50)}, ValueError, "at least 8 x 8 px"),
         ({"preview": 0}, ValueError, "preview must be within 1..16, got 0"),
         ({"preview": 1.5}, TypeError, "preview must be a whole number"),
+        ({"region": (0, 3, 0, 50), "preview": 4}, ValueError, "preview must be within 1..3, got 4"),
         ({"preview": 2, "stabilise": "rigid"}, ValueError, "without stabilise"),
     ],
 )

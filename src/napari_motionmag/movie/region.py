@@ -38,9 +38,10 @@ class Region(FrameArray):
     def make(cls, movie: Movie, region=None, preview: int = 1) -> Region | None:
         """Check the arguments and make a region; None for the whole frame."""
         height, width = movie.frame_shape[:2]
-        preview = _checked_preview(preview, (height, width))
         whole = (0, height, 0, width)
         region = whole if region is None else _checked_region(region, height, width)
+        y0, y1, x0, x1 = region
+        preview = _checked_preview(preview, min(MOST_REDUCED, y1 - y0, x1 - x0))
         if region == whole and preview == 1:
             return None
         return cls(movie, region, preview)
@@ -131,9 +132,9 @@ def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int
     return numbers
 
 
-def _checked_preview(preview, shape: tuple[int, int]) -> int:
+def _checked_preview(preview, most: int) -> int:
     if isinstance(preview, bool) or not hasattr(preview, "__index__"):
         raise TypeError(f"preview must be a whole number, got {preview!r}")
-    if not 1 <= operator.index(preview) <= min(MOST_REDUCED, *shape):
-        raise ValueError(f"preview must be within 1..{MOST_REDUCED}, got {preview!r}")
+    if not 1 <= operator.index(preview) <= most:
+        raise ValueError(f"preview must be within 1..{most}, got {preview!r}")
     return operator.index(preview)
