@@ -142,6 +142,8 @@ def test_dask_of_unknown_length_is_refused():
         ({"intensity_range": (0, float("inf"))}, "intensity_range must be"),
         ({"scale": (1, 1)}, "scale must be"),
         ({"scale": (1, 0, 1)}, "scale must be"),
+        ({"scale": 0.5}, "scale must be"),
+        ({"scale": ("a", 1, 1)}, "scale must be"),
         ({"units": ("s", "um")}, "units must be"),
     ],
 )
