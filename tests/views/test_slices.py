@@ -161,6 +161,14 @@ def test_wrong_arguments_are_named(arguments, message):
         views.slice_view(ramp_movie(), **arguments)
 
 
+def test_half_precision_is_sampled():
+    movie = random_movie((3, 20, 30)).astype(np.float16)
+    line = [(3, 3), (16, 25)]
+    expected = views.slice_view(movie.astype(np.float32), line)
+    np.testing.assert_array_equal(views.slice_view(movie, line), expected)
+    np.testing.assert_array_equal(views.slice_view(da.from_array(movie), line), expected)
+
+
 def test_nan_is_reported_with_its_frame():
     movie = ramp_movie()
     movie[2, 5, 5] = np.nan
