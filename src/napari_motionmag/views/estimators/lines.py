@@ -163,8 +163,7 @@ def line_across_motion(
     few = np.linspace(0, movie.n_frames - 1, _FRAMES)
     times = few if band is None else _times_for(movie, band)
     times = np.unique(times.round().astype(int))
-    frames = [np.asarray(movie.read(int(t), at), np.float32) for t in times]
-    frames = np.nan_to_num(np.stack([luma(frame) for frame in frames]))
+    frames = np.stack([luma(movie.read(int(t), at).astype(np.float32)) for t in times])
     if band is None:
         variation = frames.std(axis=0)
     else:
@@ -191,9 +190,10 @@ def _times_for(movie: Movie, band: tuple[float, float]) -> np.ndarray:
     low, high = band
     span = math.ceil(movie.fps * max(2 * _PERIODS / (low + high), 2 / (high - low)))
     most = int(np.clip(_MOST_PIXELS / math.prod(movie.frame_shape[:2]), _FEWEST, _MOST_FRAMES))
-    step = max(1, min(math.ceil(span / most), int(movie.fps / (2.2 * high))))
+    limits = math.ceil(span / most), int(movie.fps / (2.2 * high)), movie.n_frames // _FEWEST
+    step = max(1, min(limits))
     count = min(most, max(span // step, _FEWEST), movie.n_frames // step)
-    return step * np.arange(max(count, 2))
+    return step * np.arange(count)
 
 
 def _within_band(frames: np.ndarray, fps: float, band: tuple[float, float]) -> np.ndarray:
