@@ -174,6 +174,10 @@ def test_nan_is_reported_with_its_frame():
     movie[2, 5, 5] = np.nan
     with pytest.raises(ValueError, match="frame t=2"):
         views.xt(movie, 5)
+    lazy = views.xt(da.from_array(movie, chunks=(2, -1, -1)), 5)
+    assert np.array_equal(lazy[:2].compute(), views.xt(movie[:2], 5))
+    with pytest.raises(ValueError, match="frame t=2"):
+        lazy.compute()
 
 
 def test_comparison_stacks_views_of_the_same_line():

@@ -10,7 +10,12 @@ from napari_motionmag.views.estimators.lines import (
     PointSampler,
     sample_dtype,
 )
-from napari_motionmag.views.estimators.series import Series, as_movie, pixel_size
+from napari_motionmag.views.estimators.series import (
+    Series,
+    as_movie,
+    pixel_size,
+    refuse_non_finite,
+)
 
 
 def slice_view(
@@ -83,13 +88,19 @@ def _lazy(series: Series, sampler: LineSampler):
     dtype = sample_dtype(frames.dtype)
     channels = (3,) if frames.ndim == 4 else ()
     return frames.map_blocks(
+        _sampled,
         sampler,
         dtype,
-        drop_axis=list(range(2, frames.ndim)) if not channels else [2],
+        drop_axis=2,
         chunks=(frames.chunks[0], (sampler.length,), *((c,) for c in channels)),
         dtype=dtype,
         meta=np.empty((0,) * (2 + len(channels)), dtype),
     )
+
+
+def _sampled(frames: np.ndarray, sampler: LineSampler, samples: np.dtype, block_info: dict):
+    refuse_non_finite(frames, range(*block_info[0]["array-location"][0]))
+    return sampler(frames, samples)
 
 
 def xt(movie, y: float, axes: str | None = None, **options):
