@@ -406,13 +406,13 @@ def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the frequency with the most power in each window, cycles per frame."""
     n = len(selected)
     window = np.hanning(n + 2)[1:-1]
-    length = 4 * n
-    lowest = length // n  # a period in the record
+    length, lowest = 4 * n, 4  # bins of the spectrum, and that of a period in the record
     found = np.full(known.shape, np.nan)
     for row in range(len(known)):
         course = selected[:, row]
         tapered = (course - np.tensordot(window / window.sum(), course, 1)) * window[:, None, None]
         power = (np.abs(np.fft.rfft(tapered, length, axis=0)) ** 2).sum(axis=-1)
+        power = np.concatenate([power, power[-2:-1]])  # on both sides of half the frame rate
         at = lowest + np.argmax(power[lowest:-1], axis=0)
         # a parabola through the logarithms: the lobe of the window is nearly a Gaussian
         below, top, above = (
