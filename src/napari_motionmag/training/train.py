@@ -139,7 +139,7 @@ class Trainer:
 
     def rate(self) -> float:
         """Return the learning rate of the next step: linear warm-up, then a cosine down to 1 %."""
-        warm = min(1.0, (self.step + 1) / self.settings.warmup)
+        warm = min(1.0, (self.step + 1) / max(1, self.settings.warmup))
         cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.progress)))
         return float(self.settings.rate * warm * (0.01 + 0.99 * cosine))
 
@@ -337,6 +337,10 @@ def main(
     args = parser().parse_args(argv)
     if not args.steps and not args.minutes:
         raise ValueError("train: give the length of the run as --steps or --minutes")
+    for name in ("steps", "minutes", "batch", "rate", "pictures", "threads"):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"--{name} must be above 0, got {value}")
     if args.size < 32 or args.size % 8:
         raise ValueError(f"--size must be a multiple of 8 px from 32 up, got {args.size}")
     if not find_spec("matplotlib"):
