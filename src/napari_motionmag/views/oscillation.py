@@ -136,7 +136,10 @@ def fit_oscillation(
     >>> fit = views.fit_oscillation(trace)
     >>> fit.frequency, fit.sigma_frequency, fit.edge  # doctest: +SKIP
     """
-    variance = np.stack([trace.frame_covariance[:, 0, 0], trace.frame_covariance[:, 1, 1]], axis=1)
+    frame, whole = (
+        np.diagonal(part, axis1=1, axis2=2) for part in (trace.frame_covariance, trace.covariance)
+    )
+    variance = np.where(frame > 0, frame, whole)  # along an edge nothing is known
     return fit_sinusoid(
         trace.times,
         trace.displacement,

@@ -99,11 +99,7 @@ class Series:
         else:
             block = self.lazy(slice(start, stop, step))
             frames = np.asarray(block.compute() if hasattr(block, "compute") else block)
-        if frames.dtype.kind == "f":
-            finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
-            if not finite.all():
-                bad = times[int(np.argmin(finite))]
-                raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
+        refuse_non_finite(frames, times)
         return frames
 
     def luma(self, t: int) -> np.ndarray:
@@ -155,6 +151,15 @@ class Series:
         size = self.shape[0] * self.shape[1] * samples * self.movie.dtype.itemsize
         most = max(1, BLOCK_BYTES // max(size, 1))
         return most if self.magnification is None else min(most, BATCH)
+
+
+def refuse_non_finite(frames: np.ndarray, times: Sequence[int]) -> None:
+    """Raise ValueError where pixels of frames (T, Y, X[, S]) are NaN or infinite."""
+    if frames.dtype.kind == "f":
+        finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
+        if not finite.all():
+            bad = times[int(np.argmin(finite))]
+            raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
 
 
 def _place(movie: Movie, at) -> dict[str, int]:
