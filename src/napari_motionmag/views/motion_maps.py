@@ -24,6 +24,7 @@ from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
+_FEWEST_MAPPED = 3  # frames
 _FEWEST = 16  # frames of which a map is previewed
 _KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
@@ -262,6 +263,8 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
+    if n < _FEWEST_MAPPED:
+        raise ValueError(f"a map of motion needs at least {_FEWEST_MAPPED} frames; there are {n}")
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
     field, frames = windowed(movie, at, window, step, noise)
