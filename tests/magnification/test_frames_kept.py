@@ -26,6 +26,7 @@ ORDERS = {
     "each frame twice": [(t, 0) for t in range(N) for _ in range(2)],
     "both channels": [(t, c) for t in range(N) for c in range(2)],
     "threads beside": [(t ^ 3, 0) for t in range(N)],
+    "channels crossing": [x for t in range(N) for x in ((t, 0), (N - 1 - t, 1))],
 }
 
 
@@ -83,6 +84,16 @@ def test_a_run_keeps_as_much_of_a_longer_movie(mode, order):
     assert len(reads) == len(set(reads))
     assert max(kept) <= 1.05 * max(kept[: len(kept) * 3 // 4])
     assert max(kept) < 0.9 * len(set(reads)) * FRAMES[0, 0].nbytes
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_second_run_keeps_as_much_beside_the_end_of_the_first(mode):
+    made, _ = magnification(mode)
+    kept = []
+    for t in [*range(N), *range(N)]:
+        made.draw([t], (0,))
+        kept.append(made.movie.cache.nbytes)
+    assert max(kept[N + N // 2 :]) <= 2 * max(kept[:N])
 
 
 def test_frames_that_are_looked_at_here_and_there_are_kept():
