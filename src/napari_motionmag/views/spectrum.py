@@ -272,7 +272,8 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
             f"a spectrum needs at least {FEWEST_FRAMES} frames; the trace has {len(trace)}"
         )
     spectrum = spectrum_of(trace, direction)
-    if message := spectrum.aliasing():
+    message = spectrum.aliasing("Hz" if trace.time_unit == "s" else "cycles/frame")
+    if message:
         warn_user(message)
     return spectrum
 
