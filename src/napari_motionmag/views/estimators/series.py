@@ -177,7 +177,8 @@ def _place(movie: Movie, at) -> dict[str, int]:
     if isinstance(at, Mapping):
         at = {str(letter).upper(): value for letter, value in at.items()}
         if set(at) != set(letters):
-            raise ValueError(f"at must name each of the axes {letters!r} once; got {dict(at)}")
+            wanted = f"name each of the axes {letters!r} once" if letters else "be empty"
+            raise ValueError(f"at must {wanted} for axes {movie.axes!r}; got {dict(at)}")
         at = [at[letter] for letter in letters]
     at = tuple(at) if np.ndim(at) else (at,)
     if len(at) != len(letters):
