@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 from scipy.special import gammaincinv
 
+from napari_motionmag.compute.validate import above_zero, whole_number
 from napari_motionmag.movie.intensity import working_dtype
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.band_kernel import KERNELS
 from napari_motionmag.views.estimators.local_motion import averaged, in_threads, noise_of
-from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.estimators.noise_model import NoiseModel, as_noise
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
 from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
@@ -24,7 +25,6 @@ from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
-_FEWEST_MAPPED = 3  # frames
 _FEWEST = 16  # frames of which a map is previewed
 _KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
@@ -193,7 +193,7 @@ def motion_map(
     window: int = 32,
     step: int | None = None,
     frequency: float | None = None,
-    noise: NoiseModel | None = None,
+    noise: NoiseModel | float | None = None,
     progress: Callable[[int, int], object] | None = None,
     preview: Callable[[MotionMap], object] | None = None,
 ) -> MotionMap:
@@ -214,8 +214,9 @@ def motion_map(
     frequency : float, optional
         Where amplitude and phase are measured, Hz. By default the strongest of the selected
         motion.
-    noise : NoiseModel, optional
-        Of the pixels; estimated from the first frames, as :func:`fit_noise` does, when None.
+    noise : NoiseModel or float, optional
+        Of the pixels, or its standard deviation in gray levels; estimated from the first frames,
+        as :func:`fit_noise` does, when None.
     progress : callable, optional
         Called as ``progress(done, total)`` after each frame that is measured; an exception from it
         ends the measurement.
@@ -263,10 +264,10 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
-    if n < _FEWEST_MAPPED:
-        raise ValueError(f"a map of motion needs at least {_FEWEST_MAPPED} frames; there are {n}")
-    if movie.fps is None and frequency is not None:
-        raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
+    if frequency is not None:
+        frequency = above_zero("frequency", frequency, "Hz")
+        if movie.fps is None:
+            raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
     field, frames = windowed(movie, at, window, step, noise)
     to_luma = partial(Series(movie, at).to_luma, dtype=working_dtype(movie.dtype))
     count = Counter(progress, n)
@@ -349,22 +350,23 @@ def windowed(
     at=None,
     window: int = 32,
     step: int | None = None,
-    noise: NoiseModel | None = None,
+    noise: NoiseModel | float | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> tuple[WindowedDisplacement, Iterator[tuple[int, np.ndarray]]]:
     """Return what measures displacement by windows, and all frames as :meth:`Series.raw_frames`.
 
     The first frames are read here, and kept; the others as the iterator goes on.
     """
-    side = min(movie.frame_shape[:2])
+    side, noise = min(movie.frame_shape[:2]), as_noise(noise)
+    window = whole_number("window", window, 1)
     if not 8 <= window <= side:
         raise ValueError(
             f"window must be from 8 px to the smaller side of the frame, {side} px; got {window!r}"
         )
-    step = max(1, window // 2) if step is None else step
+    step = window // 2 if step is None else whole_number("step", step, 0)
     if not 1 <= step <= window:
         raise ValueError(f"step must be from 1 px to the window, {window} px; got {step!r}")
-    windows = Windows(movie.frame_shape[:2], int(window), int(step))
+    windows = Windows(movie.frame_shape[:2], window, step)
     series = Series(movie, at)
     frames = series.raw_frames()
     copies = min(movie.n_frames, averaged(math.prod(movie.frame_shape) * movie.dtype.itemsize))
@@ -387,7 +389,7 @@ def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
     n = len(selected)
     if chosen is None:
         chosen = _strongest(selected, covariance, known) * rate
-    elif not 0 < chosen <= rate / 2:
+    elif chosen > rate / 2:
         raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {chosen!r}")
     # an offset and a sinusoid, weighted by the window: what is not determined is left out
     angle = 2 * np.pi * chosen / rate * np.arange(n)

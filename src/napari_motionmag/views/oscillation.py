@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.views.trace import DisplacementTrace
 
 FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
@@ -218,17 +220,23 @@ def fit_sinusoid(
     if fixed and frequency is None:
         raise ValueError("fixed=True needs a frequency")
     fit = _Fit(times, values, sigma, drift)
-    low, high = _checked_band(band, fit.nyquist)
-    frequency = fit.strongest(low, high) if frequency is None else float(frequency)
-    if not 0 < frequency <= fit.nyquist * (1 + 1e-9):
+    low, high = checked_band(band, fit.nyquist)
+    if frequency is None:
+        frequency = fit.strongest(low, high)
+    frequency = above_zero("frequency", frequency)
+    if frequency > fit.nyquist * (1 + 1e-9):
         raise ValueError(f"frequency must be within 0..{fit.nyquist:g}; got {frequency:g}")
     return fit.result(frequency, fixed, known, enlarge)
 
 
-def _checked_band(band, nyquist: float) -> tuple[float, float]:
+def checked_band(band, nyquist: float = math.inf) -> tuple[float, float]:
+    """Return two increasing frequencies; all up to the Nyquist frequency for None."""
     if band is None:
         return 0.0, nyquist
-    low, high = (float(edge) for edge in band)
+    try:
+        low, high = (float(edge) for edge in band)
+    except (TypeError, ValueError):
+        low = high = math.nan
     if not 0 <= low < high <= nyquist * (1 + 1e-9):
         raise ValueError(
             f"band must be two increasing frequencies within 0..{nyquist:g}; got {band!r}"

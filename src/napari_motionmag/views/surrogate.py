@@ -15,6 +15,7 @@ from napari_motionmag.movie.lazy import frames_as_dask
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.noise_model import (
     NoiseModel,
+    as_noise,
     fit_pairs,
     freedom_of,
     pair_starts,
@@ -33,7 +34,7 @@ def motionless_surrogate(
     seed: int = 0,
     axes: str | None = None,
     fps: float | None = None,
-    noise: NoiseModel | None = None,
+    noise: NoiseModel | float | None = None,
 ) -> Movie:
     """Make a movie without the motion, but with the noise, of another.
 
@@ -51,9 +52,9 @@ def motionless_surrogate(
         0 or more. The same seed gives the same movie, whichever frames are computed first.
     axes : str, optional
     fps : float, optional
-    noise : NoiseModel, optional
-        Noise of the pixels for "redrawn", gray levels. Estimated from differences between
-        consecutive frames when None, for each color separately.
+    noise : NoiseModel or float, optional
+        Noise of the pixels for "redrawn", or its standard deviation, gray levels. Estimated from
+        differences between consecutive frames when None, for each color separately.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def motionless_surrogate(
     one_of("kind", kind, KINDS)
     seed = whole_number("seed", seed, 0)
     if kind == "redrawn":
-        source, order = _Redrawn(movie, seed, noise), slice(None)
+        source, order = _Redrawn(movie, seed, as_noise(noise)), slice(None)
     else:
         source, order = movie.data, np.random.default_rng(seed).permutation(movie.n_frames)
     frames = frames_as_dask(source, movie.axes, movie.dtype, f"{kind}-{uuid.uuid4().hex}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.compute.validate import one_of
+from napari_motionmag.compute.validate import one_of, whole_number
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.tables import write_csv
 
@@ -169,7 +169,7 @@ class DisplacementTrace:
         """
         if order not in (1, 2):
             raise ValueError(f"order must be 1 (velocity) or 2 (acceleration); got {order!r}")
-        n = len(self)
+        n, window = len(self), whole_number("window", window, 1)
         if window % 2 == 0 or not 5 <= window <= n:
             raise ValueError(
                 f"window must be an odd number of frames from 5 to the {n} of the trace; "

@@ -7,6 +7,7 @@ import operator
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -179,15 +180,17 @@ def _place(movie: Movie, at) -> dict[str, int]:
             wanted = f"name each of the axes {letters!r} once" if letters else "be empty"
             raise ValueError(f"at must {wanted} for axes {movie.axes!r}; got {dict(at)}")
         at = [at[letter] for letter in letters]
-    at = tuple(at) if isinstance(at, Sequence) else (at,)
+    at = tuple(at) if np.ndim(at) else (at,)
     if len(at) != len(letters):
         raise ValueError(f"at must have one index for each of the axes {letters!r}; got {at}")
-    place = dict(zip(letters, map(operator.index, at), strict=True))
+    place = dict(zip(letters, at, strict=True))
     for letter, where in place.items():
         size = movie.shape[movie.axes.index(letter)]
+        if not hasattr(where, "__index__"):
+            raise TypeError(f"at[{letter!r}] must be a whole number; got {where!r}")
         if not 0 <= where < size:
             raise ValueError(f"at[{letter!r}] must be within 0..{size - 1}; got {where}")
-    return place
+    return {letter: operator.index(where) for letter, where in place.items()}
 
 
 def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
@@ -222,7 +225,7 @@ def checked_window(movie: Movie, region) -> tuple[slice, slice]:
         limits += [columns.start or 0, width if columns.stop is None else columns.stop]
     if len(limits) != 4:
         raise ValueError(f"{allowed}; got {region!r}")
-    if any(int(edge) != edge for edge in limits):
+    if not all(isinstance(edge, Real) and edge % 1 == 0 for edge in limits):
         raise ValueError(f"{allowed}: whole numbers; got {region!r}")
     y0, y1, x0, x1 = map(int, limits)
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
