@@ -68,9 +68,45 @@ def test_a_map(film, tmp_path, capsys):
         (["a.txt"], "must end in .csv"),
         (["a.csv", "--map", "phase"], "one .tif or .npy"),
         (["a.csv", "--derivatives", "4"], "window must be an odd number"),
+        (["a.csv", "--mode", "temporal", "--band", "1", "3"], "--mode is only for --map"),
+        (["a.tif", "--map", "phase", "--region", "0", "9", "0", "9"], "--region is not for --map"),
+        (["a.csv", "a.csv"], "got a.csv twice"),
+        (["none/a.csv"], "there is no folder none"),
+        (["film.ome.tif", "--map", "phase", "--overwrite"], "the movie is read from"),
+        (["a.csv", "--at", "C=0"], "at must be empty for axes 'TYX'"),
     ],
 )
 def test_wrong_arguments_are_refused(film, tmp_path, capsys, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     assert main(["measure", film[0], *arguments]) == 2
     assert words in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["film.ome.tif"]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_channel_that_is_measured_is_named(film, tmp_path, capsys):
+    movie = film[1]
+    path = str(tmp_path / "two.ome.tif")
+    save_movie(path, np.stack([movie[::-1], movie], 1), axes="TCYX", fps=FPS)
+    region = ("--region", "14", "24", "14", "26")
+    for chosen, at in ((movie, ["--at", "C=1"]), (movie[::-1], [])):
+        table = tmp_path / "two.csv"
+        assert main(["measure", path, str(table), *region, *at, "--overwrite"]) == 0
+        assert ("C=0 of 2 is measured; --at C=N" in capsys.readouterr().err) == (not at)
+        trace = views.displacement_trace(chosen, (14, 24, 14, 26), fps=FPS, axes="TYX")
+        rows = table.read_text().splitlines()
+        assert rows[-1] == trace.to_csv(tmp_path / "one.csv").read_text().splitlines()[-1]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("n", [2, 4])
+def test_few_frames(tmp_path, capsys, n):
+    np.save(tmp_path / "film.npy", half_moving()[:n])
+    paths = [str(tmp_path / name) for name in ("film.npy", "film.csv")]
+    assert main(["measure", *paths, "--region", "14", "24", "14", "26"]) == 0
+    assert "no oscillation stands out" in capsys.readouterr().out
+    assert len((tmp_path / "film.csv").read_text().splitlines()) > n
+    result = main(["measure", paths[0], str(tmp_path / "map.npy"), "--map", "phase"])
+    assert result == (2 if n == 2 else 0)
+    error = capsys.readouterr().err
+    assert ("a map of motion needs at least 3 frames; there are 2" in error) is (n == 2)

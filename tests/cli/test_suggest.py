@@ -56,6 +56,7 @@ def test_a_channel_is_chosen_by_its_axis(capsys, film, tmp_path):
     np.save(path, np.stack([np.full_like(frames, 7), frames], axis=1))
     text = run(capsys, "suggest", path, "--axes", "TCYX", "--fps", 40, "--at", "c=1")
     assert "1. 5 Hz" in text
+    assert text.count("napari-motionmag magnify") == text.count("--axes TCYX") > 0
     with pytest.raises(SystemExit):
         cli.main(["suggest", str(path), "--axes", "TCYX", "--at", "1"])
     assert "must be like C=0; got '1'" in capsys.readouterr().err

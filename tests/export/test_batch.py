@@ -149,6 +149,31 @@ def test_files_of_others_stay(movies, tmp_path):
     assert rows[0]["status"] == "done"
 
 
+def test_movies_are_never_replaced_by_their_results(movies):
+    before = (movies / "a.ome.tif").read_bytes()
+    with pytest.raises(ValueError, match=r"a\.ome\.tif: the movie is read from .* be replaced"):
+        export.run_batch([movies], movies, {**SETTINGS, "fps": 30}, PLAIN, overwrite=True)
+    assert (movies / "a.ome.tif").read_bytes() == before
+    assert sorted(path.name for path in movies.iterdir()) == [
+        "a.ome.tif", "b.tif", "c.npy", "notes.md",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (export.Outputs(".foo"), "cannot write '.foo'"),
+        (export.Outputs(film="mp4"), r"film must be one of \.mp4, .*got 'mp4'"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_without_a_trace(movies, tmp_path, outputs, message):
+    with pytest.raises(ValueError, match=message):
+        export.run_batch([movies], tmp_path / "out", SETTINGS, outputs)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(NotADirectoryError, match=r"notes\.md is a file; choose a folder"):
+        export.run_batch([movies], movies / "notes.md", SETTINGS, PLAIN)
+
+
 def test_a_full_disk_ends_the_run(movies, tmp_path, monkeypatch):
     import errno
 

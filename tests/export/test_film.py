@@ -90,6 +90,12 @@ def test_movies_of_other_pixel_size_are_shown_at_one_scale(frames):
     assert made._places[0].panel[2:] == made._places[1].panel[2:] == (96, 128)
 
 
+def test_pixels_that_average_others_are_larger(frames):
+    coarse = magnify(frames, 2, method="linear", preview=2, axes="TYX")
+    made = film([frames, coarse], pixel_size=0.5, zoom=4, **BARE)
+    assert made._places[0].panel[2:] == made._places[1].panel[2:] == (96, 128)
+
+
 @pytest.mark.parametrize(("size", "zoom", "length"), [(0.5, 4, 10), (0.163, 3, 2.5), (2, 5, 7)])
 def test_the_scale_bar_is_as_long_as_it_says(frames, size, zoom, length):
     bare = dict(BARE, scale_bar=length)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_motionmag import Movie, export, magnify
+from napari_motionmag.io import open_movie
 
 av = pytest.importorskip("av")
 
@@ -67,6 +68,21 @@ def test_a_video_holds_its_loops(tmp_path, composition):
     assert np.allclose(np.array(times, float), np.arange(36) / 20)
     found, single = decoded(path), decoded(once)
     assert (found == np.concatenate([single] * 3)).all()
+
+
+def test_loops_are_bounded(tmp_path, composition):
+    for name in ("film.mp4", "film.gif"):
+        with pytest.raises(ValueError, match="loops must be a whole number from 0 to 65535"):
+            export.export_movie(tmp_path / name, composition, loops=65536)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_movie_that_is_shown_is_not_replaced(tmp_path, composition):
+    path = export.export_movie(tmp_path / "film.mp4", composition)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"film\.mp4: the movie is read from .*film\.mp4"):
+        export.export_movie(path, open_movie(path), overwrite=True)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(("loops", "shown"), [(None, 0), (1, None), (3, 2)])

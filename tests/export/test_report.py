@@ -72,6 +72,16 @@ def test_the_command_writes_one_whole_page(strings, tmp_path, capsys):
     assert [item.name for item in tmp_path.iterdir() if item.suffix == ".html"] == ["report.html"]
 
 
+def test_a_pixel_size_that_is_given_counts_in_all_of_the_page(strings, tmp_path):
+    source, target = tmp_path / "wire.npy", tmp_path / "report.html"
+    np.save(source, np.asarray(strings.data)[:, 16:64, 16:64])
+    options = "--factor 2 --method linear --device cpu --fps 600 --pixel-size 0.3 --frames 0:2"
+    assert cli.main(["report", str(source), str(target), *options.split()]) == 0
+    text = "\n".join(Page(target.read_text(encoding="utf-8")).words)
+    assert "0.3, 0.3 µm" in text
+    assert re.search(r"Amplitude\s.* px.* [nµ]m", text)
+
+
 def test_numbers_are_those_of_the_motion(strings):
     made = magnification_behind(magnify(strings, 4, **SETTINGS))
     truth, _ = samples.load("strings", n_frames=60, size=(80, 112), amplitude=4 * 0.2)

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from napari_motionmag import interpolated_movie, magnify
 from napari_motionmag.io import check_output, formats, open_movie, save_movie
 from napari_motionmag.io.formats import all_formats, dialog_filter, format_of, readable, writable
 from napari_motionmag.io.journal import Journal
@@ -72,6 +73,11 @@ def test_a_movie_is_not_written_over_its_own_file(tmp_path, name):
         check_output(top, overwrite=True, source=tmp_path / name)
     with pytest.raises(ValueError, match="the movie is read from"):
         save_movie(top, movie.replace(data=movie.as_dask()), overwrite=True)
+    slow = interpolated_movie(movie, 2, method="linear")
+    drawn = magnify(movie, 2, method="linear", device="cpu")
+    for result in (drawn, drawn[:4], magnify(drawn, 2, method="linear"), slow, slow.as_dask()):
+        with pytest.raises(ValueError, match="the movie is read from"):
+            save_movie(top, result, axes="TYX", overwrite=True)
     np.testing.assert_array_equal(open_movie(top, axes="TYX").read(3), FRAMES[3])
     save_movie(tmp_path / "other.tif", movie)
 

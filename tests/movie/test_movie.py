@@ -142,6 +142,8 @@ def test_dask_of_unknown_length_is_refused():
         ({"intensity_range": (0, float("inf"))}, "intensity_range must be"),
         ({"scale": (1, 1)}, "scale must be"),
         ({"scale": (1, 0, 1)}, "scale must be"),
+        ({"scale": 0.5}, "scale must be"),
+        ({"scale": ("a", 1, 1)}, "scale must be"),
         ({"units": ("s", "um")}, "units must be"),
     ],
 )
@@ -543,6 +545,18 @@ def test_replace_keeps_the_rest():
     assert (faster.fps, faster.name, faster.intensity_range) == (60, "film", range_)
     assert len(source.indices) == reads
     assert movie.fps == 30
+
+
+def test_an_estimated_range_is_not_given_by_replace():
+    data = noise((3, 4, 5))
+    movie = Movie(data)
+    range_ = movie.intensity_range
+    faster = movie.replace(fps=60)
+    assert faster.given_range is None
+    data += 5000
+    faster.refresh()
+    assert faster.intensity_range[0] > range_[0] + 4000
+    assert movie.replace(intensity_range=(1, 9)).replace(fps=60).given_range == (1, 9)
 
 
 def test_replacing_the_data_forgets_their_estimated_range():

@@ -317,6 +317,12 @@ def test_surrogates_are_lazy_and_repeatable():
     np.testing.assert_array_equal(one.read(7, None, window), backwards[0][window])
 
 
+def test_surrogates_of_the_largest_integers_do_not_overflow():
+    with pytest.warns(UserWarning, match="single precision"):
+        control = motionless_surrogate(np.full((4, 16, 16), 2**64 - 1, np.uint64))
+    assert control.data[0].compute().min() > 2**64 - 2**12
+
+
 def test_surrogates_of_colour_and_channels():
     random = np.random.default_rng(0)
     rgba = random.integers(60, 90, (6, 16, 16, 4)).astype(np.uint8)

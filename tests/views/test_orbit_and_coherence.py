@@ -114,6 +114,15 @@ def test_the_orbit_is_the_ellipse(traces):
     assert np.abs(path[:, 1]).max() == pytest.approx(0.15, abs=0.005)
 
 
+def test_errors_of_an_orbit_are_infinite_at_an_edge(traces):
+    t = traces[0].times
+    slow = np.cos(2 * np.pi * 0.3 / (t[-1] - t[0]) * t + 1.5)
+    noise = np.tile(0.25 * np.eye(2), (len(t), 1, 1))
+    found = views.orbit(replace(traces[0], dy=slow, dx=0.1 * slow, frame_covariance=noise))
+    assert found.oscillation.edge == "zero"
+    assert found.sigma_major == found.sigma_minor == np.inf
+
+
 def test_the_sense_of_rotation_is_that_of_the_picture(texture):
     turn = 2 * np.pi * FREQUENCY * np.arange(60) / FPS
     shifts = 0.2 * np.stack([np.sin(turn), np.cos(turn)], axis=1)  # right, then down

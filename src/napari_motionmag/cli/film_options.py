@@ -95,7 +95,7 @@ def _frames(text: str) -> slice:
 def composition(arguments: argparse.Namespace) -> Composition:
     """Open the movies, plan their magnification if one is described, and compose them."""
     from napari_motionmag.export import Look, compose, panel
-    from napari_motionmag.export.composition import default_label
+    from napari_motionmag.export.composition import calibrated, default_label
     from napari_motionmag.io import open_movie
     from napari_motionmag.magnification.magnification import plan
 
@@ -111,6 +111,8 @@ def composition(arguments: argparse.Namespace) -> Composition:
     movies, labels = [], []
     for path in arguments.inputs:
         movie = open_movie(path, intensity_range=range_, **given)
+        if arguments.pixel_size is not None:
+            movie = calibrated(movie, arguments.pixel_size)
         if settings is None or not arguments.results_only:
             movies.append(movie)
             labels.append("original" if settings is not None else movie.name)

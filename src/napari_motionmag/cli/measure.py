@@ -8,9 +8,12 @@ from pathlib import Path
 
 from napari_motionmag.cli import options
 from napari_motionmag.cli.magnify import reference_argument
+from napari_motionmag.compute.atomic import check_target, written_whole
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 
 MAPS = ("amplitude", "phase", "direction", "frequency")
+_OF_MAPS = ("window", "mode", "reference", "band", "filter")
+_OF_TABLES = ("region", "derivatives", "segments")
 
 
 def add_command(commands, common) -> None:
@@ -54,8 +57,9 @@ def add_command(commands, common) -> None:
         metavar="FRAMES",
         help="write velocity and acceleration too, from this odd number of frames (default 5)",
     )
-    add("--segments", type=int, default=8, metavar="N", help="of the coherence (default 8)")
+    add("--segments", type=int, metavar="N", help="of the coherence (default 8)")
     options.add_rate_and_axes(add)
+    options.add_place(add, "which channel or plane to measure (default: the first, 0)")
     add("--overwrite", action="store_true", help="replace the outputs if they exist")
     add = parser.add_argument_group("a map").add_argument
     add(
@@ -64,26 +68,46 @@ def add_command(commands, common) -> None:
         help="what to map: amplitude (px), phase and direction (degrees), or the dominant "
         "frequency (Hz); NaN where the motion is not above the noise",
     )
-    add("--window", type=int, default=32, metavar="PX", help="side of its windows (default 32)")
-    add("--mode", default="static", help="which motion: static (default), dynamic or temporal")
-    add("--reference", type=reference_argument, default=0, metavar="N|A:B", help="static: at rest")
+    add("--window", type=int, metavar="PX", help="side of its windows (default 32)")
+    add("--mode", help="which motion: static (default), dynamic or temporal")
+    add("--reference", type=reference_argument, metavar="N|A:B", help="static: at rest (default 0)")
     add("--band", type=float, nargs=2, metavar=("LOW", "HIGH"), help="temporal: band in Hz")
-    add("--filter", default="fir", help=f"temporal: {options.one_of(options.filter_names())}")
+    add("--filter", help=f"temporal: {options.one_of(options.filter_names())}")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_motionmag.io import open_movie
+    from napari_motionmag.io.writer import check_sources
 
-    for path in arguments.outputs:
-        if path.exists() and not arguments.overwrite:
-            raise FileExistsError(f"{path} exists; --overwrite replaces it")
+    others, whose = (_OF_TABLES, "not for") if arguments.map else (_OF_MAPS, "only for")
+    if given := [name for name in others if getattr(arguments, name) not in (None, [])]:
+        raise ValueError(f"--{given[0]} is {whose} --map")
+    outputs = arguments.outputs
+    if twice := [path for path in outputs if outputs.count(path) > 1]:
+        raise ValueError(f"OUT must be a file for each region, got {twice[0]} twice")
+    for path in outputs:
+        check_target(path, arguments.overwrite)
     movie = open_movie(arguments.input, axes=arguments.axes, fps=arguments.fps)
-    (_map if arguments.map else _regions)(arguments, movie)
+    for path in outputs:
+        check_sources(path, movie)
+    (_map if arguments.map else _regions)(arguments, movie, _place(arguments, movie))
 
 
-def _regions(arguments: argparse.Namespace, movie) -> None:
+def _place(arguments: argparse.Namespace, movie) -> dict[str, int] | None:
+    """Return the channel and plane to measure; say which, unless it was chosen."""
+    if arguments.at:
+        return dict(arguments.at)
+    sizes = dict(zip(movie.axes, movie.shape, strict=True))
+    several = {letter: sizes[letter] for letter in movie.other_axes if sizes[letter] > 1}
+    for letter, size in several.items():
+        text = f"{letter}=0 of {size} is measured; --at {letter}=N chooses another"
+        print(f"{PROGRAM}: {text}", file=sys.stderr)
+    return dict.fromkeys(movie.other_axes, 0) or None
+
+
+def _regions(arguments: argparse.Namespace, movie, at) -> None:
     """Write tables, and say what moves how."""
     from napari_motionmag import views
     from napari_motionmag.views.figures.text import (
@@ -91,6 +115,7 @@ def _regions(arguments: argparse.Namespace, movie) -> None:
         orbit_in_words,
         trace_in_words,
     )
+    from napari_motionmag.views.oscillation import FEWEST_FITTED
 
     regions = [tuple(region) for region in arguments.region] or [None]
     if len(regions) != len(arguments.outputs):
@@ -99,14 +124,15 @@ def _regions(arguments: argparse.Namespace, movie) -> None:
         )
     if wrong := [path for path in arguments.outputs if path.suffix.lower() != ".csv"]:
         raise ValueError(f"OUT must end in .csv, got {wrong[0]}")
-    at = (0,) * len(movie.other_axes) or None
     traces = [views.displacement_trace(movie, region, at=at) for region in regions]
     for trace, path in zip(traces, arguments.outputs, strict=True):
         trace.to_csv(path, arguments.derivatives)
         print(f"{path}: {trace_in_words(trace, trace.direction)}")
-        print(f"{path}: {orbit_in_words(views.orbit(trace), trace.frequency_unit)}")
+        if len(trace) >= FEWEST_FITTED:
+            print(f"{path}: {orbit_in_words(views.orbit(trace), trace.frequency_unit)}")
     if len(traces) > 1:
-        found = views.coherence(*traces[:2], segments=arguments.segments)
+        segments = {} if arguments.segments is None else {"segments": arguments.segments}
+        found = views.coherence(*traces[:2], **segments)
         try:
             second = str(arguments.outputs[1])
             print(coherence_in_words(found, second, traces[0].frequency_unit))
@@ -114,25 +140,20 @@ def _regions(arguments: argparse.Namespace, movie) -> None:
             print(f"{PROGRAM}: {error}", file=sys.stderr)
 
 
-def _map(arguments: argparse.Namespace, movie) -> None:
+def _map(arguments: argparse.Namespace, movie, at) -> None:
     """Write a map."""
     import numpy as np
 
     from napari_motionmag import views
-    from napari_motionmag.compute.atomic import written_whole
 
     (path,) = arguments.outputs if len(arguments.outputs) == 1 else (None,)
     if path is None or path.suffix.lower() not in (".tif", ".tiff", ".npy"):
         raise ValueError("OUT must be one .tif or .npy with --map")
-    found = views.motion_map(
-        movie,
-        arguments.mode,
-        reference=arguments.reference,
-        band=None if arguments.band is None else tuple(arguments.band),
-        filter=arguments.filter,
-        at=(0,) * len(movie.other_axes) or None,
-        window=arguments.window,
-    )
+    given = {name: getattr(arguments, name) for name in _OF_MAPS}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "band" in given:
+        given["band"] = tuple(given["band"])
+    found = views.motion_map(movie, **given, at=at)
     values = {
         "amplitude": found.amplitude,
         "phase": np.degrees(found.phase),

@@ -52,14 +52,16 @@ def run(arguments) -> None:
     if arguments.json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
-        print(as_text(found, arguments.movie))
+        print(as_text(found, arguments.movie, arguments.axes))
 
 
-def as_text(found, movie: Path) -> str:
-    """Return suggestions as text, each with the command that follows it."""
+def as_text(found, movie: Path, axes: str | None = None) -> str:
+    """Return suggestions as text, each with the command that follows it and axes given by hand."""
+    given = {} if axes is None else {"axes": axes}
     parts = []
     for number, one in enumerate(found, 1):
-        parts.append(f"{number}. {one.title}\n   {one.text}\n   {command(one.settings, movie)}")
+        line = command(one.settings | given, movie)
+        parts.append(f"{number}. {one.title}\n   {one.text}\n   {line}")
     return "\n\n".join([*parts, *found.notes])
 
 

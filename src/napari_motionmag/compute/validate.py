@@ -27,11 +27,12 @@ def one_of(name: str, value, allowed) -> None:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
 
 
-def whole_number(name: str, value, least: int) -> int:
-    """Return a whole number of at least `least`."""
+def whole_number(name: str, value, least: int, most: float = math.inf) -> int:
+    """Return a whole number of at least `least` and at most `most`."""
     is_whole = isinstance(value, Integral) or (isinstance(value, Real) and value % 1 == 0)
-    if isinstance(value, bool) or not is_whole or value < least:
-        raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
+    if isinstance(value, bool) or not is_whole or not least <= value <= most:
+        range_ = f"from {least} up" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number {range_}; got {value!r}")
     return int(value)
 
 

@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from napari_motionmag.compute.atomic import locked, written_whole
 from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.compute.versions import PACKAGE, version_of
 from napari_motionmag.export.composition import compose, default_label
+from napari_motionmag.export.encoders import ENCODERS
 from napari_motionmag.export.look import Look
 from napari_motionmag.export.measures import measure
 from napari_motionmag.export.movie_file import check_export, export_movie
@@ -204,7 +206,8 @@ def run_batch(
     FileExistsError
         If there is a batch in `folder` and neither `resume` nor `overwrite` is given.
     ValueError
-        If the batch that is to be resumed was begun with other settings, or an input is invalid.
+        If the batch that is to be resumed was begun with other settings, an input is invalid, or
+        an output would replace its movie.
     OSError
         If the folder cannot be written, its disk is full, or another process works there.
 
@@ -219,15 +222,23 @@ def run_batch(
         settings = MagnifySettings.from_arguments(**settings)
     items = find_items(inputs)
     folder = Path(folder)
-    if not folder.exists():
+    made = not folder.is_dir()
+    if made:
+        if folder.exists():
+            raise NotADirectoryError(f"{folder} is a file; choose a folder for the results")
         if not folder.parent.is_dir():
             raise FileNotFoundError(f"{folder}: there is no folder {folder.parent}")
         folder.mkdir()
     busy = f"{folder}: another process works on a batch there; wait for it, or choose another"
-    with locked(folder / LOCK, busy):
-        batch = _Batch(folder, items, settings, outputs or Outputs(), on_change)
-        batch.begin(resume, overwrite)
-        batch.run(progress)
+    try:
+        with locked(folder / LOCK, busy):
+            batch = _Batch(folder, items, settings, outputs or Outputs(), on_change)
+            batch.begin(resume, overwrite)
+            batch.run(progress)
+    finally:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # when it is empty: nothing was begun
     return batch.rows
 
 
@@ -251,8 +262,11 @@ class _Batch:
         self.on_change = on_change
         self.names = _output_names(items, outputs.extension)
         self.rows: list[dict] = []
-        for name in self.names:  # refuses extensions that cannot be written
-            check_output(folder / name, overwrite=True)
+        if outputs.film.lower() not in ENCODERS:
+            known = ", ".join(extension for extension in ENCODERS if extension)
+            raise ValueError(f"film must be one of {known}, or empty; got {outputs.film!r}")
+        for item, name in zip(items, self.names, strict=True):  # refuses what cannot be written
+            check_output(folder / name, overwrite=True, source=item.path)
             if outputs.film:
                 check_export(self._film(name), overwrite=True)
 

@@ -127,20 +127,15 @@ def panel(
     if look is None and is_layer(movie):
         look = look_of(movie)
     label = default_label(movie) if label is None else label
-    movie = _with_calibration(movie, changes)
-    if pixel_size is not None:
-        movie = _calibrated(movie, above_zero("pixel_size", pixel_size, "um"))
-    return Panel(movie, label, look, at, line, channels)
-
-
-def _with_calibration(movie, changes: Mapping) -> Movie:
-    """Return the movie of an array or a layer; a result of `magnify` is like its source."""
     magnification = None if is_layer(movie) else magnification_behind(movie)
-    if magnification is None:
-        return Movie.from_any(movie, **changes)
-    source = magnification.movie
-    range_ = source.intensity_range
-    return Movie.from_any(source.replace(data=movie, intensity_range=range_), **changes)
+    if magnification is not None:  # it is like its source
+        source = magnification.movie
+        movie = source.replace(data=movie, intensity_range=source.intensity_range)
+    movie = Movie.from_any(movie, **changes)
+    if pixel_size is not None:
+        averaged = 1 if magnification is None else magnification.recipe.get("preview", 1)
+        movie = calibrated(movie, pixel_size, averaged)
+    return Panel(movie, label, look, at, line, channels)
 
 
 def default_label(movie) -> str:
@@ -452,8 +447,9 @@ def compose(
     return Composition(panels, **options)
 
 
-def _calibrated(movie: Movie, size: float) -> Movie:
-    """Return a movie with square pixels of a size in um."""
+def calibrated(movie: Movie, pixel_size: float, averaged: int = 1) -> Movie:
+    """Return a movie with square pixels of a size in um, each of which averages n x n."""
+    size = above_zero("pixel_size", pixel_size, "um") * averaged
     letters = movie.axes.replace("S", "")
     scale = list(movie.scale or [1.0] * len(letters))
     units = list(movie.units or ["pixel"] * len(letters))

@@ -14,8 +14,10 @@ from napari_motionmag.export.composition import Composition, compose
 from napari_motionmag.export.encoders import encoder_of, is_frames_folder
 from napari_motionmag.export.film import Film
 from napari_motionmag.io.video_index import import_av
-from napari_motionmag.io.writer import naming_output
+from napari_motionmag.io.writer import check_sources, naming_output
 from napari_motionmag.magnification.magnification import magnification_behind
+
+MOST_LOOPS = 65535  # GIF and WebP count up to it
 
 
 def export_movie(
@@ -37,8 +39,9 @@ def export_movie(
     movies : Composition, movie, sequence of movies, or mapping of label to movie
         As for `compose`.
     loops : int, optional
-        How often it is shown: a video holds its frames that many times, animated pictures repeat
-        so often, 0 is forever. By default videos are shown once and animated pictures forever.
+        How often it is shown, up to 65,535 times: a video holds its frames that many times,
+        animated pictures repeat so often, 0 is forever. By default videos are shown once and
+        animated pictures forever.
     overwrite : bool
         Whether to replace an output that is there.
     progress : callable, optional
@@ -57,7 +60,7 @@ def export_movie(
     OSError
         If the file cannot be written, or exists and `overwrite` is False.
     ValueError, TypeError
-        As `compose` does, or if the extension is unknown.
+        As `compose` does, or if the extension is unknown, or the file is one that is shown.
     ImportError
         If a package that writes the file is not installed.
 
@@ -72,13 +75,15 @@ def export_movie(
     """
     path = Path(path)
     encoder = check_export(path, overwrite=overwrite)
-    loops = encoder.loops if loops is None else whole_number("loops", loops, 0)
+    loops = encoder.loops if loops is None else whole_number("loops", loops, 0, MOST_LOOPS)
     if loops == 0 and encoder.loops == 1 and not encoder.is_folder:
         raise ValueError(f"loops=0, forever, is for .gif and .webp; {path.name} needs 1 or more")
     if not isinstance(movies, Composition):
         movies = compose(movies, **options)
     elif options:
         raise TypeError(f"a Composition has its options already; got {sorted(options)}")
+    for shown in movies.panels:
+        check_sources(path, shown.movie)
     film = Film(movies, encoder.fastest)
     replaceable = is_frames_folder if encoder.is_folder else None
     with written_whole(path, overwrite, replaceable) as partial, naming_output(path, False):

@@ -185,13 +185,20 @@ def check_output(
     if resume and format_.holds is None:
         able = ", ".join(entry.writes[-1] for entry in all_formats() if entry.holds)
         raise ValueError(f"{path}: resume is for {able} only")
-    sources = [] if movie is None else paths_behind(movie.data)
-    for other in [*sources, *([] if source is None else [source])]:
-        _refuse_overlap(path, Path(other))
+    if movie is not None:
+        check_sources(path, movie)
+    if source is not None:
+        _refuse_overlap(path, Path(source))
     if not (resume and format_.recognizes(path)):  # its content is compared with the recipe later
         check_target(path, overwrite, _replaceable(format_))
     format_.check(movie, WriteOptions(path.suffix.lower(), playback_fps=playback_fps))
     return format_.name
+
+
+def check_sources(path: Path, movie: Movie) -> None:
+    """Raise ValueError when an output would replace a file that a movie is read from."""
+    for source in paths_behind(movie.data):
+        _refuse_overlap(path, Path(source))
 
 
 def _refuse_overlap(output: Path, source: Path) -> None:

@@ -145,9 +145,7 @@ def interpolated_movie(movie, n: int, **arguments) -> Movie:
     >>> interpolated_movie(movie, 4, fps=info["fps"], axes="TYX").fps / info["fps"]
     4.0
     """
-    n = whole_number("n", n, 2)
-    if n > MOST_TIMES:
-        raise ValueError(f"n must be a whole number from 2 to {MOST_TIMES}; got {n}")
+    n = whole_number("n", n, 2, MOST_TIMES)
     if wrong := [x for x in arguments if x in NAMES and x not in (*HOW, *OF_THE_MOVIE)]:
         raise TypeError(f"interpolate() takes no {wrong[0]!r}")
     settings = MagnifySettings.from_arguments(1.0, **arguments)

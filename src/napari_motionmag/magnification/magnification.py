@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from napari_motionmag.methods.base import Method, WarnOnce, check_size
 from napari_motionmag.methods.options import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
 from napari_motionmag.movie.frame_source import FrameSource
+from napari_motionmag.movie.lazy import RESULTS
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import Static, TemporalOperator
@@ -33,16 +33,12 @@ CONTEXT = 64  # px around a region that methods see, unless they say what they n
 AROUND = 8  # frames to both sides that have to be drawn, too, before a frame is let go of
 
 
-# name of a dask array -> what makes its blocks, as long as it lives
-_RESULTS: WeakValueDictionary[str, Magnification] = WeakValueDictionary()
-
-
 def magnification_behind(array) -> Magnification | None:
     """Return the `Magnification` behind a lazy result made in this process; None for others.
 
     Frames can be asked of a magnification many at a time, which share most of the work.
     """
-    return _RESULTS.get(getattr(array, "name", None))
+    return RESULTS.get(getattr(array, "name", None))
 
 
 @dataclass(frozen=True)
@@ -206,7 +202,7 @@ class Magnification:
             dependencies=[source],
         )
         graph = HighLevelGraph.from_collections(name, layer, dependencies=[source])
-        _RESULTS[name] = self
+        RESULTS[name] = self
         return da.Array(graph, name, chunks, meta=np.empty((0,) * movie.ndim, movie.dtype))
 
 

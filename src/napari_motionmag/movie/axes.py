@@ -130,12 +130,16 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
 def checked_calibration(axes: str, fps, scale, units) -> tuple:
     """Return frames per second, and scale and units for each letter of `axes`; each or None."""
     if scale is not None:
-        scale = tuple(float(value) for value in scale)
-        if len(scale) != len(axes) or not all(math.isfinite(x) and x != 0 for x in scale):
+        try:
+            steps = tuple(float(value) for value in scale)
+        except (TypeError, ValueError):
+            steps = ()
+        if len(steps) != len(axes) or not all(math.isfinite(x) and x != 0 for x in steps):
             raise ValueError(
                 f"scale must be one finite number other than 0 for each of the axes {axes!r}; "
-                f"got {scale}"
+                f"got {scale!r}"
             )
+        scale = steps
     if units is not None:
         units = (units,) * len(axes) if isinstance(units, str) else tuple(units)
         if len(units) != len(axes):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from typing import Any
 
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
 
 _SOURCES: weakref.WeakValueDictionary[str, _Source] = weakref.WeakValueDictionary()
+# name of a dask array -> what makes its blocks from a `movie`, as long as it lives
+RESULTS: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 _CACHES: dict[tuple[int, str], Cache] = {}
 _CACHES_GUARD = threading.Lock()
 
@@ -29,8 +32,11 @@ def source_behind(data):
 def paths_behind(data) -> list[str]:
     """Return the paths of the files that an array is read from, as far as they are known."""
     if is_dask(data):
-        behind = source_behind(data)
-        return [] if behind is None else paths_behind(behind)
+        steps = getattr(data.dask, "layers", ())  # what it was made of, results among them
+        behind = [known[name] for name in steps for known in (_SOURCES, RESULTS) if name in known]
+        return [path for source in behind for path in paths_behind(source)]
+    if hasattr(data, "movie"):
+        return paths_behind(data.movie.data)
     folder = getattr(getattr(data, "store", None), "root", None)
     if folder is not None:  # a zarr array
         return [str(folder)]

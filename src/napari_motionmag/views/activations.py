@@ -55,17 +55,13 @@ class Activations:
         """
         one_of("layer", layer, self.maps)
         maps = self.maps[layer].swapaxes(0, 1)
-        count = maps.shape[1]
-        options = {"scaling": "all", **options}
-        columns = options.pop("columns", None)
-        if count == 1:
-            return mosaic(maps[:, 0], columns=columns, **{**options, "scaling": "each"})
-        gap = options.get("gap", 1)
-        background = options.get("background", 1.0)
-        rows = [mosaic(unit, columns=count, **options) for unit in maps]
-        space = np.full((gap, rows[0].shape[1]), background)
-        parts = [part for row in rows for part in (row, space)][: 2 * len(rows) - 1]
-        return np.concatenate(parts)
+        if maps.shape[1] == 1:
+            return mosaic(maps[:, 0], **{**options, "scaling": "each"})
+        options = {"scaling": "all", "gap": 1, **options, "columns": maps.shape[1]}
+        below = ((0, options["gap"]), (0, 0))
+        rows = [mosaic(unit, **options) for unit in maps]
+        rows = [np.pad(row, below, constant_values=options.get("background", 1.0)) for row in rows]
+        return np.concatenate(rows)[: -options["gap"] or None]
 
 
 def unit_activations(

@@ -24,10 +24,12 @@ from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
+_FEWEST_MAPPED = 3  # frames
 _FEWEST = 16  # frames of which a map is previewed
 _KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
 _EVEN = 0.95  # share of the motion that is in step once a trend along y is taken from its phase
+_PADDING = 4  # bins of a padded spectrum that are a period in the record
 _DETERMINED = 0.2  # singular values below this share of the largest are not used
 
 
@@ -261,6 +263,8 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
+    if n < _FEWEST_MAPPED:
+        raise ValueError(f"a map of motion needs at least {_FEWEST_MAPPED} frames; there are {n}")
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
     field, frames = windowed(movie, at, window, step, noise)
@@ -381,16 +385,13 @@ def windowed(
 def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
     """Return frequency, phasors there, and the edge of the band that is too near."""
     n = len(selected)
-    window = np.hanning(n + 2)[1:-1]
     if chosen is None:
-        mean = np.tensordot(window / window.sum(), selected, axes=1)
-        tapered = (selected - mean) * window[:, np.newaxis, np.newaxis, np.newaxis]
-        chosen = _strongest(tapered, covariance, known) * rate
+        chosen = _strongest(selected, covariance, known) * rate
     elif not 0 < chosen <= rate / 2:
         raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {chosen!r}")
     # an offset and a sinusoid, weighted by the window: what is not determined is left out
     angle = 2 * np.pi * chosen / rate * np.arange(n)
-    weight = np.sqrt(window)[:, np.newaxis]
+    weight = np.sqrt(_taper(n))[:, np.newaxis]
     design = weight * np.stack([np.ones(n), np.cos(angle), -np.sin(angle)], axis=1)
     inverse = np.linalg.pinv(design, rcond=_DETERMINED)
     edge = None
@@ -402,18 +403,26 @@ def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
     return float(chosen), phasors, edge
 
 
+def _taper(n: int) -> np.ndarray:
+    return np.hanning(n + 2)[1:-1]
+
+
+def _spectra(selected: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the power up to half the frame rate, (F, gx), for each row of windows."""
+    n = len(selected)
+    taper = _taper(n)
+    for course in np.moveaxis(selected, 1, 0):
+        mean = np.tensordot(taper / taper.sum(), course, 1)
+        tapered = (course - mean) * taper[:, np.newaxis, np.newaxis]
+        yield (np.abs(np.fft.rfft(tapered, _PADDING * n, axis=0)) ** 2).sum(axis=-1)
+
+
 def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the frequency with the most power in each window, cycles per frame."""
-    n = len(selected)
-    window = np.hanning(n + 2)[1:-1]
-    length = 4 * n
-    lowest = length // n  # a period in the record
     found = np.full(known.shape, np.nan)
-    for row in range(len(known)):
-        course = selected[:, row]
-        tapered = (course - np.tensordot(window / window.sum(), course, 1)) * window[:, None, None]
-        power = (np.abs(np.fft.rfft(tapered, length, axis=0)) ** 2).sum(axis=-1)
-        at = lowest + np.argmax(power[lowest:-1], axis=0)
+    for row, power in enumerate(_spectra(selected)):
+        power = np.concatenate([power, power[-2:-1]])  # on both sides of half the frame rate
+        at = _PADDING + np.argmax(power[_PADDING:-1], axis=0)
         # a parabola through the logarithms: the lobe of the window is nearly a Gaussian
         below, top, above = (
             np.log(np.maximum(np.take_along_axis(power, (at + k)[None], 0)[0], 1e-300))
@@ -421,20 +430,13 @@ def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
         )
         bend = below - 2 * top + above
         shift = np.where(bend < 0, 0.5 * (below - above) / np.where(bend < 0, bend, 1), 0)
-        found[row] = (at + np.clip(shift, -0.5, 0.5)) / length
+        found[row] = (at + np.clip(shift, -0.5, 0.5)) / (_PADDING * len(selected))
     return np.where(known, found, np.nan)
 
 
-def _strongest(tapered, covariance, known) -> float:
+def _strongest(selected: np.ndarray, covariance: np.ndarray, known: np.ndarray) -> float:
     """Return the frequency, cycles per frame, with the most power for its noise in all windows."""
     error = np.trace(covariance, axis1=-2, axis2=-1)
     share = np.where(known, 1 / np.maximum(error, 1e-30), 0.0)
-    n = len(tapered)
-    length = 4 * n
-    power = np.zeros(length // 2 + 1)
-    for row, part in zip(np.moveaxis(tapered, 1, 0), share, strict=True):
-        spectrum = np.fft.rfft(row, length, axis=0)
-        power += (np.abs(spectrum) ** 2).sum(axis=-1) @ part
-    frequencies = np.arange(len(power)) / length
-    inside = frequencies >= 1 / n
-    return float(frequencies[inside][np.argmax(power[inside])])
+    power = sum(row @ part for row, part in zip(_spectra(selected), share, strict=True))
+    return float(_PADDING + np.argmax(power[_PADDING:])) / (_PADDING * len(selected))

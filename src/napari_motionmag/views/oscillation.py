@@ -9,6 +9,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from napari_motionmag.views.trace import DisplacementTrace
 
+FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
 _PADDING = 8  # of the periodogram from which the fit starts
 _CHI2 = 3.8415  # rise of chi-squared at the ends of a 95 % interval
 _SIGMAS = 1.96  # its half width in standard errors
@@ -136,7 +137,10 @@ def fit_oscillation(
     >>> fit = views.fit_oscillation(trace)
     >>> fit.frequency, fit.sigma_frequency, fit.edge  # doctest: +SKIP
     """
-    variance = np.stack([trace.frame_covariance[:, 0, 0], trace.frame_covariance[:, 1, 1]], axis=1)
+    frame, whole = (
+        np.diagonal(part, axis1=1, axis2=2) for part in (trace.frame_covariance, trace.covariance)
+    )
+    variance = np.where(frame > 0, frame, whole)  # along an edge nothing is known
     return fit_sinusoid(
         trace.times,
         trace.displacement,
@@ -200,8 +204,10 @@ def fit_sinusoid(
         raise ValueError(
             f"values must have one row for each of the {len(times)} times; got {values.shape}"
         )
-    if len(times) < 5 + drift:
-        raise ValueError(f"a sinusoid needs at least {5 + drift} frames; got {len(times)}")
+    if len(times) < FEWEST_FITTED + drift:
+        raise ValueError(
+            f"a sinusoid needs at least {FEWEST_FITTED + drift} frames; got {len(times)}"
+        )
     step = (times[-1] - times[0]) / (len(times) - 1)
     if step <= 0 or not np.allclose(np.diff(times), step, rtol=1e-3):
         raise ValueError("times must increase in equal steps")

@@ -272,8 +272,7 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
             f"a spectrum needs at least {FEWEST_FRAMES} frames; the trace has {len(trace)}"
         )
     spectrum = spectrum_of(trace, direction)
-    message = spectrum.aliasing("Hz" if trace.time_unit == "s" else "cycles/frame")
-    if message:
+    if message := spectrum.aliasing():
         warn_user(message)
     return spectrum
 

@@ -99,11 +99,7 @@ class Series:
         else:
             block = self.lazy(slice(start, stop, step))
             frames = np.asarray(block.compute() if hasattr(block, "compute") else block)
-        if frames.dtype.kind == "f":
-            finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
-            if not finite.all():
-                bad = times[int(np.argmin(finite))]
-                raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
+        refuse_non_finite(frames, times)
         return frames
 
     def luma(self, t: int) -> np.ndarray:
@@ -157,6 +153,15 @@ class Series:
         return most if self.magnification is None else min(most, BATCH)
 
 
+def refuse_non_finite(frames: np.ndarray, times: Sequence[int]) -> None:
+    """Raise ValueError where pixels of frames (T, Y, X[, S]) are NaN or infinite."""
+    if frames.dtype.kind == "f":
+        finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
+        if not finite.all():
+            bad = times[int(np.argmin(finite))]
+            raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
+
+
 def _place(movie: Movie, at) -> dict[str, int]:
     letters = movie.other_axes
     if at is None:
@@ -171,7 +176,8 @@ def _place(movie: Movie, at) -> dict[str, int]:
     if isinstance(at, Mapping):
         at = {str(letter).upper(): value for letter, value in at.items()}
         if set(at) != set(letters):
-            raise ValueError(f"at must name each of the axes {letters!r} once; got {dict(at)}")
+            wanted = f"name each of the axes {letters!r} once" if letters else "be empty"
+            raise ValueError(f"at must {wanted} for axes {movie.axes!r}; got {dict(at)}")
         at = [at[letter] for letter in letters]
     at = tuple(at) if isinstance(at, Sequence) else (at,)
     if len(at) != len(letters):
