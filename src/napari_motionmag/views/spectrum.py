@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import label
 from scipy.signal import detrend, periodogram
-from scipy.stats import f as f_distribution
+from scipy.special import fdtri
 
 from napari_motionmag.compute.validate import above_zero, one_of
 from napari_motionmag.views.displacement import displacement_trace
@@ -202,7 +202,7 @@ class MotionSpectrum:
         # the bin at the Nyquist frequency is real: one degree of freedom
         freedom = (2 * top.sum() - (len(self.course) % 2 == 0), 2 * middle.sum())
         times = np.mean(self.density[top]) / max(np.mean(self.density[middle]), 1e-300)
-        if times <= f_distribution.isf(_RISES, *np.array(freedom) / _SHARED):
+        if times <= fdtri(freedom[0] / _SHARED, freedom[1] / _SHARED, 1 - _RISES):
             return None
         return (
             f"the spectrum rises towards half the frame rate, {nyquist:.4g} {unit} (power there "
