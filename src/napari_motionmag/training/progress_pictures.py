@@ -47,8 +47,5 @@ def save_curve(path: Path, log: Path) -> None:
 
 def _smooth(values: np.ndarray, share: float = 0.05) -> np.ndarray:
     """Return the running mean over a share of the values."""
-    half = int(share * len(values) / 2)
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    at = np.arange(len(values))
-    first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(values))
-    return (sums[last] - sums[first]) / (last - first)
+    window = np.ones(2 * int(share * len(values) / 2) + 1)
+    return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
