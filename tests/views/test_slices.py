@@ -267,3 +267,13 @@ def test_views_are_imported_without_torch_or_qt():
         "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_half_precision_and_bad_pixels():
+    data = random_movie((3, 12, 14), "f2")
+    line = [(2, 3), (9, 11)]
+    expected = views.slice_view(data.astype("f4"), line, axes="TYX")
+    assert np.array_equal(views.slice_view(data, line, axes="TYX"), expected)
+    data[1, 5, 6] = np.nan
+    with pytest.raises(ValueError, match=r"frame t=1 of the movie has 1 pixel .*put numbers"):
+        views.slice_view(data, line, axes="TYX")

@@ -114,6 +114,8 @@ class PointSampler:
         """Sample a frame cut to :attr:`window`, (Y, X) or (Y, X, S), as float64; drop alpha."""
         if frame.ndim == 3:
             return np.stack([self(frame[..., channel]) for channel in range(3)], axis=-1)
+        if frame.dtype == np.float16:  # which SciPy does not take
+            frame = frame.astype(np.float32)
         return map_coordinates(
             frame, self._places, output=np.float64, order=self._order, mode="mirror"
         )
