@@ -6,10 +6,11 @@ Axes are guessed only where the shape is unambiguous.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, floats
 from napari_motionmag.movie.units import seconds, short_name
 
 LETTERS = "TZCYXS"
@@ -130,16 +131,17 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
 def checked_calibration(axes: str, fps, scale, units) -> tuple:
     """Return frames per second, and scale and units for each letter of `axes`; each or None."""
     if scale is not None:
-        scale = tuple(float(value) for value in scale)
+        given, scale = scale, floats(scale)
         if len(scale) != len(axes) or not all(math.isfinite(x) and x != 0 for x in scale):
             raise ValueError(
                 f"scale must be one finite number other than 0 for each of the axes {axes!r}; "
-                f"got {scale}"
+                f"got {scale or given!r}"
             )
     if units is not None:
-        units = (units,) * len(axes) if isinstance(units, str) else tuple(units)
+        given, units = units, (units,) * len(axes) if isinstance(units, str) else units
+        units = tuple(units) if isinstance(units, Iterable) else ()
         if len(units) != len(axes):
-            raise ValueError(f"units must be one for each of the axes {axes!r}; got {units}")
+            raise ValueError(f"units must be one for each of the axes {axes!r}; got {given!r}")
         units = tuple(short_name(unit) for unit in units)
     if fps is not None:
         fps = above_zero("fps", fps)

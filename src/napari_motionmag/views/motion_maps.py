@@ -7,10 +7,12 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 
 import numpy as np
 from scipy.special import gammaincinv
 
+from napari_motionmag.compute.validate import finite_number
 from napari_motionmag.movie.intensity import working_dtype
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
@@ -266,6 +268,8 @@ def motion_map(
         raise ValueError(f"a map of motion needs at least {_FEWEST_MAPPED} frames; there are {n}")
     if movie.fps is None and frequency is not None:
         raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
+    if frequency is not None:
+        frequency = finite_number("frequency", frequency)
     field, frames = windowed(movie, at, window, step, noise)
     to_luma = partial(Series(movie, at).to_luma, dtype=working_dtype(movie.dtype))
     count = Counter(progress, n)
@@ -356,12 +360,12 @@ def windowed(
     The first frames are read here, and kept; the others as the iterator goes on.
     """
     side = min(movie.frame_shape[:2])
-    if not 8 <= window <= side:
+    if not _is_size(window, 8, side):
         raise ValueError(
             f"window must be from 8 px to the smaller side of the frame, {side} px; got {window!r}"
         )
     step = max(1, window // 2) if step is None else step
-    if not 1 <= step <= window:
+    if not _is_size(step, 1, window):
         raise ValueError(f"step must be from 1 px to the window, {window} px; got {step!r}")
     windows = Windows(movie.frame_shape[:2], int(window), int(step))
     series = Series(movie, at)
@@ -379,6 +383,10 @@ def windowed(
     noise = noise or noise_of(lumas, movie.dtype)
     field = WindowedDisplacement(mean, copies, windows, noise, _KERNEL)
     return field, itertools.chain(first, frames)
+
+
+def _is_size(value, least: int, most: int) -> bool:
+    return isinstance(value, Real) and value % 1 == 0 and least <= value <= most
 
 
 def _lock_in(selected, covariance, known, rate: float, chosen: float | None):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
+from napari_motionmag.compute.validate import finite_number, floats
 from napari_motionmag.views.trace import DisplacementTrace
 
 FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
@@ -216,7 +217,9 @@ def fit_sinusoid(
         raise ValueError("fixed=True needs a frequency")
     fit = _Fit(times, values, sigma, drift)
     low, high = _checked_band(band, fit.nyquist)
-    frequency = fit.strongest(low, high) if frequency is None else float(frequency)
+    if frequency is None:
+        frequency = fit.strongest(low, high)
+    frequency = finite_number("frequency", frequency)
     if not 0 < frequency <= fit.nyquist * (1 + 1e-9):
         raise ValueError(f"frequency must be within 0..{fit.nyquist:g}; got {frequency:g}")
     return fit.result(frequency, fixed, known, enlarge)
@@ -225,12 +228,12 @@ def fit_sinusoid(
 def _checked_band(band, nyquist: float) -> tuple[float, float]:
     if band is None:
         return 0.0, nyquist
-    low, high = (float(edge) for edge in band)
-    if not 0 <= low < high <= nyquist * (1 + 1e-9):
+    edges = floats(band)
+    if len(edges) != 2 or not 0 <= edges[0] < edges[1] <= nyquist * (1 + 1e-9):
         raise ValueError(
             f"band must be two increasing frequencies within 0..{nyquist:g}; got {band!r}"
         )
-    return low, high
+    return edges
 
 
 class _Fit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +171,7 @@ class DisplacementTrace:
         if order not in (1, 2):
             raise ValueError(f"order must be 1 (velocity) or 2 (acceleration); got {order!r}")
         n = len(self)
-        if window % 2 == 0 or not 5 <= window <= n:
+        if not isinstance(window, Integral) or window % 2 == 0 or not 5 <= window <= n:
             raise ValueError(
                 f"window must be an odd number of frames from 5 to the {n} of the trace; "
                 f"got {window!r}"
