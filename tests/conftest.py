@@ -5,13 +5,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
-
-with suppress(ImportError):
-    # PyTorch imports it with the first optimizer, and its LLVM crashes when that of Mesa is there,
-    # which came with the first window.
-    import triton  # noqa: F401
 
 settings.register_profile("default", deadline=None)  # machines under load take their time
 settings.load_profile("default")
@@ -19,6 +13,10 @@ settings.load_profile("default")
 
 def pytest_collection_finish():
     """Spare the collector of garbage what was imported, and let it look at the rest less often."""
+    with suppress(ImportError):
+        # PyTorch imports it with the first optimizer, and its LLVM crashes when that of Mesa is
+        # there, which came with the first window.
+        import triton  # noqa: F401
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -28,6 +26,8 @@ def pytest_collection_finish():
 def _one_thread():
     # Tests use small frames: threads cost more than they bring, and other processes run beside.
     # Anew for each test: numba's OpenMP pool, which napari's labels start, sets it, too.
+    import torch  # not above: the process that spreads tests over cores needs none
+
     torch.set_num_threads(1)
 
 

@@ -106,7 +106,5 @@ def test_few_frames(tmp_path, capsys, n):
     assert main(["measure", *paths, "--region", "14", "24", "14", "26"]) == 0
     assert "no oscillation stands out" in capsys.readouterr().out
     assert len((tmp_path / "film.csv").read_text().splitlines()) > n
-    result = main(["measure", paths[0], str(tmp_path / "map.npy"), "--map", "phase"])
-    assert result == (2 if n == 2 else 0)
-    error = capsys.readouterr().err
-    assert ("a map of motion needs at least 3 frames; there are 2" in error) is (n == 2)
+    assert main(["measure", paths[0], str(tmp_path / "map.npy"), "--map", "amplitude"]) == 0
+    assert np.isfinite(np.load(tmp_path / "map.npy")).any()

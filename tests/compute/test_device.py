@@ -172,8 +172,12 @@ def test_errors_of_memory_are_known(error, expected):
 def test_limits_of_a_container_count(monkeypatch, tmp_path):
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("2000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\ninactive_file 0\nactive_file 0\n")
     monkeypatch.setattr(device, "_CGROUP", tmp_path)
     assert device.free_memory(torch.device("cpu")) == 3000
+    # files that were read are dropped when memory is wanted
+    (tmp_path / "memory.stat").write_text("anon 1400\ninactive_file 500\nactive_file 100\n")
+    assert device.free_memory(torch.device("cpu")) == 3600
     (tmp_path / "memory.max").write_text("max\n")
     assert device.free_memory(torch.device("cpu")) > 2**20
 

@@ -1,8 +1,13 @@
 """A viewer with a small movie, the widget docked, and a method that is quick and exact."""
 
+import sys
 import threading
 import time
+import typing
 import warnings
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import napari
@@ -23,6 +28,9 @@ from napari_motionmag.methods.options import METHODS
 from napari_motionmag.widgets.common.viewer import make_current
 from napari_motionmag.widgets.compare.grid import canvas_of
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
+
+if sys.version_info < (3, 12):  # or magicgui has them listed anew for each field
+    typing._get_protocol_attrs = cache(typing._get_protocol_attrs)
 
 SHAPE = (12, 20, 24)
 CONTROLS = "napari._qt.layer_controls.qt_layer_controls_container"
@@ -106,16 +114,9 @@ def _draw_one_of_each_kind(viewer) -> None:
     events.inserted.connect(on_inserted)
 
 
-@pytest.fixture(scope="module")
-def window(qapp, request):
-    """A viewer with a real window, for all tests of a module.
-
-    It is painted, with all layers on its canvas, only in modules with ``DRAWS_CANVAS``, and has
-    napari's style and its controls of layers only in those with ``LOOKS_AS_USUAL``: these take most
-    of the time.
-    """
-    draws = getattr(request.module, "DRAWS_CANVAS", False)
-    app = NapariApplication("module_app")  # actions can be registered once in an application
+@contextmanager
+def _open_window(draws: bool, looks: bool):
+    app = NapariApplication("window_app")  # actions can be registered once in an application
     app.injection_store.namespace = _napari_names
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NapariApplication, "get_app_model", staticmethod(lambda: app))
@@ -128,7 +129,7 @@ def window(qapp, request):
                 save(settings, path, **options)
 
         patch.setattr(NapariSettings, "save", save_elsewhere)
-        if not getattr(request.module, "LOOKS_AS_USUAL", False):
+        if not looks:
             patch.setattr(f"{CONTROLS}.create_qt_layer_controls", NoControls)
             patch.setattr(f"{CONTROLS}.QtDynamicLayerControls", NoControls)
             patch.setattr("napari._qt.qt_main_window.get_stylesheet", lambda *_, **__: "")
@@ -145,9 +146,51 @@ def window(qapp, request):
         patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda *_: None)
         viewer.close()
         app.menus.menus_changed.disconnect()  # or menus nobody sees change with each that goes
-        NapariApplication.destroy("module_app")
+        NapariApplication.destroy("window_app")
         _initialize_plugins.cache_clear()
         init_qactions.cache_clear()
+
+
+class SharedWindow:
+    """The window of the tests in this folder, which stays as long as one like it is needed."""
+
+    def __init__(self):
+        self._kind = None
+        self._opened = ExitStack()
+
+    def like(self, *kind: bool):
+        """Return the viewer of a window of this kind."""
+        if kind != self._kind:
+            self.close()
+            self._viewer = self._opened.enter_context(_open_window(*kind))
+            self._kind = kind
+        return self._viewer
+
+    def close(self) -> None:
+        self._kind = self._viewer = None
+        self._opened.close()
+
+
+_SHARED = SharedWindow()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem):
+    """Close the window when another folder follows: its tests have napari as it is."""
+    if nextitem is None or nextitem.path.parent != Path(__file__).parent:
+        _SHARED.close()
+
+
+@pytest.fixture(scope="module")
+def window(qapp, request):
+    """A viewer with a real window, for all tests of a module, and of those that follow.
+
+    It is painted, with all layers on its canvas, only in modules with ``DRAWS_CANVAS``, and has
+    napari's style and its controls of layers only in those with ``LOOKS_AS_USUAL``: these take most
+    of the time.
+    """
+    kind = (getattr(request.module, name, False) for name in ("DRAWS_CANVAS", "LOOKS_AS_USUAL"))
+    return _SHARED.like(*kind)
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.colors import to_hex
+from napari.components import ViewerModel
 from napari.utils.theme import get_theme
 from PIL import Image as Picture
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QTabWidget, QWidget
 
 from napari_motionmag.widgets.common import ask_file
 from napari_motionmag.widgets.common.canvas import Canvas
@@ -126,3 +128,25 @@ def test_a_figure_opens_in_a_window_that_follows_it(viewer, canvas, qtbot):
     canvas.open_window()
     canvas.close_down()
     assert canvas._windows == {}
+
+
+def test_a_figure_is_drawn_once_it_is_seen(qtbot, monkeypatch):
+    tabs, canvas = QTabWidget(), Canvas(ViewerModel())
+    drawn = []
+    monkeypatch.setattr(FigureCanvasQTAgg, "draw", lambda _: drawn.append(1))
+    for tab in (QWidget(), canvas):
+        tabs.addTab(tab, "")
+    qtbot.addWidget(tabs)
+    tabs.show()
+    for _ in range(3):
+        canvas.draw(draw)
+        qtbot.wait(20)
+    assert not drawn
+    tabs.setCurrentWidget(canvas)
+    qtbot.waitUntil(lambda: len(drawn) > 0)
+    before = len(drawn)
+    canvas.draw(draw)
+    canvas.draw(None)
+    qtbot.waitUntil(lambda: len(drawn) > before)
+    assert len(drawn) == before + 1
+    canvas.close_down()

@@ -28,6 +28,14 @@ def test_dimensions_and_coordinates_are_axes_and_calibration():
     np.testing.assert_array_equal(movie.read(4), FRAMES[4])
 
 
+def test_calibration_that_is_given_counts_as_an_array_too():
+    array = labelled(time=("time", np.arange(6) * 40.0, {"units": "ms"}))
+    movie = Movie(array, scale=np.array([20, 0.3, 0.3]), units=np.array(["ms", "um", "um"]))
+    assert (movie.fps, movie.scale) == (50, (20, 0.3, 0.3))
+    with pytest.raises(TypeError, match="axes must be a string"):
+        Movie(array, axes=3)
+
+
 def test_dimensions_in_any_order_and_of_any_chunks():
     array = labelled().transpose("y", "x", "time").chunk({"time": 2})
     movie = Movie.from_any(array)

@@ -548,6 +548,18 @@ def test_replace_keeps_the_rest():
     assert movie.fps == 30
 
 
+def test_an_estimated_range_is_not_given_by_replace():
+    data = noise((3, 4, 5))
+    movie = Movie(data)
+    range_ = movie.intensity_range
+    faster = movie.replace(fps=60)
+    assert faster.given_range is None
+    data += 5000
+    faster.refresh()
+    assert faster.intensity_range[0] > range_[0] + 4000
+    assert movie.replace(intensity_range=(1, 9)).replace(fps=60).given_range == (1, 9)
+
+
 def test_replacing_the_data_forgets_their_estimated_range():
     movie = Movie(noise((3, 40, 50)))
     black, _ = movie.intensity_range

@@ -96,6 +96,14 @@ def test_a_part_is_an_array(frames):
     assert np.array_equal(part[1:3, 4], frames[1:3, 14, 20:90])
     assert np.array_equal(part[2], frames[2, 10:60, 20:90])
     assert np.array_equal(np.asarray(part[:, :, 3]), frames[:, 10:60, 23])
+    assert np.array_equal(part[...], frames[:, 10:60, 20:90])
+    assert np.array_equal(part[..., 3], frames[:, 10:60, 23])
+    assert np.array_equal(part[[2, 0], 4:9], frames[[2, 0], 14:19, 20:90])
+
+
+def test_large_integers_are_read_as_they_are():
+    movie = np.full((2, 20, 20), 2**63 - 1) - np.arange(20)
+    assert np.array_equal(Region.make(Movie(movie), (0, 10, 5, 15))[:], movie[:, :10, 5:15])
 
 
 @pytest.mark.parametrize("preview", [1, 2])
@@ -124,6 +132,7 @@ def test_the_layer_lies_where_the_region_is(preview):
         ({"region": (0, 4, 0, 50)}, ValueError, "at least 8 x 8 px"),
         ({"preview": 0}, ValueError, "preview must be within 1..16, got 0"),
         ({"preview": 1.5}, TypeError, "preview must be a whole number"),
+        ({"region": (0, 3, 0, 50), "preview": 4}, ValueError, "preview must be within 1..3, got 4"),
         ({"preview": 2, "stabilise": "rigid"}, ValueError, "without stabilise"),
     ],
 )

@@ -361,7 +361,7 @@ class Toy(BandPass):
 def test_a_file_of_the_folder_is_an_operator(tmp_path):
     package = Path(napari_motionmag.__file__).parent
     here = tmp_path / package.name
-    shutil.copytree(package, here, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+    shutil.copytree(package, here, ignore=shutil.ignore_patterns("kernels-*", "weights"))
     (here / "temporal" / "band_filters" / "toy.py").write_text(TOY)
     code = (
         "import numpy as np\n"

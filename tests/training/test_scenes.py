@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tifffile
 import torch
 from motion import measured_shift
 
@@ -138,6 +139,16 @@ def test_pool_takes_a_folder(tmp_path):
     assert len(pool.pictures) == 3
     assert len(pool.cutouts) == 4
     assert pool.has_color.tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int32", "float32"])
+def test_pictures_of_more_than_eight_bits_are_stretched(tmp_path, dtype):
+    levels = np.random.default_rng(0).uniform(500, 3500, (420, 420)).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", levels)
+    picture = PicturePool(tmp_path, procedural_count=1).pictures[-1].float()
+    assert torch.equal(picture[0], picture[2])
+    assert picture.mean() == pytest.approx(127.5, abs=3)
+    assert picture.std() == pytest.approx(255 / 12**0.5, abs=3)
 
 
 def test_missing_folder_is_refused(tmp_path):

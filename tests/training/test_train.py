@@ -187,6 +187,15 @@ def test_init_takes_weights_and_refuses_the_wrong_network(tmp_path):
 def test_length_must_be_given(tmp_path):
     with pytest.raises(ValueError, match="--steps or --minutes"):
         main([str(tmp_path)])
+    with pytest.raises(ValueError, match="--steps must be above 0, got -5"):
+        main([str(tmp_path), "--steps", "-5"])
+    with pytest.raises(ValueError, match="--pictures must be above 0, got 0"):
+        main([str(tmp_path), "--steps", "5", "--pictures", "0"])
+
+
+def test_without_warm_up_the_first_step_has_the_whole_rate(tmp_path):
+    trainer = Trainer(tmp_path, _settings(warmup=0))
+    assert trainer.rate() == trainer.settings.rate
 
 
 def test_auto_device_exists():

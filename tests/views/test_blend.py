@@ -27,6 +27,17 @@ def test_ends_are_exact():
     assert np.array_equal(faded[..., 8:], MAGNIFIED[..., 8:])
 
 
+def test_each_original_is_mixed_with_its_own_frames():
+    both = [fade(movie, MAGNIFIED, WEIGHTS, axes="TYX") for movie in (MOVIE, MOVIE + 500)]
+    first, second = (faded.compute().astype(float) for faded in both)
+    assert np.abs(second - first - 500 * (1 - WEIGHTS)).max() <= 1.01
+
+
+def test_the_largest_integers_do_not_overflow():
+    movie = np.full((2, 4, 4), 2**64 - 1, np.uint64)
+    assert fade(movie, movie, np.ones((4, 4)), axes="TYX").compute().min() > 2**64 - 2**12
+
+
 def test_a_frame_costs_a_frame(counting_source):
     source, reads = counting_source(MOVIE)
     magnified, drawn = counting_source(MAGNIFIED)

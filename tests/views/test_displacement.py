@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from napari_motionmag import Movie, samples
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.oscillation import fit_oscillation
 from napari_motionmag.views.spectrum import motion_spectrum
 
 REGION = (14, 42, 14, 42)
@@ -176,6 +177,28 @@ def test_an_edge_tells_motion_across_only():
     assert error.max() < 0.02
     np.testing.assert_allclose(trace.sigma_dy, 3, rtol=1e-3)
     assert np.abs(trace.dy).max() < 1e-3
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_a_still_movie_without_noise_does_not_move(texture, dtype):
+    movie = np.repeat(texture(0).at()[np.newaxis], 20, axis=0).astype(dtype)
+    trace = displacement_trace(movie, axes="TYX", fps=10)
+    assert np.abs(trace.displacement).max() < 1e-6
+    assert (sigmas(trace) > 0).all()
+    assert motion_spectrum(trace).peaks() == []
+
+
+def test_an_edge_along_the_rows_oscillates_across():
+    y, t = np.arange(64.0), np.arange(60) / 10
+    shifts = 0.3 * np.sin(2 * np.pi * t)
+    columns = np.stack([100 + 50 * np.sin(2 * np.pi * (y - shift) / 16) for shift in shifts])
+    movie = np.rint(np.repeat(columns[:, :, np.newaxis], 64, axis=2)).astype(np.uint16)
+    with pytest.warns(UserWarning, match="along one direction only"):
+        trace = displacement_trace(movie, axes="TYX", fps=10)
+    fit = fit_oscillation(trace)
+    assert fit.frequency == pytest.approx(1, abs=0.01)
+    assert fit.amplitudes == pytest.approx([0.3, 0], abs=0.01)
+    assert fit.sigma_amplitudes[1] > 1  # nothing is known of the motion along the edge
 
 
 def test_a_mask_measures_its_own_part(texture):

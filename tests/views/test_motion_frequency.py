@@ -1,5 +1,7 @@
 """The frequency at which each part of the frame moves most."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,16 @@ def test_each_part_has_its_own_frequency(texture):
         frames, "temporal", band=(7, 12), fps=FPS, axes="TYX", window=16, frequency=HIGH
     )
     assert band.dominant[:, right] == pytest.approx(HIGH, abs=0.05)
+
+
+@pytest.mark.parametrize("n", [2, 3, 40])
+def test_motion_from_frame_to_frame_has_half_the_frame_rate(texture, n):
+    frames = texture(1).movie(0.2 * np.stack([np.arange(n) % 2, np.zeros(n)], axis=1))
+    frames += np.random.default_rng(0).normal(0, 0.1, frames.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of aliasing
+        found = views.motion_map(frames, "static", axes="TYX", window=24)
+    assert found.dominant == pytest.approx(0.5, abs=0.1 / n)
 
 
 def test_without_a_rate_it_is_in_cycles_per_frame(texture):

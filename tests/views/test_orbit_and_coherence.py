@@ -94,7 +94,7 @@ def test_units_and_files(traces, tmp_path):
     )
     with pytest.raises(ValueError, match="window must be an odd number"):
         traces[0].derivative(1, 4)
-    with pytest.raises(ValueError, match=r"window must be an odd number .* got '5'"):
+    with pytest.raises(ValueError, match=r"window must be a whole number .* got '5'"):
         traces[0].derivative(1, "5")
     with pytest.raises(ValueError, match=r"directions must be two angles .* got 0\.5"):
         views.coherence(*traces, directions=0.5)
@@ -116,6 +116,15 @@ def test_the_orbit_is_the_ellipse(traces):
     path = found.path()
     assert np.abs(path[:, 0]).max() == pytest.approx(0.30, abs=0.005)
     assert np.abs(path[:, 1]).max() == pytest.approx(0.15, abs=0.005)
+
+
+def test_errors_of_an_orbit_are_infinite_at_an_edge(traces):
+    t = traces[0].times
+    slow = np.cos(2 * np.pi * 0.3 / (t[-1] - t[0]) * t + 1.5)
+    noise = np.tile(0.25 * np.eye(2), (len(t), 1, 1))
+    found = views.orbit(replace(traces[0], dy=slow, dx=0.1 * slow, frame_covariance=noise))
+    assert found.oscillation.edge == "zero"
+    assert found.sigma_major == found.sigma_minor == np.inf
 
 
 def test_the_sense_of_rotation_is_that_of_the_picture(texture):

@@ -161,11 +161,23 @@ def test_wrong_arguments_are_named(arguments, message):
         views.slice_view(ramp_movie(), **arguments)
 
 
+def test_half_precision_is_sampled():
+    movie = random_movie((3, 20, 30)).astype(np.float16)
+    line = [(3, 3), (16, 25)]
+    expected = views.slice_view(movie.astype(np.float32), line)
+    np.testing.assert_array_equal(views.slice_view(movie, line), expected)
+    np.testing.assert_array_equal(views.slice_view(da.from_array(movie), line), expected)
+
+
 def test_nan_is_reported_with_its_frame():
     movie = ramp_movie()
     movie[2, 5, 5] = np.nan
     with pytest.raises(ValueError, match="frame t=2"):
         views.xt(movie, 5)
+    lazy = views.xt(da.from_array(movie, chunks=(2, -1, -1)), 5)
+    assert np.array_equal(lazy[:2].compute(), views.xt(movie[:2], 5))
+    with pytest.raises(ValueError, match="frame t=2"):
+        lazy.compute()
 
 
 def test_comparison_stacks_views_of_the_same_line():
@@ -207,6 +219,16 @@ def test_export_is_calibrated(tmp_path):
         views.save_slice(tmp_path / "slice.csv", view[:, 1:], movie, line)
     oblique = views.slice_calibration(movie, [(0, 0), (3, 4)])
     np.testing.assert_allclose(oblique["positions"][-1], np.hypot(1.5, 1.0))
+
+
+def test_positions_follow_the_path_around_its_corners():
+    path = [(0, 0), (0, 10.5), (10.5, 10.5)]  # the corner lies between two samples
+    pixels = views.slice_calibration(ramp_movie(), path)["positions"]
+    assert np.allclose(pixels, np.arange(22))
+    movie = Movie(ramp_movie(), "TYX", scale=(1, 0.2, 0.1), units=("s", "um", "um"))
+    positions = views.slice_calibration(movie, path)["positions"]
+    assert np.allclose(positions[:11], 0.1 * np.arange(11))
+    assert np.allclose(positions[11:], 1.05 + 0.2 * (np.arange(11, 22) - 10.5))
 
 
 def test_intensity_of_points():
@@ -269,11 +291,8 @@ def test_views_are_imported_without_torch_or_qt():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_half_precision_and_bad_pixels():
-    data = random_movie((3, 12, 14), "f2")
-    line = [(2, 3), (9, 11)]
-    expected = views.slice_view(data.astype("f4"), line, axes="TYX")
-    assert np.array_equal(views.slice_view(data, line, axes="TYX"), expected)
+def test_a_bad_pixel_is_an_error_that_says_what_to_do():
+    data, line = random_movie((3, 12, 14), "f4"), [(2, 3), (9, 11)]
     data[1, 5, 6] = np.nan
     with pytest.raises(ValueError, match=r"frame t=1 of the movie has 1 pixel .*put numbers"):
         views.slice_view(data, line, axes="TYX")

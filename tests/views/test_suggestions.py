@@ -1,6 +1,7 @@
 """Suggestions: the known frequencies of all samples; neither noise, lamps nor what is too large."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples, views
 from napari_motionmag.magnification.magnification import plan
+from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms
+from napari_motionmag.views.suggestions import FoundMotion, _Adviser
 
 MOVING = [name for name in samples.NAMES if name != "still"]
 
@@ -204,9 +207,29 @@ def test_arguments_are_checked(options, match):
         views.suggest(still(), fps=40, **options)
 
 
-def test_short_movies_are_refused():
+def test_short_and_small_movies_are_refused():
     with pytest.raises(ValueError, match="at least 16 frames; there are 12"):
         views.suggest(still(12), fps=40)
+    with pytest.raises(ValueError, match=r"frames of 40 x 5 px .* from 8 x 8 px up"):
+        views.suggest(np.zeros((20, 40, 5)), fps=40)
+
+
+@pytest.mark.parametrize(("low", "high"), [(100.4, 100.6), (100.44, 100.6), (1234.4, 1234.9)])
+def test_bands_of_near_frequencies_hold_their_own_alone(low, high):
+    ones = np.ones((1, 1))
+    rhythms = [Rhythm(frequency / 3000, 1e-6, 1, ones, ones > 0) for frequency in (low, high)]
+    motion = SimpleNamespace(course=np.zeros((50_000, 1, 1, 2)))
+    movie = SimpleNamespace(fps=3000.0, frame_shape=(100, 100))
+    adviser = _Adviser(movie, motion, Rhythms(rhythms, *4 * [None]))
+    below, above = (adviser._band(adviser._describe(rhythm)) for rhythm in rhythms)
+    assert below[0] < low < below[1] < high
+    assert low < above[0] < high < above[1]
+
+
+def test_bands_are_plain_numbers():
+    movie = SimpleNamespace(fps=600.0, frame_shape=(100, 100))
+    adviser = _Adviser(movie, SimpleNamespace(course=np.zeros((600, 1))), Rhythms([], *4 * [None]))
+    assert adviser._band(FoundMotion(110.123, 0.01, 1.0, 0.1, 1)) == (99.1, 121)
 
 
 @pytest.mark.parametrize(

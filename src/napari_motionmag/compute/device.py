@@ -240,13 +240,18 @@ def total_memory() -> int:
 
 
 def _control_group() -> tuple[int, int]:
-    """Return limit and use of the control group: containers see the whole machine's memory."""
+    """Return limit and use of the control group: containers see the whole machine's memory.
+
+    Files that were read and may be dropped do not count as used.
+    """
     try:
         limit = (_CGROUP / "memory.max").read_text().strip()
-        used = (_CGROUP / "memory.current").read_text().strip()
+        used = int((_CGROUP / "memory.current").read_text())
+        parts = dict(map(str.split, (_CGROUP / "memory.stat").read_text().splitlines()))
     except OSError:
         return 2**62, 0
-    return (2**62 if limit == "max" else int(limit)), int(used)
+    files = int(parts["inactive_file"]) + int(parts["active_file"])
+    return (2**62 if limit == "max" else int(limit)), max(0, used - files)
 
 
 def release_memory(device: torch.device) -> None:

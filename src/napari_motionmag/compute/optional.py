@@ -17,8 +17,11 @@ def optional(module: str, extra: str, purpose: str) -> ModuleType:
     """
     try:
         return importlib.import_module(module)
-    except ImportError:
-        needed = f"{purpose} need the package {module.partition('.')[0]}"
+    except ImportError as error:
+        package = module.partition(".")[0]
+        needed = f"{purpose} need the package {package}"
+        if not isinstance(error, ModuleNotFoundError) or error.name not in (package, module):
+            raise ImportError(f"{needed}, which is installed but fails: {error}") from error
         python, system, machine = here = _platform()
         condition = _unmet_condition(module, extra, here)
         if condition:

@@ -21,14 +21,6 @@ def finite_number(name: str, value, most: float = math.inf) -> float:
     return number
 
 
-def floats(value) -> tuple[float, ...]:
-    """Return a sequence of numbers as floats; an empty one for anything else."""
-    try:
-        return () if isinstance(value, str | bytes) else tuple(float(number) for number in value)
-    except (TypeError, ValueError):
-        return ()
-
-
 def one_of(name: str, value, allowed) -> None:
     """Refuse a value that is not among those allowed."""
     if value not in allowed:

@@ -5,6 +5,7 @@ The photographs are those inside scikit-image's wheel; nothing was ever trained 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ _OBJECTS = 5
 _DISC = 70.0  # px, radius of the disc that turns
 
 
+@cache
 def photographs() -> dict[str, np.ndarray]:
     """Load the pictures, by name, float64 (H, W, 3) in [0, 1]."""
     data = optional("skimage.data", "registration", "evaluations")

@@ -7,11 +7,8 @@ temporal operator names for it, and no others, and runs the method.
 from __future__ import annotations
 
 import uuid
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,17 +19,18 @@ from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySetting
 from napari_motionmag.methods.base import Method, WarnOnce, check_size
 from napari_motionmag.methods.options import make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
-from napari_motionmag.movie.frame_source import BEHIND, FrameSource
+from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.lazy import RESULTS
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 from napari_motionmag.temporal import Static, TemporalOperator
-from napari_motionmag.temporal.streaming import truncated_row
+from napari_motionmag.temporal.streaming import reach
 
 if TYPE_CHECKING:
     import dask.array as da
 
 CONTEXT = 64  # px around a region that methods see, unless they say what they need
+AROUND = 8  # frames to both sides that have to be drawn, too, before a frame is let go of
 
 
 def magnification_behind(array) -> Magnification | None:
@@ -62,11 +60,8 @@ class Magnification:
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
     cache: Cache = field(default_factory=Cache, repr=False, compare=False)
-    # the frames that were drawn last, outside of a viewer
-    recent: deque = field(default_factory=partial(deque, maxlen=BEHIND), repr=False, compare=False)
-
-    # the first frame that was drawn so, and how many were
-    reach: dict = field(default_factory=dict, repr=False, compare=False)
+    # how often each frame was drawn outside of a viewer, by the index along other axes
+    drawn: dict[tuple, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def draw(
         self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
@@ -109,9 +104,9 @@ class Magnification:
             factor = self.factors
             factor = factor if region is None else region.reduce(factor[region.window])
         drawn = self.method.magnify(frames, self.operator, times, factor)
-        t = min(times)
-        if current_priority() == NORMAL and self._runs_to(t):  # in a viewer, people come back
-            frames.pass_by(t, lambda: self._used_for(t))
+        if current_priority() == NORMAL:  # in a viewer, people come back
+            for t in times:
+                frames.forget(self._passed(t, other))
         drawn = [frame[inside] for frame in drawn]
         if self.factors is not None:
             return self._kept_parts(whole, drawn, factor[inside], times, other)
@@ -120,27 +115,30 @@ class Magnification:
             whole.from_unit(frame, source) for frame, source in zip(drawn, sources, strict=True)
         ]
 
-    def _runs_to(self, t: int) -> bool:
-        """Note that frame t is drawn, and tell whether those before lead up to it, about in order.
+    def _passed(self, t: int, other: tuple[int, ...]) -> set[int]:
+        """Note that frame t is drawn; return the frames around it that are needed no more.
 
-        dask's threads do not: they take frames in the order of the alphabet, the last one first.
+        A frame is needed until all outputs around it were drawn, in whatever order and by whatever
+        threads: until t was the only one among them that was drawn less often than the rest.
         """
-        run = [*self.recent, t]
-        self.recent.append(t)
-        self.reach["first"] = first = min(t, self.reach.get("first", t))
-        self.reach["drawn"] = drawn = self.reach.get("drawn", 0) + 1
-        if drawn < t - first + 1 - BEHIND // 2:  # frames between are still to be drawn
-            return False
-        ascending = sum(before < after for before, after in pairwise(run))
-        return len(run) > BEHIND and ascending >= 0.75 * BEHIND
-
-    def _used_for(self, t: int) -> list[int]:
-        """Return the frames of which frame t, and those drawn beside it, are made."""
         n = self.movie.n_frames
-        rows = (truncated_row(self.operator, one, n)[0] for one in {max(t - BEHIND, 0), t})
-        frames = [index for row in rows for index in row.tolist()]
+        around = AROUND + reach(self.operator, n)
+        drawn = self.drawn.setdefault(other, np.zeros(n, np.int32))
+        before = drawn[t]
+        drawn[t] = before + 1
+        start = max(t - 2 * around, 0)
+        missing = np.flatnonzero(drawn[start : t + 2 * around + 1] <= before) + start
+        last = max(missing[missing < t], default=t - 2 * around - 1)
+        following = min(missing[missing > t], default=t + 2 * around + 1)
+        # the end of the movie is kept: short movies are there for the next run
+        passed = set(range(max(last + around + 1, 0), min(following, n) - around))
+        return passed - self._references(n)
+
+    def _references(self, n: int) -> set[int]:
+        """Return the frames that every output of n frames is made from."""
+        frames = self.operator.frames(n).tolist() if isinstance(self.operator, Static) else []
         reference = getattr(self.method, "reference", None)  # to which `Stabilised` aligns all
-        return frames if reference is None else [*frames, reference % n]
+        return {*frames} if reference is None else {*frames, reference % n}
 
     def _kept_parts(
         self, whole: Movie, drawn, factors: np.ndarray, times: Sequence[int], other

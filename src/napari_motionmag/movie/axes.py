@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero, floats
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.movie.units import seconds, short_name
 
 LETTERS = "TZCYXS"
@@ -131,12 +131,16 @@ def guess_axes(shape: tuple[int, ...], dtype: np.dtype) -> str:
 def checked_calibration(axes: str, fps, scale, units) -> tuple:
     """Return frames per second, and scale and units for each letter of `axes`; each or None."""
     if scale is not None:
-        given, scale = scale, floats(scale)
-        if len(scale) != len(axes) or not all(math.isfinite(x) and x != 0 for x in scale):
+        try:
+            steps = tuple(float(value) for value in scale)
+        except (TypeError, ValueError):
+            steps = ()
+        if len(steps) != len(axes) or not all(math.isfinite(x) and x != 0 for x in steps):
             raise ValueError(
                 f"scale must be one finite number other than 0 for each of the axes {axes!r}; "
-                f"got {scale or given!r}"
+                f"got {scale!r}"
             )
+        scale = steps
     if units is not None:
         given, units = units, (units,) * len(axes) if isinstance(units, str) else units
         units = tuple(units) if isinstance(units, Iterable) else ()

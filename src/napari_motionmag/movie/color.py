@@ -18,8 +18,8 @@ YIQ_TO_RGB = np.linalg.inv(RGB_TO_YIQ)
 
 
 def luma(frame: np.ndarray) -> np.ndarray:
-    """Return the luma, (Y, X), of a gray or RGB frame, (Y, X) or (Y, X, 3)."""
-    return frame if frame.ndim == 2 else frame @ RGB_TO_YIQ[0].astype(frame.dtype)
+    """Return the luma, (Y, X), of a gray or RGB(A) frame of floats, (Y, X) or (Y, X, S)."""
+    return frame if frame.ndim == 2 else frame[..., :3] @ RGB_TO_YIQ[0].astype(frame.dtype)
 
 
 def to_planes(frame: np.ndarray, chroma: str) -> np.ndarray:

@@ -25,23 +25,17 @@ class FrameArray:
     def __getitem__(self, index) -> np.ndarray:
         axes = self.movie.axes
         index = index if isinstance(index, tuple) else (index,)
-        index += (slice(None),) * (len(axes) - len(index))
-        along = dict(zip(axes, index, strict=True))
+        k = next((k for k, part in enumerate(index) if part is Ellipsis), len(index))
+        left = (slice(None),) * (len(axes) - len(index) + (k < len(index)))
+        along = dict(zip(axes, index[:k] + left + index[k + 1 :], strict=True))
         leading = [letter for letter in axes if letter not in "YXS"]
-        numbers = [
-            np.atleast_1d(np.arange(self.shape[axes.index(letter)])[along[letter]])
-            for letter in leading
-        ]
+        numbers = [np.arange(self.shape[axes.index(x)])[along[x]] for x in leading]
         frames = []
-        for place in itertools.product(*numbers):
+        for place in itertools.product(*map(np.atleast_1d, numbers)):
             other = dict(zip(leading, map(int, place), strict=True))
             frames.append(self.read(other.pop("T"), other))
-        block = np.stack(frames).reshape(*map(len, numbers), *frames[0].shape)
+        block = np.stack(frames).reshape(*map(np.size, numbers), *frames[0].shape)
         order = [*leading, *(letter for letter in "YXS" if letter in axes)]
         block = block.transpose([order.index(letter) for letter in axes])
-        return block[
-            tuple(
-                along[x] if x in "YXS" else slice(None) if isinstance(along[x], slice) else 0
-                for x in axes
-            )
-        ]
+        kept = {x: slice(None) if np.ndim(n) else 0 for x, n in zip(leading, numbers, strict=True)}
+        return block[tuple((along | kept)[letter] for letter in axes)]

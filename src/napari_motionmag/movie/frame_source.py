@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.region import Region
 
 SHARE = 0.5  # of the cache's budget that the frames of one window may take
-BEHIND = 8  # frames that are kept behind the one that is drawn: several are drawn side by side
 
 
 class FrameSource(Sequence):
@@ -69,25 +68,18 @@ class FrameSource(Sequence):
         """Return the key of frame t in `cache`."""
         return *self.series, t
 
-    def pass_by(self, t: int, used: Callable[[], Collection[int]]) -> None:
-        """Forget frames far before frame t, and what methods made of them.
+    def forget(self, frames: Collection[int]) -> None:
+        """Forget frames, and what methods made of them."""
+        if frames:
+            keys = self.cache.kept_keys()
+            self.cache.forget(key for key in keys if self._frame_of(key) in frames)
 
-        But for those that are `used` for frame t. A run through a long movie takes no more memory
-        than one through a short movie.
-        """
-        passed = {}
-        for key in self.cache.kept_keys():
-            if key[:2] == ("frame", self._place):
-                number = key[2]
-            elif isinstance(key[-1], tuple) and key[-1][:-1] == self.series:
-                number = key[-1][-1]
-            else:
-                continue
-            if number < t - BEHIND:
-                passed[key] = number
-        if passed:
-            kept = set(used())
-            self.cache.forget(key for key, number in passed.items() if number not in kept)
+    def _frame_of(self, key: tuple) -> int | None:
+        """Return the frame of this series that a value in `cache` belongs to."""
+        if key[:2] == ("frame", self._place):
+            return key[2]
+        own = isinstance(key[-1], tuple) and key[-1][:-1] == self.series
+        return key[-1][-1] if own else None
 
     def fits(self, count: int, size: int | None = None) -> bool:
         """Whether the cache holds `count` frames, or values of `size` bytes, at a time."""

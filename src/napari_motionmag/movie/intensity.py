@@ -108,6 +108,11 @@ def from_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -
     values = frame.astype(working_dtype(dtype))
     values *= white - black
     values += black
+    return rounded(values, dtype)
+
+
+def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return floats in another type, integers rounded and clipped; may change `values`."""
     if dtype.kind in "iu":
         np.rint(values, out=values)
         limits = np.iinfo(dtype)

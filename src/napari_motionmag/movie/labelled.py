@@ -58,9 +58,10 @@ def without_labels(data, axes, scale, units, name) -> tuple:
     own = labelled_arguments(data)
     if own is None:
         return data, axes, scale, units, name
-    if axes is None or axes.upper() == own.get("axes"):
+    if axes is None or (isinstance(axes, str) and axes.upper() == own.get("axes")):
         axes = own.get("axes", axes)
-        scale, units = scale or own.get("scale"), units or own.get("units")
+        scale = own.get("scale") if scale is None else scale
+        units = own.get("units") if units is None else units
     return own["data"], axes, scale, units, own.get("name") if name is None else name
 
 

@@ -158,12 +158,13 @@ class Movie:
 
         An intensity range that was estimated already is kept unless `data` or `axes` change.
         """
-        kept = None if self._estimated and {"data", "axes"} & changes.keys() else self._range
         names = ("data", "axes", "fps", "scale", "units", "name")
-        arguments = {name: getattr(self, name) for name in names} | {"intensity_range": kept}
-        copy = type(self)(**(arguments | changes))
+        arguments = {name: getattr(self, name) for name in names}
+        copy = type(self)(**(arguments | {"intensity_range": self.given_range} | changes))
         if copy.data is self.data:
             vars(copy)["cache"] = self.cache
+            if copy.axes == self.axes and copy._estimated and self._estimated:
+                vars(copy)["_range"] = self._range
         return copy
 
     def refresh(self) -> None:

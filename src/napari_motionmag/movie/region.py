@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.movie.frame_array import FrameArray
+from napari_motionmag.movie.intensity import rounded
 from napari_motionmag.movie.movie import Movie
 
 ALIGNED = 64  # px: regions are read from multiples of it, in step with the networks' strides
@@ -37,9 +38,10 @@ class Region(FrameArray):
     def make(cls, movie: Movie, region=None, preview: int = 1) -> Region | None:
         """Check the arguments and make a region; None for the whole frame."""
         height, width = movie.frame_shape[:2]
-        preview = _checked_preview(preview, (height, width))
         whole = (0, height, 0, width)
         region = whole if region is None else _checked_region(region, height, width)
+        y0, y1, x0, x1 = region
+        preview = _checked_preview(preview, min(MOST_REDUCED, y1 - y0, x1 - x0))
         if region == whole and preview == 1:
             return None
         return cls(movie, region, preview)
@@ -109,7 +111,7 @@ class Region(FrameArray):
     def read(self, t: int, other) -> np.ndarray:
         """Read a frame in the movie's dtype; means of integers are rounded."""
         mean = self.reduce(self.movie.read(t, other, self.window), np.float64)
-        return (np.rint(mean) if self.dtype.kind in "iu" else mean).astype(self.dtype, copy=False)
+        return mean if self.preview == 1 else rounded(mean, self.dtype)
 
 
 def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int]:
@@ -130,9 +132,9 @@ def _checked_region(region, height: int, width: int) -> tuple[int, int, int, int
     return numbers
 
 
-def _checked_preview(preview, shape: tuple[int, int]) -> int:
+def _checked_preview(preview, most: int) -> int:
     if isinstance(preview, bool) or not hasattr(preview, "__index__"):
         raise TypeError(f"preview must be a whole number, got {preview!r}")
-    if not 1 <= operator.index(preview) <= min(MOST_REDUCED, *shape):
-        raise ValueError(f"preview must be within 1..{MOST_REDUCED}, got {preview!r}")
+    if not 1 <= operator.index(preview) <= most:
+        raise ValueError(f"preview must be within 1..{most}, got {preview!r}")
     return operator.index(preview)

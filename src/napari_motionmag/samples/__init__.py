@@ -45,6 +45,7 @@ NAMES: tuple[str, ...] = tuple(_SAMPLES)
 """Names of the samples."""
 
 _SMALLEST = 64  # px: smaller frames have no room for the scenes
+_CAMERA = ("photons", "gain", "offset", "read_noise")
 _COMMON = ("n_frames", "size", "fps", "noise", "photons", "seed", "dtype")
 
 __all__ = [
@@ -176,13 +177,7 @@ def load(name: str, **overrides) -> tuple[np.ndarray, dict[str, Any]]:
         "rest": sample.rest,
         "frequencies": sample.frequencies,
         "suggestion": {**sample.suggestion, "fps": fps, "axes": sample.axes},
-        "camera": {
-            "photons": camera.photons,
-            "gain": camera.gain,
-            "offset": camera.offset,
-            "read_noise": camera.read_noise,
-            "noise": bool(noise),
-        },
+        "camera": {key: getattr(camera, key) for key in _CAMERA} | {"noise": bool(noise)},
         "contrast_limits": _contrast_limits(movie, sample),
         "colormap": sample.colormap,
         "overrides": {k: dtype.name if k == "dtype" else v for k, v in overrides.items()},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,6 +42,14 @@ def truncated_row(operator: TemporalOperator, t: int, n: int) -> tuple[np.ndarra
     weights = newest_last[len(newest_last) - memory :].copy()
     weights[0] = rest[memory - 1]  # the oldest frame stands for all before it
     return np.arange(first, t + 1, dtype=np.int64), weights
+
+
+@lru_cache(maxsize=64)
+def reach(operator: TemporalOperator, n: int) -> int:
+    """Return how far from an output of n frames those of its row lie, but for a reference."""
+    if isinstance(operator, Static):
+        return 0
+    return max(int(np.abs(operator.row(t, n)[0] - t).max()) for t in (0, n // 2, n - 1))
 
 
 def weights_by_frame(rows: Mapping[int, tuple]) -> dict[int, list[tuple[int, float]]]:

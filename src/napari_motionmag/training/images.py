@@ -125,10 +125,22 @@ def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             elif "foregrounds" in parents:
                 cutouts.append(_fit_cutout(image.convert("RGBA")))
             else:
-                pictures.extend(_square_crops(image.convert("RGB"), rng))
+                pictures.extend(_square_crops(_to_rgb(image), rng))
     if not pictures:
         raise ValueError(f"images: no pictures found in {str(folder)!r}")
     return np.stack(pictures), np.array(cutouts or _NONE), np.array(shapes or _NONE)
+
+
+def _to_rgb(image):
+    """Convert to 8 bits and three colors; gray levels of more bits are stretched."""
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):  # Pillow would clip them at 255
+        levels = np.asarray(image, np.float64)
+        low, high = np.percentile(levels, (0.1, 99.9))
+        unit = (levels - low) / max(high - low, 1e-30)
+        image = Image.fromarray(_quantized(np.clip(unit, 0, 1)))
+    return image.convert("RGB")
 
 
 def _load_pictures(pictures) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -139,7 +139,7 @@ class Trainer:
 
     def rate(self) -> float:
         """Return the learning rate of the next step: linear warm-up, then a cosine down to 1 %."""
-        warm = min(1.0, (self.step + 1) / self.settings.warmup)
+        warm = min(1.0, (self.step + 1) / max(1, self.settings.warmup))
         cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.progress)))
         return float(self.settings.rate * warm * (0.01 + 0.99 * cosine))
 
@@ -274,58 +274,36 @@ def parser() -> argparse.ArgumentParser:
         prog="napari-motionmag train",
         description="Train or fine-tune a network on scenes with exactly known motion.",
     )
+    p.set_defaults(**{field.name: field.default for field in fields(Settings)})
     p.add_argument("folder", type=Path, help="folder of the run; a run that is there is resumed")
-    p.add_argument("--model", choices=("difference", "oh2018"), default="difference")
+    p.add_argument("--model", choices=("difference", "oh2018"))
     p.add_argument("--config", type=json.loads, help="JSON: fields of the network's configuration")
-    p.add_argument(
-        "--images",
-        type=Path,
-        help="folder of pictures, or a movie to adapt to (default: procedural scenes)",
-    )
+    images = "folder of pictures, or a movie to adapt to (default: procedural scenes)"
+    p.add_argument("--images", type=Path, help=images)
     p.add_argument("--init", help="weights to start from: a name or a .safetensors file")
     p.add_argument("--steps", type=int, help="length of the run in steps")
     p.add_argument("--minutes", type=float, help="length of the run in minutes of training")
-    p.add_argument("--size", type=int, default=128, help="crop in px (multiple of 8)")
-    p.add_argument("--batch", type=int, default=8)
-    p.add_argument("--rate", type=float, default=8e-4, help="learning rate")
-    p.add_argument("--warmup", type=int, default=500, help="steps until the rate is reached")
-    p.add_argument(
-        "--curriculum",
-        type=int,
-        default=3000,
-        help="steps until motion, factors and noise reach their full range",
-    )
-    p.add_argument(
-        "--noisy",
-        type=int,
-        default=1000,
-        help="difference: first steps, which have noise in every sample",
-    )
-    p.add_argument(
-        "--far",
-        action="store_true",
-        help="samples most of which move by 6 to 15 px in the output, with little noise",
-    )
-    p.add_argument(
-        "--optimiser",
-        choices=("auto", "adam", "muon"),
-        default="auto",
-        help="auto: muon for oh2018, adam for difference",
-    )
-    p.add_argument(
-        "--start",
-        choices=("auto", "linear", "random"),
-        default="auto",
-        help="oh2018 without --init: begin as the linear Eulerian method (auto) or at random",
-    )
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--size", type=int, help="crop in px (multiple of 8)")
+    p.add_argument("--batch", type=int)
+    p.add_argument("--rate", type=float, help="learning rate")
+    p.add_argument("--warmup", type=int, help="steps until the rate is reached")
+    curriculum = "steps until motion, factors and noise reach their full range"
+    p.add_argument("--curriculum", type=int, help=curriculum)
+    noisy = "difference: first steps, which have noise in every sample"
+    p.add_argument("--noisy", type=int, help=noisy)
+    far = "samples most of which move by 6 to 15 px in the output, with little noise"
+    p.add_argument("--far", action="store_true", help=far)
+    optimiser = "auto: muon for oh2018, adam for difference"
+    p.add_argument("--optimiser", choices=("auto", "adam", "muon"), default="auto", help=optimiser)
+    start = "oh2018 without --init: begin as the linear Eulerian method (auto) or at random"
+    p.add_argument("--start", choices=("auto", "linear", "random"), default="auto", help=start)
+    p.add_argument("--seed", type=int)
     p.add_argument("--device", default="auto")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     p.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints")
-    p.add_argument("--pictures", type=int, default=256, help="procedural pictures kept at a time")
-    p.add_argument(
-        "--threads", type=int, help="CPU threads (default: the fastest number in a trial)"
-    )
+    p.add_argument("--pictures", type=int, help="procedural pictures kept at a time")
+    threads = "CPU threads (default: the fastest number in a trial)"
+    p.add_argument("--threads", type=int, help=threads)
     return p
 
 
@@ -337,6 +315,10 @@ def main(
     args = parser().parse_args(argv)
     if not args.steps and not args.minutes:
         raise ValueError("train: give the length of the run as --steps or --minutes")
+    for name in ("steps", "minutes", "batch", "rate", "pictures", "threads"):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"--{name} must be above 0, got {value}")
     if args.size < 32 or args.size % 8:
         raise ValueError(f"--size must be a multiple of 8 px from 32 up, got {args.size}")
     if not find_spec("matplotlib"):

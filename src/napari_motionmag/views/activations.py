@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
 
-from napari_motionmag.compute.validate import one_of
+from napari_motionmag.compute.validate import one_of, whole_number
 from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.methods.learned.method import usual_denoising
 from napari_motionmag.movie.color import luma
@@ -55,17 +56,13 @@ class Activations:
         """
         one_of("layer", layer, self.maps)
         maps = self.maps[layer].swapaxes(0, 1)
-        count = maps.shape[1]
-        options = {"scaling": "all", **options}
-        columns = options.pop("columns", None)
-        if count == 1:
-            return mosaic(maps[:, 0], columns=columns, **{**options, "scaling": "each"})
-        gap = options.get("gap", 1)
-        background = options.get("background", 1.0)
-        rows = [mosaic(unit, columns=count, **options) for unit in maps]
-        space = np.full((gap, rows[0].shape[1]), background)
-        parts = [part for row in rows for part in (row, space)][: 2 * len(rows) - 1]
-        return np.concatenate(parts)
+        if maps.shape[1] == 1:
+            return mosaic(maps[:, 0], **{**options, "scaling": "each"})
+        options = {"scaling": "all", "gap": 1, **options, "columns": maps.shape[1]}
+        below = ((0, options["gap"]), (0, 0))
+        rows = [mosaic(unit, **options) for unit in maps]
+        rows = [np.pad(row, below, constant_values=options.get("background", 1.0)) for row in rows]
+        return np.concatenate(rows)[: -options["gap"] or None]
 
 
 def unit_activations(
@@ -139,7 +136,7 @@ def unit_activations(
     factors = tuple(float(factor) for factor in factors)
     if not factors or not np.isfinite(factors).all():
         raise ValueError(f"factors must be one finite number or more; got {factors}")
-    if not 0 <= t < movie.n_frames:
+    if whole_number("t", t, 0) >= movie.n_frames:
         raise ValueError(f"t must be within 0..{movie.n_frames - 1}; got {t!r}")
     runner = engine(model, device)
     allowed = LAYERS[runner.kind]
@@ -173,7 +170,7 @@ def _chosen(layer: str, maps: np.ndarray, units) -> np.ndarray:
                 f"units of layer {layer!r} must be within 0..{count - 1}; got {units[layer]!r}"
             )
         return wanted
-    if isinstance(units, bool) or int(units) != units or units < 1:
+    if isinstance(units, bool) or not isinstance(units, Real) or units % 1 or units < 1:
         raise ValueError(f"units must be a number from 1 up or a mapping by layer; got {units!r}")
     spread = maps.var(axis=(0, 2, 3))
     return np.sort(np.argsort(-spread, kind="stable")[: int(units)])

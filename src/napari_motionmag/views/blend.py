@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_motionmag.movie.lazy import frames_as_dask
+from napari_motionmag.movie.intensity import rounded
 from napari_motionmag.views.estimators.series import as_movie
 
 
 def blend(original: np.ndarray, magnified: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mix two frames, ``original + weights (magnified - original)``, in their own dtype."""
     mixed = original + weights * (magnified.astype(np.float64) - original)
-    if original.dtype.kind in "iu":
-        mixed = np.rint(mixed)
-    return mixed.astype(original.dtype)
+    return rounded(mixed, original.dtype)
 
 
 def fade(movie, magnified, weights, *, axes: str | None = None):
@@ -57,17 +55,13 @@ def fade(movie, magnified, weights, *, axes: str | None = None):
             f"magnified must have the shape {movie.shape} and dtype {movie.dtype} of the movie; "
             f"got {magnified.shape} and {magnified.dtype}"
         )
-    weights = spread_weights(movie, weights)
-    token = da.core.tokenize(magnified.name, weights)
-    source = frames_as_dask(movie.data, movie.axes, movie.dtype, f"original-{token}")
+    source = movie.as_dask()
     magnified = magnified.rechunk(source.chunks)
-    known = da.from_array(
-        weights,
-        chunks=tuple(-1 if letter in "YXS" else 1 for letter in movie.axes),
-        name=f"weights-{token}",
-    )
+    weights = spread_weights(movie, weights)
+    chunks = tuple(-1 if letter in "YXS" else 1 for letter in movie.axes)
+    weights = da.from_array(weights, chunks)
     meta = np.empty((0,) * movie.ndim, movie.dtype)
-    return da.map_blocks(blend, source, magnified, known, dtype=movie.dtype, meta=meta)
+    return da.map_blocks(blend, source, magnified, weights, dtype=movie.dtype, meta=meta)
 
 
 def spread_weights(movie, weights) -> np.ndarray:

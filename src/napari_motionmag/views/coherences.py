@@ -8,6 +8,7 @@ import numpy as np
 from scipy.signal import csd, welch
 
 from napari_motionmag.compute.validate import finite_number, whole_number
+from napari_motionmag.views.oscillation import checked_band
 from napari_motionmag.views.trace import DisplacementTrace
 
 _SHORTEST = 8  # frames of a segment
@@ -52,7 +53,7 @@ class Coherence:
         ValueError
             If the coherence of no frequency in `band` (Hz) is above the level.
         """
-        low, high = (0.0, np.inf) if band is None else band
+        low, high = checked_band(band)
         inside = (self.frequencies >= low) & (self.frequencies <= high) & (self.frequencies > 0)
         sure = np.where(inside & (self.coherence > self.level), self.power, 0)
         if not sure.any():

@@ -10,7 +10,7 @@ import numpy as np
 from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.temporal import Static
 from napari_motionmag.views.estimators.band_kernel import BandKernel
-from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.estimators.noise_model import NoiseModel, as_noise
 from napari_motionmag.views.estimators.series import (
     as_movie,
     checked_region,
@@ -93,7 +93,7 @@ def displacement_trace(
     >>> trace = views.displacement_trace(movie, (20, 44, 20, 76), reference=0, fps=info["fps"])
     """
     movie = as_movie(movie, axes, fps)
-    model = _checked_noise(noise)
+    model = as_noise(noise)
     shape = movie.frame_shape[:2]
     if reach is None:
         reach = max(1, min(10, min(shape) // 8))
@@ -120,17 +120,6 @@ def displacement_trace(
         cutoff=track.cutoff,
         colour=track.color,
     )
-
-
-def _checked_noise(noise) -> NoiseModel | None:
-    if noise is None or isinstance(noise, NoiseModel):
-        return noise
-    sigma = float(noise)
-    if not (math.isfinite(sigma) and sigma > 0):
-        raise ValueError(
-            f"noise must be a NoiseModel or a standard deviation above 0; got {noise!r}"
-        )
-    return NoiseModel(sigma**2)
 
 
 def _reference_frames(reference, n: int) -> tuple[np.ndarray, str]:

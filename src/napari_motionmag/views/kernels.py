@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -125,7 +126,7 @@ def encoder_kernels(
         )
     respond, stride = _response(network, difference, representation)
     size = _SIZES[stride] if size is None else size
-    if isinstance(size, bool) or int(size) != size or size < 3 or size % 2 == 0:
+    if not isinstance(size, Real) or size < 3 or size % 2 != 1:
         raise ValueError(f"size must be an odd whole number from 3 up; got {size!r}")
     pictures = [_prepared(picture) for picture in _pictures(frames)]
     if not pictures:

@@ -7,18 +7,17 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Real
 
 import numpy as np
 from scipy.special import gammaincinv
 
-from napari_motionmag.compute.validate import finite_number
+from napari_motionmag.compute.validate import above_zero, whole_number
 from napari_motionmag.movie.intensity import working_dtype
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.band_kernel import KERNELS
 from napari_motionmag.views.estimators.local_motion import averaged, in_threads, noise_of
-from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.estimators.noise_model import NoiseModel, as_noise
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
 from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
@@ -26,11 +25,11 @@ from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
-_FEWEST_MAPPED = 3  # frames
 _FEWEST = 16  # frames of which a map is previewed
 _KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
 _EVEN = 0.95  # share of the motion that is in step once a trend along y is taken from its phase
+_PADDING = 4  # bins of a padded spectrum that are a period in the record
 _DETERMINED = 0.2  # singular values below this share of the largest are not used
 
 
@@ -194,7 +193,7 @@ def motion_map(
     window: int = 32,
     step: int | None = None,
     frequency: float | None = None,
-    noise: NoiseModel | None = None,
+    noise: NoiseModel | float | None = None,
     progress: Callable[[int, int], object] | None = None,
     preview: Callable[[MotionMap], object] | None = None,
 ) -> MotionMap:
@@ -215,8 +214,9 @@ def motion_map(
     frequency : float, optional
         Where amplitude and phase are measured, Hz. By default the strongest of the selected
         motion.
-    noise : NoiseModel, optional
-        Of the pixels; estimated from the first frames, as :func:`fit_noise` does, when None.
+    noise : NoiseModel or float, optional
+        Of the pixels, or its standard deviation in gray levels; estimated from the first frames,
+        as :func:`fit_noise` does, when None.
     progress : callable, optional
         Called as ``progress(done, total)`` after each frame that is measured; an exception from it
         ends the measurement.
@@ -264,12 +264,10 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
-    if n < _FEWEST_MAPPED:
-        raise ValueError(f"a map of motion needs at least {_FEWEST_MAPPED} frames; there are {n}")
-    if movie.fps is None and frequency is not None:
-        raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
     if frequency is not None:
-        frequency = finite_number("frequency", frequency)
+        frequency = above_zero("frequency", frequency, "Hz")
+        if movie.fps is None:
+            raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
     field, frames = windowed(movie, at, window, step, noise)
     to_luma = partial(Series(movie, at).to_luma, dtype=working_dtype(movie.dtype))
     count = Counter(progress, n)
@@ -352,22 +350,23 @@ def windowed(
     at=None,
     window: int = 32,
     step: int | None = None,
-    noise: NoiseModel | None = None,
+    noise: NoiseModel | float | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> tuple[WindowedDisplacement, Iterator[tuple[int, np.ndarray]]]:
     """Return what measures displacement by windows, and all frames as :meth:`Series.raw_frames`.
 
     The first frames are read here, and kept; the others as the iterator goes on.
     """
-    side = min(movie.frame_shape[:2])
-    if not _is_size(window, 8, side):
+    side, noise = min(movie.frame_shape[:2]), as_noise(noise)
+    window = whole_number("window", window, 1)
+    if not 8 <= window <= side:
         raise ValueError(
             f"window must be from 8 px to the smaller side of the frame, {side} px; got {window!r}"
         )
-    step = max(1, window // 2) if step is None else step
-    if not _is_size(step, 1, window):
+    step = window // 2 if step is None else whole_number("step", step, 0)
+    if not 1 <= step <= window:
         raise ValueError(f"step must be from 1 px to the window, {window} px; got {step!r}")
-    windows = Windows(movie.frame_shape[:2], int(window), int(step))
+    windows = Windows(movie.frame_shape[:2], window, step)
     series = Series(movie, at)
     frames = series.raw_frames()
     copies = min(movie.n_frames, averaged(math.prod(movie.frame_shape) * movie.dtype.itemsize))
@@ -385,23 +384,16 @@ def windowed(
     return field, itertools.chain(first, frames)
 
 
-def _is_size(value, least: int, most: int) -> bool:
-    return isinstance(value, Real) and value % 1 == 0 and least <= value <= most
-
-
 def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
     """Return frequency, phasors there, and the edge of the band that is too near."""
     n = len(selected)
-    window = np.hanning(n + 2)[1:-1]
     if chosen is None:
-        mean = np.tensordot(window / window.sum(), selected, axes=1)
-        tapered = (selected - mean) * window[:, np.newaxis, np.newaxis, np.newaxis]
-        chosen = _strongest(tapered, covariance, known) * rate
-    elif not 0 < chosen <= rate / 2:
+        chosen = _strongest(selected, covariance, known) * rate
+    elif chosen > rate / 2:
         raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {chosen!r}")
     # an offset and a sinusoid, weighted by the window: what is not determined is left out
     angle = 2 * np.pi * chosen / rate * np.arange(n)
-    weight = np.sqrt(window)[:, np.newaxis]
+    weight = np.sqrt(_taper(n))[:, np.newaxis]
     design = weight * np.stack([np.ones(n), np.cos(angle), -np.sin(angle)], axis=1)
     inverse = np.linalg.pinv(design, rcond=_DETERMINED)
     edge = None
@@ -413,18 +405,26 @@ def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
     return float(chosen), phasors, edge
 
 
+def _taper(n: int) -> np.ndarray:
+    return np.hanning(n + 2)[1:-1]
+
+
+def _spectra(selected: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the power up to half the frame rate, (F, gx), for each row of windows."""
+    n = len(selected)
+    taper = _taper(n)
+    for course in np.moveaxis(selected, 1, 0):
+        mean = np.tensordot(taper / taper.sum(), course, 1)
+        tapered = (course - mean) * taper[:, np.newaxis, np.newaxis]
+        yield (np.abs(np.fft.rfft(tapered, _PADDING * n, axis=0)) ** 2).sum(axis=-1)
+
+
 def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the frequency with the most power in each window, cycles per frame."""
-    n = len(selected)
-    window = np.hanning(n + 2)[1:-1]
-    length = 4 * n
-    lowest = length // n  # a period in the record
     found = np.full(known.shape, np.nan)
-    for row in range(len(known)):
-        course = selected[:, row]
-        tapered = (course - np.tensordot(window / window.sum(), course, 1)) * window[:, None, None]
-        power = (np.abs(np.fft.rfft(tapered, length, axis=0)) ** 2).sum(axis=-1)
-        at = lowest + np.argmax(power[lowest:-1], axis=0)
+    for row, power in enumerate(_spectra(selected)):
+        power = np.concatenate([power, power[-2:-1]])  # on both sides of half the frame rate
+        at = _PADDING + np.argmax(power[_PADDING:-1], axis=0)
         # a parabola through the logarithms: the lobe of the window is nearly a Gaussian
         below, top, above = (
             np.log(np.maximum(np.take_along_axis(power, (at + k)[None], 0)[0], 1e-300))
@@ -432,20 +432,13 @@ def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
         )
         bend = below - 2 * top + above
         shift = np.where(bend < 0, 0.5 * (below - above) / np.where(bend < 0, bend, 1), 0)
-        found[row] = (at + np.clip(shift, -0.5, 0.5)) / length
+        found[row] = (at + np.clip(shift, -0.5, 0.5)) / (_PADDING * len(selected))
     return np.where(known, found, np.nan)
 
 
-def _strongest(tapered, covariance, known) -> float:
+def _strongest(selected: np.ndarray, covariance: np.ndarray, known: np.ndarray) -> float:
     """Return the frequency, cycles per frame, with the most power for its noise in all windows."""
     error = np.trace(covariance, axis1=-2, axis2=-1)
     share = np.where(known, 1 / np.maximum(error, 1e-30), 0.0)
-    n = len(tapered)
-    length = 4 * n
-    power = np.zeros(length // 2 + 1)
-    for row, part in zip(np.moveaxis(tapered, 1, 0), share, strict=True):
-        spectrum = np.fft.rfft(row, length, axis=0)
-        power += (np.abs(spectrum) ** 2).sum(axis=-1) @ part
-    frequencies = np.arange(len(power)) / length
-    inside = frequencies >= 1 / n
-    return float(frequencies[inside][np.argmax(power[inside])])
+    power = sum(row @ part for row, part in zip(_spectra(selected), share, strict=True))
+    return float(_PADDING + np.argmax(power[_PADDING:])) / (_PADDING * len(selected))

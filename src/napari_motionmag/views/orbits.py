@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,8 @@ def orbit(
     -----
     The phasor of (dy, dx), turned by half the angle of its square, has perpendicular real and
     imaginary parts: the half-axes. Errors follow from those of the phasors, to first order; that
-    of a half-axis that is within its error of 0 is an upper bound.
+    of a half-axis that is within its error of 0 is an upper bound. They are inf where the frequency
+    is at an edge.
 
     Examples
     --------
@@ -89,23 +91,23 @@ def orbit(
     phasors = fit.phasors
     turn = np.exp(-0.5j * np.angle((phasors**2).sum()))
     axes = phasors * turn
-    # covariance of real and imaginary parts, turned along
-    one = np.eye(2)
-    turned = np.block([[turn.real * one, -turn.imag * one], [turn.imag * one, turn.real * one]])
-    covariance = turned @ fit.covariance @ turned.T
     major, minor = np.linalg.norm(axes.real), np.linalg.norm(axes.imag)
     along = axes.real / max(major, 1e-300)
     across = np.array([-along[1], along[0]])
-
-    def sigma(axis: np.ndarray, part: slice) -> float:
-        return float(np.sqrt(max(axis @ covariance[part, part] @ axis, 0)))
-
+    errors = [math.inf, math.inf]
+    if fit.edge is None:
+        # covariance of real and imaginary parts, turned along
+        one = np.eye(2)
+        turned = np.block([[turn.real * one, -turn.imag * one], [turn.imag * one, turn.real * one]])
+        covariance = turned @ fit.covariance @ turned.T
+        parts = (along, covariance[:2, :2]), (across, covariance[2:, 2:])
+        errors = [float(np.sqrt(max(axis @ part @ axis, 0))) for axis, part in parts]
     return Orbit(
         oscillation=fit,
         major=float(major),
-        sigma_major=sigma(along, slice(0, 2)),
+        sigma_major=errors[0],
         minor=float(minor),
-        sigma_minor=sigma(across, slice(2, 4)),
+        sigma_minor=errors[1],
         direction=float(np.arctan2(*along) % np.pi),
         # x = cos, y = sin with y down runs clockwise
         clockwise=bool(np.imag(phasors[0].conj() * phasors[1]) > 0),

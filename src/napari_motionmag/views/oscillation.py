@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from napari_motionmag.compute.validate import finite_number, floats
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.views.trace import DisplacementTrace
 
 FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
@@ -138,7 +139,10 @@ def fit_oscillation(
     >>> fit = views.fit_oscillation(trace)
     >>> fit.frequency, fit.sigma_frequency, fit.edge  # doctest: +SKIP
     """
-    variance = np.stack([trace.frame_covariance[:, 0, 0], trace.frame_covariance[:, 1, 1]], axis=1)
+    frame, whole = (
+        np.diagonal(part, axis1=1, axis2=2) for part in (trace.frame_covariance, trace.covariance)
+    )
+    variance = np.where(frame > 0, frame, whole)  # along an edge nothing is known
     return fit_sinusoid(
         trace.times,
         trace.displacement,
@@ -216,24 +220,28 @@ def fit_sinusoid(
     if fixed and frequency is None:
         raise ValueError("fixed=True needs a frequency")
     fit = _Fit(times, values, sigma, drift)
-    low, high = _checked_band(band, fit.nyquist)
+    low, high = checked_band(band, fit.nyquist)
     if frequency is None:
         frequency = fit.strongest(low, high)
-    frequency = finite_number("frequency", frequency)
-    if not 0 < frequency <= fit.nyquist * (1 + 1e-9):
+    frequency = above_zero("frequency", frequency)
+    if frequency > fit.nyquist * (1 + 1e-9):
         raise ValueError(f"frequency must be within 0..{fit.nyquist:g}; got {frequency:g}")
     return fit.result(frequency, fixed, known, enlarge)
 
 
-def _checked_band(band, nyquist: float) -> tuple[float, float]:
+def checked_band(band, nyquist: float = math.inf) -> tuple[float, float]:
+    """Return two increasing frequencies; all up to the Nyquist frequency for None."""
     if band is None:
         return 0.0, nyquist
-    edges = floats(band)
-    if len(edges) != 2 or not 0 <= edges[0] < edges[1] <= nyquist * (1 + 1e-9):
+    try:
+        low, high = (float(edge) for edge in band)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not 0 <= low < high <= nyquist * (1 + 1e-9):
         raise ValueError(
             f"band must be two increasing frequencies within 0..{nyquist:g}; got {band!r}"
         )
-    return edges
+    return low, high
 
 
 class _Fit:

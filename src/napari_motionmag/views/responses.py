@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_motionmag.compute.validate import above_zero, whole_number
 from napari_motionmag.temporal import TemporalOperator
 
 
@@ -70,8 +71,6 @@ def response_table(
         operators = {op.describe(): op for op in operators}
     if not operators:
         raise ValueError("operators is empty; give at least one")
-    if n < 2:
-        raise ValueError(f"n must be at least 2; got {n!r}")
-    frequencies = np.linspace(0, fps / 2, n)
+    frequencies = np.linspace(0, above_zero("fps", fps) / 2, whole_number("n", n, 2))
     responses = np.array([op.response(frequencies, fps) for op in operators.values()])
     return ResponseTable(frequencies, tuple(operators), np.abs(responses), np.angle(responses))

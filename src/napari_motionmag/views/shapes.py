@@ -160,8 +160,7 @@ def polygon_mask(corners: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _chosen(layer, index, kinds: tuple[str, ...], wanted: str) -> tuple[np.ndarray, str]:
-    missing = [name for name in ("data", "shape_type") if not hasattr(layer, name)]
-    if missing:
+    if not hasattr(layer, "shape_type"):
         raise TypeError(f"layer must be a napari Shapes layer; got {type(layer).__name__}")
     types = [str(kind) for kind in layer.shape_type]
     if index is None:

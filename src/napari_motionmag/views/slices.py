@@ -10,7 +10,12 @@ from napari_motionmag.views.estimators.lines import (
     PointSampler,
     sample_dtype,
 )
-from napari_motionmag.views.estimators.series import Series, as_movie, pixel_size
+from napari_motionmag.views.estimators.series import (
+    Series,
+    as_movie,
+    pixel_size,
+    refuse_non_finite,
+)
 
 
 def slice_view(
@@ -83,13 +88,19 @@ def _lazy(series: Series, sampler: LineSampler):
     dtype = sample_dtype(frames.dtype)
     channels = (3,) if frames.ndim == 4 else ()
     return frames.map_blocks(
+        _sampled,
         sampler,
         dtype,
-        drop_axis=list(range(2, frames.ndim)) if not channels else [2],
+        drop_axis=2,
         chunks=(frames.chunks[0], (sampler.length,), *((c,) for c in channels)),
         dtype=dtype,
         meta=np.empty((0,) * (2 + len(channels)), dtype),
     )
+
+
+def _sampled(frames: np.ndarray, sampler: LineSampler, samples: np.dtype, block_info: dict):
+    refuse_non_finite(frames, range(*block_info[0]["array-location"][0]))
+    return sampler(frames, samples)
 
 
 def xt(movie, y: float, axes: str | None = None, **options):
@@ -152,17 +163,11 @@ def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -
     0.02
     """
     movie = as_movie(movie, axes)
-    path = Line(line, step=step)
-    size = pixel_size(movie)
-    positions, unit = path.distance, "px"
-    if size is not None:
-        # pixels need not be square: each step has its own length
-        steps = np.hypot(*(np.diff(path.points, axis=0) * size[:2]).T)
-        positions, unit = np.concatenate([[0.0], np.cumsum(steps)]), size[2]
+    height, width, unit = pixel_size(movie) or (1.0, 1.0, "px")
     return {
         "interval": 1.0 if movie.fps is None else 1 / movie.fps,
         "time_unit": "frame" if movie.fps is None else "s",
-        "positions": positions,
+        "positions": Line(line, step=step).position(height, width),
         "length_unit": unit,
     }
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import label
 from scipy.signal import detrend, periodogram
-from scipy.stats import f as f_distribution
+from scipy.special import fdtri
 
-from napari_motionmag.compute.validate import one_of
+from napari_motionmag.compute.validate import above_zero, one_of
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.selected_noise import smooth_background
 from napari_motionmag.views.estimators.series import warn_user
-from napari_motionmag.views.oscillation import fit_sinusoid
+from napari_motionmag.views.oscillation import checked_band, fit_sinusoid
 from napari_motionmag.views.tables import write_csv
 from napari_motionmag.views.trace import DisplacementTrace, principal_direction
 
@@ -101,7 +102,10 @@ class MotionSpectrum:
         self, false_alarm: float = FALSE_ALARM, against: str = "background"
     ) -> np.ndarray:
         """Return the density above which a peak counts, (N,), px^2/Hz; see :meth:`peaks`."""
-        return self._level(against) * np.log(len(self.frequencies) / false_alarm)
+        return self._level(against) * self._limit(false_alarm)
+
+    def _limit(self, false_alarm: float) -> float:
+        return math.log(len(self.frequencies) / above_zero("false_alarm", false_alarm))
 
     def _level(self, against: str) -> np.ndarray:
         one_of("against", against, AGAINST)
@@ -140,10 +144,10 @@ class MotionSpectrum:
         ones and a drift; the errors are for the background around the peak, noise and other motion
         alike, as in :func:`fit_sinusoid`.
         """
-        low, high = (0.0, np.inf) if band is None else band
+        low, high = checked_band(band)
         level = self._level(against)
         ratio = self.density / level
-        limit = np.log(len(self.frequencies) / false_alarm)
+        limit = self._limit(false_alarm)
         inside = (self.frequencies >= max(low, _LOWEST * self.resolution)) & (
             self.frequencies <= high
         )
@@ -198,7 +202,7 @@ class MotionSpectrum:
         # the bin at the Nyquist frequency is real: one degree of freedom
         freedom = (2 * top.sum() - (len(self.course) % 2 == 0), 2 * middle.sum())
         times = np.mean(self.density[top]) / max(np.mean(self.density[middle]), 1e-300)
-        if times <= f_distribution.isf(_RISES, *np.array(freedom) / _SHARED):
+        if times <= fdtri(freedom[0] / _SHARED, freedom[1] / _SHARED, 1 - _RISES):
             return None
         return (
             f"the spectrum rises towards half the frame rate, {nyquist:.4g} {unit} (power there "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.signal import detrend, periodogram
 
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, filters, make_operator
 from napari_motionmag.views.drifts import MUCH, span_of
@@ -198,9 +199,8 @@ def suggest(
     >>> result = magnify(movie, **found[0].settings)
     """
     movie = as_movie(movie, axes, fps)
-    for name, value in (("most", most), ("most_frames", most_frames)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
+    most = whole_number("most", most, 1)
+    most_frames = whole_number("most_frames", most_frames, 1)
     n = min(movie.n_frames, most_frames)
     if n < FEWEST_FRAMES:
         raise ValueError(f"suggestions need at least {FEWEST_FRAMES} frames; there are {n}")
@@ -290,7 +290,7 @@ class _Adviser:
                 low = max(low, (frequency + center) / 2)
             if frequency > center and motion.harmonics == 1:
                 high = min(high, (frequency + center) / 2)
-        return float(f"{low:.3g}"), min(float(f"{high:.3g}"), self.rate / 2)
+        return _plain(low, center), min(_plain(high, center), self.rate / 2)
 
     def _operator(self, band) -> tuple[TemporalOperator | None, dict]:
         """Return the first filter that can select a band of the movie, and its settings."""
@@ -455,6 +455,15 @@ def _rest(course: np.ndarray) -> tuple[int, int]:
     ends = np.flatnonzero(near[:-1] & ~near[1:])
     longest = int(np.argmax(ends - starts))
     return int(starts[longest]), int(min(ends[longest] - starts[longest], _LONGEST_REFERENCE))
+
+
+def _plain(edge: float, center: float) -> float:
+    """Round the edge of a band to three digits, or more where it is near to the center."""
+    for digits in range(3, 17):
+        plain = float(f"{edge:.{digits}g}")
+        if abs(plain - edge) < 0.1 * abs(edge - center):
+            return plain
+    return float(edge)
 
 
 def _rounded(factor: float) -> float:

@@ -9,10 +9,13 @@ import numpy as np
 
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.compute.validate import one_of, whole_number
+from napari_motionmag.movie.frame_array import FrameArray
+from napari_motionmag.movie.intensity import rounded
 from napari_motionmag.movie.lazy import frames_as_dask
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.noise_model import (
     NoiseModel,
+    as_noise,
     fit_pairs,
     freedom_of,
     pair_starts,
@@ -31,7 +34,7 @@ def motionless_surrogate(
     seed: int = 0,
     axes: str | None = None,
     fps: float | None = None,
-    noise: NoiseModel | None = None,
+    noise: NoiseModel | float | None = None,
 ) -> Movie:
     """Make a movie without the motion, but with the noise, of another.
 
@@ -49,9 +52,9 @@ def motionless_surrogate(
         0 or more. The same seed gives the same movie, whichever frames are computed first.
     axes : str, optional
     fps : float, optional
-    noise : NoiseModel, optional
-        Noise of the pixels for "redrawn", gray levels. Estimated from differences between
-        consecutive frames when None, for each color separately.
+    noise : NoiseModel or float, optional
+        Noise of the pixels for "redrawn", or its standard deviation, gray levels. Estimated from
+        differences between consecutive frames when None, for each color separately.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def motionless_surrogate(
     one_of("kind", kind, KINDS)
     seed = whole_number("seed", seed, 0)
     if kind == "redrawn":
-        source, order = _Redrawn(movie, seed, noise), slice(None)
+        source, order = _Redrawn(movie, seed, as_noise(noise)), slice(None)
     else:
         source, order = movie.data, np.random.default_rng(seed).permutation(movie.n_frames)
     frames = frames_as_dask(source, movie.axes, movie.dtype, f"{kind}-{uuid.uuid4().hex}")
@@ -85,7 +88,7 @@ def motionless_surrogate(
 
 
 @dataclass(frozen=True)
-class _Redrawn:
+class _Redrawn(FrameArray):
     """The mean frame with noise redrawn, frame by frame."""
 
     movie: Movie
@@ -98,25 +101,15 @@ class _Redrawn:
         """That of the movie."""
         return self.movie.shape
 
-    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
-        """Draw one frame, named by numbers or by slices of length 1, or a window of it."""
-        movie = self.movie
-        place = dict(zip(movie.axes, index, strict=True))
-        at = {axis: getattr(part, "start", part) for axis, part in place.items()}
-        t, other = at["T"], tuple(at[axis] for axis in movie.other_axes)
-        mean, sigma = self.cache.get(other, lambda: self._statistics(other))
-        random = np.random.default_rng([self.seed, t, *other])
-        frame = mean + random.standard_normal(mean.shape) * sigma
-        if movie.dtype.kind in "iu":
-            limits = np.iinfo(movie.dtype)
-            frame = np.clip(np.rint(frame), limits.min, limits.max)
-        frame = frame.astype(movie.dtype)
+    def read(self, t: int, other) -> np.ndarray:
+        """Draw a frame."""
+        movie, place = self.movie, tuple(other.values())
+        mean, sigma = self.cache.get(place, lambda: self._statistics(place))
+        random = np.random.default_rng([self.seed, t, *place])
+        frame = rounded(mean + random.standard_normal(mean.shape) * sigma, movie.dtype)
         if movie.has_alpha:
             frame = np.concatenate([frame, movie.read(t, other)[..., 3:]], axis=-1)
-        for axis, part in place.items():
-            if axis not in "YXS":
-                place[axis] = slice(None) if isinstance(part, slice) else 0
-        return movie.expand(frame)[tuple(place.values())]
+        return frame
 
     def _statistics(self, other: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean frame and the standard deviation of its noise, (Y, X) or (Y, X, 3)."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.compute.validate import one_of
+from napari_motionmag.compute.validate import one_of, whole_number
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.tables import write_csv
 
@@ -170,8 +169,8 @@ class DisplacementTrace:
         """
         if order not in (1, 2):
             raise ValueError(f"order must be 1 (velocity) or 2 (acceleration); got {order!r}")
-        n = len(self)
-        if not isinstance(window, Integral) or window % 2 == 0 or not 5 <= window <= n:
+        n, window = len(self), whole_number("window", window, 1)
+        if window % 2 == 0 or not 5 <= window <= n:
             raise ValueError(
                 f"window must be an odd number of frames from 5 to the {n} of the trace; "
                 f"got {window!r}"

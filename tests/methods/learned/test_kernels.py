@@ -516,40 +516,40 @@ def test_switch_in_the_environment(monkeypatch, switch, expected):
 
 
 ELSEWHERE = """
-from numba.core import caching
-kind = getattr(caching, "CacheImpl", None) or caching._CacheImpl
-before, kind._locator_classes = kind._locator_classes, []
 from napari_motionmag.methods.learned.kernels import available, llvm_vectors
 assert llvm_vectors.LANES == 8
-assert not llvm_vectors.CAN_CACHE
 assert available()
-kind._locator_classes = before  # pytest's plugins need some
 import sys, pytest
 sys.exit(pytest.main(sys.argv[1:]))
 """
+NO_FOLDER = """
+from numba.core import caching
+kind = getattr(caching, "CacheImpl", None) or caching._CacheImpl
+kind._locator_classes = []
+from napari_motionmag.methods.learned.kernels import layouts, llvm_vectors
+assert not llvm_vectors.CAN_CACHE
+assert layouts.self_test()
+"""
+
+
+def _run(code, *arguments, **environment):
+    command = [sys.executable, "-c", code, *arguments]
+    environment = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="registers of x86")
-def test_registers_of_other_processors_without_a_folder_for_the_cache():
-    features = {
-        "NUMBA_CPU_NAME": "haswell",
-        "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx,+bmi,+bmi2",
-    }
+def test_registers_of_other_processors():
+    """Compiled as for them, and kept beside what is compiled for this processor."""
     names = "test_convolution or side_by_side or products or upsampling or pull"
-    command = [
-        sys.executable,
-        "-c",
-        ELSEWHERE,
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        names,
-        __file__,
-    ]
-    environment = {**os.environ, **features}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
+    arguments = ("-q", "-p", "no:cacheprovider", "-k", names, __file__)
+    features = "+avx2,+fma,+avx,+bmi,+bmi2"
+    _run(ELSEWHERE, *arguments, NUMBA_CPU_NAME="haswell", NUMBA_CPU_FEATURES=features)
+
+
+def test_without_a_folder_for_the_cache():
+    _run(NO_FOLDER)
 
 
 def test_without_a_compiler_that_works(monkeypatch):

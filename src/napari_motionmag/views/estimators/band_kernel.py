@@ -8,13 +8,14 @@ Nyquist frequency, noise has the same variance at every sub-pixel shift. With ke
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.ndimage import correlate1d
 from scipy.special import i0, i1
 
 _HALF = 8  # px on either side
+_PIXELS = np.arange(-_HALF, _HALF + 1)
 _BETA = 6.0  # of the Kaiser window: stop-band below -60 dB
 _BLOCK, _STRIP = 32, 160  # px along and across, of which products of matrices are made
 
@@ -34,12 +35,14 @@ class BandKernel:
 
         Shape (..., 17) for offsets of shape (...).
         """
-        weights = self._value(np.arange(-_HALF, _HALF + 1) - np.asarray(offset)[..., np.newaxis])
+        if np.ndim(offset) == 0:
+            return _taps(self, float(offset))
+        weights = self._value(_PIXELS - np.asarray(offset)[..., np.newaxis])
         return weights / weights.sum(axis=-1, keepdims=True)
 
     def slopes(self, offset: float) -> np.ndarray:
         """Return the derivative of :meth:`taps` with respect to `offset`; sum 0."""
-        u = np.arange(-_HALF, _HALF + 1) - offset
+        u = _PIXELS - offset
         slopes = -self._slope(u) / self._value(u).sum()
         return slopes - slopes.mean()
 
@@ -65,6 +68,14 @@ class BandKernel:
         sinc_slope = np.where(u == 0, 0.0, (np.cos(x) - np.sin(x) / x) / np.where(u == 0, 1, u))
         slope = sinc_slope * window + np.sinc(2 * self.cutoff * u) * window_slope
         return np.where(np.abs(u) <= _HALF, slope, 0.0)
+
+
+@lru_cache(maxsize=256)
+def _taps(kernel: BandKernel, offset: float) -> np.ndarray:
+    weights = kernel._value(_PIXELS - offset)
+    weights /= weights.sum()
+    weights.flags.writeable = False
+    return weights
 
 
 KERNELS = tuple(BandKernel(cutoff) for cutoff in (0.375, 0.27, 0.19, 0.13))

@@ -41,6 +41,7 @@ class Line:
         # the tolerance keeps the last pixel of a line between pixel centers
         count = int(np.floor(ends[-1] / self.step + 1e-9)) + 1
         self.distance = np.minimum(np.arange(count) * self.step, ends[-1])
+        self._parts, self._ends = parts, ends
         which = np.clip(np.searchsorted(ends, self.distance, side="right") - 1, 0, len(parts) - 1)
         along = (self.distance - ends[which]) / lengths[which]
         self.points = corners[which] + along[:, np.newaxis] * parts[which]
@@ -49,6 +50,11 @@ class Line:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def position(self, height: float, width: float) -> np.ndarray:
+        """Return the distance of each point along the path (L,), for pixels of this size."""
+        lengths = np.hypot(*(self._parts * (height, width)).T)
+        return np.interp(self.distance, self._ends, np.concatenate([[0.0], np.cumsum(lengths)]))
 
     def spread(self) -> np.ndarray:
         """Return samples across the width, shape (W, L, 2); W = 1 for a width below 2."""
@@ -114,7 +120,7 @@ class PointSampler:
         """Sample a frame cut to :attr:`window`, (Y, X) or (Y, X, S), as float64; drop alpha."""
         if frame.ndim == 3:
             return np.stack([self(frame[..., channel]) for channel in range(3)], axis=-1)
-        if frame.dtype == np.float16:  # which SciPy does not take
+        if frame.dtype == np.float16:  # scipy does not take it
             frame = frame.astype(np.float32)
         return map_coordinates(
             frame, self._places, output=np.float64, order=self._order, mode="mirror"
@@ -157,8 +163,7 @@ def line_across_motion(
     few = np.linspace(0, movie.n_frames - 1, _FRAMES)
     times = few if band is None else _times_for(movie, band)
     times = np.unique(times.round().astype(int))
-    frames = [np.asarray(movie.read(int(t), at), np.float32) for t in times]
-    frames = np.nan_to_num(np.stack([luma(frame) for frame in frames]))
+    frames = np.stack([luma(movie.read(int(t), at).astype(np.float32)) for t in times])
     if band is None:
         variation = frames.std(axis=0)
     else:
@@ -185,9 +190,10 @@ def _times_for(movie: Movie, band: tuple[float, float]) -> np.ndarray:
     low, high = band
     span = math.ceil(movie.fps * max(2 * _PERIODS / (low + high), 2 / (high - low)))
     most = int(np.clip(_MOST_PIXELS / math.prod(movie.frame_shape[:2]), _FEWEST, _MOST_FRAMES))
-    step = max(1, min(math.ceil(span / most), int(movie.fps / (2.2 * high))))
+    limits = math.ceil(span / most), int(movie.fps / (2.2 * high)), movie.n_frames // _FEWEST
+    step = max(1, min(limits))
     count = min(most, max(span // step, _FEWEST), movie.n_frames // step)
-    return step * np.arange(max(count, 2))
+    return step * np.arange(count)
 
 
 def _within_band(frames: np.ndarray, fps: float, band: tuple[float, float]) -> np.ndarray:

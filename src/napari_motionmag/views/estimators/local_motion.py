@@ -30,7 +30,7 @@ _AVERAGED = 64  # first frames, at most, whose mean is the picture to compare wi
 _PAIRS = 32  # of frames from which the noise is estimated
 _CLEARLY = 1.5  # times better a shift of the whole picture must fit than none
 _PEAK = 12.0  # standard deviations of the match that such a shift must reach
-_WINDOW = 32  # px, of the reduced frames
+_WINDOW, _SMALLEST = 32, 8  # px, of the reduced frames
 _MOST_PIXELS = 100_000  # of frames; larger ones are reduced
 _FEWEST_PIXELS = 30_000  # to which the frames of long movies are reduced
 _PIXELS_IN_ALL = 15_000_000  # of all frames together, where that leaves enough
@@ -97,6 +97,12 @@ def local_motion(
     side = math.ceil(math.sqrt(math.prod(series.shape) / pixels))
     frames = ((t, _reduced(frame, side)) for t, frame in itertools.islice(series.frames(), n))
     shape = tuple(size // side for size in series.shape)
+    if min(shape) < _SMALLEST:
+        height, width = series.shape
+        raise ValueError(
+            f"movie: frames of {height} x {width} px (Y x X) are too small; motion is measured "
+            f"from {_SMALLEST * side} x {_SMALLEST * side} px up"
+        )
     copies = min(n, averaged(8 * math.prod(shape)))
     first = list(itertools.islice(frames, copies))
     mean = np.mean([frame for _, frame in first], axis=0)

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import gammainc
 
-from napari_motionmag.compute.validate import whole_number
-from napari_motionmag.views.estimators.series import Series, as_movie, checked_region
+from napari_motionmag.compute.validate import above_zero, whole_number
+from napari_motionmag.views.estimators.series import Counter, Series, as_movie, checked_region
 
 _OUTLIER = 2.0  # standard deviations; motion only ever adds, so the limit is low
 _ROUNDS = 8
@@ -44,6 +44,13 @@ class NoiseModel:
     def sigma(self, intensity):
         """Return the standard deviation in gray levels, shape of `intensity`."""
         return np.sqrt(self.variance(intensity))
+
+
+def as_noise(noise) -> NoiseModel | None:
+    """Return a model, that of a standard deviation in gray levels, or None."""
+    if noise is None or isinstance(noise, NoiseModel):
+        return noise
+    return NoiseModel(above_zero("noise", noise, "gray levels") ** 2)
 
 
 def fit_noise(
@@ -97,11 +104,11 @@ def fit_noise(
     max_pairs = whole_number("max_pairs", max_pairs, 1)
     series = Series(movie, at, window)
     starts = pair_starts(movie.n_frames, max_pairs)
+    count = Counter(progress, len(starts))
     pairs = []
-    for done, t in enumerate(starts, 1):
+    for t in starts:
         pairs.append(series.to_luma(series.read(t, t + 2)))
-        if progress is not None:
-            progress(done, len(starts))
+        count.step()
     return fit_pairs(pairs, mask, rounding(movie.dtype, pairs), freedom_of(starts))
 
 

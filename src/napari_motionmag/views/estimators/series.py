@@ -7,12 +7,13 @@ import operator
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 
 from napari_motionmag.magnification.magnification import magnification_behind
+from napari_motionmag.movie import intensity
 from napari_motionmag.movie.color import RGB_TO_YIQ
-from napari_motionmag.movie.intensity import refuse_non_finite
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters
 
@@ -100,11 +101,7 @@ class Series:
         else:
             block = self.lazy(slice(start, stop, step))
             frames = np.asarray(block.compute() if hasattr(block, "compute") else block)
-        if frames.dtype.kind == "f":
-            finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
-            if not finite.all():
-                bad = int(np.argmin(finite))
-                refuse_non_finite(frames[bad], f"frame t={times[bad]} of the movie")
+        refuse_non_finite(frames, times)
         return frames
 
     def luma(self, t: int) -> np.ndarray:
@@ -158,6 +155,15 @@ class Series:
         return most if self.magnification is None else min(most, BATCH)
 
 
+def refuse_non_finite(frames: np.ndarray, times: Sequence[int]) -> None:
+    """Raise ValueError where pixels of frames (T, Y, X[, S]) are NaN or infinite."""
+    if frames.dtype.kind == "f":
+        finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            intensity.refuse_non_finite(frames[bad], f"frame t={times[bad]} of the movie")
+
+
 def _place(movie: Movie, at) -> dict[str, int]:
     letters = movie.other_axes
     if at is None:
@@ -175,15 +181,17 @@ def _place(movie: Movie, at) -> dict[str, int]:
             wanted = f"name each of the axes {letters!r} once" if letters else "be empty"
             raise ValueError(f"at must {wanted} for axes {movie.axes!r}; got {dict(at)}")
         at = [at[letter] for letter in letters]
-    at = tuple(at) if isinstance(at, Sequence) else (at,)
+    at = tuple(at) if np.ndim(at) else (at,)
     if len(at) != len(letters):
         raise ValueError(f"at must have one index for each of the axes {letters!r}; got {at}")
-    place = dict(zip(letters, map(operator.index, at), strict=True))
+    place = dict(zip(letters, at, strict=True))
     for letter, where in place.items():
         size = movie.shape[movie.axes.index(letter)]
+        if not hasattr(where, "__index__"):
+            raise TypeError(f"at[{letter!r}] must be a whole number; got {where!r}")
         if not 0 <= where < size:
             raise ValueError(f"at[{letter!r}] must be within 0..{size - 1}; got {where}")
-    return place
+    return {letter: operator.index(where) for letter, where in place.items()}
 
 
 def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
@@ -218,7 +226,7 @@ def checked_window(movie: Movie, region) -> tuple[slice, slice]:
         limits += [columns.start or 0, width if columns.stop is None else columns.stop]
     if len(limits) != 4:
         raise ValueError(f"{allowed}; got {region!r}")
-    if any(int(edge) != edge for edge in limits):
+    if not all(isinstance(edge, Real) and edge % 1 == 0 for edge in limits):
         raise ValueError(f"{allowed}: whole numbers; got {region!r}")
     y0, y1, x0, x1 = map(int, limits)
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):

@@ -11,7 +11,7 @@ import numpy as np
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.band_kernel import KERNELS, BandKernel, Sampler
 from napari_motionmag.views.estimators.noise_color import ResidualNoise
-from napari_motionmag.views.estimators.noise_model import NoiseModel
+from napari_motionmag.views.estimators.noise_model import NoiseModel, rounding
 from napari_motionmag.views.estimators.registration import Registered, Template, register, search
 from napari_motionmag.views.estimators.series import Counter, Series, warn_user
 
@@ -128,7 +128,9 @@ class Tracker:
         n = self.movie.n_frames
         pairs = np.unique(np.linspace(0, n - 2, min(n - 1, _PAIRS)).round().astype(int))
         seen = np.unique([pairs, pairs + 1])
-        floor = 1 / 12 if self.movie.dtype.kind in "iu" else 0.0
+        dtype = self.movie.dtype
+        if dtype.kind == "f" and dtype.itemsize > 4:  # the low-pass rounds more than that
+            dtype = np.dtype(np.float32)
         few = self.own
         if len(few) > _SAMPLED:
             few = few[np.linspace(0, len(few) - 1, _SAMPLED).round().astype(int)]
@@ -139,7 +141,8 @@ class Tracker:
             for t, picture in self.pictures(seen):
                 residual = self.sampler.value(picture, shifts[t], kernel) - template.value
                 measured.add(t, template.without_brightness(residual))
-            model, color = measured.model(floor), measured.color()
+            model = measured.model(rounding(dtype, [template.value]))
+            color = measured.color()
             template = template.with_noise(model)
             variance = np.pad(model.variance(template.value), BandKernel.half, mode="edge")
             error = template.frame_covariance(variance)

@@ -128,39 +128,39 @@ class WindowedDisplacement:
         self.covariance = self._inverse @ score @ self._inverse
         self._level = np.float32(np.average(smooth, weights=weight))
         centered = smooth - self._level
-        spread = np.sqrt(np.average(centered**2, weights=weight))
-        light = np.stack([np.ones_like(mean), centered / (spread or 1.0)])
-        if local_light:  # which may be another at each end of a window
-            y, x = (np.linspace(-1, 1, size) for size in mean.shape)
-            tilts = (1.0, y[:, np.newaxis], x)
-            light = np.stack([part * tilt for part in light for tilt in tilts])
+        light = _changes_of_light(centered, weight, local_light)
         self._mixed = self._products(steepest, light)  # of motion and light
         whole = self._products(weight * light, light)
-        # frames are compared in single precision, around their level and for weights of about 1
-        self._low_pass = LowPass(mean.shape, kernel)
-        self._mean = centered.astype(np.float32, order="C")
-        self._weight = float(weight.max())
-        self._linear = np.concatenate([steepest, weight * light]) / self._weight
-        self._linear = self._linear.astype(np.float32, order="C")
-        taps = kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
-        self._down = _bands(taps, windows.window)
-        self._across = np.ascontiguousarray(np.swapaxes(self._down, -1, -2))
-        square = (windows.window, windows.window)
-        self._means = sliding_window_view(self._mean, square)
-        self._linears = sliding_window_view(self._linear, square, axis=(1, 2))
         # what is left to determine the light, by windows, when each may move
         self._left = whole - np.swapaxes(self._mixed, -1, -2) @ self._inverse @ self._mixed
         self._by_window = None
         if local_light:
             self._separate_light(whole)
+        else:
+            values, vectors = np.linalg.eigh(self._left.sum(axis=(0, 1)))
+            used = values > _LEFT * np.trace(whole.sum(axis=(0, 1))) / 2
+            self._light_inverse = vectors[:, used] / values[used] @ vectors[:, used].T
         self._seen_as_light = np.swapaxes(self._mixed, -1, -2) @ self._inverse
         noise_of_one = np.sqrt(np.linalg.eigvalsh(self.covariance)[..., -1].clip(0))
         self._near = np.clip(2 * noise_of_one, _NEAR, _NOISY)
-        if local_light:
-            return
-        values, vectors = np.linalg.eigh(self._left.sum(axis=(0, 1)))
-        used = values > _LEFT * np.trace(whole.sum(axis=(0, 1))) / 2
-        self._light_inverse = vectors[:, used] / values[used] @ vectors[:, used].T
+        self._weight = float(weight.max())
+        self._prepare(centered, np.concatenate([steepest, weight * light]) / self._weight)
+
+    def _prepare(self, mean: np.ndarray, linear: np.ndarray) -> None:
+        """Keep what frames are compared with, in single precision.
+
+        `mean` is the picture around its level, `linear` (K, Y, X) the pictures with which what
+        differs from it is multiplied, for weights of about 1.
+        """
+        self._low_pass = LowPass(mean.shape, self.kernel)
+        self._mean = mean.astype(np.float32, order="C")
+        self._linear = linear.astype(np.float32, order="C")
+        taps = self.kernel.taps(np.arange(_PARTS + 1) / _PARTS - 0.5).astype(np.float32)
+        self._down = _bands(taps, self.windows.window)
+        self._across = np.ascontiguousarray(np.swapaxes(self._down, -1, -2))
+        square = (self.windows.window, self.windows.window)
+        self._means = sliding_window_view(self._mean, square)
+        self._linears = sliding_window_view(self._linear, square, axis=(1, 2))
 
     def _separate_light(self, whole: np.ndarray) -> None:
         """Leave to motion, in each window, only what no change of its light would do."""
@@ -244,6 +244,16 @@ class WindowedDisplacement:
         if seen @ np.linalg.pinv(spread) @ seen > _LIT:
             score = score - self._mixed @ change
         return start - _times(self._inverse, score)
+
+
+def _changes_of_light(centered: np.ndarray, weight: np.ndarray, local: bool) -> np.ndarray:
+    """Return pictures (K, Y, X) of an offset and a gain; with `local`, also of their tilts."""
+    spread = np.sqrt(np.average(centered**2, weights=weight))
+    light = np.stack([np.ones_like(centered), centered / (spread or 1.0)])
+    if local:  # which may be another at each end of a window
+        y, x = (np.linspace(-1, 1, size) for size in centered.shape)
+        light = np.stack([part * tilt for part in light for tilt in (1.0, y[:, np.newaxis], x)])
+    return light
 
 
 def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_motionmag.compute.validate import one_of
+from napari_motionmag.compute.validate import one_of, whole_number
 
 SCALINGS = ("each", "all")
 _PAPER, _INK = 255, 0
@@ -64,9 +64,7 @@ def mosaic(
             f"pictures must have the shape (N, h, w) or (N, h, w, 3); got {pictures.shape}"
         )
     one_of("scaling", scaling, SCALINGS)
-    columns = math.ceil(math.sqrt(len(pictures))) if columns is None else int(columns)
-    if columns < 1 or gap < 0:
-        raise ValueError(f"columns must be at least 1 and gap 0; got {columns} and {gap}")
+    columns, gap = _columns(columns, len(pictures)), whole_number("gap", gap, 0)
     parts = [pictures] if scaling == "all" else [picture[np.newaxis] for picture in pictures]
     scaled = np.concatenate([_stretched(part, signed) for part in parts])
     rows = math.ceil(len(pictures) / columns)
@@ -130,7 +128,7 @@ def labelled_mosaic(
             f"{pictures.shape} and {len(labels)} labels"
         )
     count = len(pictures)
-    columns = math.ceil(math.sqrt(count)) if columns is None else int(columns)
+    columns = _columns(columns, count)
     groups = [pictures[k : k + shared] for k in range(0, count, shared)]
     gray = np.concatenate([_stretched(group, signed) for group in groups])
     height, width = pictures.shape[1:]
@@ -150,6 +148,10 @@ def labelled_mosaic(
         sheet.paste(drawn.resize(size, Image.Resampling.NEAREST), (x, y))
         draw.multiline_text((x, y + height * times + 1), label, _INK, font=font, spacing=1)
     return np.asarray(sheet)
+
+
+def _columns(columns: int | None, count: int) -> int:
+    return math.ceil(math.sqrt(count)) if columns is None else whole_number("columns", columns, 1)
 
 
 def _stretched(pictures: np.ndarray, signed: bool) -> np.ndarray:

@@ -195,6 +195,10 @@ def _canvas_class():
         def sizeHint(self):
             return QSize(WIDTH, self.minimumHeight())  # not that of the figure, which follows
 
+        def draw_idle(self):
+            self._draw_pending = True  # as it is painted: not while another tab hides it
+            self.update()
+
         def draw(self):
             if min(self.width(), self.height()) < MIN_SIZE:
                 return

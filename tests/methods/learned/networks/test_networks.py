@@ -9,6 +9,7 @@ from napari_motionmag.methods.learned.networks.oh2018 import (
     Oh2018Net,
     without_local_mean,
 )
+from napari_motionmag.methods.learned.networks.windows import windowed_mean
 from napari_motionmag.methods.learned.weights import load
 
 
@@ -182,6 +183,12 @@ def test_without_the_local_mean_light_of_an_area_is_no_variation():
     assert without_local_mean(ramp, 5)[..., 8:-8].abs().max() < 1e-6
     fine = torch.where(torch.arange(40) % 2 == 0, 1.0, -1.0).expand(1, 32, 40, 40)
     assert torch.allclose(without_local_mean(fine, 5)[..., 8:-8], fine[..., 8:-8], atol=0.05)
+
+
+def test_the_local_mean_is_that_of_windows_in_the_frame():
+    delta = _noise(2, 32, 150, 70) - 0.3
+    mean = windowed_mean(windowed_mean(delta, 17), 17)
+    assert torch.allclose(without_local_mean(delta, 17), delta - mean, atol=1e-6)
 
 
 def test_light_of_an_area_stays_as_it_is_whatever_the_factor():

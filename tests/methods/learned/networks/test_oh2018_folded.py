@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from napari_motionmag.methods.learned import weights
+from napari_motionmag.methods.learned.networks import oh2018_folded
 from napari_motionmag.methods.learned.networks.inference_conv import has_fused
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Config, Oh2018Net
 from napari_motionmag.methods.learned.networks.oh2018_folded import (
@@ -66,6 +67,18 @@ def test_arguments_are_left_as_they_were(fused):
         folded.response(shape, 3.0)
         folded.decoder(texture, shape)
     assert all(torch.equal(*pair) for pair in zip((frame, texture, shape), kept, strict=True))
+
+
+@pytest.mark.parametrize("fused", KINDS)
+def test_strips_of_rows_are_the_whole(fused, monkeypatch):
+    folded = FoldedOh2018(network(channels=1), fused=fused)
+    with torch.inference_mode():
+        texture, shape = folded.encoder(noise(2, 1, 36, 52))
+        whole = folded.decoder(texture, shape.clone())
+        monkeypatch.setattr(oh2018_folded, "_ROWS", 7)
+        strips = folded.decoder(texture, shape)
+    assert strips.shape == whole.shape
+    assert (strips - whole).abs().max() <= 1e-6
 
 
 def test_low_precision_stays_near():

@@ -141,10 +141,26 @@ class FoldedOh2018:
             x = self._through(x, self.fusion)
         else:
             x = self._summed(x, self.fusion)
-        x = self._convolve(x, self.up, 1, relu=True)
-        _clear_outside(x)
-        x = self._convolve(x.to(self._seen), self.last, 2)
-        return _spread(x)[..., 2:-2, 2:-2]
+        rows = x.shape[-2]
+        at_once = _ROWS if x.device.type == "cpu" else rows
+        parts = [
+            self._painted(x, first, min(first + at_once, rows)) for first in range(0, rows, at_once)
+        ]
+        return _spread(torch.cat(parts, 2))[..., 2:-2]
+
+    def _painted(self, x: Tensor, first: int, last: int) -> Tensor:
+        """Return positions of the cells `first` to `last` of rows, with half a cell on each side.
+
+        Memory for all rows at once would be claimed anew for each frame.
+        """
+        # rows of half cells that the last layer sees, and of pixels that those see
+        above, below = max(first - 1, 0), min(last + 2, x.shape[-2] + 1)
+        start, stop = max(above - 1, 0), min(below, x.shape[-2])
+        cells = self._convolve(x[:, :, start:stop], self.up, 1, relu=True)
+        cells = cells[:, :, above - start : below - start]
+        _clear_outside(cells, above == 0, below > x.shape[-2])
+        cells = self._convolve(cells.to(self._seen), self.last, 2)
+        return cells[:, :, first + 1 - above : last + 1 - above]
 
     def _trunk(self, frame: Tensor) -> Tensor:
         x = self._convolve(_enter(2 * frame - 1, self._seen), self.first, 3, relu=True)
@@ -239,6 +255,8 @@ def _kept(layer, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
     return _own(layer.weight, layer.bias, dtype)
 
 
+_ROWS = 64  # of cells, painted at a time on CPUs
+
 # Where in a cell of 2x2 the four sets of channels lie. A convolution 2x2 with padding makes one
 # more row than cells; its row i sees the cells i - 1 and i: the lower half of the one above and
 # the upper half of the one below.
@@ -267,12 +285,14 @@ def fold_last(layer) -> tuple[Tensor, Tensor]:
     return folded.reshape(4 * outputs, 4 * inputs, 4, 4), layer.bias.repeat(4)
 
 
-def _clear_outside(x: Tensor) -> None:
+def _clear_outside(x: Tensor, top: bool, bottom: bool) -> None:
     """Zero the rows and columns of half cells that lie outside of the frame: the next layer's
     padding."""
     cells = x.unflatten(1, (2, 2, -1))
-    cells[:, 0, :, :, 0] = 0
-    cells[:, 1, :, :, -1] = 0
+    if top:
+        cells[:, 0, :, :, 0] = 0
+    if bottom:
+        cells[:, 1, :, :, -1] = 0
     cells[:, :, 0, :, :, 0] = 0
     cells[:, :, 1, :, :, -1] = 0
 
