@@ -67,6 +67,18 @@ def test_options_of_the_method_are_used(film, capsys):
     assert recipe["options"] == {"what": "color", "level": 2}
 
 
+def test_another_method_than_that_of_a_recipe_has_its_own_options(film, capsys):
+    first, _ = made(film, capsys, "--method", "linear", "--option", "what=color")
+    recipe = film.with_name("recipe.tif")
+    film.with_name("out.tif").rename(recipe)
+    out, kept = made(film, capsys, "--recipe", recipe, "--method", "lagrangian")
+    plain, _ = made(film, capsys, "--method", "lagrangian")
+    assert kept["options"] == {}
+    np.testing.assert_array_equal(out, plain)
+    again, _ = made(film, capsys, "--recipe", recipe, "--method", "linear")
+    np.testing.assert_array_equal(again, first)
+
+
 def test_stabilisation_with_a_mask_is_used(film, capsys):
     frames = np.load(film)
     mask = np.zeros(frames.shape[1:], bool)

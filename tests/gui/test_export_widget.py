@@ -163,7 +163,11 @@ def test_an_unknown_rate_is_typed_in(viewer, settled, frames):
     dock = ExportWidget(viewer)
     viewer.window.add_dock_widget(dock, name="Export movie")
     settled(dock)
-    assert "the frame rate of 'film' is unknown" in dock.status.value
+    assert dock.status.value == "the frame rate of 'film' is unknown: fill in “Rate”"
+    dock.speed.value = "1/2"
+    settled(dock)
+    assert dock.status.value.endswith("the frame rate of 'film' is unknown: fill in “Rate”")
+    dock.speed.value = ""
     dock.fps.value = 600
     settled(dock)
     assert "30 frames per second, 1/20 of real time" in dock.status.value

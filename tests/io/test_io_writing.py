@@ -82,6 +82,12 @@ def test_a_movie_is_not_written_over_its_own_file(tmp_path, name):
     save_movie(tmp_path / "other.tif", movie)
 
 
+def test_axes_that_are_no_text_are_named(tmp_path):
+    save_movie(tmp_path / "film.npy", FRAMES)
+    with pytest.raises(ValueError, match=r"film\.npy: axes must be a string .* got 3"):
+        open_movie(tmp_path / "film.npy", axes=3)
+
+
 def test_a_folder_that_goes_while_it_is_written_is_an_error(tmp_path):
     def remove(done, total):
         if done == 3:

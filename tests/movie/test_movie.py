@@ -142,8 +142,9 @@ def test_dask_of_unknown_length_is_refused():
         ({"intensity_range": (0, float("inf"))}, "intensity_range must be"),
         ({"scale": (1, 1)}, "scale must be"),
         ({"scale": (1, 0, 1)}, "scale must be"),
-        ({"scale": 0.5}, "scale must be"),
-        ({"scale": ("a", 1, 1)}, "scale must be"),
+        ({"scale": 0.5}, "scale must be one .* got 0.5"),
+        ({"scale": "abc"}, "scale must be one .* got 'abc'"),
+        ({"units": 1}, "units must be one .* got 1"),
         ({"units": ("s", "um")}, "units must be"),
     ],
 )

@@ -349,6 +349,9 @@ def test_wrong_windows_are_named():
     movie = np.random.default_rng(0).normal(size=(4, 32, 32))
     with pytest.raises(ValueError, match="window must be from 8 px"):
         noise_floor(movie, window=40, axes="TYX")
+    for wrong in ("32", None, (8, 8), 8.5):
+        with pytest.raises(ValueError, match="window must be a whole number"):
+            noise_floor(movie, window=wrong, axes="TYX")
     with pytest.raises(ValueError, match="step must be from 1 px"):
         noise_floor(movie, window=16, step=17, axes="TYX")
 

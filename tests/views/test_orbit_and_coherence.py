@@ -94,6 +94,10 @@ def test_units_and_files(traces, tmp_path):
     )
     with pytest.raises(ValueError, match="window must be an odd number"):
         traces[0].derivative(1, 4)
+    with pytest.raises(ValueError, match=r"window must be a whole number .* got '5'"):
+        traces[0].derivative(1, "5")
+    with pytest.raises(ValueError, match=r"directions must be two angles .* got 0\.5"):
+        views.coherence(*traces, directions=0.5)
     with pytest.raises(ValueError, match="order must be 1"):
         traces[0].derivative(3)
     with pytest.raises(ValueError, match="quantity must be one of"):

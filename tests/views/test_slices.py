@@ -289,3 +289,10 @@ def test_views_are_imported_without_torch_or_qt():
         "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_bad_pixel_is_an_error_that_says_what_to_do():
+    data, line = random_movie((3, 12, 14), "f4"), [(2, 3), (9, 11)]
+    data[1, 5, 6] = np.nan
+    with pytest.raises(ValueError, match=r"frame t=1 of the movie has 1 pixel .*put numbers"):
+        views.slice_view(data, line, axes="TYX")

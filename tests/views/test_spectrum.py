@@ -107,6 +107,7 @@ def test_ellipse_direction_and_amplitude():
         ({"fixed": True}, "fixed=True needs a frequency"),
         ({"frequency": 60.0}, "frequency must be within"),
         ({"band": (20, 10)}, "band must be two increasing"),
+        ({"band": 5.0}, "band must be two increasing .* got 5.0"),
         ({"sigma": 0.0}, "sigma must be finite and above 0"),
     ],
 )

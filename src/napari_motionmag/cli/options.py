@@ -80,6 +80,8 @@ def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | N
             given[name] = tuple(given[name])
     base = {} if arguments.recipe is None else _recipe(arguments.recipe)
     method = arguments.method or base.get("method", "learned")
+    if method != base.get("method", method):  # the options are those of the recipe's method
+        base = {name: value for name, value in base.items() if name in NAMES}
     given = base | given | parse_options(method, arguments.option) | _alignment(arguments)
     given |= _factor_map(arguments)
     if arguments.preset is None:

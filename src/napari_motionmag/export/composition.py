@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero, one_of, whole_number
+from napari_motionmag.compute.validate import above_zero, finite_number, one_of, whole_number
 from napari_motionmag.export.look import Look, look_of
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of
@@ -344,8 +344,8 @@ class Composition:
             raise ValueError(f"time_stamp: {unknown}")
 
     def _check_scale_bar(self) -> None:
-        if self.bar_length is not None:
-            above_zero("scale_bar", self.bar_length, "um")
+        if not isinstance(self.scale_bar, bool | None):
+            above_zero("scale_bar", self.scale_bar, "um")
         panel = self.panels[0]
         size = pixel_size(panel.movie)
         if self.scale_bar in (None, False):
@@ -428,7 +428,8 @@ def compose(
     if isinstance(labels, bool):
         options["labels"], labels = labels, None
     for name, given in (("labels", labels), ("looks", looks)):
-        if given is not None and len(given) != len(movies):
+        fits = isinstance(given, list | tuple) and len(given) == len(movies)
+        if given is not None and not fits:
             raise ValueError(f"{name} must be one for each of {len(movies)} movies; got {given!r}")
     traits = {"fps": fps, "axes": axes, "pixel_size": pixel_size, "at": at, "line": line}
     panels = [
@@ -463,7 +464,9 @@ def _trimmed(panels: Sequence[Panel], trim) -> slice:
     times = panels[0].movie.times if panels else None
     if times is None:
         raise ValueError("trim: the frame rate is unknown: give fps, or frames instead of trim")
-    first, last = trim
+    if not isinstance(trim, list | tuple) or len(trim) != 2:
+        raise ValueError(f"trim must be two times in seconds, or None; got {trim!r}")
+    first, last = (None if end is None else finite_number("trim", end) for end in trim)
     half = 0.5 / panels[0].movie.fps
     shown = np.flatnonzero(
         (times >= (-np.inf if first is None else first - half))

@@ -79,7 +79,7 @@ def open_movie(
             axes = guess_axes(tuple(found.data.shape), found.data.dtype)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    letters = axes.upper().replace("S", "")
+    letters = str(axes).upper().replace("S", "")
     steps = dict(found.steps)
     fps = found.fps if fps is None else above_zero("fps", fps)
     if fps is not None:

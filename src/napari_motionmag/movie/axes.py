@@ -6,6 +6,7 @@ Axes are guessed only where the shape is unambiguous.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -141,9 +142,10 @@ def checked_calibration(axes: str, fps, scale, units) -> tuple:
             )
         scale = steps
     if units is not None:
-        units = (units,) * len(axes) if isinstance(units, str) else tuple(units)
+        given, units = units, (units,) * len(axes) if isinstance(units, str) else units
+        units = tuple(units) if isinstance(units, Iterable) else ()
         if len(units) != len(axes):
-            raise ValueError(f"units must be one for each of the axes {axes!r}; got {units}")
+            raise ValueError(f"units must be one for each of the axes {axes!r}; got {given!r}")
         units = tuple(short_name(unit) for unit in units)
     if fps is not None:
         fps = above_zero("fps", fps)

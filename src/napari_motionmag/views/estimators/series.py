@@ -12,6 +12,7 @@ from numbers import Real
 import numpy as np
 
 from napari_motionmag.magnification.magnification import magnification_behind
+from napari_motionmag.movie import intensity
 from napari_motionmag.movie.color import RGB_TO_YIQ
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters
@@ -159,8 +160,8 @@ def refuse_non_finite(frames: np.ndarray, times: Sequence[int]) -> None:
     if frames.dtype.kind == "f":
         finite = np.isfinite(frames).all(axis=tuple(range(1, frames.ndim)))
         if not finite.all():
-            bad = times[int(np.argmin(finite))]
-            raise ValueError(f"frame t={bad} of the movie has pixels that are NaN or infinite")
+            bad = int(np.argmin(finite))
+            intensity.refuse_non_finite(frames[bad], f"frame t={times[bad]} of the movie")
 
 
 def _place(movie: Movie, at) -> dict[str, int]:
