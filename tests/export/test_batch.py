@@ -159,6 +159,17 @@ def test_movies_are_never_replaced_by_their_results(movies):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("again", ["resume", "overwrite"])
+def test_results_beside_the_movies_are_no_movies(movies, again):
+    for name in ("a.ome.tif", "b.tif"):
+        (movies / name).unlink()
+    export.run_batch([movies], movies, {**SETTINGS, "fps": 30}, PLAIN)
+    rows = export.run_batch([movies], movies, {**SETTINGS, "fps": 30}, PLAIN, **{again: True})
+    assert [row["movie"] for row in rows] == [str(movies / "c.npy")]
+    names = {item.name for item in movies.iterdir()}
+    assert names == {"c.npy", "c.ome.tif", "notes.md", "batch.csv", "batch.json"}
+
+
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [

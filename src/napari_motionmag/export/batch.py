@@ -220,8 +220,9 @@ def run_batch(
     """
     if not isinstance(settings, MagnifySettings):
         settings = MagnifySettings.from_arguments(**settings)
-    items = find_items(inputs)
     folder = Path(folder)
+    results = _earlier_results(folder)
+    items = [item for item in find_items(inputs) if item.path.absolute() not in results]
     made = not folder.is_dir()
     if made:
         if folder.exists():
@@ -240,6 +241,16 @@ def run_batch(
             with suppress(OSError):
                 folder.rmdir()  # when it is empty: nothing was begun
     return batch.rows
+
+
+def _earlier_results(folder: Path) -> set[Path]:
+    """Return what an earlier batch wrote into a folder; nothing where its state is damaged."""
+    try:
+        rows = json.loads((folder / STATE).read_text(encoding="utf-8"))["movies"]
+        names = {row[kind] for row in rows for kind in ("output", "film") if row.get(kind)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+    return {folder.absolute() / name for name in names}
 
 
 class _Stopped(BaseException):
