@@ -33,10 +33,11 @@ def paths_behind(data) -> list[str]:
     """Return the paths of the files that an array is read from, as far as they are known."""
     if is_dask(data):
         steps = getattr(data.dask, "layers", ())  # what it was made of, results among them
-        behind = [known[name] for name in steps for known in (_SOURCES, RESULTS) if name in known]
-        return [path for source in behind for path in paths_behind(source)]
-    if hasattr(data, "movie"):
-        return paths_behind(data.movie.data)
+        sources = [known[name] for name in steps for known in (_SOURCES, RESULTS) if name in known]
+        return [path for source in sources for path in paths_behind(source)]
+    behind = getattr(getattr(data, "movie", None), "data", None)
+    if behind is not None:  # what makes frames from those of a movie
+        return paths_behind(behind)
     folder = getattr(getattr(data, "store", None), "root", None)
     if folder is not None:  # a zarr array
         return [str(folder)]
