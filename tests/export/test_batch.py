@@ -168,6 +168,11 @@ def test_results_beside_the_movies_are_no_movies(movies, again):
     assert [row["movie"] for row in rows] == [str(movies / "c.npy")]
     names = {item.name for item in movies.iterdir()}
     assert names == {"c.npy", "c.ome.tif", "notes.md", "batch.csv", "batch.json"}
+    (movies / "c.npy").unlink()
+    state = (movies / "batch.json").read_bytes()
+    with pytest.raises(ValueError, match="no movie but results of an earlier batch"):
+        export.run_batch([movies], movies, {**SETTINGS, "fps": 30}, PLAIN, **{again: True})
+    assert (movies / "batch.json").read_bytes() == state
 
 
 @pytest.mark.parametrize(

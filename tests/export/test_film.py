@@ -176,6 +176,7 @@ def test_trim_in_seconds(frames):
     composition = export.compose(frames, fps=10, trim=(0.2, 0.6))
     assert composition.times == range(2, 7)
     assert export.compose(frames, fps=10, trim=(None, 0.3)).times == range(4)
+    assert export.compose(frames, fps=10, trim=np.array([0.2, 0.6])).times == composition.times
 
 
 def test_the_divider_shows_one_movie_on_each_side(frames):

@@ -57,3 +57,14 @@ def test_noise_may_be_a_standard_deviation():
         views.motion_map(MOVIE, window=16, noise=noise) for noise in (views.NoiseModel(9.0), 3)
     )
     assert np.array_equal(model.covariance, number.covariance)
+
+
+def test_numbers_may_be_arrays(trace):
+    edges = [np.array(edge) for edge in (10, 30, 10, 30)]
+    measured = views.displacement_trace(MOVIE, edges, fps=10, reach=2)
+    assert measured.region == (slice(10, 30), slice(10, 30))
+    assert views.motion_map(MOVIE, window=np.array(16)).window == 16
+    angles = (0.0, 1.0)
+    expected = views.coherence(trace, trace, segments=2, directions=angles)
+    found = views.coherence(trace, trace, segments=2, directions=np.array(angles))
+    assert np.array_equal(found.coherence, expected.coherence)

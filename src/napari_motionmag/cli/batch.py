@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_motionmag.export.batch import DONE, FAILED, TABLE, Outputs, find_items, run_batch
 
     settings, _ = options.settings(arguments)
-    items = find_items(arguments.inputs)
+    items = find_items(arguments.inputs, arguments.output)
     region = arguments.measure_region
     outputs = Outputs(
         extension=arguments.format,

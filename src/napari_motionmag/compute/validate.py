@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 from reprlib import repr as shortened
 
 
+def as_scalar(value):
+    """Return the number in an array of no axes; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
 def finite_number(name: str, value, most: float = math.inf) -> float:
     """Return a number as a float; `most` bounds its size."""
+    value = as_scalar(value)
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -29,11 +36,18 @@ def one_of(name: str, value, allowed) -> None:
 
 def whole_number(name: str, value, least: int, most: float = math.inf) -> int:
     """Return a whole number of at least `least` and at most `most`."""
+    value = as_scalar(value)
     is_whole = isinstance(value, Integral) or (isinstance(value, Real) and value % 1 == 0)
     if isinstance(value, bool) or not is_whole or not least <= value <= most:
         range_ = f"from {least} up" if most == math.inf else f"from {least} to {most}"
         raise ValueError(f"{name} must be a whole number {range_}; got {value!r}")
     return int(value)
+
+
+def is_list(value, length: int) -> bool:
+    """Whether a value is a list, tuple or array of a length; text is none."""
+    is_sequence = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return (is_sequence or getattr(value, "ndim", 0) > 0) and len(value) == length
 
 
 def above_zero(name: str, value, unit: str = "") -> float:

@@ -76,7 +76,9 @@ class Outputs:
     region: tuple[int, int, int, int] | None = None
 
 
-def find_items(inputs: Sequence[str | Path | Item]) -> list[Item]:
+def find_items(
+    inputs: Sequence[str | Path | Item], results: str | Path | None = None
+) -> list[Item]:
     """Find the movies of a batch.
 
     Parameters
@@ -85,6 +87,8 @@ def find_items(inputs: Sequence[str | Path | Item]) -> list[Item]:
         Movie files; folders of movie files, or of numbered pictures; lists: ``.txt`` with a path
         in each line, ``.csv`` with a column ``movie`` and perhaps ``fps`` and ``axes``. Paths in
         lists are relative to the list.
+    results : path, optional
+        Folder of the results: what an earlier batch wrote there is left out.
 
     Raises
     ------
@@ -98,6 +102,7 @@ def find_items(inputs: Sequence[str | Path | Item]) -> list[Item]:
     if isinstance(inputs, str | Path):
         raise TypeError(f"inputs must be a list of paths, got {inputs!r}")
     items: dict[Path, Item] = {}
+    earlier = set() if results is None else _earlier_results(Path(results))
     for given in inputs:
         found = [given] if isinstance(given, Item) else _found(Path(given))
         if not found:
@@ -105,7 +110,10 @@ def find_items(inputs: Sequence[str | Path | Item]) -> list[Item]:
         items |= {item.path.absolute(): item for item in found}
     if not items:
         raise ValueError("there is no movie")
-    return list(items.values())
+    kept = [item for path, item in items.items() if path not in earlier]
+    if not kept:
+        raise ValueError(f"there is no movie but results of an earlier batch in {results}")
+    return kept
 
 
 def _found(path: Path) -> list[Item]:
@@ -221,8 +229,7 @@ def run_batch(
     if not isinstance(settings, MagnifySettings):
         settings = MagnifySettings.from_arguments(**settings)
     folder = Path(folder)
-    results = _earlier_results(folder)
-    items = [item for item in find_items(inputs) if item.path.absolute() not in results]
+    items = find_items(inputs, folder)
     made = not folder.is_dir()
     if made:
         if folder.exists():

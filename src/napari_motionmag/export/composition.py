@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero, finite_number, one_of, whole_number
+from napari_motionmag.compute.validate import (
+    above_zero,
+    finite_number,
+    is_list,
+    one_of,
+    whole_number,
+)
 from napari_motionmag.export.look import Look, look_of
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of
@@ -428,8 +434,7 @@ def compose(
     if isinstance(labels, bool):
         options["labels"], labels = labels, None
     for name, given in (("labels", labels), ("looks", looks)):
-        fits = isinstance(given, list | tuple) and len(given) == len(movies)
-        if given is not None and not fits:
+        if given is not None and not is_list(given, len(movies)):
             raise ValueError(f"{name} must be one for each of {len(movies)} movies; got {given!r}")
     traits = {"fps": fps, "axes": axes, "pixel_size": pixel_size, "at": at, "line": line}
     panels = [
@@ -464,7 +469,7 @@ def _trimmed(panels: Sequence[Panel], trim) -> slice:
     times = panels[0].movie.times if panels else None
     if times is None:
         raise ValueError("trim: the frame rate is unknown: give fps, or frames instead of trim")
-    if not isinstance(trim, list | tuple) or len(trim) != 2:
+    if not is_list(trim, 2):
         raise ValueError(f"trim must be two times in seconds, or None; got {trim!r}")
     first, last = (None if end is None else finite_number("trim", end) for end in trim)
     half = 0.5 / panels[0].movie.fps

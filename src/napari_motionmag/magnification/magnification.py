@@ -128,11 +128,12 @@ class Magnification:
         drawn[t] = before + 1
         start = max(t - 2 * around, 0)
         missing = np.flatnonzero(drawn[start : t + 2 * around + 1] <= before) + start
-        last = max(missing[missing < t], default=t - 2 * around - 1)
-        following = min(missing[missing > t], default=t + 2 * around + 1)
+        earlier, later = missing[missing < t], missing[missing > t]
+        last = int(earlier[-1]) if len(earlier) else t - 2 * around - 1
+        following = int(later[0]) if len(later) else t + 2 * around + 1
         # the end of the movie is kept: short movies are there for the next run
         passed = set(range(max(last + around + 1, 0), min(following, n) - around))
-        return passed - self._references(n)
+        return passed and passed - self._references(n)
 
     def _references(self, n: int) -> set[int]:
         """Return the frames that every output of n frames is made from."""

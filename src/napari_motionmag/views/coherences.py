@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import csd, welch
 
-from napari_motionmag.compute.validate import finite_number, whole_number
+from napari_motionmag.compute.validate import finite_number, is_list, whole_number
 from napari_motionmag.views.oscillation import checked_band
 from napari_motionmag.views.trace import DisplacementTrace
 
@@ -123,7 +123,7 @@ def coherence(
         raise ValueError(
             f"segments must be at most {most} for {n} frames, {_SHORTEST} a segment; got {segments}"
         )
-    if not isinstance(directions, tuple | list) or len(directions) != 2:
+    if not is_list(directions, 2):
         raise ValueError(f"directions must be two angles in rad, or None; got {directions!r}")
     for direction in directions:
         if direction is not None:

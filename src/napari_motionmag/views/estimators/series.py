@@ -11,6 +11,7 @@ from numbers import Real
 
 import numpy as np
 
+from napari_motionmag.compute.validate import as_scalar
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie import intensity
 from napari_motionmag.movie.color import RGB_TO_YIQ
@@ -226,6 +227,7 @@ def checked_window(movie: Movie, region) -> tuple[slice, slice]:
         limits += [columns.start or 0, width if columns.stop is None else columns.stop]
     if len(limits) != 4:
         raise ValueError(f"{allowed}; got {region!r}")
+    limits = [as_scalar(edge) for edge in limits]
     if not all(isinstance(edge, Real) and edge % 1 == 0 for edge in limits):
         raise ValueError(f"{allowed}: whole numbers; got {region!r}")
     y0, y1, x0, x1 = map(int, limits)
