@@ -44,6 +44,17 @@ def test_motion_from_frame_to_frame_has_half_the_frame_rate(texture, n):
     assert found.dominant == pytest.approx(0.5, abs=0.1 / n)
 
 
+def test_half_the_frame_rate_is_not_favored(texture):
+    t = np.arange(64)
+    shifts = 0.1 * (1.6 * np.sin(2 * np.pi * 0.1 * t) + (-1.0) ** t)  # 1.28 and 1 in mean squares
+    frames = texture(1).movie(np.stack([shifts, 0 * shifts], axis=1))
+    frames += np.random.default_rng(0).normal(0, 0.1, frames.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of aliasing
+        found = views.motion_map(frames, "static", axes="TYX", window=24)
+    assert found.dominant == pytest.approx(0.1, abs=0.002)
+
+
 def test_without_a_rate_it_is_in_cycles_per_frame(texture):
     t = np.arange(60)
     shifts = 0.2 * np.stack([np.cos(2 * np.pi * 0.1 * t), 0 * t], axis=1)

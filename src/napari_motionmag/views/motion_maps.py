@@ -419,12 +419,19 @@ def _spectra(selected: np.ndarray) -> Iterator[np.ndarray]:
         yield (np.abs(np.fft.rfft(tapered, _PADDING * n, axis=0)) ** 2).sum(axis=-1)
 
 
+def _of_oscillations(power: np.ndarray) -> np.ndarray:
+    """Return the power up to half the frame rate as mean squares go: there, two signs add up."""
+    single = power.copy()
+    single[-_PADDING:] /= 2
+    return single
+
+
 def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the frequency with the most power in each window, cycles per frame."""
     found = np.full(known.shape, np.nan)
     for row, power in enumerate(_spectra(selected)):
+        at = _PADDING + np.argmax(_of_oscillations(power)[_PADDING:], axis=0)
         power = np.concatenate([power, power[-2:-1]])  # on both sides of half the frame rate
-        at = _PADDING + np.argmax(power[_PADDING:-1], axis=0)
         # a parabola through the logarithms: the lobe of the window is nearly a Gaussian
         below, top, above = (
             np.log(np.maximum(np.take_along_axis(power, (at + k)[None], 0)[0], 1e-300))
@@ -441,4 +448,5 @@ def _strongest(selected: np.ndarray, covariance: np.ndarray, known: np.ndarray) 
     error = np.trace(covariance, axis1=-2, axis2=-1)
     share = np.where(known, 1 / np.maximum(error, 1e-30), 0.0)
     power = sum(row @ part for row, part in zip(_spectra(selected), share, strict=True))
+    power = _of_oscillations(power)
     return float(_PADDING + np.argmax(power[_PADDING:])) / (_PADDING * len(selected))
