@@ -1,4 +1,4 @@
-"""Weights with which `oh2018` begins as the linear Eulerian method."""
+"""Weights with which `oh2018` begins as the linear Eulerian method, whole or as a pyramid."""
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,44 @@ def start_as_linear(network: Oh2018Net, generator: torch.Generator | None = None
         _impulse(decoder.last.weight, c, c)
     decoder.up.bias[:channels] = 1  # magnified frames go below black
     decoder.last.bias[:] = -2
+
+
+# Kernel that makes of pixels blurred twice what the decoder makes of texture; fitted on pictures.
+_AS_UPSAMPLED = ((0.02, 0.575, -0.235), (0.575, -0.065, 0.295), (-0.235, 0.295, -0.225))
+
+
+@torch.no_grad()
+def start_as_pyramid(network: Oh2018Net, generator: torch.Generator | None = None) -> None:
+    """Set weights as :func:`start_as_linear` does, but as a Laplacian pyramid.
+
+    Texture is color blurred over 3 x 3 squares of 2 x 2 px, shape the pixels less what the decoder
+    makes of that: their sum is the picture, to 0.002 of the range on photographs. Kernels of
+    texture then are blurs and those of shape derivatives, as in Figs. 9 and A.7 of the paper.
+
+    References
+    ----------
+    Burt and Adelson, "The Laplacian pyramid as a compact image code", IEEE Transactions on
+    Communications 31, 1983.
+    """
+    start_as_linear(network, generator)
+    encoder, decoder = network.encoder, network.decoder
+    channels = network.config.channels
+    block = encoder.shape[0]
+    for c in range(channels):
+        four, blurred = slice(4 * c, 4 * c + 4), 4 * channels + c
+        for layer, row, inputs, weight in (
+            (encoder.texture_in, c, four, 1 / 36),
+            (decoder.texture_up, c, c, 1 / 9),
+            (encoder.shape_in, blurred, four, 1 / 36),
+            (block.first, c, blurred, 1 / 9),
+        ):
+            layer.weight[row] = 0
+            layer.weight[row, inputs] = weight
+        block.second.weight[four, c] = -torch.tensor(_AS_UPSAMPLED)
+        # what was blurred for it is no shape
+        _impulse(block.first.weight, channels + c, blurred)
+        _impulse(block.second.weight, blurred, channels + c, value=-1.0)
+        decoder.up.weight[c, c, 1, 1] = 1
 
 
 def _impulse(kernel: Tensor, row: int, column: int, y: int = 0, x: int = 0, value: float = 1.0):

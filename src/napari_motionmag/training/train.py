@@ -20,7 +20,7 @@ from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.methods.learned.weights import build, load, save
 from napari_motionmag.training import losses
 from napari_motionmag.training.images import PicturePool
-from napari_motionmag.training.linear_start import start_as_linear
+from napari_motionmag.training.linear_start import start_as_linear, start_as_pyramid
 from napari_motionmag.training.muon import Muon
 from napari_motionmag.training.progress_pictures import save_curve, save_panel
 from napari_motionmag.training.scenes import Batch, SampleMix, SceneMaker
@@ -37,6 +37,7 @@ BFLOAT16_LIMITS = {"smallest": 0.3, "largest_factor": 100.0}
 OPTIMIZERS = {"difference": "adam", "oh2018": "muon"}  # measured: oh2018 learns faster with it
 CONFIGS = {"oh2018": {"local_mean": 17, "chroma_doubt": 4}}  # of new networks
 STARTS = {"difference": "random", "oh2018": "linear"}
+LINEAR_STARTS = {"linear": start_as_linear, "pyramid": start_as_pyramid}  # of oh2018
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Settings:
     pictures: int = 256
     optimiser: str = "adam"
     far: bool = False  # most samples move far, with little noise
-    start: str = "random"  # or "linear": oh2018 as the linear Eulerian method
+    start: str = "random"  # or one of LINEAR_STARTS
 
 
 class Trainer:
@@ -95,8 +96,8 @@ class Trainer:
         else:
             torch.manual_seed(settings.seed)
             network = build(settings.model, settings.config)
-            if settings.start == "linear":
-                start_as_linear(network)
+            if settings.start in LINEAR_STARTS:
+                LINEAR_STARTS[settings.start](network)
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.average = build(settings.model, network.config.to_dict()).to(self.device)
         self.average.load_state_dict(self.network.state_dict())
@@ -295,8 +296,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--far", action="store_true", help=far)
     optimiser = "auto: muon for oh2018, adam for difference"
     p.add_argument("--optimiser", choices=("auto", "adam", "muon"), default="auto", help=optimiser)
-    start = "oh2018 without --init: begin as the linear Eulerian method (auto) or at random"
-    p.add_argument("--start", choices=("auto", "linear", "random"), default="auto", help=start)
+    start = "oh2018 without --init: begin as the linear Eulerian method (auto), as that of a "
+    start += "Laplacian pyramid, or at random"
+    starts = ("auto", *LINEAR_STARTS, "random")
+    p.add_argument("--start", choices=starts, default="auto", help=start)
     p.add_argument("--seed", type=int)
     p.add_argument("--device", default="auto")
     p.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
@@ -325,8 +328,8 @@ def main(
         print("curve.png needs matplotlib: pip install 'napari-motionmag[plots]'", file=sys.stderr)
     if args.threads:
         torch.set_num_threads(args.threads)
-    if args.start == "linear" and args.model != "oh2018":
-        raise ValueError(f"--start linear is for oh2018, not for {args.model}")
+    if args.start in LINEAR_STARTS and args.model != "oh2018":
+        raise ValueError(f"--start {args.start} is for oh2018, not for {args.model}")
     device = choose_device(args.device)
     precision = (
         fastest_precision(device) if args.precision == "auto" else getattr(torch, args.precision)
