@@ -215,11 +215,10 @@ def _mean_of_means(x: Tensor, reach: int) -> Tensor:
     """Return means over windows of (..., pixels, values), twice over, by products of matrices."""
     parts, size = [], x.shape[-2]
     for first in range(0, size, _TOGETHER):
-        means = window_means(first, min(first + _TOGETHER, size), reach, size)
-        low, high = max(first - reach, 0), min(first + _TOGETHER + reach, size)
-        means = means @ window_means(low, high, reach, size)
-        low, high = max(low - reach, 0), min(high + reach, size)
-        parts.append(means.to(x.device) @ x[..., low:high, :])
+        last = min(first + _TOGETHER, size)
+        of_means, *inner = window_means(first, last, reach, size)
+        means, low, high = window_means(*inner, reach, size)
+        parts.append((of_means @ means).to(x.device) @ x[..., low:high, :])
     return torch.cat(parts, -2)
 
 

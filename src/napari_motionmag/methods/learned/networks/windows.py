@@ -37,15 +37,16 @@ def windowed_mean(x: Tensor, window: int) -> Tensor:
     return x / (rows[:, None] * columns)
 
 
-def window_means(first: int, last: int, reach: int, size: int) -> Tensor:
+def window_means(first: int, last: int, reach: int, size: int) -> tuple[Tensor, int, int]:
     """Return the matrix of means over windows of up to ``2 reach + 1`` of `size` pixels.
 
-    Its rows are those of the pixels `first` to `last`, its columns those within reach of them.
+    Its rows are those of the pixels `first` to `last`; its columns those within reach of them, from
+    and to the two numbers that follow.
     """
     low, high = max(first - reach, 0), min(last + reach, size)
     distance = torch.arange(first, last)[:, None] - torch.arange(low, high)
     near = (distance.abs() <= reach).float()
-    return near / near.sum(1, keepdim=True)
+    return near / near.sum(1, keepdim=True), low, high
 
 
 def _apart(x: Tensor, axis: int, distance: int) -> tuple[Tensor, Tensor]:
