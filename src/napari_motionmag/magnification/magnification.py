@@ -105,8 +105,7 @@ class Magnification:
             factor = factor if region is None else region.reduce(factor[region.window])
         drawn = self.method.magnify(frames, self.operator, times, factor)
         if current_priority() == NORMAL:  # in a viewer, people come back
-            for t in times:
-                frames.forget(self._passed(t, other))
+            frames.forget(set().union(*(self._passed(t, other) for t in times)))
         drawn = [frame[inside] for frame in drawn]
         if self.factors is not None:
             return self._kept_parts(whole, drawn, factor[inside], times, other)
