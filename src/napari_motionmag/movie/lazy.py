@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
+from napari_motionmag.movie.frame_array import FrameArray
 
 _SOURCES: weakref.WeakValueDictionary[str, _Source] = weakref.WeakValueDictionary()
 # name of a dask array -> what makes its blocks from a `movie`, as long as it lives
@@ -33,11 +34,11 @@ def paths_behind(data) -> list[str]:
     """Return the paths of the files that an array is read from, as far as they are known."""
     if is_dask(data):
         steps = getattr(data.dask, "layers", ())  # what it was made of, results among them
-        sources = [known[name] for name in steps for known in (_SOURCES, RESULTS) if name in known]
+        sources = [_SOURCES[name] for name in steps if name in _SOURCES]
+        sources += [RESULTS[name].movie.data for name in steps if name in RESULTS]
         return [path for source in sources for path in paths_behind(source)]
-    behind = getattr(getattr(data, "movie", None), "data", None)
-    if behind is not None:  # what makes frames from those of a movie
-        return paths_behind(behind)
+    if isinstance(data, FrameArray):
+        return paths_behind(data.movie.data)
     folder = getattr(getattr(data, "store", None), "root", None)
     if folder is not None:  # a zarr array
         return [str(folder)]
