@@ -130,7 +130,6 @@ def composition(arguments: argparse.Namespace) -> Composition:
         labels=labels,
         looks=[Look(tuple(pair), **look) for pair in limits],
         fps=arguments.fps,
-        pixel_size=arguments.pixel_size,
         at=dict(arguments.at) or None,
         line=None if arguments.line is None else [arguments.line[:2], arguments.line[2:]],
         trim=arguments.trim,
