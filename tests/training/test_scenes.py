@@ -141,6 +141,26 @@ def test_pool_takes_a_folder(tmp_path):
     assert pool.has_color.tolist() == [False, False, False, True]
 
 
+def test_the_cache_of_a_run_is_of_the_pictures_that_are_given(tmp_path):
+    rng = np.random.default_rng(0)
+    first, other = rng.integers(0, 255, (2, 1, 60, 80, 3), dtype=np.uint8)
+    folder, cache = tmp_path / "pictures", tmp_path / "pictures.npz"
+    folder.mkdir()
+    tifffile.imwrite(folder / "a.tif", first[0])
+    kept, again, changed, of_folder = (
+        PicturePool(images, procedural_count=1, cache=cache).pictures
+        for images in (list(first), list(first), list(other), folder)
+    )
+    assert torch.equal(kept, again)
+    assert not torch.equal(kept, changed)
+    assert torch.equal(kept, of_folder)
+    written = cache.stat().st_mtime_ns
+    PicturePool(folder, procedural_count=1, cache=cache)
+    assert cache.stat().st_mtime_ns == written
+    tifffile.imwrite(folder / "b.tif", other[0])
+    assert len(PicturePool(folder, procedural_count=1, cache=cache).pictures) == len(kept) + 1
+
+
 @pytest.mark.parametrize("dtype", ["uint16", "int32", "float32"])
 def test_pictures_of_more_than_eight_bits_are_stretched(tmp_path, dtype):
     levels = np.random.default_rng(0).uniform(500, 3500, (420, 420)).astype(dtype)

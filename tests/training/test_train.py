@@ -128,13 +128,13 @@ def test_files_of_a_run(tmp_path):
         assert min(curve.size) > 300
 
 
-def test_oh2018_loss_has_the_papers_four_terms_and_structure():
+def test_oh2018_loss_has_the_papers_four_terms_structure_and_detail():
     pool = PicturePool(procedural_count=4, seed=0)
     generator = torch.Generator().manual_seed(0)
     batch = SceneMaker(pool, 32).batch(2, generator)
     network = weights.build("oh2018", {"decoder_blocks": 5})
     total, terms = losses.oh2018_losses(network, batch, generator)
-    regularisers = {"texture", "texture_perturbed", "shape_perturbed"}
+    regularisers = {"texture", "texture_perturbed", "texture_blurred", "shape_perturbed"}
     assert set(terms) == {"image", "relative", "structure"} | regularisers
     rest = sum(weight * terms[name] for name, weight in losses.REGULARIZERS.items())
     rest += 0.5 * terms["structure"]
@@ -191,6 +191,28 @@ def test_length_must_be_given(tmp_path):
         main([str(tmp_path), "--steps", "-5"])
     with pytest.raises(ValueError, match="--pictures must be above 0, got 0"):
         main([str(tmp_path), "--steps", "5", "--pictures", "0"])
+
+
+def test_a_wrong_argument_is_refused_in_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([str(tmp_path), "--steps", "many"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err == (
+        "napari-motionmag train: error: argument --steps: invalid int value: 'many' (see --help)\n"
+    )
+
+
+def test_detail_is_what_texture_loses_by_a_blur():
+    frames = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    smooth = torch.linspace(0, 1, 32).expand(2, 3, 32, 32)
+    losses_of = [
+        losses._detail_loss(x[..., 4:-4, 4:-4], losses._blurred(x)[..., 4:-4, 4:-4])
+        for x in (frames, smooth)
+    ]
+    assert losses_of[0] > 0.5  # noise is nearly gone
+    assert losses_of[1] < 1e-4
+    stronger = losses._detail_loss(10 * frames, losses._blurred(10 * frames))
+    assert torch.isclose(stronger, losses._detail_loss(frames, losses._blurred(frames)), rtol=0.05)
 
 
 def test_without_warm_up_the_first_step_has_the_whole_rate(tmp_path):

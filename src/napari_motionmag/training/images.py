@@ -1,5 +1,7 @@
 """The pictures that scenes are cut from: photographs, micrographs, cut-outs, procedural ones."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -101,14 +103,34 @@ def _load_cached(images, cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     in_folder = isinstance(images, str | Path)
     if in_folder and not Path(images).is_dir():
         raise ValueError(f"images must be a folder of pictures, got {str(images)!r}")
+    source = _digest(Path(images) if in_folder else images)
     if cache is not None and Path(cache).exists():
         with np.load(cache) as stored:
-            return stored["pictures"], stored["cutouts"], stored["shapes"]
+            if stored.get("source") == source:  # else it is of other pictures
+                return stored["pictures"], stored["cutouts"], stored["shapes"]
     parts = _load_folder(Path(images)) if in_folder else _load_pictures(images)
     if cache is not None:
         with written_whole(Path(cache)) as partial, partial.open("wb") as file:
-            np.savez(file, pictures=parts[0], cutouts=parts[1], shapes=parts[2])
+            np.savez(file, pictures=parts[0], cutouts=parts[1], shapes=parts[2], source=source)
     return parts
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the pictures of a folder and those below it, in order."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in _EXTENSIONS)
+
+
+def _digest(images: Path | Sequence[np.ndarray]) -> str:
+    """Return a digest of pictures: of arrays by pixels, of a folder by names and sizes of files."""
+    digest = hashlib.sha256()
+    if isinstance(images, Path):
+        for path in _files(images):
+            digest.update(f"{path.relative_to(images)}:{path.stat().st_size};".encode())
+    else:
+        for picture in images:
+            digest.update(f"{np.shape(picture)};".encode())
+            digest.update(np.ascontiguousarray(picture).data)
+    return digest.hexdigest()
 
 
 def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,8 +138,7 @@ def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     rng = np.random.default_rng(1)
     pictures, cutouts, shapes = [], [], []
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _EXTENSIONS)
-    for path in files:
+    for path in _files(folder):
         parents = path.relative_to(folder).parts[:-1]
         with Image.open(path) as image:
             if any(part.startswith("masks") for part in parents):

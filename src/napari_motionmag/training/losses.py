@@ -9,8 +9,13 @@ from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.training.scenes import Batch
 
 # Four times the paper's 0.1, because they are taken in every fourth step only; that of shape is
-# relative to the response of shape to motion.
-REGULARIZERS = {"texture": 0.4, "texture_perturbed": 0.4, "shape_perturbed": 0.4}
+# relative to the response of shape to motion, that of blurred frames to the spread of texture.
+REGULARIZERS = {
+    "texture": 0.4,
+    "texture_perturbed": 0.4,
+    "texture_blurred": 0.4,
+    "shape_perturbed": 0.4,
+}
 STRUCTURE, MOTION = 0.5, 0.3  # weights of 1 - SSIM and of the displacement's error
 # Added to the loss of the unchanged input, so that still scenes do not count without bound. The
 # smaller, the more small motions count.
@@ -84,7 +89,8 @@ def oh2018_losses(
     The paper's is L1(Y_hat, Y) + 0.1 (L1(V_a, V_b) + L1(V'_b, V'_Y) + L1(M'_b, M_b)): V is
     texture, M shape; a prime marks frames whose colors were perturbed, for which `generator` is
     used. The first term is relative to L1(b, Y), see :func:`_image_losses`, the last to the
-    response of shape to motion.
+    response of shape to motion. To these comes L1(V_b, V_b''), b'' blurred by 1.4 px: detail is for
+    shape.
 
     References
     ----------
@@ -99,7 +105,7 @@ def oh2018_losses(
         frames += [luma(frame).expand_as(frame) for frame in (batch.a, later)]
     if regularize:
         perturbed = perturb(batch.b)
-        frames += [perturbed, perturb(batch.target)]
+        frames += [_blurred(batch.b), perturbed, perturb(batch.target)]
     encoded = network.encoder(torch.cat(frames).contiguous(memory_format=torch.channels_last))
     textures, shapes = (features.split(count) for features in encoded)
     v_b, v_a = textures[:2]
@@ -116,10 +122,11 @@ def oh2018_losses(
     terms = {"image": image, "relative": relative, "structure": structure}
     if regularize:
         answers = [x.float() for x in (m_a, m_b, shapes[-2])]
-        v_perturbed, v_target = (x.float() for x in textures[-2:])
+        v_blurred, v_perturbed, v_target = (x.float() for x in textures[-3:])
         regularizers = {
             "texture": _texture_loss(v_a.float(), v_b.float(), batch),
             "texture_perturbed": F.l1_loss(v_perturbed, v_target),
+            "texture_blurred": _detail_loss(v_b.float(), v_blurred),
             "shape_perturbed": _shape_loss([batch.a, batch.b, perturbed], answers),
         }
         total = total + sum(REGULARIZERS[name] * value for name, value in regularizers.items())
@@ -130,6 +137,19 @@ def oh2018_losses(
 def _texture_loss(v_a: Tensor, v_b: Tensor, batch: Batch) -> Tensor:
     """Return L1(V_a, V_b) of samples with steady light: texture shows light, not motion."""
     return ((v_a - v_b).abs().mean((1, 2, 3)) * ~batch.lit).mean()
+
+
+def _blurred(frames: Tensor) -> Tensor:
+    """Return frames blurred by 1.4 px (standard deviation)."""
+    for _ in range(3):
+        frames = F.avg_pool2d(frames, 3, 1, padding=1, count_include_pad=False)
+    return frames
+
+
+def _detail_loss(texture: Tensor, of_blurred: Tensor) -> Tensor:
+    """Return how much each channel answers to detail, relative to how it differs over the frame."""
+    spread = (texture - texture.mean((2, 3), keepdim=True)).abs().mean((2, 3)).detach()
+    return ((texture - of_blurred).abs().mean((2, 3)) / (spread + 0.01)).mean()
 
 
 def _shape_loss(frames: list[Tensor], shapes: list[Tensor]) -> Tensor:

@@ -275,6 +275,8 @@ def parser() -> argparse.ArgumentParser:
         prog="napari-motionmag train",
         description="Train or fine-tune a network on scenes with exactly known motion.",
     )
+    # in one line, as those of the other commands
+    p.error = lambda message: p.exit(2, f"{p.prog}: error: {message} (see --help)\n")
     p.set_defaults(**{field.name: field.default for field in fields(Settings)})
     p.add_argument("folder", type=Path, help="folder of the run; a run that is there is resumed")
     p.add_argument("--model", choices=("difference", "oh2018"))
