@@ -184,6 +184,29 @@ def test_init_takes_weights_and_refuses_the_wrong_network(tmp_path):
         Trainer(tmp_path / "other", _settings(model="oh2018", config=None), init=path)
 
 
+def test_weights_to_go_on_from_may_become_a_pyramid_first(tmp_path, monkeypatch):
+    path = tmp_path / "start.safetensors"
+    weights.save(path, weights.build("oh2018", {"decoder_blocks": 1}), {"model": "oh2018"})
+    calls = []
+    monkeypatch.setattr(
+        "napari_motionmag.training.train.move_color_to_texture",
+        lambda network, frames, steps, precision: calls.append((steps, frames(0), frames(1))),
+    )
+    sizes = ["--size", "32", "--batch", "2", "--pictures", "2", "--threads", "1"]
+    begun = ["--model", "oh2018", "--init", str(path), "--start", "pyramid", *sizes]
+    for steps in ("1", "2"):  # the second goes on from a checkpoint
+        assert main([str(tmp_path / "run"), "--steps", steps, *begun]) == 0
+    [(steps, gray, color)] = calls
+    assert steps == 1000
+    assert gray.shape == color.shape == (4, 3, 32, 32)
+    assert torch.equal(gray[:, 0], gray[:, 2])
+    assert not torch.equal(color[:, 0], color[:, 2])
+    network, _ = weights.load(tmp_path / "run" / "oh2018.safetensors")
+    assert network.config.decoder_blocks == 1
+    with pytest.raises(ValueError, match="--start linear begins anew, without --init"):
+        main([str(tmp_path / "other"), "--steps", "1", *begun, "--start", "linear"])
+
+
 def test_length_must_be_given(tmp_path):
     with pytest.raises(ValueError, match="--steps or --minutes"):
         main([str(tmp_path)])

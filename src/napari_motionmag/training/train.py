@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_motionmag.compute.atomic import written_whole
 from napari_motionmag.compute.device import choose_device
-from napari_motionmag.methods.learned.networks.difference import DifferenceNet
+from napari_motionmag.methods.learned.networks.difference import DifferenceNet, luma
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.methods.learned.weights import build, load, save
 from napari_motionmag.training import losses
+from napari_motionmag.training.color_to_texture import move_color_to_texture
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.linear_start import start_as_linear, start_as_pyramid
 from napari_motionmag.training.muon import Muon
@@ -38,6 +40,7 @@ OPTIMIZERS = {"difference": "adam", "oh2018": "muon"}  # measured: oh2018 learns
 CONFIGS = {"oh2018": {"local_mean": 17, "chroma_doubt": 4}}  # of new networks
 STARTS = {"difference": "random", "oh2018": "linear"}
 LINEAR_STARTS = {"linear": start_as_linear, "pyramid": start_as_pyramid}  # of oh2018
+MOVING_STEPS = 1000  # in which weights that were trained as the linear method become a pyramid
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Settings:
     pictures: int = 256
     optimiser: str = "adam"
     far: bool = False  # most samples move far, with little noise
-    start: str = "random"  # or one of LINEAR_STARTS
+    start: str = "random"  # or one of LINEAR_STARTS, or "init"
 
 
 class Trainer:
@@ -82,7 +85,6 @@ class Trainer:
             state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             kept = {**state["settings"], "steps": settings.steps, "minutes": settings.minutes}
             settings = Settings(**kept)
-        self.settings = settings
         if init is not None and state is None:
             network, card = load(init)
             if card["model"] != settings.model:
@@ -93,11 +95,13 @@ class Trainer:
                 tensors = network.state_dict()
                 network = build(settings.model, {**card["config"], **settings.config})
                 network.load_state_dict(tensors)
+            settings = replace(settings, config=network.config.to_dict())
         else:
             torch.manual_seed(settings.seed)
             network = build(settings.model, settings.config)
             if settings.start in LINEAR_STARTS:
                 LINEAR_STARTS[settings.start](network)
+        self.settings = settings
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.average = build(settings.model, network.config.to_dict()).to(self.device)
         self.average.load_state_dict(self.network.state_dict())
@@ -121,6 +125,15 @@ class Trainer:
         if settings.model == "oh2018" and precision == torch.bfloat16:
             mix = replace(mix, **BFLOAT16_LIMITS)
         self.maker = SceneMaker(self.pool, settings.size, mix)
+        if init is not None and state is None and settings.start == "pyramid":
+            move_color_to_texture(self.network, self._frames, MOVING_STEPS, precision)
+            self.average.load_state_dict(self.network.state_dict())
+
+    def _frames(self, number: int) -> Tensor:
+        """Return frames of a step before the first, every third time without color."""
+        batch, _ = self.batch(2**41 + number)
+        frames = torch.cat([batch.a, batch.b])
+        return frames if number % 3 else luma(frames).expand_as(frames)
 
     @property
     def checkpoint(self) -> Path:
@@ -298,8 +311,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--far", action="store_true", help=far)
     optimiser = "auto: muon for oh2018, adam for difference"
     p.add_argument("--optimiser", choices=("auto", "adam", "muon"), default="auto", help=optimiser)
-    start = "oh2018 without --init: begin as the linear Eulerian method (auto), as that of a "
-    start += "Laplacian pyramid, or at random"
+    start = (
+        "oh2018: begin as the linear Eulerian method (auto), as that of a Laplacian pyramid, or "
+    )
+    start += "at random; with --init pyramid moves blurred color from shape to texture first"
     starts = ("auto", *LINEAR_STARTS, "random")
     p.add_argument("--start", choices=starts, default="auto", help=start)
     p.add_argument("--seed", type=int)
@@ -332,6 +347,8 @@ def main(
         torch.set_num_threads(args.threads)
     if args.start in LINEAR_STARTS and args.model != "oh2018":
         raise ValueError(f"--start {args.start} is for oh2018, not for {args.model}")
+    if args.init and args.start not in ("auto", "pyramid"):
+        raise ValueError(f"--start {args.start} begins anew, without --init {args.init}")
     device = choose_device(args.device)
     precision = (
         fastest_precision(device) if args.precision == "auto" else getattr(torch, args.precision)
@@ -344,7 +361,7 @@ def main(
     if args.optimiser == "auto":
         args.optimiser = OPTIMIZERS[args.model]
     if args.start == "auto":
-        args.start = STARTS[args.model]
+        args.start = "init" if args.init else STARTS[args.model]
     images = args.images
     if images is not None and images.is_file() and read_pictures is not None:
         images = read_pictures(images)
