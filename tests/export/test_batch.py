@@ -13,6 +13,7 @@ import pytest
 from napari_motionmag import Movie, export, magnify
 from napari_motionmag.cli.main import main
 from napari_motionmag.export import batch as module
+from napari_motionmag.export.batch_items import output_names
 from napari_motionmag.io import open_movie, save_movie
 
 SETTINGS = {"factor": 4, "method": "linear", "mode": "temporal", "band": (6, 9), "device": "cpu"}
@@ -252,9 +253,9 @@ def test_movies_of_one_name_are_kept_apart(tmp_path):
         for kind in ("a.npy", "a.tif"):
             (tmp_path / folder / kind).touch()
     items = export.find_items([tmp_path / "x", tmp_path / "y"])
-    names = module._output_names(items, ".zarr")
+    names = output_names(items, ".zarr")
     assert names == ["x a npy.zarr", "x a tif.zarr", "y a npy.zarr", "y a tif.zarr"]
-    assert module._output_names(items[:2], ".zarr") == ["a npy.zarr", "a tif.zarr"]
+    assert output_names(items[:2], ".zarr") == ["a npy.zarr", "a tif.zarr"]
 
 
 RUN = r"""

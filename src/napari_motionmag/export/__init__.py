@@ -6,7 +6,8 @@ The names are imported on first use, so that ``import napari_motionmag.export`` 
 from importlib import import_module
 
 _MODULES = {
-    "batch": ("Item", "Outputs", "find_items", "run_batch"),
+    "batch": ("Outputs", "run_batch"),
+    "batch_items": ("Item", "find_items"),
     "composition": ("Composition", "Panel", "compose", "panel"),
     "film": ("Film",),
     "look": ("Look", "look_of"),
