@@ -8,11 +8,12 @@ from importlib import import_module
 _MODULES = {
     "batch": ("Outputs", "run_batch"),
     "batch_items": ("Item", "find_items"),
-    "composition": ("Composition", "Panel", "compose", "panel"),
+    "composition": ("Composition", "compose"),
     "film": ("Film",),
     "look": ("Look", "look_of"),
     "measures": ("Measures", "measure"),
     "movie_file": ("check_export", "export_movie"),
+    "panels": ("Panel", "panel"),
     "report": ("check_report", "write_report"),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}

@@ -24,11 +24,12 @@ from napari_motionmag.export.batch_table import (
     WRITTEN,
     BatchTable,
 )
-from napari_motionmag.export.composition import compose, default_label
+from napari_motionmag.export.composition import compose
 from napari_motionmag.export.encoders import ENCODERS
 from napari_motionmag.export.look import Look
 from napari_motionmag.export.measures import measure
 from napari_motionmag.export.movie_file import check_export, export_movie
+from napari_motionmag.export.panels import default_label
 from napari_motionmag.io import check_output, open_movie, save_movie
 from napari_motionmag.io.formats import format_of
 from napari_motionmag.io.journal import fingerprint
