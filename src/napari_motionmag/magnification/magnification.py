@@ -16,8 +16,7 @@ import numpy as np
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.compute.device import NORMAL, current_priority
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method, WarnOnce, check_size
-from napari_motionmag.methods.options import make_method
+from napari_motionmag.methods.base import Method, WarnOnce, check_size, make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.lazy import RESULTS
