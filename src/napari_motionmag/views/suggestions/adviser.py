@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.signal import detrend, periodogram
 
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, filters, make_operator
 from napari_motionmag.views.drifts import MUCH, span_of
 from napari_motionmag.views.estimators.local_motion import LocalMotion
+from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
 from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms
 from napari_motionmag.views.estimators.selected_noise import operator_noise
 from napari_motionmag.views.figures.thumbnail import thumbnail
@@ -251,8 +251,8 @@ class Adviser:
 
     def _note_light(self, motions) -> None:
         """Say so where the brightness changes regularly."""
-        light = detrend(self.motion.light / max(abs(self.motion.light.mean()), 1e-30))
-        frequencies, power = periodogram(light, self.rate, "hann")
+        light = without_trend(self.motion.light / max(abs(self.motion.light.mean()), 1e-30))
+        frequencies, power = periodogram(light, self.rate)
         at = int(np.argmax(power[2:])) + 2
         amplitude = math.sqrt(2) * float(light.std())
         if amplitude > _LIT and power[at] > 30 * np.median(power[1:]):
