@@ -110,7 +110,8 @@ def _escape(text: str) -> str:
 def settings() -> Iterator[str]:
     """List the options of methods, the temporal filters, the presets and the samples."""
     from napari_motionmag import presets, samples, temporal
-    from napari_motionmag.methods.options import METHOD_CLASSES, STABILISE, options_of
+    from napari_motionmag.methods.option_field import options_of
+    from napari_motionmag.methods.options import METHOD_CLASSES, STABILISE
 
     yield "# Settings\n"
     yield "This page is generated from the declarations in the source."

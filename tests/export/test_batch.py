@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,14 +14,16 @@ import pytest
 from napari_motionmag import Movie, export, magnify
 from napari_motionmag.cli.main import main
 from napari_motionmag.export import batch as module
+from napari_motionmag.export.batch_items import output_names
 from napari_motionmag.io import open_movie, save_movie
 
 SETTINGS = {"factor": 4, "method": "linear", "mode": "temporal", "band": (6, 9), "device": "cpu"}
 PLAIN = export.Outputs(measure=False)
 
 
+@cache
 def vibrating(amplitude=0.3, frequency=7.5, n=64, fps=30, side=96, seed=0):
-    """A texture that moves along x."""
+    """A texture that moves along x, which all tests share."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:side, :side].astype(float)
     waves = [(rng.uniform(0.1, 0.5), rng.uniform(0, 7), rng.uniform(0, 7)) for _ in range(30)]
@@ -29,7 +32,9 @@ def vibrating(amplitude=0.3, frequency=7.5, n=64, fps=30, side=96, seed=0):
         moved = x - amplitude * np.sin(2 * np.pi * frequency * t / fps)
         scene = sum(np.cos(k * (moved * np.cos(a) + y * np.sin(a)) + p) for k, a, p in waves)
         frames.append(1000 + 60 * scene + rng.normal(0, 3, scene.shape))
-    return np.rint(frames).astype("u2")
+    movie = np.rint(frames).astype("u2")
+    movie.flags.writeable = False
+    return movie
 
 
 @pytest.fixture
@@ -252,9 +257,9 @@ def test_movies_of_one_name_are_kept_apart(tmp_path):
         for kind in ("a.npy", "a.tif"):
             (tmp_path / folder / kind).touch()
     items = export.find_items([tmp_path / "x", tmp_path / "y"])
-    names = module._output_names(items, ".zarr")
+    names = output_names(items, ".zarr")
     assert names == ["x a npy.zarr", "x a tif.zarr", "y a npy.zarr", "y a tif.zarr"]
-    assert module._output_names(items[:2], ".zarr") == ["a npy.zarr", "a tif.zarr"]
+    assert output_names(items[:2], ".zarr") == ["a npy.zarr", "a tif.zarr"]
 
 
 RUN = r"""

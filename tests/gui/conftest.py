@@ -24,7 +24,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from napari_motionmag.methods.options import METHODS
+from napari_motionmag.methods.base import METHODS
 from napari_motionmag.widgets.common.viewer import make_current
 from napari_motionmag.widgets.compare.grid import canvas_of
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget

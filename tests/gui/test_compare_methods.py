@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from napari._app_model import get_app_model
 
-from napari_motionmag.methods.options import METHODS
+from napari_motionmag.methods.base import METHODS
 from napari_motionmag.widgets.compare.grid import canvas_of, scene_of
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 

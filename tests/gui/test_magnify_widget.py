@@ -415,3 +415,14 @@ def test_the_walk_from_the_button_is_the_way_of_a_frame(viewer, movie, click, se
         called |= called_files(lambda: (click(widget, "magnify"), settled(widget)))
     missing = walk("**From the button") - called
     assert not missing, sorted(called)
+
+
+def test_a_gpu_stays_chosen_when_layers_come(viewer, movie, method, frames, monkeypatch):
+    devices = "napari_motionmag.widgets.common.devices.device_names"
+    monkeypatch.setattr(devices, lambda: ["cpu", "cuda"])
+    made = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(made)
+    made.device.value = "cuda"
+    viewer.add_image(frames, name="another")
+    assert made.device.choices == ("auto", "cpu", "cuda")
+    assert made.device.value == "cuda"

@@ -124,6 +124,8 @@ def test_napari_s_own_button_plays_from_the_cache_too(
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: playback.state == PLAYING and playback.frames == ALL, timeout=20_000)
     qtbot.waitUntil(lambda: button.property("playing") == "True", timeout=5000)
+    count = len(steps)  # napari waits forever for a thread that only begins when it is stopped
+    qtbot.waitUntil(lambda: len(steps) > count + 1, timeout=5000)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: playback.state == STOPPED, timeout=5000)
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 import napari_motionmag
 from napari_motionmag.compute import device
 from napari_motionmag.compute.cache import budget
-from napari_motionmag.methods.options import METHODS
+from napari_motionmag.methods.base import METHODS
 from napari_motionmag.widgets.common import preferences
 from napari_motionmag.widgets.common.preferences import Preferences
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget

@@ -13,12 +13,11 @@ from motion import fourier_shift, smooth_texture
 
 from napari_motionmag import magnify
 from napari_motionmag.magnification.magnification import plan
-from napari_motionmag.methods.base import Method, WarnOnce, warn_once
+from napari_motionmag.methods.base import METHODS, Method, WarnOnce, warn_once
 from napari_motionmag.methods.classical.lagrangian import LagrangianMagnifier
 from napari_motionmag.methods.classical.linear import LinearMagnifier
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
 from napari_motionmag.methods.classical.riesz import RieszMagnifier
-from napari_motionmag.methods.options import METHODS
 from napari_motionmag.methods.stabilisation.stabilised import Stabilised
 
 KINDS = [LinearMagnifier, PhaseMagnifier, RieszMagnifier, LagrangianMagnifier, Stabilised]

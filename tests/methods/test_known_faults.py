@@ -7,7 +7,7 @@ import pytest
 from motion import fourier_shift, measured_shift, smooth_texture
 
 from napari_motionmag import magnify, temporal
-from napari_motionmag.methods.options import METHODS
+from napari_motionmag.methods.base import METHODS
 
 FPS, N, FACTOR = 30.0, 33, 5.0
 TIMES = np.arange(N) / FPS

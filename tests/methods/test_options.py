@@ -8,18 +8,18 @@ from inspect import signature
 import numpy as np
 import pytest
 
+from napari_motionmag.methods.base import METHODS
 from napari_motionmag.methods.classical.lagrangian import LagrangianMagnifier
 from napari_motionmag.methods.classical.linear import LinearMagnifier
 from napari_motionmag.methods.classical.phase import PhaseMagnifier
 from napari_motionmag.methods.classical.pyramids.steerable import PYRAMIDS
 from napari_motionmag.methods.classical.riesz import RieszMagnifier
 from napari_motionmag.methods.learned.method import LearnedMagnifier
+from napari_motionmag.methods.option_field import checked
 from napari_motionmag.methods.options import (
     METHOD_CLASSES,
-    METHODS,
     OPTIONS,
     STABILISE,
-    checked,
     label_of,
     method_options,
     parse_options,

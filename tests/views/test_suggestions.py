@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter
 from napari_motionmag import Movie, samples, views
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms
-from napari_motionmag.views.suggestions import FoundMotion, _Adviser
+from napari_motionmag.views.suggestions import FoundMotion
+from napari_motionmag.views.suggestions.adviser import Adviser
 
 MOVING = [name for name in samples.NAMES if name != "still"]
 
@@ -220,7 +221,7 @@ def test_bands_of_near_frequencies_hold_their_own_alone(low, high):
     rhythms = [Rhythm(frequency / 3000, 1e-6, 1, ones, ones > 0) for frequency in (low, high)]
     motion = SimpleNamespace(course=np.zeros((50_000, 1, 1, 2)))
     movie = SimpleNamespace(fps=3000.0, frame_shape=(100, 100))
-    adviser = _Adviser(movie, motion, Rhythms(rhythms, *4 * [None]))
+    adviser = Adviser(movie, motion, Rhythms(rhythms, *4 * [None]))
     below, above = (adviser._band(adviser._describe(rhythm)) for rhythm in rhythms)
     assert below[0] < low < below[1] < high
     assert low < above[0] < high < above[1]
@@ -228,7 +229,7 @@ def test_bands_of_near_frequencies_hold_their_own_alone(low, high):
 
 def test_bands_are_plain_numbers():
     movie = SimpleNamespace(fps=600.0, frame_shape=(100, 100))
-    adviser = _Adviser(movie, SimpleNamespace(course=np.zeros((600, 1))), Rhythms([], *4 * [None]))
+    adviser = Adviser(movie, SimpleNamespace(course=np.zeros((600, 1))), Rhythms([], *4 * [None]))
     assert adviser._band(FoundMotion(110.123, 0.01, 1.0, 0.1, 1)) == (99.1, 121)
 
 

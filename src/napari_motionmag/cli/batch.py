@@ -54,7 +54,8 @@ def add_command(commands, common) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    from napari_motionmag.export.batch import DONE, FAILED, TABLE, Outputs, find_items, run_batch
+    from napari_motionmag.export import Outputs, find_items, run_batch
+    from napari_motionmag.export.batch_table import DONE, FAILED, TABLE
 
     settings, _ = options.settings(arguments)
     items = find_items(arguments.inputs, arguments.output)

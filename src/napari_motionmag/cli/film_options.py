@@ -95,7 +95,7 @@ def _frames(text: str) -> slice:
 def composition(arguments: argparse.Namespace) -> Composition:
     """Open the movies, plan their magnification if one is described, and compose them."""
     from napari_motionmag.export import Look, compose, panel
-    from napari_motionmag.export.composition import calibrated, default_label
+    from napari_motionmag.export.panels import calibrated, default_label
     from napari_motionmag.io import open_movie
     from napari_motionmag.magnification.magnification import plan
 

@@ -8,13 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_motionmag.methods.options import (
-    OPTIONS,
-    STABILISE,
-    Option,
-    parse_options,
-    parse_texts,
-)
+from napari_motionmag.methods.option_field import Option, parse_texts
+from napari_motionmag.methods.options import OPTIONS, STABILISE, parse_options
 
 if TYPE_CHECKING:
     from napari_motionmag.magnification.presets import Preset

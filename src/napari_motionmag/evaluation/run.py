@@ -8,7 +8,7 @@ import numpy as np
 from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.evaluation import protocols
 from napari_motionmag.evaluation.measures import MEASURES
-from napari_motionmag.methods.options import METHODS
+from napari_motionmag.methods.base import METHODS
 
 SCORES = ("ssim", "closed", "rmse", "psnr")
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close

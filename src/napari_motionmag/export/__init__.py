@@ -6,12 +6,14 @@ The names are imported on first use, so that ``import napari_motionmag.export`` 
 from importlib import import_module
 
 _MODULES = {
-    "batch": ("Item", "Outputs", "find_items", "run_batch"),
-    "composition": ("Composition", "Panel", "compose", "panel"),
+    "batch": ("Outputs", "run_batch"),
+    "batch_items": ("Item", "find_items"),
+    "composition": ("Composition", "compose"),
     "film": ("Film",),
     "look": ("Look", "look_of"),
     "measures": ("Measures", "measure"),
     "movie_file": ("check_export", "export_movie"),
+    "panels": ("Panel", "panel"),
     "report": ("check_report", "write_report"),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}

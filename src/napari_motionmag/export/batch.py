@@ -1,29 +1,38 @@
-"""Many movies at once: one recipe, a table of what was done, and where to go on from."""
+"""Many movies at once: each is magnified alike, measured, and shown."""
 
 from __future__ import annotations
 
-import csv
 import errno
-import json
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from napari_motionmag.compute.atomic import locked, written_whole
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.atomic import locked
 from napari_motionmag.compute.versions import PACKAGE, version_of
-from napari_motionmag.export.composition import compose, default_label
+from napari_motionmag.export.batch_items import Item, find_items, output_names
+from napari_motionmag.export.batch_table import (
+    DONE,
+    FAILED,
+    FIRST,
+    LOCK,
+    RUNNING,
+    STATE,
+    WAITING,
+    WRITTEN,
+    BatchTable,
+)
+from napari_motionmag.export.composition import compose
 from napari_motionmag.export.encoders import ENCODERS
 from napari_motionmag.export.look import Look
 from napari_motionmag.export.measures import measure
 from napari_motionmag.export.movie_file import check_export, export_movie
+from napari_motionmag.export.panels import default_label
 from napari_motionmag.io import check_output, open_movie, save_movie
-from napari_motionmag.io.formats import format_of, readable
-from napari_motionmag.io.journal import difference, fingerprint
+from napari_motionmag.io.formats import format_of
+from napari_motionmag.io.journal import fingerprint
 from napari_motionmag.magnification.layer import weights_hash
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
@@ -31,24 +40,7 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.estimators.series import part_of
 
-TABLE, STATE, LOCK = "batch.csv", "batch.json", ".batch.lock"
-WAITING, RUNNING, WRITTEN, DONE, FAILED = "waiting", "running", "written", "done", "failed"
-_LISTS = (".txt", ".csv")
-_FIRST = (  # columns of the table; those of measurements follow
-    "movie", "status", "error", "output", "axes", "shape", "type", "fps", "factor", "method",
-    "motion", "seconds", "finished", "version", "weights",
-)  # fmt: skip
 _STEPS = 1000  # of progress for each movie
-_OURS = ("fingerprint",)  # in the state, not in the table
-
-
-@dataclass(frozen=True)
-class Item:
-    """A movie of a batch, and what its file does not say."""
-
-    path: Path
-    fps: float | None = None
-    axes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,98 +66,6 @@ class Outputs:
     speed: float | None = None
     measure: bool = True
     region: tuple[int, int, int, int] | None = None
-
-
-def find_items(
-    inputs: Sequence[str | Path | Item], results: str | Path | None = None
-) -> list[Item]:
-    """Find the movies of a batch.
-
-    Parameters
-    ----------
-    inputs : sequence of path or Item
-        Movie files; folders of movie files, or of numbered pictures; lists: ``.txt`` with a path
-        in each line, ``.csv`` with a column ``movie`` and perhaps ``fps`` and ``axes``. Paths in
-        lists are relative to the list.
-    results : path, optional
-        Folder of the results: what an earlier batch wrote there is left out.
-
-    Raises
-    ------
-    FileNotFoundError
-        If an input is not there.
-    TypeError
-        If `inputs` is a single path.
-    ValueError
-        If there is no movie in an input, or a list is damaged.
-    """
-    if isinstance(inputs, str | Path):
-        raise TypeError(f"inputs must be a list of paths, got {inputs!r}")
-    items: dict[Path, Item] = {}
-    earlier = set() if results is None else _earlier_results(Path(results))
-    for given in inputs:
-        found = [given] if isinstance(given, Item) else _found(Path(given))
-        if not found:
-            raise ValueError(f"there is no movie in {given}")
-        items |= {item.path.absolute(): item for item in found}
-    if not items:
-        raise ValueError("there is no movie")
-    kept = [item for path, item in items.items() if path not in earlier]
-    if not kept:
-        raise ValueError(f"there is no movie but results of an earlier batch in {results}")
-    return kept
-
-
-def _found(path: Path) -> list[Item]:
-    """Return the movies of a file, a folder or a list."""
-    suffix = path.suffix.lower()
-    if suffix in _LISTS:
-        return _listed(path)
-    if path.is_dir() and suffix != ".zarr":
-        return _in_folder(path)
-    if path.exists() or any(sign in path.name for sign in "*?["):
-        return [Item(path)]
-    raise FileNotFoundError(f"{path}: there is no such file or folder")
-
-
-def _in_folder(folder: Path) -> list[Item]:
-    """Return the movie files of a folder by name, or the folder if it holds numbered pictures."""
-    files = sorted(
-        file
-        for file in folder.iterdir()
-        if file.name.lower().endswith(readable()) and not file.name.startswith(".")
-    )
-    if not files:
-        try:
-            format_of(folder)
-        except ValueError:
-            return []
-        return [Item(folder)]
-    return [Item(file) for file in files]
-
-
-def _listed(path: Path) -> list[Item]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is no list of movies: {error}") from error
-    if path.suffix.lower() == ".txt":
-        lines = [line.strip() for line in text.splitlines()]
-        return [Item(path.parent / line) for line in lines if line and not line.startswith("#")]
-    rows = csv.DictReader(text.splitlines())
-    items = []
-    for row in rows:
-        number = rows.line_num
-        if not (row.get("movie") or "").strip():
-            raise ValueError(f"{path}, line {number}: a column 'movie' with a path is needed")
-        fps = (row.get("fps") or "").strip()
-        try:
-            rate = above_zero("fps", fps) if fps else None
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
-        axes = (row.get("axes") or "").strip() or None
-        items.append(Item(path.parent / row["movie"].strip(), rate, axes))
-    return items
 
 
 def run_batch(
@@ -250,16 +150,6 @@ def run_batch(
     return batch.rows
 
 
-def _earlier_results(folder: Path) -> set[Path]:
-    """Return what an earlier batch wrote into a folder; nothing where its state is damaged."""
-    try:
-        rows = json.loads((folder / STATE).read_text(encoding="utf-8"))["movies"]
-        names = {row[kind] for row in rows for kind in ("output", "film") if row.get(kind)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return set()
-    return {folder.absolute() / name for name in names}
-
-
 class _Stopped(BaseException):
     """Carries what `progress` raised past everything that catches errors."""
 
@@ -278,8 +168,9 @@ class _Batch:
         self.folder, self.items = folder, items
         self.settings, self.outputs = settings, outputs
         self.on_change = on_change
-        self.names = _output_names(items, outputs.extension)
-        self.rows: list[dict] = []
+        self.names = output_names(items, outputs.extension)
+        self._table = BatchTable(folder, _made_with(settings, outputs))
+        self.rows = self._table.rows
         if outputs.film.lower() not in ENCODERS:
             known = ", ".join(extension for extension in ENCODERS if extension)
             raise ValueError(f"film must be one of {known}, or empty; got {outputs.film!r}")
@@ -290,8 +181,7 @@ class _Batch:
 
     def begin(self, resume: bool, overwrite: bool) -> None:
         """Take over the state of an earlier run, or begin a new one."""
-        self._signature = json.loads(json.dumps(self._settings_as_plain(), default=str))
-        known = self._read_state() if resume and not overwrite else {}
+        known = self._table.read() if resume and not overwrite else {}
         if not (resume or overwrite) and (self.folder / STATE).exists():
             raise FileExistsError(
                 f"{self.folder} holds a batch already; go on with it by resume=True (--resume), "
@@ -339,7 +229,7 @@ class _Batch:
             if same and row["status"] == DONE:
                 return
             measured_only = same and row["status"] == WRITTEN
-            kept = {key: row[key] for key in (_FIRST if measured_only else ()) if key in row}
+            kept = {key: row[key] for key in (FIRST if measured_only else ()) if key in row}
             kept |= {"movie": row["movie"], "status": WRITTEN if measured_only else RUNNING}
             ours = self.overwrite or name in self.owned
             kept |= {"error": "", "fingerprint": state, **({"output": name} if ours else {})}
@@ -435,63 +325,19 @@ class _Batch:
         stem = name.removesuffix(self.outputs.extension)
         return self.folder / f"{stem} film{self.outputs.film}"
 
-    # ---- state ----
-
-    def _settings_as_plain(self) -> dict:
-        arguments = self.settings.arguments()
-        plain = {
-            name: value.to_dict() if isinstance(value, TemporalOperator) else value
-            for name, value in arguments.items()
-        }
-        return {"settings": plain, "outputs": vars(self.outputs)}
-
-    def _read_state(self) -> dict[str, dict]:
-        path = self.folder / STATE
-        if not path.exists():
-            return {}
-        try:
-            state = json.loads(path.read_text(encoding="utf-8"))
-            before, rows = state["made with"], state["movies"]
-            known = {row["movie"]: row for row in rows}
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path}: is damaged ({type(error).__name__}: {error}); remove it, or begin anew "
-                "with overwrite=True (--overwrite)"
-            ) from error
-        if before != self._signature:
-            raise ValueError(
-                f"the batch in {self.folder} was begun with other settings "
-                f"({difference(before, self._signature)}); choose another folder, or begin anew "
-                "with overwrite=True (--overwrite)"
-            )
-        return known
-
     def _save(self, changed: dict | None = None) -> None:
-        state = {"made with": self._signature, "movies": self.rows}
-        with written_whole(self.folder / STATE) as partial:
-            partial.write_text(json.dumps(state, indent=1, default=str), encoding="utf-8")
-        with written_whole(self.folder / TABLE) as partial:
-            write_table(partial, self.rows)
+        self._table.save()
         if changed is not None and self.on_change is not None:
             self.on_change(dict(changed))
 
 
-def write_table(path: Path, rows: Sequence[Mapping]) -> None:
-    """Write rows as CSV, the columns in the order in which rows have them."""
-    columns = dict.fromkeys(_FIRST)
-    for row in rows:
-        columns |= dict.fromkeys(key for key in row if key not in _OURS)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_cell(row.get(name)) for name in columns])
-
-
-def _cell(value) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _made_with(settings: MagnifySettings, outputs: Outputs) -> dict:
+    """Return what must be the same in a run that goes on."""
+    plain = {
+        name: value.to_dict() if isinstance(value, TemporalOperator) else value
+        for name, value in settings.arguments().items()
+    }
+    return {"settings": plain, "outputs": vars(outputs)}
 
 
 def _facts(movie: Movie, magnification) -> dict:
@@ -508,24 +354,6 @@ def _facts(movie: Movie, magnification) -> dict:
         "version": version_of(),
         "weights": (weights_hash(recipe) or "")[:16],
     }
-
-
-def _output_names(items: Sequence[Item], extension: str) -> list[str]:
-    """Return a name for each output; movies of one name get that of their kind or folder added."""
-    names = [item.path.name.removesuffix(item.path.suffix).removesuffix(".ome") for item in items]
-    for added in (
-        lambda item, name: f"{name} {item.path.suffix.removeprefix('.')}",
-        lambda item, name: f"{item.path.parent.name} {name}",
-    ):
-        counts = Counter(names)
-        names = [
-            added(item, name) if counts[name] > 1 else name
-            for item, name in zip(items, names, strict=True)
-        ]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"several movies would be written as {twice[0]}{extension}")
-    return [name + extension for name in names]
 
 
 def _one_line(error: Exception, path: Path) -> str:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -17,13 +16,9 @@ from napari_motionmag.compute.validate import (
     one_of,
     whole_number,
 )
-from napari_motionmag.export.look import Look, look_of
-from napari_motionmag.magnification.magnification import magnification_behind
-from napari_motionmag.magnification.recipe import is_magnified, recipe_of
-from napari_motionmag.movie.layer_traits import is_layer
-from napari_motionmag.movie.movie import Movie
-from napari_motionmag.views.estimators.lines import Line
-from napari_motionmag.views.estimators.series import Series, pixel_size, warn_user
+from napari_motionmag.export.look import Look
+from napari_motionmag.export.panels import Panel, panel
+from napari_motionmag.views.estimators.series import pixel_size, warn_user
 
 LAYOUTS = ("grid", "row", "column", "split")
 INTERPOLATIONS = ("nearest", "linear", "cubic")
@@ -31,130 +26,6 @@ BACKGROUNDS = ("black", "white")
 FASTEST = 60.0  # frames per second that players show
 SLOWEST = 10.0  # below, frames are repeated: players seek badly in slower videos
 SLOW = 30.0  # what movies are shown at that were taken faster than players can show
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A movie in an exported movie.
-
-    Parameters
-    ----------
-    movie : Movie
-    label : str
-        Text above it.
-    look : Look
-        Contrast limits, colormap and gamma.
-    at : mapping of str to int, optional
-        Index along axes such as Z and C.
-    line : array_like, shape (N, 2), optional
-        (y, x) in px of this movie: a slice along it is drawn beside the movie, blank where the
-        line leaves the frame.
-    channels : sequence of Panel
-        Further channels of it, of the same size, whose light is added.
-    """
-
-    movie: Movie
-    label: str = ""
-    look: Look | None = None
-    at: Mapping[str, int] | None = None
-    line: Any = None
-    channels: Sequence[Panel] = ()
-
-    def __post_init__(self):
-        object.__setattr__(self, "channels", tuple(self.channels))
-        for channel in self.channels:
-            sizes = [(p.movie.n_frames, *p.movie.frame_shape[:2]) for p in (self, channel)]
-            if sizes[0] != sizes[1]:
-                raise ValueError(
-                    f"channels must be of one size (T, Y, X): {self.label!r} has {sizes[0]}, "
-                    f"{channel.label!r} {sizes[1]}"
-                )
-        series = Series(self.movie, self.at)
-        object.__setattr__(self, "at", series.at)
-        if self.look is None:
-            object.__setattr__(self, "look", Look(self.movie.intensity_range))
-        if self.line is not None:
-            points, shape = Line(self.line).points, self.movie.frame_shape[:2]
-            if not ((points >= -0.5) & (points <= np.array(shape) - 0.5)).all(axis=1).any():
-                raise ValueError(
-                    f"line lies outside the frame of {shape[0]} x {shape[1]} px (Y x X): "
-                    f"{np.asarray(self.line).tolist()}"
-                )
-            object.__setattr__(self, "line", np.asarray(self.line, float))
-
-    @property
-    def steps(self) -> tuple[float, float]:
-        """Height and width of a pixel, the smaller one of which is 1."""
-        (height, unit), (width, other) = (self.movie.steps.get(x, (1.0, "")) for x in "YX")
-        if unit != other:
-            return 1.0, 1.0
-        height, width = abs(height), abs(width)
-        return height / min(height, width), width / min(height, width)
-
-
-def panel(
-    movie,
-    label: str | None = None,
-    *,
-    look: Look | None = None,
-    at=None,
-    line=None,
-    channels: Sequence[Panel] = (),
-    pixel_size: float | None = None,
-    **changes,
-) -> Panel:
-    """Make a panel of an array, a napari Image layer or a Movie.
-
-    Parameters
-    ----------
-    movie : array, napari Image layer or Movie
-        A layer keeps its look, a result of `napari_motionmag.magnify` has the calibration and the
-        intensities of its source.
-    label : str, optional
-        Text above it: by how much it is magnified, or its name when None.
-    look, at, line, channels
-        As for `Panel`.
-    pixel_size : float, optional
-        Side of a pixel, um, where the movie does not say.
-    **changes
-        As for `Movie`: ``fps``, ``axes``, where the movie does not say.
-
-    Returns
-    -------
-    Panel
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari_motionmag import export
-    >>> export.panel(np.zeros((5, 32, 32)), "empty", fps=20).label
-    'empty'
-    """
-    if look is None and is_layer(movie):
-        look = look_of(movie)
-    label = default_label(movie) if label is None else label
-    magnification = None if is_layer(movie) else magnification_behind(movie)
-    if magnification is not None:  # it is like its source
-        source = magnification.movie
-        movie = source.replace(data=movie, intensity_range=source.intensity_range)
-    movie = Movie.from_any(movie, **changes)
-    if pixel_size is not None:
-        averaged = 1 if magnification is None else magnification.recipe.get("preview", 1)
-        movie = calibrated(movie, pixel_size, averaged)
-    return Panel(movie, label, look, at, line, channels)
-
-
-def default_label(movie) -> str:
-    """Return ``"motion ×25"`` for a magnified movie, and the name of another."""
-    recipe = None
-    if is_layer(movie) and is_magnified(movie):
-        recipe = recipe_of(movie)
-    elif (magnification := magnification_behind(getattr(movie, "data", movie))) is not None:
-        recipe = magnification.recipe
-    if recipe is None:
-        return getattr(movie, "name", None) or "original"
-    mark = ", painted" if recipe.get("factor_map") else ""
-    return f"motion ×{recipe['factor']:g} ({recipe['method']}{mark})"
 
 
 @dataclass(frozen=True)
@@ -286,16 +157,16 @@ class Composition:
 
     def _check_panels(self) -> None:
         first = self.panels[0].movie
-        for panel in self.panels:
-            if panel.movie.n_frames != first.n_frames:
+        for other in self.panels:
+            if other.movie.n_frames != first.n_frames:
                 raise ValueError(
                     f"movies must have the same number of frames: {_named(self.panels[0])} has "
-                    f"{first.n_frames}, {_named(panel)} {panel.movie.n_frames}"
+                    f"{first.n_frames}, {_named(other)} {other.movie.n_frames}"
                 )
-            rates = first.fps, panel.movie.fps
+            rates = first.fps, other.movie.fps
             if None not in rates and not math.isclose(*rates, rel_tol=1e-3):
                 warn_user(
-                    f"{_named(panel)} was taken at {rates[1]:g} frames per second, "
+                    f"{_named(other)} was taken at {rates[1]:g} frames per second, "
                     f"{_named(self.panels[0])} at {rates[0]:g}: times are those of the latter"
                 )
         if self.layout != "split":
@@ -352,16 +223,16 @@ class Composition:
     def _check_scale_bar(self) -> None:
         if not isinstance(self.scale_bar, bool | None):
             above_zero("scale_bar", self.scale_bar, "um")
-        panel = self.panels[0]
-        size = pixel_size(panel.movie)
+        first = self.panels[0]
+        size = pixel_size(first.movie)
         if self.scale_bar in (None, False):
             return
         if size is None:
             raise ValueError(
-                f"scale_bar: the pixel size of {_named(panel)} is unknown: give pixel_size, or "
+                f"scale_bar: the pixel size of {_named(first)} is unknown: give pixel_size, or "
                 "scale and units of the movie"
             )
-        width = size[1] * panel.movie.frame_shape[1]
+        width = size[1] * first.movie.frame_shape[1]
         if self.bar_length is not None and self.bar_length > width:
             raise ValueError(
                 f"scale_bar of {self.bar_length:g} is longer than the frame is wide, "
@@ -451,17 +322,6 @@ def compose(
             raise ValueError("trim and frames are two ways to say one thing: give one")
         options["frames"] = _trimmed(panels, trim)
     return Composition(panels, **options)
-
-
-def calibrated(movie: Movie, pixel_size: float, averaged: int = 1) -> Movie:
-    """Return a movie with square pixels of a size in um, each of which averages n x n."""
-    size = above_zero("pixel_size", pixel_size, "um") * averaged
-    letters = movie.axes.replace("S", "")
-    scale = list(movie.scale or [1.0] * len(letters))
-    units = list(movie.units or ["pixel"] * len(letters))
-    for letter in "YX":
-        scale[letters.index(letter)], units[letters.index(letter)] = size, "um"
-    return movie.replace(scale=scale, units=units, fps=movie.fps)
 
 
 def _trimmed(panels: Sequence[Panel], trim) -> slice:

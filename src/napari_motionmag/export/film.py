@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_motionmag.export.composition import FASTEST, Composition, Panel
+from napari_motionmag.export.composition import FASTEST, Composition
 from napari_motionmag.export.lettering import (
     draw_bar,
     draw_text,
@@ -20,6 +20,7 @@ from napari_motionmag.export.lettering import (
     text_width,
     time_text,
 )
+from napari_motionmag.export.panels import Panel
 from napari_motionmag.views.estimators.lines import Line, LineSampler, sample_dtype
 from napari_motionmag.views.estimators.series import BATCH, Counter, Series, pixel_size, warn_user
 from napari_motionmag.views.figures.text import shown_unit

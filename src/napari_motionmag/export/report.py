@@ -15,10 +15,11 @@ import numpy as np
 from napari_motionmag.compute.atomic import check_target, written_whole
 from napari_motionmag.compute.optional import optional
 from napari_motionmag.compute.versions import PACKAGE, version_of
-from napari_motionmag.export.composition import Composition, default_label, panel
+from napari_motionmag.export.composition import Composition
 from napari_motionmag.export.measures import Measures, measure
 from napari_motionmag.export.movie_file import export_movie
 from napari_motionmag.export.page import as_html, embedded
+from napari_motionmag.export.panels import default_label, panel
 from napari_motionmag.io.video_index import import_av
 from napari_motionmag.io.writer import naming_output
 from napari_motionmag.magnification.layer import weights_hash

@@ -9,8 +9,7 @@ import numpy as np
 
 from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.magnification.settings import NAMES, OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method, WarnOnce, check_size
-from napari_motionmag.methods.options import make_method
+from napari_motionmag.methods.base import Method, WarnOnce, check_size, make_method
 from napari_motionmag.movie.frame_array import FrameArray
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.movie import Movie

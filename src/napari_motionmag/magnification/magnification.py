@@ -16,8 +16,7 @@ import numpy as np
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.compute.device import NORMAL, current_priority
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
-from napari_motionmag.methods.base import Method, WarnOnce, check_size
-from napari_motionmag.methods.options import make_method
+from napari_motionmag.methods.base import Method, WarnOnce, check_size, make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
 from napari_motionmag.movie.frame_source import FrameSource
 from napari_motionmag.movie.lazy import RESULTS
@@ -61,7 +60,7 @@ class Magnification:
     warned: WarnOnce = field(default_factory=WarnOnce, repr=False, compare=False)
     cache: Cache = field(default_factory=Cache, repr=False, compare=False)
     # how often each frame was drawn outside of a viewer, by the index along other axes
-    drawn: dict[tuple, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    draw_counts: dict[tuple, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def draw(
         self, times: Sequence[int], other: tuple[int, ...] = (), *, keep: bool = False
@@ -99,22 +98,21 @@ class Magnification:
             margin = CONTEXT if context is None else context(self.operator)
             region, inside = self.movie.data.with_margin(margin)
         frames = FrameSource(whole, other, region, self.warned)
-        factor = self.factor
-        if self.factors is not None:
-            factor = self.factors
-            factor = factor if region is None else region.reduce(factor[region.window])
+        factor = self.factor if self.factors is None else self.factors
+        if self.factors is not None and region is not None:
+            factor = region.reduce(factor[region.window])
         drawn = self.method.magnify(frames, self.operator, times, factor)
         if current_priority() == NORMAL:  # in a viewer, people come back
-            frames.forget(set().union(*(self._passed(t, other) for t in times)))
+            frames.forget(set().union(*(self._no_longer_needed(t, other) for t in times)))
         drawn = [frame[inside] for frame in drawn]
         if self.factors is not None:
-            return self._kept_parts(whole, drawn, factor[inside], times, other)
+            return self._with_parts_kept(whole, drawn, factor[inside], times, other)
         sources = [self.movie.read(t, other) if self.movie.has_alpha else None for t in times]
         return [
             whole.from_unit(frame, source) for frame, source in zip(drawn, sources, strict=True)
         ]
 
-    def _passed(self, t: int, other: tuple[int, ...]) -> set[int]:
+    def _no_longer_needed(self, t: int, other: tuple[int, ...]) -> set[int]:
         """Note that frame t is drawn; return the frames around it that are needed no more.
 
         A frame is needed until all outputs around it were drawn, in whatever order and by whatever
@@ -122,11 +120,11 @@ class Magnification:
         """
         n = self.movie.n_frames
         around = AROUND + reach(self.operator, n)
-        drawn = self.drawn.setdefault(other, np.zeros(n, np.int32))
-        before = drawn[t]
-        drawn[t] = before + 1
+        counts = self.draw_counts.setdefault(other, np.zeros(n, np.int32))
+        before = counts[t]
+        counts[t] = before + 1
         start = max(t - 2 * around, 0)
-        missing = np.flatnonzero(drawn[start : t + 2 * around + 1] <= before) + start
+        missing = np.flatnonzero(counts[start : t + 2 * around + 1] <= before) + start
         earlier, later = missing[missing < t], missing[missing > t]
         last = int(earlier[-1]) if len(earlier) else t - 2 * around - 1
         following = int(later[0]) if len(later) else t + 2 * around + 1
@@ -140,7 +138,7 @@ class Magnification:
         reference = getattr(self.method, "reference", None)  # to which `Stabilised` aligns all
         return {*frames} if reference is None else {*frames, reference % n}
 
-    def _kept_parts(
+    def _with_parts_kept(
         self, whole: Movie, drawn, factors: np.ndarray, times: Sequence[int], other
     ) -> list[np.ndarray]:
         """Return frames with the pixels of the movie (factor 1) and, static, the reference (0)."""

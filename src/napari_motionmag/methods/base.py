@@ -1,4 +1,4 @@
-"""What all methods share: the interface, checks of its arguments, and warnings issued once."""
+"""What all methods share: the interface, checks of arguments, warnings; and making one by name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_motionmag.compute.device import load_torch
 from napari_motionmag.compute.validate import finite_number
+from napari_motionmag.methods.options import METHOD_CLASSES, MethodOptions, option_names
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator
@@ -178,3 +182,44 @@ def warn_once(frames, kind: Hashable, message: str, stacklevel: int = 2) -> None
             return
         message += " (said once, for the first such frame)"
     warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+
+
+# ---- making a method by its name ----
+
+
+def _make(declaration: type[MethodOptions], model, device, precision, tile, options) -> Method:
+    name, shared = declaration.name, declaration.shared
+    if options and (unknown := sorted(set(options) - set(option_names(name)))):
+        raise TypeError(
+            f"magnify() got unknown arguments {unknown}; "
+            f"method {name!r} takes also {option_names(name)}"
+        )
+    arguments = {"model": model, "device": device, "precision": precision, "tile": tile}
+    for argument, default in (("model", "default"), ("tile", None)):
+        if argument not in shared and arguments[argument] not in (default, None):
+            only = {argument: arguments[argument]}
+            raise ValueError(f"only the learned method takes {only}; leave it out")
+    if "tile" not in shared:  # a classical method
+        if precision not in (None, "float32", "float64"):
+            raise ValueError(
+                f"precision must be 'float32' or 'float64' for this method, got {precision!r}"
+            )
+        arguments["precision"] = precision or "float32"
+        if "device" in shared:
+            load_torch()
+    module, cls = declaration.implementation.split(":")
+    kind = getattr(import_module(f"napari_motionmag.methods.{module}"), cls)
+    return kind(**{shared[argument]: arguments[argument] for argument in shared}, **options)
+
+
+METHODS: dict[str, Callable[..., Method]] = {
+    name: partial(_make, declaration) for name, declaration in METHOD_CLASSES.items()
+}
+"""Name -> callable that makes the method of (model, device, precision, tile, its own options)."""
+
+
+def make_method(name: str, model, device, precision, tile, options: dict) -> Method:
+    """Make a method of arguments of `magnify`; TypeError or ValueError if it lacks one."""
+    if name not in list(METHODS):
+        raise ValueError(f"method must be one of {list(METHODS)}, got {name!r}")
+    return METHODS[name](model, device, precision, tile, options)

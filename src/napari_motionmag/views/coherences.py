@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import csd, welch
 
 from napari_motionmag.compute.validate import finite_number, is_list, whole_number
 from napari_motionmag.views.oscillation import checked_band
@@ -133,6 +132,8 @@ def coherence(
         trace.along(direction)[0]
         for trace, direction in zip((first, second), directions, strict=True)
     ]
+    from scipy.signal import csd, welch  # costs half a second: only where it is used
+
     options = {"fs": rate, "nperseg": length, "noverlap": length // 2, "detrend": "linear"}
     frequencies, cross = csd(*courses, **options)
     powers = [welch(course, **options)[1] for course in courses]

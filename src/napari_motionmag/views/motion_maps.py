@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from scipy.special import gammaincinv
 
-from napari_motionmag.compute.validate import above_zero, whole_number
+from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.movie.intensity import working_dtype
-from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.views.estimators.band_kernel import KERNELS
-from napari_motionmag.views.estimators.local_motion import averaged, in_threads, noise_of
-from napari_motionmag.views.estimators.noise_model import NoiseModel, as_noise
+from napari_motionmag.views.estimators.local_motion import in_threads, windowed
+from napari_motionmag.views.estimators.lock_in import dominant, lock_in
+from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
 from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
-from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
+from napari_motionmag.views.estimators.windows import WindowedDisplacement
 from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
 SURE = 0.999  # share of still windows below the level from which motion counts
 _MOVING = 0.02  # share of windows above chance from which a warning about them is given
 _FEWEST = 16  # frames of which a map is previewed
-_KERNEL = KERNELS[1]
 _BENT = 0.3  # rad from the first to the last windows, from which a rolling shutter is suspected
 _EVEN = 0.95  # share of the motion that is in step once a trend along y is taken from its phase
-_PADDING = 4  # bins of a padded spectrum that are a period in the record
-_DETERMINED = 0.2  # singular values below this share of the largest are not used
 
 
 @dataclass(frozen=True)
@@ -318,12 +312,12 @@ def _mapped(
     rms = np.where(known, np.sqrt(power), np.nan)
     noise_rms = np.where(known, np.sqrt(np.maximum(expected, 0)), np.nan)
     rate = fps or 1.0
-    chosen, phasors, edge = _lock_in(selected, covariance, known, rate, frequency)
+    chosen, phasors, edge = lock_in(selected, covariance, known, rate, frequency)
     windows = field.windows
     found = MotionMap(
         windows.y, windows.x, windows.window, windows.step, rms, noise_rms, covariance,
         field.directions, phasors, None if fps is None else chosen, gain, freedom, skewness, doubt,
-        edge, _dominant(selected, known) * rate,
+        edge, dominant(selected, known) * rate,
     )  # fmt: skip
     return found, chosen
 
@@ -343,110 +337,3 @@ def _line_delay(found: MotionMap, rate: float, height: int) -> float | None:
     delay = steps[0] / (2 * np.pi * found.frequency * found.step)
     within_frame = abs(delay) * height < 1.05 / rate
     return delay if down > _BENT and across < 0.25 * down and even and within_frame else None
-
-
-def windowed(
-    movie: Movie,
-    at=None,
-    window: int = 32,
-    step: int | None = None,
-    noise: NoiseModel | float | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> tuple[WindowedDisplacement, Iterator[tuple[int, np.ndarray]]]:
-    """Return what measures displacement by windows, and all frames as :meth:`Series.raw_frames`.
-
-    The first frames are read here, and kept; the others as the iterator goes on.
-    """
-    side, noise = min(movie.frame_shape[:2]), as_noise(noise)
-    window = whole_number("window", window, 1)
-    if not 8 <= window <= side:
-        raise ValueError(
-            f"window must be from 8 px to the smaller side of the frame, {side} px; got {window!r}"
-        )
-    step = window // 2 if step is None else whole_number("step", step, 0)
-    if not 1 <= step <= window:
-        raise ValueError(f"step must be from 1 px to the window, {window} px; got {step!r}")
-    windows = Windows(movie.frame_shape[:2], window, step)
-    series = Series(movie, at)
-    frames = series.raw_frames()
-    copies = min(movie.n_frames, averaged(math.prod(movie.frame_shape) * movie.dtype.itemsize))
-    count = Counter(progress, copies)
-    first, lumas, mean = [], [], np.zeros(series.shape)
-    for t, frame in itertools.islice(frames, copies):
-        first.append((t, frame))
-        luma = series.to_luma(frame)[0]
-        mean += luma / copies
-        if noise is None and t < averaged(luma.nbytes):
-            lumas.append(luma)
-        count.step()
-    noise = noise or noise_of(lumas, movie.dtype)
-    field = WindowedDisplacement(mean, copies, windows, noise, _KERNEL)
-    return field, itertools.chain(first, frames)
-
-
-def _lock_in(selected, covariance, known, rate: float, chosen: float | None):
-    """Return frequency, phasors there, and the edge of the band that is too near."""
-    n = len(selected)
-    if chosen is None:
-        chosen = _strongest(selected, covariance, known) * rate
-    elif chosen > rate / 2:
-        raise ValueError(f"frequency must be within 0..{rate / 2:g} Hz; got {chosen!r}")
-    # an offset and a sinusoid, weighted by the window: what is not determined is left out
-    angle = 2 * np.pi * chosen / rate * np.arange(n)
-    weight = np.sqrt(_taper(n))[:, np.newaxis]
-    design = weight * np.stack([np.ones(n), np.cos(angle), -np.sin(angle)], axis=1)
-    inverse = np.linalg.pinv(design, rcond=_DETERMINED)
-    edge = None
-    if np.linalg.matrix_rank(design, tol=_DETERMINED * np.linalg.norm(design, 2)) < 3:
-        edge = "zero" if chosen < rate / 4 else "nyquist"
-    weights = (inverse[1] + 1j * inverse[2]) * weight[:, 0]
-    phasors = np.moveaxis(np.tensordot(weights, selected, axes=1), -1, 0)
-    phasors[:, ~known] = np.nan
-    return float(chosen), phasors, edge
-
-
-def _taper(n: int) -> np.ndarray:
-    return np.hanning(n + 2)[1:-1]
-
-
-def _spectra(selected: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the power up to half the frame rate, (F, gx), for each row of windows."""
-    n = len(selected)
-    taper = _taper(n)
-    for course in np.moveaxis(selected, 1, 0):
-        mean = np.tensordot(taper / taper.sum(), course, 1)
-        tapered = (course - mean) * taper[:, np.newaxis, np.newaxis]
-        yield (np.abs(np.fft.rfft(tapered, _PADDING * n, axis=0)) ** 2).sum(axis=-1)
-
-
-def _of_oscillations(power: np.ndarray) -> np.ndarray:
-    """Return the power up to half the frame rate as mean squares go: there, two signs add up."""
-    single = power.copy()
-    single[-_PADDING:] /= 2
-    return single
-
-
-def _dominant(selected: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the frequency with the most power in each window, cycles per frame."""
-    found = np.full(known.shape, np.nan)
-    for row, power in enumerate(_spectra(selected)):
-        at = _PADDING + np.argmax(_of_oscillations(power)[_PADDING:], axis=0)
-        power = np.concatenate([power, power[-2:-1]])  # on both sides of half the frame rate
-        # a parabola through the logarithms: the lobe of the window is nearly a Gaussian
-        below, top, above = (
-            np.log(np.maximum(np.take_along_axis(power, (at + k)[None], 0)[0], 1e-300))
-            for k in (-1, 0, 1)
-        )
-        bend = below - 2 * top + above
-        shift = np.where(bend < 0, 0.5 * (below - above) / np.where(bend < 0, bend, 1), 0)
-        found[row] = (at + np.clip(shift, -0.5, 0.5)) / (_PADDING * len(selected))
-    return np.where(known, found, np.nan)
-
-
-def _strongest(selected: np.ndarray, covariance: np.ndarray, known: np.ndarray) -> float:
-    """Return the frequency, cycles per frame, with the most power for its noise in all windows."""
-    error = np.trace(covariance, axis1=-2, axis2=-1)
-    share = np.where(known, 1 / np.maximum(error, 1e-30), 0.0)
-    power = sum(row @ part for row, part in zip(_spectra(selected), share, strict=True))
-    power = _of_oscillations(power)
-    return float(_PADDING + np.argmax(power[_PADDING:])) / (_PADDING * len(selected))

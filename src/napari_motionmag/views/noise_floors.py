@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.views.estimators.local_motion import windowed
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
 from napari_motionmag.views.estimators.series import as_movie
 from napari_motionmag.views.estimators.windows import Windows
-from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map, windowed
+from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map
 
 _MOST = 1e9  # factor without noise
 _MOTION = ("reference", "band", "filter")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import label
-from scipy.signal import detrend, periodogram
 from scipy.special import fdtri
 
 from napari_motionmag.compute.validate import above_zero, one_of
 from napari_motionmag.views.displacement import displacement_trace
+from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
 from napari_motionmag.views.estimators.selected_noise import smooth_background
 from napari_motionmag.views.estimators.series import warn_user
 from napari_motionmag.views.oscillation import checked_band, fit_sinusoid
@@ -153,7 +153,7 @@ class MotionSpectrum:
         )
         if not (ratio[inside] > limit).any():
             return []
-        rest = detrend(self.course, type="linear")
+        rest = without_trend(self.course)
         peaks: list[Peak] = []
         while len(peaks) < _MOST_PEAKS:
             height = np.where(inside, ratio, 0.0)
@@ -294,7 +294,7 @@ def near_nyquist(frequency: float, fps: float, unit: str = "Hz") -> str:
 def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> MotionSpectrum:
     """Return the spectrum of a trace of 16 frames or more, in cycles per frame without a rate."""
     if direction is None:
-        moving = detrend(trace.displacement, axis=0, type="linear")
+        moving = without_trend(trace.displacement)
         direction = principal_direction(moving, trace.frame_covariance)
     unit = np.array([np.sin(direction), np.cos(direction)])
     course = trace.displacement @ unit
@@ -373,7 +373,7 @@ def suggest_band(
 
 def _density(course: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return frequencies, one-sided power density and amplitude of a Hann-windowed periodogram."""
-    frequencies, density = periodogram(course, fps, "hann", detrend="linear")
+    frequencies, density = periodogram(course, fps)
     power = density * 1.5 * fps / len(course)  # 1.5 bins: noise bandwidth of the Hann window
     at_edge = (frequencies == 0) | (2 * np.arange(len(frequencies)) == len(course))
     return frequencies, density, np.sqrt(np.where(at_edge, power, 2 * power))

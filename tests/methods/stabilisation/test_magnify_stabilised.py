@@ -9,7 +9,7 @@ from scipy.optimize import least_squares
 
 from napari_motionmag import magnify, magnify_layer, temporal
 from napari_motionmag.magnification.magnification import plan
-from napari_motionmag.methods.options import METHODS
+from napari_motionmag.methods.base import METHODS
 
 SIZE, T, FACTOR = 144, 5, 5.0
 PIXELS = np.indices((SIZE, SIZE), dtype=float)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_motionmag.compute.validate import same_kind
-from napari_motionmag.methods.options import STABILISE, checked
+from napari_motionmag.methods.option_field import checked
+from napari_motionmag.methods.options import STABILISE
 from napari_motionmag.movie.layer_traits import is_layer
 
 _MODELS = STABILISE[0].choices

@@ -12,7 +12,8 @@ import numpy as np
 
 from napari_motionmag.compute.optional import optional
 from napari_motionmag.methods.base import Method
-from napari_motionmag.methods.options import STABILISE, checked
+from napari_motionmag.methods.option_field import checked
+from napari_motionmag.methods.options import STABILISE
 from napari_motionmag.methods.stabilisation.aligned_frames import AlignedFrames, FrameAligner
 from napari_motionmag.methods.stabilisation.dense_motion import slow_below
 from napari_motionmag.methods.stabilisation.masks import checked_mask

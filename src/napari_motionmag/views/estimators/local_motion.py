@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.compute.cache import budget
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.band_kernel import KERNELS
 from napari_motionmag.views.estimators.noise_model import (
     NoiseModel,
+    as_noise,
     fit_pairs,
     freedom_of,
     pair_starts,
@@ -26,7 +28,7 @@ from napari_motionmag.views.estimators.series import Counter, Series
 from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
 
 _MOST_WORKERS = 8  # threads
-_AVERAGED = 64  # first frames, at most, whose mean is the picture to compare with
+_MOST_AVERAGED = 64  # first frames, at most, whose mean is the picture to compare with
 _PAIRS = 32  # of frames from which the noise is estimated
 _CLEARLY = 1.5  # times better a shift of the whole picture must fit than none
 _PEAK = 12.0  # standard deviations of the match that such a shift must reach
@@ -103,10 +105,10 @@ def local_motion(
             f"movie: frames of {height} x {width} px (Y x X) are too small; motion is measured "
             f"from {_SMALLEST * side} x {_SMALLEST * side} px up"
         )
-    copies = min(n, averaged(8 * math.prod(shape)))
+    copies = min(n, _averaged(8 * math.prod(shape)))
     first = list(itertools.islice(frames, copies))
     mean = np.mean([frame for _, frame in first], axis=0)
-    noise = noise_of([frame for _, frame in first], movie.dtype, side)
+    noise = _noise_of([frame for _, frame in first], movie.dtype, side)
     window = min(_WINDOW, min(shape) // 2)
     step = window // 2
     most = _SHARE * budget() / (16 * n)  # windows whose displacements fit
@@ -137,6 +139,45 @@ def local_motion(
         shifts,
         noise,
     )
+
+
+def windowed(
+    movie: Movie,
+    at=None,
+    window: int = 32,
+    step: int | None = None,
+    noise: NoiseModel | float | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[WindowedDisplacement, Iterator[tuple[int, np.ndarray]]]:
+    """Return what measures displacement by windows, and all frames as :meth:`Series.raw_frames`.
+
+    The first frames are read here, and kept; the others as the iterator goes on.
+    """
+    side, noise = min(movie.frame_shape[:2]), as_noise(noise)
+    window = whole_number("window", window, 1)
+    if not 8 <= window <= side:
+        raise ValueError(
+            f"window must be from 8 px to the smaller side of the frame, {side} px; got {window!r}"
+        )
+    step = window // 2 if step is None else whole_number("step", step, 0)
+    if not 1 <= step <= window:
+        raise ValueError(f"step must be from 1 px to the window, {window} px; got {step!r}")
+    windows = Windows(movie.frame_shape[:2], window, step)
+    series = Series(movie, at)
+    frames = series.raw_frames()
+    copies = min(movie.n_frames, _averaged(math.prod(movie.frame_shape) * movie.dtype.itemsize))
+    count = Counter(progress, copies)
+    first, lumas, mean = [], [], np.zeros(series.shape)
+    for t, frame in itertools.islice(frames, copies):
+        first.append((t, frame))
+        luma = series.to_luma(frame)[0]
+        mean += luma / copies
+        if noise is None and t < _averaged(luma.nbytes):
+            lumas.append(luma)
+        count.step()
+    noise = noise or _noise_of(lumas, movie.dtype)
+    field = WindowedDisplacement(mean, copies, windows, noise, KERNELS[1])
+    return field, itertools.chain(first, frames)
 
 
 class WholeShift:
@@ -189,12 +230,12 @@ def _reduced(frame: np.ndarray, side: int) -> np.ndarray:
     return sum(rows[:, k::side] for k in range(side)) / side**2
 
 
-def averaged(size: int) -> int:
+def _averaged(size: int) -> int:
     """Return how many first frames of `size` bytes make the picture to compare with."""
-    return min(_AVERAGED, max(int(_SHARE * budget() / size), 8))
+    return min(_MOST_AVERAGED, max(int(_SHARE * budget() / size), 8))
 
 
-def noise_of(frames: list[np.ndarray], dtype: np.dtype, side: int = 1) -> NoiseModel:
+def _noise_of(frames: list[np.ndarray], dtype: np.dtype, side: int = 1) -> NoiseModel:
     """Estimate the noise from consecutive frames, which were reduced by `side`."""
     starts = pair_starts(len(frames), _PAIRS)
     pairs = [np.stack(frames[t : t + 2]) for t in starts]

@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import gaussian_filter
-from scipy.signal import fftconvolve
 
 from napari_motionmag.views.estimators.band_kernel import BandKernel, Sampler, smear
 from napari_motionmag.views.estimators.noise_model import NoiseModel
@@ -190,10 +190,10 @@ def search(picture: np.ndarray, template: Template, sampler: Sampler, reach: int
     part = sampler.cut(picture, (0, 0), reach)
     level = template.value[template.mask].mean()
     part = part - level
-    weight = template.weight
-    flipped = (slice(None, None, -1),) * 2
-    squares = fftconvolve(part**2, weight[flipped], mode="valid")
-    products = fftconvolve(part, (weight * (template.value - level))[flipped], mode="valid")
-    cost = squares - 2 * products
+    # sums of squares at all displacements, as far as these differ, by correlation
+    shape = [next_fast_len(size, real=True) for size in part.shape]
+    squares = rfft2(part**2, shape) * rfft2(template.weight, shape).conj()
+    products = rfft2(part, shape) * rfft2(template.weight * (template.value - level), shape).conj()
+    cost = irfft2(squares - 2 * products, shape)[: 2 * reach + 1, : 2 * reach + 1]
     best = np.unravel_index(np.argmin(cost), cost.shape)
     return np.array(best, float) - reach

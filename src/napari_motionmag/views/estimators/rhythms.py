@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.signal import detrend, periodogram
 
 from napari_motionmag.views.estimators.local_motion import LocalMotion
+from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
 from napari_motionmag.views.estimators.windows import UNDETERMINED
 
 _FALSE_ALARM = 0.01  # chance that noise alone gives an oscillation anywhere
@@ -147,7 +147,7 @@ class _Search:
         """Return periodograms, (F, C), whose mean is 1 for noise alone."""
         if not series.shape[1]:
             return np.zeros((len(self.frequencies), 0))
-        return periodogram(series, 1.0, "hann", detrend="linear", axis=0)[1] / 2
+        return periodogram(series, 1.0)[1] / 2
 
     def _fit(self, rest, power, at: int) -> tuple[Rhythm, np.ndarray]:
         """Fit a sinusoid near a bin and its harmonics, and return its part of the series, too."""
@@ -232,7 +232,7 @@ class _Search:
         t = np.arange(self.n)
         taper = np.hanning(self.n + 2)[1:-1]
         taper /= np.sqrt((taper**2).sum())
-        flat = detrend(series, axis=0) * taper[:, np.newaxis]
+        flat = without_trend(series) * taper[:, np.newaxis]
 
         def power(f):
             return (np.abs(np.exp(-2j * np.pi * f * t) @ flat) ** 2).mean()
@@ -251,9 +251,9 @@ class _Search:
         periods = rhythm.frequency * self.n
         if not own.any():
             return False
-        flat = detrend(rest[:, own], axis=0)
+        flat = without_trend(rest[:, own])
         before = max((flat**2).sum() - flat.size, 1e-30)
-        after = max((detrend(flat - course[:, own], axis=0) ** 2).sum() - flat.size, 0)
+        after = max((without_trend(flat - course[:, own]) ** 2).sum() - flat.size, 0)
         explained = 1 - after / before
         if periods < _FEWEST_PERIODS:
             return explained > _NEARLY_ALL

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import signal
 
 from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.views.estimators.periodograms import without_trend
 
 _FEWEST_OUTSIDE = 16  # frequencies outside the band, below which they do not determine the noise
 _EXACT = 512  # frames up to which noise is followed through the operator exactly
@@ -70,7 +70,7 @@ def seen_noise(
         if not len(seen):
             continue
         along = np.einsum("txj,xj->tx", course[:, i, seen], vectors[i, seen, :, k])
-        spectrum = np.fft.rfft(signal.detrend(along, axis=0) * taper, axis=0)
+        spectrum = np.fft.rfft(without_trend(along) * taper, axis=0)
         power = np.abs(spectrum) ** 2 / (taper**2).sum()
         level = gain @ smooth_background(power, 1, outside) / gain.sum()
         more = level > (1 + 3 * doubt) * values[i, seen, k]

@@ -154,6 +154,11 @@ class Dock(Container):
             self._work.cancel_without(event.value)
         self.reset_choices()
 
+    def reset_choices(self, *_) -> None:
+        """Offer the layers that there are now; napari asks for it of closed docks, too."""
+        if not self._closed:
+            super().reset_choices()
+
     @contextmanager
     def updating(self) -> Iterator[None]:
         """Mark changes of fields and layers meanwhile as those of the program."""

@@ -26,9 +26,21 @@ _LIST_HEIGHT = 54  # px
 _OPEN, _CLOSED = "▾", "▸"
 
 
+class _FixedChoice(ComboBox):
+    """A drop-down list that is not filled anew with each layer that comes or goes."""
+
+    def reset_choices(self, *_) -> None:
+        if not len(self):
+            super().reset_choices()
+
+
 def choice(name: str, label: str, choices, tooltip: str, **options) -> ComboBox:
-    """Create a drop-down list, which may be narrower than its longest entry."""
-    field = _create(ComboBox, name, tooltip, label=label or None, choices=choices, **options)
+    """Create a drop-down list, which may be narrower than its longest entry.
+
+    Choices that a function returns follow the layers; a list is as it is, or as it is set later.
+    """
+    kind = ComboBox if callable(choices) else _FixedChoice
+    field = _create(kind, name, tooltip, label=label or None, choices=choices, **options)
     box = field.native
     box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(16)

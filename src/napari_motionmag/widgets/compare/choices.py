@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_motionmag.methods.options import METHODS
+from napari_motionmag.methods.base import METHODS
 
 OWN_FILE = "file"  # stands for a network from a file of the user's
 

@@ -9,7 +9,9 @@ from magicgui.widgets import FileEdit, Label, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_motionmag.export.batch import DONE, FAILED, TABLE, Outputs, find_items, run_batch
+from napari_motionmag.export.batch import Outputs, run_batch
+from napari_motionmag.export.batch_items import find_items
+from napari_motionmag.export.batch_table import DONE, FAILED, TABLE
 from napari_motionmag.export.encoders import ENCODERS
 from napari_motionmag.io.formats import writable
 from napari_motionmag.magnification.recipe import arguments_for_another, is_magnified, recipe_of

@@ -10,11 +10,12 @@ import numpy as np
 from magicgui.widgets import Widget
 from napari.layers import Image, Shapes
 
-from napari_motionmag.export.composition import BACKGROUNDS, INTERPOLATIONS, Composition, Panel
+from napari_motionmag.export.composition import BACKGROUNDS, INTERPOLATIONS, Composition
 from napari_motionmag.export.encoders import ENCODERS
 from napari_motionmag.export.film import Film
 from napari_motionmag.export.lettering import speed_text
 from napari_motionmag.export.movie_file import check_export, export_movie
+from napari_motionmag.export.panels import Panel
 from napari_motionmag.export.report import check_report, write_report
 from napari_motionmag.magnification.recipe import is_magnified
 from napari_motionmag.magnification.script import Call, FromLayer, source

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from napari.layers import Image, Shapes
 
-from napari_motionmag.export.composition import Panel, default_label
 from napari_motionmag.export.look import look_of
+from napari_motionmag.export.panels import Panel, default_label
 from napari_motionmag.magnification.recipe import is_magnified
 from napari_motionmag.magnification.script import FromLayer
 from napari_motionmag.movie.layer_traits import layer_arguments

@@ -165,7 +165,7 @@ class MagnifyWidget(Dock):
 
     def _create_widgets(self) -> list[Widget]:
         self._fields = fields = Fields(self._movies, self._mask_layers)
-        for name, field in vars(fields).items():
+        for name, field in vars(fields).items():  # as self.factor
             if field in fields.parameters or field is fields.layer:
                 setattr(self, name, field)
         self.preset, self.live = fields.preset_rows.preset, fields.live

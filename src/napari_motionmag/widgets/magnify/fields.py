@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from napari_motionmag.magnification.settings import MagnifySettings
-from napari_motionmag.methods.options import METHODS, label_of
+from napari_motionmag.methods.base import METHODS
+from napari_motionmag.methods.options import label_of
 from napari_motionmag.widgets.common.band_slider import BandSlider
 from napari_motionmag.widgets.common.form import (
     CollapsibleSection,

@@ -10,7 +10,8 @@ from napari_motionmag.magnification.interpolation import interpolated_movie
 from napari_motionmag.magnification.layer import interpolated_layer
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.magnification.script import Call, FromLayer, source
-from napari_motionmag.methods.options import METHODS, label_of
+from napari_motionmag.methods.base import METHODS
+from napari_motionmag.methods.options import label_of
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import Static
 from napari_motionmag.widgets.common.dock import NO_MOVIE, Dock, reports_errors

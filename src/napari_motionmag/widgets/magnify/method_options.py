@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from magicgui.widgets import Widget
 
-from napari_motionmag.methods.options import OPTIONS, Option
+from napari_motionmag.methods.option_field import Option
+from napari_motionmag.methods.options import OPTIONS
 from napari_motionmag.widgets.common.form import CollapsibleSection, checkbox, choice, number
 
 LARGEST = 2**40

@@ -21,7 +21,6 @@ from napari_motionmag.views.figures.text import shown_unit
 from napari_motionmag.views.progressive_slices import slice_passes
 from napari_motionmag.views.shapes import drawn_lines, line_from_shapes
 from napari_motionmag.views.slice_files import save_slice
-from napari_motionmag.views.slices import slice_calibration
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, reports_errors
 from napari_motionmag.widgets.common.form import (
     CollapsibleSection,
@@ -44,7 +43,7 @@ from napari_motionmag.widgets.common.next_steps import (
     movie_behind,
 )
 from napari_motionmag.widgets.compare.grid import canvas_of
-from napari_motionmag.widgets.slices.cuts import Cut, color_function, cut_in_turns, display_limits
+from napari_motionmag.widgets.slices.cuts import Cut, KeptSlices, cut_in_turns
 from napari_motionmag.widgets.slices.layers import add_line, open_slices
 
 ALONG = [
@@ -79,8 +78,7 @@ class SliceViewWidget(MeasurementDock):
     script_tooltip = "Copy a Python script that cuts the same slices to the clipboard."
 
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
-        self._views: dict = {}  # layer -> (cut, view)
-        self._frames: dict = {}  # layer -> (key, frame)
+        self._kept = KeptSlices()
         self._shown: list[tuple[Cut, np.ndarray]] = []  # the slices that are drawn, maybe coarse
         self._drawn_at = 0.0
         super().__init__(napari_viewer)
@@ -97,9 +95,9 @@ class SliceViewWidget(MeasurementDock):
         self._timer.stop()
         for cut in cuts:
             for _, view in slice_passes(cut.movie, cut.line, **cut.options):
-                self._views[cut.layer] = cut, view
-            self._frames[cut.layer] = (cut.frame_key, cut.movie.read(cut.t, cut.at))
-        self._shown = [self._views[cut.layer] for cut in cuts]
+                self._kept.put(cut, view)
+            self._kept.put(cut, frame=cut.movie.read(cut.t, cut.at))
+        self._shown = [(cut, self._kept.view(cut)) for cut in cuts]
         self._draw()
         self._describe()
         return [view for _, view in self._shown]
@@ -329,8 +327,7 @@ class SliceViewWidget(MeasurementDock):
 
     def _on_layer_edited(self, event) -> None:
         if isinstance(event.source, Image) and event.type == "data":
-            self._views.pop(event.source, None)
-            self._frames.pop(event.source, None)
+            self._kept.forget(event.source)
         super()._on_layer_edited(event)
 
     def _on_slider_moved(self, event=None) -> None:
@@ -357,12 +354,10 @@ class SliceViewWidget(MeasurementDock):
 
     def _cut(self, cuts: list[Cut], problem: str | None) -> None:
         """Cut in the background what is not there yet, then draw."""
-        layers = {cut.layer for cut in cuts}
-        self._views = {layer: found for layer, found in self._views.items() if layer in layers}
-        self._frames = {layer: found for layer, found in self._frames.items() if layer in layers}
+        self._kept.keep_only({cut.layer for cut in cuts})
         views, frames = {}, {}
-        wanted = [cut for cut in cuts if not self._has_view(cut)]
-        framed = [cut for cut in cuts if self.frame_beside.value and not self._has_frame(cut)]
+        wanted = [cut for cut in cuts if self._kept.view(cut) is None]
+        framed = [cut for cut in cuts if self.frame_beside.value and not self._kept.has_frame(cut)]
         if not wanted and not framed:
             self._work.jobs.cancel()
             self._show_slices(cuts, views, frames)
@@ -392,24 +387,14 @@ class SliceViewWidget(MeasurementDock):
             title="" if all(cut.is_quick for cut in [*wanted, *framed]) else "Cutting slices",
         )
 
-    def _has_view(self, cut: Cut) -> bool:
-        known = self._views.get(cut.layer)
-        return known is not None and known[0].key == cut.key
-
-    def _has_frame(self, cut: Cut) -> bool:
-        known = self._frames.get(cut.layer)
-        return known is not None and known[0] == cut.frame_key
-
     def _show_slices(self, cuts, views: dict, frames: dict, *, finished: bool = True) -> None:
         """Draw what was cut so far; keep it if it is finished."""
         self._shown = []
         for cut in cuts:
-            if finished and cut.layer in frames:
-                self._frames[cut.layer] = cut.frame_key, frames[cut.layer]
-            if finished and cut.layer in views:
-                self._views[cut.layer] = cut, views[cut.layer]
-            if self._has_view(cut):
-                self._shown.append((cut, self._views[cut.layer][1]))
+            if finished:
+                self._kept.put(cut, views.get(cut.layer), frames.get(cut.layer))
+            if (view := self._kept.view(cut)) is not None:
+                self._shown.append((cut, view))
             elif cut.layer in views:
                 self._shown.append((cut, views[cut.layer].copy()))
         self._draw()
@@ -418,24 +403,16 @@ class SliceViewWidget(MeasurementDock):
     # ---- drawing ----
 
     def _pictures(self) -> list[tuple[Cut, SlicePicture]]:
-        return [(cut, self._picture(cut, view)) for cut, view in self._shown]
+        beside = self.frame_beside.value
+        return [
+            (cut, cut.picture(view, self._kept.last_frame(cut.layer) if beside else None))
+            for cut, view in self._shown
+        ]
 
     def _some_pictures(self) -> list[tuple[Cut, SlicePicture]]:
         if pictures := self._pictures():
             return pictures
         raise ValueError(NO_SLICE)
-
-    def _picture(self, cut: Cut, view: np.ndarray) -> SlicePicture:
-        frame = self._frames.get(cut.layer) if self.frame_beside.value else None
-        return SlicePicture(
-            name=cut.layer.name,
-            view=view,
-            line=cut.line,
-            calibration=slice_calibration(cut.movie, cut.line),
-            limits=display_limits(cut.layer),
-            frame=None if frame is None else frame[1],
-            colours=color_function(cut.layer),
-        )
 
     def _draw(self) -> None:
         found = self._pictures()
@@ -449,15 +426,7 @@ class SliceViewWidget(MeasurementDock):
         if not self._shown:
             return
         cut, view = self._shown[-1]
-        calibration = slice_calibration(cut.movie, cut.line)
-        names = {"um": "µm", "frame": "frames (rate unknown)"}
-        unit, time_unit = (
-            names.get(calibration[key], calibration[key]) for key in ("length_unit", "time_unit")
-        )
-        length, span = calibration["positions"][-1], cut.movie.n_frames * calibration["interval"]
-        text = f"Line of {length:.4g} {unit} over {span:.4g} {time_unit}"
-        if np.isnan(view).any():
-            text += "; blank where the line leaves the frame"
+        text = cut.described(view)
         self._messages.say(f"{text}. {problem}" if problem else text)
 
     @reports_errors

@@ -1,31 +1,24 @@
-"""Suggestions: what moves in a movie, and magnifications that show it."""
+"""Which magnifications show what was found: band, factor, region and words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 import numpy as np
-from scipy.signal import detrend, periodogram
 
-from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, filters, make_operator
 from napari_motionmag.views.drifts import MUCH, span_of
-from napari_motionmag.views.estimators.local_motion import LocalMotion, local_motion
-from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms, find_rhythms
+from napari_motionmag.views.estimators.local_motion import LocalMotion
+from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
+from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms
 from napari_motionmag.views.estimators.selected_noise import operator_noise
-from napari_motionmag.views.estimators.series import as_movie
 from napari_motionmag.views.figures.thumbnail import thumbnail
+from napari_motionmag.views.suggestions.result import FoundMotion, Suggestion, Suggestions
 
-STATIC_REACH = 10.0  # px of motion since the reference, up to which networks were trained
-OUTPUT_REACH = 30.0  # px of magnified motion
-MOST_FACTOR = 100.0
-FEWEST_FRAMES = 16
-_MOST_FRAMES = 1000
+_STATIC_REACH = 10.0  # px of motion since the reference, up to which networks were trained
+_OUTPUT_REACH = 30.0  # px of magnified motion
+_MOST_FACTOR = 100.0
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of factors, in a decade
 _PLAIN = 2.0  # factor for motion that is seen without
 _VISIBLE = 1.0  # px of magnified motion, below which it is not worth showing
@@ -36,180 +29,7 @@ _LIT = 0.002  # relative change of brightness that is worth a word
 _LONGEST_REFERENCE = 8  # frames
 
 
-@dataclass(frozen=True)
-class FoundMotion:
-    """An oscillation that was found.
-
-    Attributes
-    ----------
-    frequency, sigma_frequency : float
-        Of the fundamental, Hz; cycles per frame where the frame rate is unknown.
-    amplitude : float
-        Half of peak to peak, px, of the windows that move most: a tenth moves more.
-    share : float
-        Of the frame that moves so.
-    harmonics : int
-        Largest multiple of the frequency that is seen, 1 for a sinusoid.
-    """
-
-    frequency: float
-    sigma_frequency: float
-    amplitude: float
-    share: float
-    harmonics: int
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A magnification that shows a motion.
-
-    Attributes
-    ----------
-    title, text : str
-        A few words, and a sentence or two.
-    settings : dict
-        Arguments of :func:`napari_motionmag.magnify`.
-    motion : FoundMotion or None
-        The oscillation that it shows; None for all motion.
-    limit : float
-        Factor above which noise alone moves by more than 1 px in a tenth of what moves.
-    picture : ndarray of uint8, shape (Y, X, 3)
-        Thumbnail: the mean frame, what moves in color, and the region.
-    """
-
-    title: str
-    text: str
-    settings: dict[str, Any]
-    motion: FoundMotion | None
-    limit: float
-    picture: np.ndarray = field(repr=False, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, without the picture; a reference is a list of frames."""
-        settings = dict(self.settings)
-        for name in ("band", "region"):
-            if name in settings:
-                settings[name] = list(settings[name])
-        if isinstance(settings.get("reference"), slice):
-            reference = settings["reference"]
-            settings["reference"] = list(range(reference.start, reference.stop))
-        motion = None if self.motion is None else vars(self.motion)
-        return {
-            "title": self.title,
-            "text": self.text,
-            "settings": settings,
-            "motion": motion and dict(motion),
-            "limit": self.limit,
-        }
-
-
-@dataclass(frozen=True)
-class Suggestions(Sequence):
-    """A list of suggestions, the most visible motion first.
-
-    Attributes
-    ----------
-    items : list of Suggestion
-    motions : list of FoundMotion
-        All oscillations that were found.
-    notes : list of str
-        What else a user should know: why nothing is suggested, motion that is too large, changes
-        of light.
-    frequencies, spectrum : ndarray
-        Amplitude, px, at frequencies in Hz or cycles per frame: what stands out from the noise,
-        root of the sum of squares over all windows.
-    """
-
-    items: list[Suggestion]
-    motions: list[FoundMotion]
-    notes: list[str]
-    frequencies: np.ndarray = field(repr=False, compare=False)
-    spectrum: np.ndarray = field(repr=False, compare=False)
-
-    def __getitem__(self, index):
-        return self.items[index]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "suggestions": [one.to_dict() for one in self.items],
-            "motions": [dict(vars(one)) for one in self.motions],
-            "notes": list(self.notes),
-        }
-
-
-def suggest(
-    movie,
-    *,
-    fps: float | None = None,
-    axes: str | None = None,
-    at=None,
-    most: int = 4,
-    most_frames: int = _MOST_FRAMES,
-    progress: Callable[[int, int], object] | None = None,
-) -> Suggestions:
-    """Look at a movie and suggest magnifications of what moves in it.
-
-    Parameters
-    ----------
-    movie : array, napari Image layer or Movie
-    fps : float, optional
-        Frames per second; without, bands are not suggested.
-    axes : str, optional
-    at : mapping or sequence of int, optional
-        Index along axes such as Z and C.
-    most : int
-        Suggestions at most.
-    most_frames : int
-        Frames to look at, at most, from the first on.
-    progress : callable, optional
-        Called as ``progress(done, total)`` after each frame, and now and then when all are read;
-        an exception from it ends the search.
-
-    Returns
-    -------
-    Suggestions
-        A sequence of :class:`Suggestion`, empty where nothing is to be magnified; its ``notes``
-        say why.
-
-    Raises
-    ------
-    ValueError
-        If an argument is invalid, or there are fewer than 16 frames.
-
-    Notes
-    -----
-    Each frame is read once. The displacement of windows of 32 px (large frames are reduced first)
-    is measured by least squares; a gain and an offset of each window are left free in every frame,
-    so that a lamp that flickers is no motion. Oscillations must stand out from the noise of the
-    pixels with a false alarm of 1 % for the whole movie, and are fitted with their harmonics to all
-    windows together. The factor makes the motion a few pixels large, at most such that noise alone
-    moves by 1 px in a tenth of what moves.
-
-    Examples
-    --------
-    >>> from napari_motionmag import magnify, samples, views
-    >>> movie, info = samples.load("vesicles", n_frames=40, size=64)
-    >>> found = views.suggest(movie, fps=info["fps"])
-    >>> round(found.motions[0].frequency, 1)
-    2.0
-    >>> result = magnify(movie, **found[0].settings)
-    """
-    movie = as_movie(movie, axes, fps)
-    most = whole_number("most", most, 1)
-    most_frames = whole_number("most_frames", most_frames, 1)
-    n = min(movie.n_frames, most_frames)
-    if n < FEWEST_FRAMES:
-        raise ValueError(f"suggestions need at least {FEWEST_FRAMES} frames; there are {n}")
-    motion = local_motion(movie, at, most_frames, progress)
-    found = find_rhythms(motion, progress and partial(progress, n, n))
-    return _Adviser(movie, motion, found).advise(most)
-
-
-class _Adviser:
+class Adviser:
     """Turns what was found into suggestions for a movie."""
 
     def __init__(self, movie: Movie, motion: LocalMotion, found: Rhythms):
@@ -313,7 +133,7 @@ class _Adviser:
         first, count = _rest(course[:, moving])
         shown = course - course[first : first + count].mean(axis=0)
         reach = self._largest(shown)
-        if max(reach, self._shift()) > STATIC_REACH:
+        if max(reach, self._shift()) > _STATIC_REACH:
             return self._from_frame_to_frame(max(reach, self._shift()))
         reference = first if count == 1 else slice(first, first + count)
         operator = make_operator("static", reference=reference)
@@ -332,13 +152,13 @@ class _Adviser:
 
     def _from_frame_to_frame(self, reach: float) -> Suggestion | None:
         self.notes.append(
-            f"The motion reaches {_px(reach)}, more than the {STATIC_REACH:g} px up to which "
+            f"The motion reaches {_px(reach)}, more than the {_STATIC_REACH:g} px up to which "
             "magnification against a frame at rest is reliable. If the whole picture drifts, align "
             "it first (“Large motion”, or stabilise)."
         )
         steps = np.diff(self.motion.course, axis=0)
         size = self._largest(steps)
-        if self._shift() > STATIC_REACH or size > STATIC_REACH:
+        if self._shift() > _STATIC_REACH or size > _STATIC_REACH:
             return None
         operator = make_operator("dynamic")
         factor, limit = self._factor(size, self.found.moving, operator)
@@ -371,10 +191,10 @@ class _Adviser:
         sigma = np.quantile(self.found.sigma[where & np.isfinite(self.found.sigma)], 0.9)
         gain = operator_noise(operator, self.movie.n_frames)[0]
         limit = float(f"{1 / max(sigma * math.sqrt(gain), 1e-9):.2g}")
-        factor = _rounded(min(self.target / max(amplitude, 1e-9), limit, MOST_FACTOR))
+        factor = _rounded(min(self.target / max(amplitude, 1e-9), limit, _MOST_FACTOR))
         if factor < _PLAIN:
             factor = _PLAIN
-        if factor > limit or factor * amplitude < _VISIBLE or factor * amplitude > OUTPUT_REACH:
+        if factor > limit or factor * amplitude < _VISIBLE or factor * amplitude > _OUTPUT_REACH:
             return None, limit
         return factor, limit
 
@@ -382,7 +202,7 @@ class _Adviser:
         moved = f"Magnified {factor:g} times it moves by {_px(factor * amplitude)}"
         if factor == _PLAIN and amplitude > self.target / 2:
             moved = f"It is seen as it is; {factor:g} times it moves by {_px(factor * amplitude)}"
-        if limit >= 10 * MOST_FACTOR:
+        if limit >= 10 * _MOST_FACTOR:
             return f"{moved}."
         return f"{moved}; noise alone moves by 1 px above {limit:g} times."
 
@@ -431,8 +251,8 @@ class _Adviser:
 
     def _note_light(self, motions) -> None:
         """Say so where the brightness changes regularly."""
-        light = detrend(self.motion.light / max(abs(self.motion.light.mean()), 1e-30))
-        frequencies, power = periodogram(light, self.rate, "hann")
+        light = without_trend(self.motion.light / max(abs(self.motion.light.mean()), 1e-30))
+        frequencies, power = periodogram(light, self.rate)
         at = int(np.argmax(power[2:])) + 2
         amplitude = math.sqrt(2) * float(light.std())
         if amplitude > _LIT and power[at] > 30 * np.median(power[1:]):
