@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from napari_motionmag.cli import options
+
 METHODS = ("learned:difference", "learned:oh2018", "phase")
 
 
@@ -54,6 +56,7 @@ def run(arguments) -> None:
 
         optional("matplotlib", "plots", "figures")
     if arguments.paper:
+        options.refuse(arguments, ("out", "beside", "seeds"), "is not for --paper")
         _paper(arguments)
     else:
         _scores(arguments)

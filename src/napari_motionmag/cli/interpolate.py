@@ -55,7 +55,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     given = {name: getattr(arguments, name) for name in (*HOW, *OF_THE_MOVIE)}
     given = {name: value for name, value in given.items() if value is not None}
-    given |= parse_options(arguments.method or "learned", arguments.option)
+    method = arguments.method or "learned"
+    own = parse_options(method, arguments.option)
+    options.check_method(arguments, method, own)
+    given |= own
     movie = open_input(arguments, MagnifySettings.from_arguments(1.0, **given))
     result = interpolated_movie(movie, arguments.times, **given)
     check_output(arguments.output, result, overwrite=arguments.overwrite, resume=arguments.resume)

@@ -185,6 +185,9 @@ def check_output(
     if resume and format_.holds is None:
         able = ", ".join(entry.writes[-1] for entry in all_formats() if entry.holds)
         raise ValueError(f"{path}: resume is for {able} only")
+    if playback_fps is not None and format_.name != "video":
+        able = ", ".join(*(entry.writes for entry in all_formats() if entry.name == "video"))
+        raise ValueError(f"{path}: playback_fps is for {able} only")
     if movie is not None:
         check_sources(path, movie)
     if source is not None:
