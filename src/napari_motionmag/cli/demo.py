@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from napari_motionmag.cli import options
+from napari_motionmag.compute.atomic import check_folder
 
 DRAG = "Drag the slider “Factor”"
 SIZE = 1400, 850  # px, of the window
@@ -266,8 +267,9 @@ def write_files(sample: str, out_dir: str | Path | None = None) -> list[Path]:
     from napari_motionmag.cli.demo_sheet import compose
     from napari_motionmag.io import save_movie
 
-    magnification, magnified, info = _magnified(sample)
     folder = Path.cwd() if out_dir is None else Path(out_dir)
+    check_folder(folder)
+    magnification, magnified, info = _magnified(sample)
     folder.mkdir(parents=True, exist_ok=True)
     tiff, png = (folder / f"{magnified.name}{ending}" for ending in (".ome.tif", ".png"))
     save_movie(tiff, magnified, recipe=magnification.recipe, overwrite=True)

@@ -101,6 +101,7 @@ def composition(arguments: argparse.Namespace) -> Composition:
     from napari_motionmag.export.composition import calibrated, default_label
     from napari_motionmag.io import open_movie
     from napari_motionmag.magnification.magnification import plan
+    from napari_motionmag.movie.intensity import checked_range
 
     given = {"axes": arguments.axes, "fps": arguments.fps}
     range_ = None if arguments.intensity_range is None else tuple(arguments.intensity_range)
@@ -128,6 +129,8 @@ def composition(arguments: argparse.Namespace) -> Composition:
         options.refuse(arguments, ("colormap",), "is for gray movies")
     if arguments.label is not None:
         labels = arguments.label
+    if arguments.contrast is not None:
+        checked_range(arguments.contrast, "--contrast")
     look = {"colormap": arguments.colormap, "gamma": arguments.gamma}
     shown = [panel(movie, "", at=dict(arguments.at) or None) for movie in movies]
     limits = [arguments.contrast or one.look.limits for one in shown]

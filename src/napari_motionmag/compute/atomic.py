@@ -37,6 +37,12 @@ def check_target(
         raise IsADirectoryError(f"{path} is a folder; it is left alone")
 
 
+def check_folder(path: Path) -> None:
+    """Raise NotADirectoryError when a folder for results is a file."""
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path} is a file; choose a folder for the results")
+
+
 @contextmanager
 def written_whole(
     path: Path,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from reprlib import repr as shortened
 
 
@@ -61,6 +63,29 @@ def above_zero(name: str, value, unit: str = "") -> float:
             f"{name} must be a finite number above 0{unit and ' ' + unit}, got {value!r}"
         )
     return number
+
+
+def existing_file(name: str, path: str | os.PathLike) -> Path:
+    """Return the path of a file that is there; FileNotFoundError or IsADirectoryError if none."""
+    path, start = Path(path), f"{name}: " if name else ""
+    if not path.exists():
+        raise FileNotFoundError(f"{start}{path}: there is no such file")
+    if path.is_dir():
+        raise IsADirectoryError(f"{start}{path}: is a folder, not a file")
+    return path
+
+
+def error_text(error: BaseException) -> str:
+    """Return the message of an error; of one of the operating system "path: what is wrong"."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return str(error)
+
+
+def npy_error_text(error: Exception) -> str:
+    """Return the message of an error of `numpy.load` without the arguments that it names."""
+    unknown = "pickle" in str(error)
+    return "it is no NumPy file, or holds Python objects" if unknown else str(error)
 
 
 def same_kind(error: Exception, message: str) -> ValueError | TypeError:

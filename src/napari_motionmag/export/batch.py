@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from napari_motionmag.compute.atomic import locked, written_whole
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.atomic import check_folder, locked, written_whole
+from napari_motionmag.compute.validate import above_zero, existing_file
 from napari_motionmag.compute.versions import PACKAGE, version_of
 from napari_motionmag.export.composition import compose, default_label
 from napari_motionmag.export.encoders import ENCODERS
@@ -146,7 +146,7 @@ def _in_folder(folder: Path) -> list[Item]:
 
 def _listed(path: Path) -> list[Item]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = existing_file("", path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is no list of movies: {error}") from error
     if path.suffix.lower() == ".txt":
@@ -232,8 +232,7 @@ def run_batch(
     items = find_items(inputs, folder)
     made = not folder.is_dir()
     if made:
-        if folder.exists():
-            raise NotADirectoryError(f"{folder} is a file; choose a folder for the results")
+        check_folder(folder)
         if not folder.parent.is_dir():
             raise FileNotFoundError(f"{folder}: there is no folder {folder.parent}")
         folder.mkdir()

@@ -37,7 +37,7 @@ class Look:
     gamma: float = 1.0
 
     def __post_init__(self):
-        object.__setattr__(self, "limits", checked_range(self.limits))
+        object.__setattr__(self, "limits", checked_range(self.limits, "limits"))
         object.__setattr__(self, "gamma", above_zero("gamma", self.gamma))
         object.__setattr__(self, "_table", _color_table(self.colormap))
 
