@@ -154,7 +154,8 @@ class WholeShift:
         """Return (dy, dx), px; zeros unless a shift fits far better than none."""
         product = self._spectrum(picture) * self._first
         # half whitened: neither the slowest parts nor the noise decide
-        match = np.fft.irfft2(product / np.sqrt(np.maximum(np.abs(product), 1e-30)), self._shape)
+        root = np.sqrt(np.abs(product))
+        match = np.fft.irfft2(product / np.where(root > 0, root, 1), self._shape)
         at = np.unravel_index(np.argmax(match), self._shape)
         found = np.array(
             [(k + size // 2) % size - size // 2 for k, size in zip(at, self._shape, strict=True)]
