@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+_LATE = 0.5  # frames: less is the jitter of a clock
 SAME = 0.1  # intervals between frames that differ by less, relatively, are the same interval
 
 
@@ -54,6 +55,20 @@ def usual_rate(
         stacklevel=4,
     )
     return named
+
+
+def unevenness(times: np.ndarray, fps: float) -> str:
+    """Say how far times of frames (s) are from even ones; nothing where they are even."""
+    late = times - np.arange(len(times)) / fps
+    worst = int(np.argmax(np.abs(late)))
+    if abs(late[worst]) * fps < _LATE:
+        return ""
+    intervals = np.diff(times)
+    return (
+        f"frames come unevenly, every {intervals.min():.4g} to {intervals.max():.4g} s: frame "
+        f"{worst} is {abs(late[worst]):.3g} s {'later' if late[worst] > 0 else 'earlier'} than at "
+        f"an even {fps:.6g} frames per second"
+    )
 
 
 def _named_rate(rate: float, tick: float, count: int, interval: float) -> float:

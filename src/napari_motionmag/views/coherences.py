@@ -8,6 +8,7 @@ import numpy as np
 from scipy.signal import csd, welch
 
 from napari_motionmag.compute.validate import finite_number, is_list, whole_number
+from napari_motionmag.views.estimators.series import warn_if_uneven
 from napari_motionmag.views.oscillation import checked_band
 from napari_motionmag.views.trace import DisplacementTrace
 
@@ -128,6 +129,7 @@ def coherence(
     for direction in directions:
         if direction is not None:
             finite_number("directions", direction)
+    warn_if_uneven(first.times, first.fps, "frequencies are those of even frames")
     rate = (n - 1) / (first.times[-1] - first.times[0])
     courses = [
         trace.along(direction)[0]

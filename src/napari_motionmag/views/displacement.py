@@ -104,7 +104,7 @@ def displacement_trace(
     track = tracker.track(model)
     size = pixel_size(movie)
     return DisplacementTrace(
-        times=np.arange(movie.n_frames) / (movie.fps or 1.0),
+        times=np.arange(movie.n_frames, dtype=float) if movie.times is None else movie.times,
         time_unit="s" if movie.fps else "frame",
         dy=track.shifts[:, 0],
         dx=track.shifts[:, 1],

@@ -19,7 +19,13 @@ from napari_motionmag.views.estimators.band_kernel import KERNELS
 from napari_motionmag.views.estimators.local_motion import averaged, in_threads, noise_of
 from napari_motionmag.views.estimators.noise_model import NoiseModel, as_noise
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
-from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
+from napari_motionmag.views.estimators.series import (
+    Counter,
+    Series,
+    as_movie,
+    warn_if_uneven,
+    warn_user,
+)
 from napari_motionmag.views.estimators.windows import WindowedDisplacement, Windows
 from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
@@ -268,6 +274,7 @@ def motion_map(
         frequency = above_zero("frequency", frequency, "Hz")
         if movie.fps is None:
             raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
+    warn_if_uneven(movie.times, movie.fps, "frequencies and phases are those of even frames")
     field, frames = windowed(movie, at, window, step, noise)
     to_luma = partial(Series(movie, at).to_luma, dtype=working_dtype(movie.dtype))
     count = Counter(progress, n)

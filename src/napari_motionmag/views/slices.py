@@ -15,6 +15,7 @@ from napari_motionmag.views.estimators.series import (
     as_movie,
     pixel_size,
     refuse_non_finite,
+    warn_if_uneven,
 )
 
 
@@ -164,6 +165,7 @@ def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -
     """
     movie = as_movie(movie, axes)
     height, width, unit = pixel_size(movie) or (1.0, 1.0, "px")
+    warn_if_uneven(movie.times, movie.fps, "rows of the slice are at the times of even frames")
     return {
         "interval": 1.0 if movie.fps is None else 1 / movie.fps,
         "time_unit": "frame" if movie.fps is None else "s",

@@ -14,7 +14,7 @@ from scipy.special import fdtri
 from napari_motionmag.compute.validate import above_zero, one_of
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.selected_noise import smooth_background
-from napari_motionmag.views.estimators.series import warn_user
+from napari_motionmag.views.estimators.series import warn_if_uneven, warn_user
 from napari_motionmag.views.oscillation import checked_band, fit_sinusoid
 from napari_motionmag.views.tables import write_csv
 from napari_motionmag.views.trace import DisplacementTrace, principal_direction
@@ -299,7 +299,10 @@ def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> Mot
     unit = np.array([np.sin(direction), np.cos(direction)])
     course = trace.displacement @ unit
     variance = np.einsum("i,tij,j->t", unit, trace.frame_covariance, unit)
-    fps = trace.fps or 1.0
+    times, fps = trace.times, trace.fps or 1.0
+    if warn_if_uneven(times, trace.fps, "the displacement is interpolated to an even time axis"):
+        times = times[0] + np.arange(int((times[-1] - times[0]) * fps + 1.5)) / fps
+        course = np.interp(times, trace.times, course)
     noise = 2 * float(variance.mean()) / fps
     frequencies, density, amplitude = _density(course, fps)
     background = smooth_background(density, 3 if len(density) >= _MANY else 2, from_top=1)
@@ -311,7 +314,7 @@ def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> Mot
         background=np.maximum(background, noise),
         direction=float(direction % np.pi),
         course=course,
-        times=trace.times,
+        times=times,
         fps=fps,
     )
 

@@ -18,7 +18,7 @@ from napari_motionmag.views.drifts import MUCH, span_of
 from napari_motionmag.views.estimators.local_motion import LocalMotion, local_motion
 from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms, find_rhythms
 from napari_motionmag.views.estimators.selected_noise import operator_noise
-from napari_motionmag.views.estimators.series import as_movie
+from napari_motionmag.views.estimators.series import as_movie, warn_if_uneven
 from napari_motionmag.views.figures.thumbnail import thumbnail
 
 STATIC_REACH = 10.0  # px of motion since the reference, up to which networks were trained
@@ -204,6 +204,7 @@ def suggest(
     n = min(movie.n_frames, most_frames)
     if n < FEWEST_FRAMES:
         raise ValueError(f"suggestions need at least {FEWEST_FRAMES} frames; there are {n}")
+    warn_if_uneven(movie.times, movie.fps, "frequencies are those of even frames")
     motion = local_motion(movie, at, most_frames, progress)
     found = find_rhythms(motion, progress and partial(progress, n, n))
     return _Adviser(movie, motion, found).advise(most)

@@ -171,13 +171,13 @@ class DisplacementTrace:
             raise ValueError(f"order must be 1 (velocity) or 2 (acceleration); got {order!r}")
         n, window = len(self), self._odd("window", window)
         step = (self.times[-1] - self.times[0]) / (n - 1)
+        frames = (self.times - self.times[0]) / step
         values, covariance = np.empty((n, 2)), np.empty((n, 2, 2))
         for t in range(n):
             first = min(max(t - window // 2, 0), n - window)
-            offsets = np.arange(first, first + window) - t
-            fit = np.linalg.pinv(np.vander(offsets, 5, increasing=True).astype(float))
-            weights = fit[order] * order / step**order  # 1! and 2!
             near = slice(first, first + window)
+            fit = np.linalg.pinv(np.vander(frames[near] - frames[t], 5, increasing=True))
+            weights = fit[order] * order / step**order  # 1! and 2!
             values[t] = weights @ self.displacement[near]
             covariance[t] = np.einsum("k,kij->ij", weights**2, self.frame_covariance[near])
         return values, covariance

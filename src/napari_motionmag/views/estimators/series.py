@@ -15,6 +15,7 @@ from napari_motionmag.compute.validate import as_scalar
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie import intensity
 from napari_motionmag.movie.color import RGB_TO_YIQ
+from napari_motionmag.movie.frame_times import unevenness
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters
 
@@ -34,6 +35,14 @@ def warn_user(message: str) -> None:
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, stacklevel=level)
+
+
+def warn_if_uneven(times: np.ndarray | None, fps: float | None, what: str) -> bool:
+    """Warn where frames come unevenly, and say what is made of them; return whether they do."""
+    text = "" if times is None or fps is None else unevenness(times, fps)
+    if text:
+        warn_user(f"{text}; {what}")
+    return bool(text)
 
 
 class Counter:
