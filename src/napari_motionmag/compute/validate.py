@@ -1,9 +1,11 @@
-"""Checks of arguments, and the errors they raise."""
+"""Checks of arguments, and the errors and warnings about them."""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -86,6 +88,15 @@ def npy_error_text(error: Exception) -> str:
     """Return the message of an error of `numpy.load` without the arguments that it names."""
     unknown = "pickle" in str(error)
     return "it is no NumPy file, or holds Python objects" if unknown else str(error)
+
+
+def warn_user(message: str) -> None:
+    """Warn on behalf of the first caller outside this package."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
 
 
 def same_kind(error: Exception, message: str) -> ValueError | TypeError:

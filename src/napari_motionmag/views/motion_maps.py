@@ -270,6 +270,8 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
+    if text := operator.too_slow_for(n):
+        warn_user(text)
     if frequency is not None:
         frequency = above_zero("frequency", frequency, "Hz")
         if movie.fps is None:

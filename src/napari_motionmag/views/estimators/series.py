@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import operator
-import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 
 import numpy as np
 
-from napari_motionmag.compute.validate import as_scalar
+from napari_motionmag.compute.validate import as_scalar, warn_user
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie import intensity
 from napari_motionmag.movie.color import RGB_TO_YIQ
@@ -26,15 +24,6 @@ BATCH = 8  # magnified frames drawn together; cancelling takes effect between ba
 def as_movie(movie, axes: str | None = None, fps: float | None = None) -> Movie:
     """Wrap an array, layer or movie; None leaves axes and fps to it."""
     return Movie.from_any(movie, axes=axes, fps=fps)
-
-
-def warn_user(message: str) -> None:
-    """Warn on behalf of the first caller outside this package."""
-    package = __name__.partition(".")[0]
-    level, frame = 1, sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, stacklevel=level)
 
 
 def warn_if_uneven(times: np.ndarray | None, fps: float | None, what: str) -> bool:
