@@ -55,6 +55,8 @@ class Film:
     composition : Composition
     fastest : float
         Frames per second that players show.
+    plays : bool
+        Whether the frames are played: the speed is written then.
 
     Attributes
     ----------
@@ -76,8 +78,8 @@ class Film:
     5
     """
 
-    def __init__(self, composition: Composition, fastest: float = FASTEST):
-        self.composition = composition
+    def __init__(self, composition: Composition, fastest: float = FASTEST, plays: bool = True):
+        self.composition, self._plays = composition, plays
         self.fps, self.shown = composition.timing(fastest)
         self._arrange()
 
@@ -388,7 +390,7 @@ class Film:
         if composition.has_time_stamp:
             now, last = composition.panels[0].movie.times[[t, composition.times[-1]]].tolist()
             parts.append(time_text(now, last, 1 / composition.fps))
-        if composition.shown_speed is not None:
+        if self._plays and composition.shown_speed is not None:
             parts.append(speed_text(composition.shown_speed))
         return "  ·  ".join(parts)
 
