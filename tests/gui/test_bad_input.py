@@ -170,6 +170,19 @@ def test_the_same_error_is_told_once_while_live(
     qtbot.waitUntil(lambda: layer.name.endswith("Hz"), timeout=10_000)
 
 
+def test_a_band_below_a_period_of_the_movie_is_told_once(
+    viewer, widget, magnified, notifications, settled
+):
+    magnified()
+    widget.mode.value = "temporal"
+    for low in (0.1, 0.2, 0.3):
+        widget.band_low.value = low
+        settled(widget)
+    told = [text for _, text in notifications() if "less than a period" in text]
+    assert len(told) == 1
+    assert "the 12 frames last 1.2 s at 10 fps" in told[0]
+
+
 def test_a_broken_frame_is_told_once_and_hides_the_layer(viewer, widget, method, magnified, qtbot):
     layer = magnified()
     method.broken = set(range(8, 12))
