@@ -24,6 +24,7 @@ from napari_motionmag.export.movie_file import check_export, export_movie
 from napari_motionmag.io import check_output, open_movie, save_movie
 from napari_motionmag.io.formats import format_of, readable
 from napari_motionmag.io.journal import difference, fingerprint
+from napari_motionmag.io.writer import checked_format
 from napari_motionmag.magnification.layer import weights_hash
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
@@ -231,6 +232,8 @@ def run_batch(
     folder = Path(folder)
     items = find_items(inputs, folder)
     made = not folder.is_dir()
+    outputs = outputs or Outputs()
+    names = _checked_names(folder, items, outputs)
     if made:
         check_folder(folder)
         if not folder.parent.is_dir():
@@ -239,7 +242,7 @@ def run_batch(
     busy = f"{folder}: another process works on a batch there; wait for it, or choose another"
     try:
         with locked(folder / LOCK, busy):
-            batch = _Batch(folder, items, settings, outputs or Outputs(), on_change)
+            batch = _Batch(folder, items, names, settings, outputs, on_change)
             batch.begin(resume, overwrite)
             batch.run(progress)
     finally:
@@ -270,18 +273,15 @@ class _Batch:
         self,
         folder: Path,
         items: list[Item],
+        names: list[str],
         settings: MagnifySettings,
         outputs: Outputs,
         on_change: Callable | None,
     ):
-        self.folder, self.items = folder, items
+        self.folder, self.items, self.names = folder, items, names
         self.settings, self.outputs = settings, outputs
         self.on_change = on_change
-        self.names = _output_names(items, outputs.extension)
         self.rows: list[dict] = []
-        if outputs.film.lower() not in ENCODERS:
-            known = ", ".join(extension for extension in ENCODERS if extension)
-            raise ValueError(f"film must be one of {known}, or empty; got {outputs.film!r}")
         for item, name in zip(items, self.names, strict=True):  # refuses what cannot be written
             check_output(folder / name, overwrite=True, source=item.path)
             if outputs.film:
@@ -507,6 +507,17 @@ def _facts(movie: Movie, magnification) -> dict:
         "version": version_of(),
         "weights": (weights_hash(recipe) or "")[:16],
     }
+
+
+def _checked_names(folder: Path, items: Sequence[Item], outputs: Outputs) -> list[str]:
+    """Return a name for each output, of a kind that can be written."""
+    names = _output_names(items, outputs.extension)
+    for name in names:
+        checked_format(folder / name)
+    if outputs.film.lower() not in ENCODERS:
+        known = ", ".join(extension for extension in ENCODERS if extension)
+        raise ValueError(f"film must be one of {known}, or empty; got {outputs.film!r}")
+    return names
 
 
 def _output_names(items: Sequence[Item], extension: str) -> list[str]:

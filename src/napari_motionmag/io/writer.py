@@ -178,10 +178,7 @@ def check_output(
         As `save_movie`.
     """
     path = Path(path)
-    if not path.name.lower().endswith(writable()):
-        endings = ", ".join(writable())
-        raise ValueError(f"{path}: cannot write {path.suffix.lower()!r}; can be {endings}")
-    format_ = format_of(path)
+    format_ = checked_format(path)
     if resume and format_.holds is None:
         able = ", ".join(entry.writes[-1] for entry in all_formats() if entry.holds)
         raise ValueError(f"{path}: resume is for {able} only")
@@ -196,6 +193,14 @@ def check_output(
         check_target(path, overwrite, _replaceable(format_))
     format_.check(movie, WriteOptions(path.suffix.lower(), playback_fps=playback_fps))
     return format_.name
+
+
+def checked_format(path: Path) -> Format:
+    """Return the format that a path is to be written in; ValueError if it cannot be."""
+    if not path.name.lower().endswith(writable()):
+        endings = ", ".join(writable())
+        raise ValueError(f"{path}: cannot write {path.suffix.lower()!r}; can be {endings}")
+    return format_of(path)
 
 
 def check_sources(path: Path, movie: Movie) -> None:
