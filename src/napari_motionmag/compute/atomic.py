@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from napari_motionmag.compute.validate import checked_flag
+
 
 def check_target(
     path: Path,
@@ -20,6 +22,7 @@ def check_target(
 
     `may_replace_folder`, for outputs that are folders, tells whether a folder is such an output.
     """
+    checked_flag("overwrite", overwrite)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):

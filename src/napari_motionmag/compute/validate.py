@@ -17,10 +17,29 @@ def as_scalar(value):
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
+def _is_number(value) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def checked_flag(name: str, value) -> bool:
+    """Return True or False; TypeError for anything else."""
+    value = as_scalar(value)
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {shortened(value)}")
+    return value
+
+
+def checked_text(name: str, value) -> str:
+    """Return a text; TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text, got {shortened(value)}")
+    return str(value)
+
+
 def finite_number(name: str, value, most: float = math.inf) -> float:
     """Return a number as a float; `most` bounds its size."""
     value = as_scalar(value)
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if not _is_number(value):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
         number = float(value)
@@ -56,10 +75,11 @@ def is_list(value, length: int) -> bool:
 
 def above_zero(name: str, value, unit: str = "") -> float:
     """Return a finite number above 0, in `unit`."""
+    value = as_scalar(value)
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
+        number = float(value) if _is_number(value) else math.nan
+    except OverflowError:
+        number = math.inf
     if not 0 < number < math.inf:
         raise ValueError(
             f"{name} must be a finite number above 0{unit and ' ' + unit}, got {value!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,13 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import check_folder, locked, written_whole
-from napari_motionmag.compute.validate import above_zero, existing_file
+from napari_motionmag.compute.validate import (
+    above_zero,
+    checked_flag,
+    checked_text,
+    existing_file,
+    is_list,
+)
 from napari_motionmag.compute.versions import PACKAGE, version_of
 from napari_motionmag.export.composition import compose, default_label
 from napari_motionmag.export.encoders import ENCODERS
@@ -30,7 +37,7 @@ from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
-from napari_motionmag.views.estimators.series import part_of
+from napari_motionmag.views.estimators.series import checked_region, part_of
 
 TABLE, STATE, LOCK = "batch.csv", "batch.json", ".batch.lock"
 WAITING, RUNNING, WRITTEN, DONE, FAILED = "waiting", "running", "written", "done", "failed"
@@ -50,6 +57,15 @@ class Item:
     path: Path
     fps: float | None = None
     axes: str | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.path, str | os.PathLike):
+            raise TypeError(f"path must be a path, got {self.path!r}")
+        object.__setattr__(self, "path", Path(self.path))
+        if self.fps is not None:
+            above_zero("fps", self.fps)
+        if self.axes is not None:
+            checked_text("axes", self.axes)
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,15 @@ class Outputs:
     speed: float | None = None
     measure: bool = True
     region: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self):
+        checked_text("extension", self.extension)
+        checked_text("film", self.film)
+        checked_flag("measure", self.measure)
+        if self.speed is not None:
+            above_zero("speed", self.speed)
+        if self.region is not None and not is_list(self.region, 4):
+            raise ValueError(f"region must be y0, y1, x0, x1 in px, got {self.region!r}")
 
 
 def find_items(
@@ -161,12 +186,20 @@ def _listed(path: Path) -> list[Item]:
             raise ValueError(f"{path}, line {number}: a column 'movie' with a path is needed")
         fps = (row.get("fps") or "").strip()
         try:
-            rate = above_zero("fps", fps) if fps else None
+            rate = above_zero("fps", _number_in(fps)) if fps else None
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
         axes = (row.get("axes") or "").strip() or None
         items.append(Item(path.parent / row["movie"].strip(), rate, axes))
     return items
+
+
+def _number_in(cell: str):
+    """Return the number in a cell of a table, or its text where it holds none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
 
 
 def run_batch(
@@ -374,6 +407,8 @@ class _Batch:
         traits = {name: getattr(self.settings, name) for name in OF_THE_MOVIE}
         traits |= {name: value for name, value in (("fps", item.fps), ("axes", item.axes)) if value}
         movie = open_movie(item.path, **traits)
+        if self.outputs.measure:
+            checked_region(movie, self.outputs.region)
         return movie, plan(movie, replace(self.settings, **traits))
 
     def _write(self, target: Path, item: Item, movie: Movie, magnification, report) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 
 from napari_motionmag.compute.validate import (
     above_zero,
+    checked_flag,
+    checked_text,
     finite_number,
     is_list,
     one_of,
@@ -61,7 +63,13 @@ class Panel:
     channels: Sequence[Panel] = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "channels", tuple(self.channels))
+        checked_text("label", self.label)
+        if not isinstance(self.look, Look | None):
+            raise TypeError(f"look must be a Look, got {self.look!r}")
+        channels = self.channels if isinstance(self.channels, list | tuple) else [self.channels]
+        if wrong := [one for one in channels if not isinstance(one, Panel)]:
+            raise TypeError(f"channels must be Panels, got {wrong[0]!r}")
+        object.__setattr__(self, "channels", tuple(channels))
         for channel in self.channels:
             sizes = [(p.movie.n_frames, *p.movie.frame_shape[:2]) for p in (self, channel)]
             if sizes[0] != sizes[1]:
@@ -213,6 +221,9 @@ class Composition:
         if not panels:
             raise ValueError("there is no movie to export")
         object.__setattr__(self, "panels", panels)
+        checked_flag("labels", self.labels)
+        if self.time_stamp is not None:
+            checked_flag("time_stamp", self.time_stamp)
         one_of("layout", self.layout, LAYOUTS)
         one_of("interpolation", self.interpolation, INTERPOLATIONS)
         one_of("background", self.background, BACKGROUNDS)
@@ -313,7 +324,7 @@ class Composition:
                     for panel, shape in zip(self.panels, shapes, strict=True)
                 )
             )
-        if self.divider is not None and not 0 <= self.divider <= 1:
+        if self.divider is not None and not 0 <= finite_number("divider", self.divider) <= 1:
             raise ValueError(f"divider must be from 0 to 1, got {self.divider!r}")
 
     def _times(self) -> range:

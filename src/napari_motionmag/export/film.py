@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_motionmag.compute.validate import above_zero, checked_flag
 from napari_motionmag.export.composition import FASTEST, Composition, Panel
 from napari_motionmag.export.lettering import (
     draw_bar,
@@ -79,7 +80,8 @@ class Film:
     """
 
     def __init__(self, composition: Composition, fastest: float = FASTEST, plays: bool = True):
-        self.composition, self._plays = composition, plays
+        above_zero("fastest", fastest)
+        self.composition, self._plays = composition, checked_flag("plays", plays)
         self.fps, self.shown = composition.timing(fastest)
         self._arrange()
 

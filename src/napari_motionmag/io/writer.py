@@ -9,9 +9,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import check_target, locked, written_whole
+from napari_motionmag.compute.validate import checked_flag
 from napari_motionmag.io.formats import Format, WriteOptions, all_formats, format_of, writable
 from napari_motionmag.io.frame_stream import FrameStream, Progress
 from napari_motionmag.io.journal import Journal
+from napari_motionmag.movie.intensity import checked_range
 from napari_motionmag.movie.lazy import paths_behind
 from napari_motionmag.movie.movie import Movie
 
@@ -97,6 +99,10 @@ def save_movie(
     >>> save_movie("film.ome.tif", np.zeros((9, 32, 32), "u2"), fps=25)  # doctest: +SKIP
     """
     path = Path(path)
+    if not isinstance(recipe, Mapping | None):
+        raise TypeError(f"recipe must be a mapping, got {recipe!r}")
+    if intensity_range is not None:
+        checked_range(intensity_range)
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
     check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
     format_ = format_of(path)
@@ -178,6 +184,7 @@ def check_output(
         As `save_movie`.
     """
     path = Path(path)
+    checked_flag("resume", resume)
     format_ = checked_format(path)
     if resume and format_.holds is None:
         able = ", ".join(entry.writes[-1] for entry in all_formats() if entry.holds)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
+from napari_motionmag.compute.validate import checked_text
 from napari_motionmag.movie import intensity
 from napari_motionmag.movie.axes import checked_calibration, checked_layout
 from napari_motionmag.movie.chunk_reader import read_part
@@ -98,7 +99,7 @@ class Movie:
             n_frames=shape[axes.index("T")],
             scale=scale,
             units=units,
-            name=None if name is None else str(name),
+            name=None if name is None else checked_text("name", name),
             cache=Cache() if isinstance(data, np.ndarray) else cache_of(data),
             _range=range_,
             _estimated=range_ is None,

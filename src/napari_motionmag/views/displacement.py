@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, checked_flag
 from napari_motionmag.temporal import Static
 from napari_motionmag.views.estimators.band_kernel import BandKernel
 from napari_motionmag.views.estimators.noise_model import NoiseModel, as_noise
@@ -97,10 +97,10 @@ def displacement_trace(
     shape = movie.frame_shape[:2]
     if reach is None:
         reach = max(1, min(10, min(shape) // 8))
-    reach = above_zero("reach", reach, "px")
+    reach, brightness = above_zero("reach", reach, "px"), checked_flag("brightness", brightness)
     own, described = _reference_frames(reference, movie.n_frames)
     window, mask = _cut_back(*checked_region(movie, region), shape, reach, region is not None)
-    tracker = Tracker(movie, at, window, mask, own, reach, bool(brightness), progress)
+    tracker = Tracker(movie, at, window, mask, own, reach, brightness, progress)
     track = tracker.track(model)
     size = pixel_size(movie)
     return DisplacementTrace(

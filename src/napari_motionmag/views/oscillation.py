@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, checked_flag
+from napari_motionmag.views.estimators.series import numbers
 from napari_motionmag.views.trace import DisplacementTrace
 
 FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
@@ -199,12 +200,13 @@ def fit_sinusoid(
     >>> round(fit.frequency, 3), round(fit.amplitude, 3), fit.edge
     (8.0, 0.2, None)
     """
-    times = np.asarray(times, float)
-    values = np.asarray(values, float)
+    times, values = numbers("times", times), numbers("values", values)
+    for name, value in (("fixed", fixed), ("drift", drift), ("enlarge", enlarge)):
+        checked_flag(name, value)
     values = values[:, np.newaxis] if values.ndim == 1 else values
-    if times.ndim != 1 or values.ndim != 2 or len(values) != len(times):
+    if times.ndim != 1 or values.ndim != 2 or len(values) != times.size:
         raise ValueError(
-            f"values must have one row for each of the {len(times)} times; got {values.shape}"
+            f"values must have one row for each of the {times.size} times; got {values.shape}"
         )
     if len(times) < FEWEST_FITTED + drift:
         raise ValueError(
@@ -213,7 +215,7 @@ def fit_sinusoid(
     if not (np.diff(times) > 0).all():
         raise ValueError("times must increase")
     known = sigma is not None
-    sigma = np.broadcast_to(np.asarray(1.0 if sigma is None else sigma, float), values.shape)
+    sigma = np.broadcast_to(numbers("sigma", 1.0 if sigma is None else sigma), values.shape)
     if not (np.isfinite(sigma).all() and (sigma > 0).all()):
         raise ValueError("sigma must be finite and above 0")
     if fixed and frequency is None:

@@ -13,6 +13,7 @@ from napari_motionmag.views.estimators.lines import (
 from napari_motionmag.views.estimators.series import (
     Series,
     as_movie,
+    numbers,
     pixel_size,
     refuse_non_finite,
     warn_if_uneven,
@@ -262,7 +263,7 @@ def intensity_trace(
     (5, 2)
     """
     movie = as_movie(movie, axes)
-    points = np.atleast_2d(np.asarray(points, float))
+    points = np.atleast_2d(numbers("points", points))
     shape = np.array(movie.frame_shape[:2])
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(f"points must be (y, x) pairs, shape (N, 2); got shape {points.shape}")

@@ -11,7 +11,7 @@ from scipy.ndimage import label
 from scipy.signal import detrend, periodogram
 from scipy.special import fdtri
 
-from napari_motionmag.compute.validate import above_zero, one_of
+from napari_motionmag.compute.validate import above_zero, finite_number, one_of
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.selected_noise import smooth_background
 from napari_motionmag.views.estimators.series import warn_if_uneven, warn_user
@@ -293,7 +293,9 @@ def near_nyquist(frequency: float, fps: float, unit: str = "Hz") -> str:
 
 def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> MotionSpectrum:
     """Return the spectrum of a trace of 16 frames or more, in cycles per frame without a rate."""
-    if direction is None:
+    if direction is not None:
+        finite_number("direction", direction)
+    else:
         moving = detrend(trace.displacement, axis=0, type="linear")
         direction = principal_direction(moving, trace.frame_covariance)
     unit = np.array([np.sin(direction), np.cos(direction)])

@@ -6,6 +6,7 @@ import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
+from reprlib import repr as shortened
 
 import numpy as np
 
@@ -24,6 +25,14 @@ BATCH = 8  # magnified frames drawn together; cancelling takes effect between ba
 def as_movie(movie, axes: str | None = None, fps: float | None = None) -> Movie:
     """Wrap an array, layer or movie; None leaves axes and fps to it."""
     return Movie.from_any(movie, axes=axes, fps=fps)
+
+
+def numbers(name: str, values) -> np.ndarray:
+    """Return values as an array of float64; TypeError if they are no real numbers."""
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be real numbers, got {shortened(values)}") from None
 
 
 def warn_if_uneven(times: np.ndarray | None, fps: float | None, what: str) -> bool:
