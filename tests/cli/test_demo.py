@@ -89,6 +89,18 @@ def test_frames_are_large_enough_to_see_motion_in_the_picture():
     assert min(picture.size) > 1024
 
 
+def test_the_picture_has_a_time_and_no_speed(monkeypatch):
+    from napari_motionmag.export import film
+
+    written, draw = [], film.draw_text
+    monkeypatch.setattr(film, "draw_text", lambda *a: written.append(a[2]) or draw(*a))
+    data, about = samples.load("strings", n_frames=8, size=64)
+    movie = Movie(data, about["axes"], about["fps"])
+    demo_sheet.compose(plan(movie, 2, method="linear"), movie, about)
+    assert any(text.endswith(" ms") for text in written), written
+    assert "real time" not in " ".join(written)
+
+
 def test_line_crosses_the_string_that_is_selected():
     data, about = samples.load("strings", n_frames=60)
     suggested = dict(about["suggestion"])

@@ -67,7 +67,7 @@ def test_a_map(film, tmp_path, capsys):
         (["a.csv", "b.csv"], "one .csv for each of 1 regions"),
         (["a.txt"], "must end in .csv"),
         (["a.csv", "--map", "phase"], "one .tif or .npy"),
-        (["a.csv", "--derivatives", "4"], "window must be an odd number"),
+        (["a.csv", "--derivatives", "4"], "derivatives must be an odd number"),
         (["a.csv", "--mode", "temporal", "--band", "1", "3"], "--mode is only for --map"),
         (["a.tif", "--map", "phase", "--region", "0", "9", "0", "9"], "--region is not for --map"),
         (["a.csv", "a.csv"], "got a.csv twice"),

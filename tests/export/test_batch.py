@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,6 +194,16 @@ def test_what_cannot_be_written_is_refused_without_a_trace(movies, tmp_path, out
     assert not (tmp_path / "out").exists()
     with pytest.raises(NotADirectoryError, match=r"notes\.md is a file; choose a folder"):
         export.run_batch([movies], movies / "notes.md", SETTINGS, PLAIN)
+
+
+@pytest.mark.parametrize("outputs", [export.Outputs(".gif"), export.Outputs(film=".tif")])
+def test_nothing_is_made_before_the_outputs_are_checked(movies, tmp_path, monkeypatch, outputs):
+    def mkdir(path, *arguments, **options):
+        raise AssertionError(f"{path} is made")
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(ValueError, match=r"cannot write|film must be"):
+        export.run_batch([movies], tmp_path / "out", SETTINGS, outputs)
 
 
 def test_a_full_disk_ends_the_run(movies, tmp_path, monkeypatch):

@@ -283,7 +283,7 @@ def settled(qtbot):
             return not (live or compared or widget._work.pending or widget.working)
 
         QApplication.processEvents()
-        qtbot.waitUntil(is_idle, timeout=20_000)
+        qtbot.waitUntil(is_idle, timeout=60_000)
         QApplication.processEvents()
 
     return wait
@@ -318,7 +318,7 @@ def magnified(widget, click, qtbot, result):
 
     def press():
         click(widget, "magnify")
-        qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=10_000)
+        qtbot.waitUntil(lambda: result() is not None and result().visible, timeout=60_000)
         return result()
 
     return press

@@ -87,6 +87,24 @@ def test_without_a_drift_nothing_is_offered(dock, click, qtbot, settled):
     assert not widget._drift._timer.isActive()
 
 
+def test_what_drifts_beside_the_region_is_not_offered(
+    viewer, dock, click, settled, qtbot, plain_napari
+):
+    halves = [np.concatenate([movie_of(d) for d in (left, 1 - left)], axis=2) for left in (0, 1)]
+    widget = dock(0.0)
+    box = np.array([[0.0, 0.0], [64.0, 64.0]])
+    shapes = viewer.add_shapes([box], shape_type="rectangle", name="left")
+    for frames, drifts in zip(halves, (False, True), strict=True):
+        widget.layer.value = viewer.add_image(frames, scale=(1 / FPS, 1, 1))
+        widget.fps.value, widget.region.value = FPS, shapes
+        click(widget, "magnify")
+        settled(widget)
+        qtbot.waitUntil(lambda: widget._drift._measured is not None, timeout=20_000)
+        qtbot.waitUntil(lambda: not widget._drift._job.working, timeout=20_000)
+        assert widget._drift._measured[0][-1] is not None
+        assert widget._fields.drift_row.visible == drifts
+
+
 def test_what_is_drawn_of_one_movie_offers_nothing_for_another(dock, viewer, click, settled, qtbot):
     widget = dock(0.0)
     click(widget, "magnify")

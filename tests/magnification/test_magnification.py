@@ -1,5 +1,6 @@
 import pickle
 import time
+import warnings
 
 import dask
 import dask.array as da
@@ -291,3 +292,16 @@ def test_layer_needs_an_image():
 def test_movie_objects_bring_their_frame_rate():
     movie = Movie(_moving(n=20, size=16), fps=20)
     assert plan(movie, 3, mode="temporal", band=(2, 4)).operator.fps == 20
+
+
+@pytest.mark.parametrize("filter", ["fir", "butterworth", "iir", "acceleration"])
+def test_a_record_shorter_than_a_period_is_said(filter):
+    movie = np.random.default_rng(0).random((30, 16, 16))
+    settings = {"mode": "temporal", "fps": 30, "filter": filter, "method": "linear"}
+    with pytest.warns(UserWarning, match=r"30 frames last 1 s at 30 fps, .* at 1 Hz or above"):
+        magnify(movie, 5, band=(0.2, 0.5), **settings)
+    with pytest.warns(UserWarning, match="less than a period of 0.2 Hz, 5 s"):
+        magnify(movie, 5, band=(2, 3), more_bands=[(0.2, 0.5, 3)], **settings | {"filter": "fir"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        magnify(movie, 5, band=(1, 3), **settings)

@@ -100,3 +100,27 @@ def test_layers_hold_them(make):
     movie = Movie.from_any(Image(make(), contrast_limits=(0, 4000)))
     assert movie.axes == "TYX"
     np.testing.assert_array_equal(movie.read(1), FRAMES[1])
+
+
+@pytest.mark.parametrize("fps", [7.5, 24, 30, 60])
+@pytest.mark.parametrize("n", [6, 100])
+def test_times_of_a_clock_may_be_rounded(fps, n):
+    since = np.round(np.arange(n) * 1000 / fps)
+    clock = np.datetime64("2024-05-05T10:00:00") + since.astype("timedelta64[ms]")
+    for times in (clock, clock - clock[0], since, since / 1000):
+        units = {} if times.dtype.kind in "mM" else {"units": "ms" if times is since else "s"}
+        array = labelled(np.zeros((n, 9, 9), "u2"), time=("time", times, units))
+        assert Movie(array).fps == pytest.approx(fps, rel=1e-3)
+
+
+def test_frames_that_a_clock_dropped_are_said():
+    since = np.delete(np.round(np.arange(62) * 1000 / 30), [10, 11])
+    clock = np.datetime64("2024-05-05T10:00:00") + since.astype("timedelta64[ms]")
+    array = labelled(np.zeros((60, 9, 9), "u2"), time=("time", clock))
+    with pytest.warns(UserWarning, match=r"'time': frames come unevenly.* 0\.1 s \(before frame"):
+        assert Movie(array).fps == 30
+
+
+def test_times_that_do_not_ascend_make_no_rate():
+    array = labelled(time=("time", np.array([0.0, 2, 1, 3, 4, 9]), {"units": "s"}))
+    assert Movie(array).fps is None

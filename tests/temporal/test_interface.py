@@ -17,7 +17,6 @@ import napari_motionmag
 from napari_motionmag.temporal import (
     FILTERS,
     FIR,
-    MODES,
     Acceleration,
     Bands,
     Butterworth,
@@ -320,10 +319,24 @@ def test_make_operator_refuses(mode, arguments, error, match):
         make_operator(mode, **arguments)
 
 
-def test_a_band_that_is_not_used_is_said():
-    for mode in MODES[:2]:
-        with pytest.warns(UserWarning, match="band=.* is not used with mode"):
-            make_operator(mode, band=(1, 3), fps=30)
+@pytest.mark.parametrize(
+    ("mode", "argument"),
+    [
+        ("static", {"band": (1, 3)}),
+        ("dynamic", {"band": (1, 3)}),
+        ("static", {"filter": "iir"}),
+        ("dynamic", {"filter": "iir"}),
+        ("dynamic", {"reference": 3}),
+        ("temporal", {"reference": slice(3)}),
+        (FIR(1, 3), {"band": (1, 4)}),
+        (FIR(1, 3), {"reference": [1, 2]}),
+    ],
+)
+def test_an_argument_that_is_not_used_is_said(mode, argument):
+    needed = {"band": (1, 3)} if mode == "temporal" else {}
+    (name,) = argument
+    with pytest.warns(UserWarning, match=f"{name}=.* is not used with mode"):
+        make_operator(mode, fps=30, **needed, **argument)
 
 
 # ---- a new operator is a class and a test -------------------------------------------------------

@@ -211,8 +211,26 @@ def test_arguments_are_checked(options, match):
 def test_short_and_small_movies_are_refused():
     with pytest.raises(ValueError, match="at least 16 frames; there are 12"):
         views.suggest(still(12), fps=40)
-    with pytest.raises(ValueError, match=r"frames of 40 x 5 px .* from 8 x 8 px up"):
+    with pytest.raises(ValueError, match=r"from 8 px up along each side; got a width of 5 px"):
         views.suggest(np.zeros((20, 40, 5)), fps=40)
+
+
+def test_long_narrow_frames_are_wide_enough():
+    found = views.suggest(still(16, (12, 9000)), fps=10)
+    assert "Nothing moves more than its noise explains" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "small"),
+    [
+        ((7, 300), "got a height of 7 px$"),
+        ((300, 7), "got a width of 7 px$"),
+        ((7, 6), "got a height of 7 px and a width of 6 px$"),
+    ],
+)
+def test_the_side_that_is_too_small_is_named(shape, small):
+    with pytest.raises(ValueError, match=f"from 8 px up along each side; {small}"):
+        views.suggest(np.zeros((16, *shape)), fps=10)
 
 
 @pytest.mark.parametrize(("low", "high"), [(100.4, 100.6), (100.44, 100.6), (1234.4, 1234.9)])

@@ -46,8 +46,9 @@ def add_command(commands, common) -> None:
     add("--speed", type=speed, metavar="1/N", help="of the films against real time, as 1/20")
     add("--no-measure", action="store_true", help="do not measure motion and noise")
     options.add_measured_region(output)
-    add("--resume", action="store_true", help="go on with a run that was stopped")
-    add("--overwrite", action="store_true", help="begin anew and replace what is there")
+    one = output.add_mutually_exclusive_group().add_argument
+    one("--resume", action="store_true", help="go on with a run that was stopped")
+    one("--overwrite", action="store_true", help="begin anew and replace what is there")
     add("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(run=run)
 
@@ -57,6 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     from napari_motionmag.export import Outputs, find_items, run_batch
     from napari_motionmag.export.batch_table import DONE, FAILED, TABLE
 
+    if not arguments.film:
+        options.refuse(arguments, ("speed",), "needs --film")
+    if arguments.no_measure:
+        options.refuse(arguments, ("measure_region",), "is not for --no-measure")
     settings, _ = options.settings(arguments)
     items = find_items(arguments.inputs, arguments.output)
     region = arguments.measure_region

@@ -11,6 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from napari_motionmag.cli import options
+from napari_motionmag.compute.atomic import check_folder
+
 DRAG = "Drag the slider “Factor”"
 SIZE = 1400, 850  # px, of the window
 MOST_FPS = 30  # at which the original is played at first
@@ -33,7 +36,10 @@ def add_command(commands, common) -> None:
     )
     parser.add_argument("--list", action="store_true", help="list the samples and exit")
     parser.add_argument(
-        "--out-dir", type=Path, metavar="DIR", help="folder for files (default: the current one)"
+        "--out-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder for files, and no window (default: the current one)",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--gui", action="store_true", default=None, help="in a window, or fail")
@@ -42,12 +48,15 @@ def add_command(commands, common) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    if arguments.gui:
+        options.refuse(arguments, ("out_dir",), "is not for --gui")
     if arguments.list:
         from napari_motionmag import samples
 
         print("\n".join(samples.NAMES))
     else:
-        run(arguments.sample, out_dir=arguments.out_dir, gui=arguments.gui)
+        gui = False if arguments.out_dir else arguments.gui
+        run(arguments.sample, out_dir=arguments.out_dir, gui=gui)
 
 
 def run(
@@ -258,8 +267,9 @@ def write_files(sample: str, out_dir: str | Path | None = None) -> list[Path]:
     from napari_motionmag.cli.demo_sheet import compose
     from napari_motionmag.io import save_movie
 
-    magnification, magnified, info = _magnified(sample)
     folder = Path.cwd() if out_dir is None else Path(out_dir)
+    check_folder(folder)
+    magnification, magnified, info = _magnified(sample)
     folder.mkdir(parents=True, exist_ok=True)
     tiff, png = (folder / f"{magnified.name}{ending}" for ending in (".ome.tif", ".png"))
     save_movie(tiff, magnified, recipe=magnification.recipe, overwrite=True)

@@ -25,7 +25,7 @@ def compose(magnification, magnified, info: dict):
         background="white",
         zoom=max(1, _LARGEST_SIDE // max(movie.frame_shape[:2])),
     )
-    film = Film(composition)
+    film = Film(composition, plays=False)
     return Image.fromarray(next(islice(film.frames(), film.shown.index(t), None)))
 
 

@@ -7,6 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+from napari_motionmag.cli import options
+from napari_motionmag.compute.atomic import check_folder
+from napari_motionmag.compute.validate import existing_file
+
 METHODS = ("learned:difference", "learned:oh2018", "phase")
 
 
@@ -49,11 +53,14 @@ def add_command(commands, common) -> None:
 
 def run(arguments) -> None:
     """Run the command."""
+    for folder in filter(None, (arguments.out, arguments.paper)):
+        check_folder(folder)
     if arguments.out or arguments.paper:
         from napari_motionmag.compute.optional import optional
 
         optional("matplotlib", "plots", "figures")
     if arguments.paper:
+        options.refuse(arguments, ("out", "beside", "seeds"), "is not for --paper")
         _paper(arguments)
     else:
         _scores(arguments)
@@ -71,10 +78,21 @@ def _paper(arguments) -> None:
     print(draw(arguments.paper, setting, arguments.only, _tell))
 
 
+def _scores_in(path: Path) -> dict:
+    """Read the scores of other methods."""
+    try:
+        found = json.loads(existing_file("--beside", path).read_text(encoding="utf-8"))
+        if {"protocols", "seeds", "methods"} <= {*found}:
+            return found
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"--beside: {path} holds no scores: {error}") from error
+    raise ValueError(f"--beside: {path} holds no scores, as evaluation.json does")
+
+
 def _scores(arguments) -> None:
     from napari_motionmag.evaluation.run import curves, evaluate, merged, psnr_table, table
 
-    before = None if arguments.beside is None else json.loads(arguments.beside.read_text())
+    before = None if arguments.beside is None else _scores_in(arguments.beside)
     started = time.monotonic()
     result = evaluate(
         arguments.methods,

@@ -22,14 +22,16 @@ def add_arguments(parser) -> None:
     add("inputs", metavar="IN", nargs="+", type=Path, help="movies of as many frames")
     add("output", metavar="OUT", type=Path)
     add_settings(parser)
-    add = parser.add_argument_group("what is shown").add_argument
+    shown = parser.add_argument_group("what is shown")
+    add = shown.add_argument
     add(
         "--results-only",
         action="store_true",
         help="with --factor, --preset or --recipe: leave out the original",
     )
-    add("--label", action="append", metavar="TEXT", help="above a movie; once for each")
-    add("--no-labels", action="store_true", help="no text above the movies")
+    one = shown.add_mutually_exclusive_group().add_argument
+    one("--label", action="append", metavar="TEXT", help="above a movie; once for each")
+    one("--no-labels", action="store_true", help="no text above the movies")
     add("--layout", choices=_LAYOUTS, default="grid", help="default: grid")
     add(
         "--divider",
@@ -49,8 +51,9 @@ def add_arguments(parser) -> None:
     add("--colormap", metavar="NAME", help="of napari, as viridis (default: gray)")
     add("--gamma", type=float, default=1.0, help="exponent of the intensities (default: 1)")
     add("--pixel-size", type=float, metavar="UM", help="side of a pixel, where the file has none")
-    add("--scale-bar", type=float, metavar="UM", help="its length (default: one that fits)")
-    add("--no-scale-bar", action="store_true", help="no scale bar")
+    one = shown.add_mutually_exclusive_group().add_argument
+    one("--scale-bar", type=float, metavar="UM", help="its length (default: one that fits)")
+    one("--no-scale-bar", action="store_true", help="no scale bar")
     add("--no-time", action="store_true", help="no time of each frame")
     add("--background", choices=("black", "white"), default="black", help="default: black")
     add("--zoom", type=float, help="output pixels for a pixel (default: what fits a screen)")
@@ -98,21 +101,23 @@ def composition(arguments: argparse.Namespace) -> Composition:
     from napari_motionmag.export.panels import calibrated, default_label
     from napari_motionmag.io import open_movie
     from napari_motionmag.magnification.magnification import plan
+    from napari_motionmag.movie.intensity import checked_range
 
     given = {"axes": arguments.axes, "fps": arguments.fps}
     range_ = None if arguments.intensity_range is None else tuple(arguments.intensity_range)
     settings = None
-    if arguments.results_only and not options.has_settings(arguments):
-        raise ValueError("--results-only needs --factor, --preset or --recipe")
+    if not options.has_settings(arguments):
+        options.refuse_settings(arguments)
     if options.has_settings(arguments):
         settings, _ = options.settings(arguments)
         given = {name: getattr(settings, name) for name in given}
         range_ = settings.intensity_range
-    movies, labels = [], []
+    opened, movies, labels = [], [], []
     for path in arguments.inputs:
         movie = open_movie(path, intensity_range=range_, **given)
         if arguments.pixel_size is not None:
             movie = calibrated(movie, arguments.pixel_size)
+        opened.append(movie)
         if settings is None or not arguments.results_only:
             movies.append(movie)
             labels.append("original" if settings is not None else movie.name)
@@ -120,8 +125,12 @@ def composition(arguments: argparse.Namespace) -> Composition:
             result = plan(movie, settings).dask()
             movies.append(result)
             labels.append(default_label(result))
+    if all(movie.is_rgb for movie in opened):
+        options.refuse(arguments, ("colormap",), "is for gray movies")
     if arguments.label is not None:
         labels = arguments.label
+    if arguments.contrast is not None:
+        checked_range(arguments.contrast, "--contrast")
     look = {"colormap": arguments.colormap, "gamma": arguments.gamma}
     shown = [panel(movie, "", at=dict(arguments.at) or None) for movie in movies]
     limits = [arguments.contrast or one.look.limits for one in shown]

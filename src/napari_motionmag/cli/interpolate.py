@@ -15,6 +15,7 @@ from napari_motionmag.cli.magnify import (
     with_origin,
     write,
 )
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.methods.options import parse_options
 
@@ -50,12 +51,16 @@ def add_command(commands, common) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from napari_motionmag.io import check_output
-    from napari_motionmag.magnification.interpolation import HOW, interpolated_movie
+    from napari_motionmag.magnification.interpolation import HOW, MOST_TIMES, interpolated_movie
     from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 
+    whole_number("--times", arguments.times, 2, MOST_TIMES)
     given = {name: getattr(arguments, name) for name in (*HOW, *OF_THE_MOVIE)}
     given = {name: value for name, value in given.items() if value is not None}
-    given |= parse_options(arguments.method or "learned", arguments.option)
+    method = arguments.method or "learned"
+    own = parse_options(method, arguments.option)
+    options.check_method(arguments, method, own)
+    given |= own
     movie = open_input(arguments, MagnifySettings.from_arguments(1.0, **given))
     result = interpolated_movie(movie, arguments.times, **given)
     check_output(arguments.output, result, overwrite=arguments.overwrite, resume=arguments.resume)

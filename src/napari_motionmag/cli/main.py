@@ -21,6 +21,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from napari_motionmag import cli
+from napari_motionmag.compute.validate import error_text
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
 
@@ -68,10 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         except Exception as error:
             if isinstance(error, _INPUT_ERRORS) or _is_refusal(error):
-                return _report(f"error: {error}", BAD_INPUT, debug)
+                return _report(f"error: {error_text(error)}", BAD_INPUT, debug)
             trace = debug or not isinstance(error, _FAILURES)
             hint = "" if trace else " (--debug shows where)"
-            return _report(f"error: {type(error).__name__}: {error}{hint}", FAILURE, trace)
+            text = f"error: {type(error).__name__}: {error_text(error)}{hint}"
+            return _report(text, FAILURE, trace)
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -82,8 +82,10 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_motionmag.io.writer import check_sources
 
     others, whose = (_OF_TABLES, "not for") if arguments.map else (_OF_MAPS, "only for")
-    if given := [name for name in others if getattr(arguments, name) not in (None, [])]:
-        raise ValueError(f"--{given[0]} is {whose} --map")
+    options.refuse(arguments, others, f"is {whose} --map")
+    options.check_motion(arguments, arguments.mode or "static")
+    if len(arguments.region) < 2:
+        options.refuse(arguments, ("segments",), "is for two regions or more")
     outputs = arguments.outputs
     if twice := [path for path in outputs if outputs.count(path) > 1]:
         raise ValueError(f"OUT must be a file for each region, got {twice[0]} twice")

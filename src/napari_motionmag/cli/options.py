@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_motionmag.methods.option_field import Option, parse_texts
-from napari_motionmag.methods.options import OPTIONS, STABILISE, parse_options
+from napari_motionmag.methods.options import (
+    METHOD_CLASSES,
+    OPTIONS,
+    STABILISE,
+    method_options,
+    parse_options,
+)
 
 if TYPE_CHECKING:
     from napari_motionmag.magnification.presets import Preset
     from napari_motionmag.magnification.settings import MagnifySettings
 
 _WIDTH = 79
+_STARTS = "--factor, --preset or --recipe"
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -65,7 +72,7 @@ def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | N
     from napari_motionmag.magnification.settings import NAMES, MagnifySettings
 
     if not has_settings(arguments):
-        raise ValueError("--factor, --preset or --recipe is needed")
+        raise ValueError(f"{_STARTS} is needed")
     if arguments.preset is not None and arguments.recipe is not None:
         raise ValueError("--preset and --recipe are two kinds of settings: give one")
     given = {name: getattr(arguments, name, None) for name in NAMES}
@@ -79,10 +86,51 @@ def settings(arguments: argparse.Namespace) -> tuple[MagnifySettings, Preset | N
         base = {name: value for name, value in base.items() if name in NAMES}
     given = base | given | parse_options(method, arguments.option) | _alignment(arguments)
     given |= _factor_map(arguments)
-    if arguments.preset is None:
-        return MagnifySettings.from_arguments(**given), None
-    preset = presets.get(arguments.preset)
-    return MagnifySettings.from_preset(preset, **given), preset
+    preset = None if arguments.preset is None else presets.get(arguments.preset)
+    if preset is None:
+        found = MagnifySettings.from_arguments(**given)
+    else:
+        found = MagnifySettings.from_preset(preset, **given)
+    check_motion(arguments, found.mode)
+    check_method(arguments, found.method, found.options)
+    return found, preset
+
+
+def refuse(arguments: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """Refuse those of some options that are given, since they would have no effect."""
+    for name in names:
+        value = getattr(arguments, name, None)
+        if value is not None and value is not False and value != []:
+            raise ValueError(f"--{name.replace('_', '-')} {why}")
+
+
+def check_motion(arguments: argparse.Namespace, mode) -> None:
+    """Refuse options of other modes."""
+    for options, of in ((("band", "filter"), "temporal"), (("reference",), "static")):
+        if mode != of:
+            refuse(arguments, options, f"is for --mode {of}")
+
+
+def check_method(arguments: argparse.Namespace, method: str, values: Mapping[str, Any]) -> None:
+    """Refuse options that a method does not use, beside the values of its others."""
+    if "device" not in METHOD_CLASSES[method].shared:
+        if arguments.device not in (None, "cpu"):
+            raise ValueError(f"--device is not for --method {method}, which works on the CPU")
+        refuse(arguments, ("precision",), f"is not for --method {method}")
+    known = {option.name: option for option in method_options(method)}
+    for name in parse_options(method, arguments.option):
+        other, wanted = known[name].only or (name, values[name])
+        if values.get(other, known[other].default) != wanted:
+            raise ValueError(f"--option {name} is for --option {other}={wanted}")
+
+
+def refuse_settings(arguments: argparse.Namespace) -> None:
+    """Refuse options of a magnification where none is described."""
+    from napari_motionmag.magnification.settings import NAMES, OF_THE_MOVIE
+
+    shared = [name for name in NAMES if name not in OF_THE_MOVIE]
+    own = ("option", "map_factor", "map_rest", "map_feather", "stabilise_mask", "stabilise_option")
+    refuse(arguments, ("results_only", *shared, *own), f"needs {_STARTS}")
 
 
 def _factor_map(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_motionmag.cli import options
 from napari_motionmag.cli.progress import ProgressLine
+from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 
 
@@ -41,6 +42,7 @@ def run(arguments) -> None:
     from napari_motionmag.io import open_movie
     from napari_motionmag.views import suggest
 
+    whole_number("--frames", arguments.frames, 1)
     with ProgressLine("Looking") as line:
         found = suggest(
             open_movie(arguments.movie, axes=arguments.axes, fps=arguments.fps),

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from napari_motionmag.compute.validate import checked_flag
+
 
 def check_target(
     path: Path,
@@ -20,6 +22,7 @@ def check_target(
 
     `may_replace_folder`, for outputs that are folders, tells whether a folder is such an output.
     """
+    checked_flag("overwrite", overwrite)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK):
@@ -35,6 +38,12 @@ def check_target(
         raise FileExistsError(f"{path} exists and is no output of this kind; it is left alone")
     if path.is_dir() and may_replace_folder is None:
         raise IsADirectoryError(f"{path} is a folder; it is left alone")
+
+
+def check_folder(path: Path) -> None:
+    """Raise NotADirectoryError when a folder for results is a file."""
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path} is a file; choose a folder for the results")
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from napari_motionmag.compute.atomic import locked
+from napari_motionmag.compute.atomic import check_folder, locked
+from napari_motionmag.compute.validate import above_zero, checked_flag, checked_text, is_list
 from napari_motionmag.compute.versions import PACKAGE, version_of
 from napari_motionmag.export.batch_items import Item, find_items, output_names
 from napari_motionmag.export.batch_table import (
@@ -33,12 +34,13 @@ from napari_motionmag.export.panels import default_label
 from napari_motionmag.io import check_output, open_movie, save_movie
 from napari_motionmag.io.formats import format_of
 from napari_motionmag.io.journal import fingerprint
+from napari_motionmag.io.writer import checked_format
 from napari_motionmag.magnification.layer import weights_hash
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
-from napari_motionmag.views.estimators.series import part_of
+from napari_motionmag.views.estimators.series import checked_region, part_of
 
 _STEPS = 1000  # of progress for each movie
 
@@ -66,6 +68,15 @@ class Outputs:
     speed: float | None = None
     measure: bool = True
     region: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self):
+        checked_text("extension", self.extension)
+        checked_text("film", self.film)
+        checked_flag("measure", self.measure)
+        if self.speed is not None:
+            above_zero("speed", self.speed)
+        if self.region is not None and not is_list(self.region, 4):
+            raise ValueError(f"region must be y0, y1, x0, x1 in px, got {self.region!r}")
 
 
 def run_batch(
@@ -131,16 +142,17 @@ def run_batch(
     folder = Path(folder)
     items = find_items(inputs, folder)
     made = not folder.is_dir()
+    outputs = outputs or Outputs()
+    names = _checked_names(folder, items, outputs)
     if made:
-        if folder.exists():
-            raise NotADirectoryError(f"{folder} is a file; choose a folder for the results")
+        check_folder(folder)
         if not folder.parent.is_dir():
             raise FileNotFoundError(f"{folder}: there is no folder {folder.parent}")
         folder.mkdir()
     busy = f"{folder}: another process works on a batch there; wait for it, or choose another"
     try:
         with locked(folder / LOCK, busy):
-            batch = _Batch(folder, items, settings, outputs or Outputs(), on_change)
+            batch = _Batch(folder, items, names, settings, outputs, on_change)
             batch.begin(resume, overwrite)
             batch.run(progress)
     finally:
@@ -161,19 +173,16 @@ class _Batch:
         self,
         folder: Path,
         items: list[Item],
+        names: list[str],
         settings: MagnifySettings,
         outputs: Outputs,
         on_change: Callable | None,
     ):
-        self.folder, self.items = folder, items
+        self.folder, self.items, self.names = folder, items, names
         self.settings, self.outputs = settings, outputs
         self.on_change = on_change
-        self.names = output_names(items, outputs.extension)
         self._table = BatchTable(folder, _made_with(settings, outputs))
         self.rows = self._table.rows
-        if outputs.film.lower() not in ENCODERS:
-            known = ", ".join(extension for extension in ENCODERS if extension)
-            raise ValueError(f"film must be one of {known}, or empty; got {outputs.film!r}")
         for item, name in zip(items, self.names, strict=True):  # refuses what cannot be written
             check_output(folder / name, overwrite=True, source=item.path)
             if outputs.film:
@@ -265,6 +274,8 @@ class _Batch:
         traits = {name: getattr(self.settings, name) for name in OF_THE_MOVIE}
         traits |= {name: value for name, value in (("fps", item.fps), ("axes", item.axes)) if value}
         movie = open_movie(item.path, **traits)
+        if self.outputs.measure:
+            checked_region(movie, self.outputs.region)
         return movie, plan(movie, replace(self.settings, **traits))
 
     def _write(self, target: Path, item: Item, movie: Movie, magnification, report) -> None:
@@ -354,6 +365,17 @@ def _facts(movie: Movie, magnification) -> dict:
         "version": version_of(),
         "weights": (weights_hash(recipe) or "")[:16],
     }
+
+
+def _checked_names(folder: Path, items: Sequence[Item], outputs: Outputs) -> list[str]:
+    """Return a name for each output, of a kind that can be written."""
+    names = output_names(items, outputs.extension)
+    for name in names:
+        checked_format(folder / name)
+    if outputs.film.lower() not in ENCODERS:
+        known = ", ".join(extension for extension in ENCODERS if extension)
+        raise ValueError(f"film must be one of {known}, or empty; got {outputs.film!r}")
+    return names
 
 
 def _one_line(error: Exception, path: Path) -> str:

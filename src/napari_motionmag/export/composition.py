@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_motionmag.compute.validate import (
     above_zero,
+    checked_flag,
     finite_number,
     is_list,
     one_of,
@@ -84,6 +85,9 @@ class Composition:
         if not panels:
             raise ValueError("there is no movie to export")
         object.__setattr__(self, "panels", panels)
+        checked_flag("labels", self.labels)
+        if self.time_stamp is not None:
+            checked_flag("time_stamp", self.time_stamp)
         one_of("layout", self.layout, LAYOUTS)
         one_of("interpolation", self.interpolation, INTERPOLATIONS)
         one_of("background", self.background, BACKGROUNDS)
@@ -184,7 +188,7 @@ class Composition:
                     for panel, shape in zip(self.panels, shapes, strict=True)
                 )
             )
-        if self.divider is not None and not 0 <= self.divider <= 1:
+        if self.divider is not None and not 0 <= finite_number("divider", self.divider) <= 1:
             raise ValueError(f"divider must be from 0 to 1, got {self.divider!r}")
 
     def _times(self) -> range:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_motionmag.compute.validate import above_zero, checked_flag
 from napari_motionmag.export.composition import FASTEST, Composition
 from napari_motionmag.export.lettering import (
     draw_bar,
@@ -56,6 +57,8 @@ class Film:
     composition : Composition
     fastest : float
         Frames per second that players show.
+    plays : bool
+        Whether the frames are played: the speed is written then.
 
     Attributes
     ----------
@@ -77,8 +80,9 @@ class Film:
     5
     """
 
-    def __init__(self, composition: Composition, fastest: float = FASTEST):
-        self.composition = composition
+    def __init__(self, composition: Composition, fastest: float = FASTEST, plays: bool = True):
+        above_zero("fastest", fastest)
+        self.composition, self._plays = composition, checked_flag("plays", plays)
         self.fps, self.shown = composition.timing(fastest)
         self._arrange()
 
@@ -389,7 +393,7 @@ class Film:
         if composition.has_time_stamp:
             now, last = composition.panels[0].movie.times[[t, composition.times[-1]]].tolist()
             parts.append(time_text(now, last, 1 / composition.fps))
-        if composition.shown_speed is not None:
+        if self._plays and composition.shown_speed is not None:
             parts.append(speed_text(composition.shown_speed))
         return "  ·  ".join(parts)
 

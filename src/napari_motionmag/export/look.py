@@ -37,7 +37,7 @@ class Look:
     gamma: float = 1.0
 
     def __post_init__(self):
-        object.__setattr__(self, "limits", checked_range(self.limits))
+        object.__setattr__(self, "limits", checked_range(self.limits, "limits"))
         object.__setattr__(self, "gamma", above_zero("gamma", self.gamma))
         object.__setattr__(self, "_table", _color_table(self.colormap))
 
@@ -79,6 +79,9 @@ def _plain(colormap):
 def _color_table(colormap) -> np.ndarray:
     """Return the colors from the lower limit to the upper, (STEPS + 1, 3) uint8."""
     unit = np.linspace(0, 1, STEPS + 1)
+    plain = colormap is None or isinstance(colormap, str)
+    if not plain and not hasattr(colormap, "map") and np.ndim(colormap) != 2:
+        raise TypeError(f"colormap must be a name, a Colormap or an array (N, 3), got {colormap!r}")
     if colormap is None or getattr(colormap, "name", colormap) == "gray":
         return np.repeat(np.rint(255 * unit).astype(np.uint8)[:, np.newaxis], 3, axis=1)
     from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, ensure_colormap

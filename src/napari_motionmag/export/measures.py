@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.displacement import displacement_trace
-from napari_motionmag.views.estimators.series import Series, part_of
+from napari_motionmag.views.estimators.series import Series, checked_region, part_of
 from napari_motionmag.views.figures.text import direction_in_words, length_per_pixel, with_error
 from napari_motionmag.views.noise_floors import NoiseFloor, noise_floor
 from napari_motionmag.views.oscillation import Oscillation, fit_oscillation
@@ -165,6 +165,11 @@ def measure(
     Measures
         What could not be measured is None, and `notes` say why.
     """
+    checked_region(movie, region)
+    if result is not None and not isinstance(result, Movie):
+        raise TypeError(f"result must be a Movie, got {type(result).__name__}")
+    if at is not None:
+        at = Series(movie, at).at or None
     found = Measures(region=region)
     ends = (0, 1 / 2, 1) if result is None else (0, 1 / 3, 2 / 3, 1)
     stages = [part_of(progress, *stage) for stage in pairwise(ends)]

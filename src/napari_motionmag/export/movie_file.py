@@ -75,6 +75,11 @@ def export_movie(
     """
     path = Path(path)
     encoder = check_export(path, overwrite=overwrite)
+    if loops is not None and encoder.is_folder:
+        raise ValueError(
+            "loops, how often it is shown, is for videos and animated pictures; got it for the "
+            f"folder of frames {path.name}"
+        )
     loops = encoder.loops if loops is None else whole_number("loops", loops, 0, MOST_LOOPS)
     if loops == 0 and encoder.loops == 1 and not encoder.is_folder:
         raise ValueError(f"loops=0, forever, is for .gif and .webp; {path.name} needs 1 or more")

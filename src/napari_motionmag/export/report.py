@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_motionmag.compute.atomic import check_target, written_whole
 from napari_motionmag.compute.optional import optional
+from napari_motionmag.compute.validate import checked_text
 from napari_motionmag.compute.versions import PACKAGE, version_of
 from napari_motionmag.export.composition import Composition
 from napari_motionmag.export.measures import Measures, measure
@@ -115,6 +116,9 @@ def write_report(
     >>> result = magnify(movie, 12, mode="temporal", band=(100, 120))
     >>> export.write_report("report.html", movie, result, speed=1 / 20)  # doctest: +SKIP
     """
+    checked_text("title", title)
+    if not isinstance(composition, Composition | None):
+        raise TypeError(f"composition must be a Composition, got {composition!r}")
     path = check_report(path, overwrite=overwrite)
     magnification = _magnification_of(movie, result)
     shown = magnification.movie

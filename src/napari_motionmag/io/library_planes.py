@@ -14,8 +14,8 @@ import numpy as np
 
 from napari_motionmag.io.array_like import Planes
 from napari_motionmag.io.formats.base import FileMovie, axes_of
-from napari_motionmag.io.frame_times import usual_rate
 from napari_motionmag.io.metadata import calibration_of, naming_damage, positive_number
+from napari_motionmag.movie.frame_times import usual_rate
 
 
 class LibraryPlanes(Planes):

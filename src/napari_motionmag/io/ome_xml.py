@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_motionmag.io.frame_times import usual_rate
 from napari_motionmag.io.metadata import calibration_of, positive_number
+from napari_motionmag.movie.frame_times import usual_rate
 from napari_motionmag.movie.units import seconds, short_name
 
 _PLAUSIBLE = 10_000  # planes that may be missing without a second thought

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, existing_file
 from napari_motionmag.io.formats import format_of
 from napari_motionmag.io.metadata import naming_damage
 from napari_motionmag.movie.axes import guess_axes
@@ -63,10 +63,9 @@ def open_movie(
     """
     path = Path(path)
     format_ = format_of(path)
-    is_there = path.exists()
-    if not is_there and not format_.recognizes(path):
-        raise FileNotFoundError(f"{path}: there is no such file")
-    if is_there and not (path.is_file() or path.is_dir()):
+    if not format_.recognizes(path) and not (format_.is_folder and path.is_dir()):
+        existing_file("", path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
         raise ValueError(f"{path}: is neither a file nor a folder; it cannot be read as a movie")
     whole = path.absolute()  # workers of a cluster may run in another folder
     with naming_damage(whole, f"not a readable {format_.name} file"):

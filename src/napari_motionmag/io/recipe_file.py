@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+from napari_motionmag.compute.validate import existing_file
 from napari_motionmag.io.zarr_writer import KEY, import_zarr
 
 _TIFF = (".tif", ".tiff")
@@ -18,10 +19,8 @@ def read_recipe(path: str | os.PathLike) -> dict:
 
     FileNotFoundError or ValueError if there is no such file, or no recipe in it.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    kind = path.suffix.lower()
+    kind = Path(path).suffix.lower()
+    path = Path(path) if kind == ".zarr" and Path(path).is_dir() else existing_file("", path)
     read = _of_tiff if kind in _TIFF else _of_zarr if kind == ".zarr" else _of_json
     try:
         recipe = read(path)

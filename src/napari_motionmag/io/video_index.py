@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_motionmag.compute.optional import optional
-from napari_motionmag.io.frame_times import usual_rate
+from napari_motionmag.movie.frame_times import usual_rate
 
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
 PLAYBACK = (24, 25, 30, 50, 60)  # rates of players, and these / 1.001: perhaps not of the camera

@@ -9,9 +9,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import check_target, locked, written_whole
+from napari_motionmag.compute.validate import checked_flag
 from napari_motionmag.io.formats import Format, WriteOptions, all_formats, format_of, writable
 from napari_motionmag.io.frame_stream import FrameStream, Progress
 from napari_motionmag.io.journal import Journal
+from napari_motionmag.movie.intensity import checked_range
 from napari_motionmag.movie.lazy import paths_behind
 from napari_motionmag.movie.movie import Movie
 
@@ -97,6 +99,10 @@ def save_movie(
     >>> save_movie("film.ome.tif", np.zeros((9, 32, 32), "u2"), fps=25)  # doctest: +SKIP
     """
     path = Path(path)
+    if not isinstance(recipe, Mapping | None):
+        raise TypeError(f"recipe must be a mapping, got {recipe!r}")
+    if intensity_range is not None:
+        checked_range(intensity_range)
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
     check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
     format_ = format_of(path)
@@ -178,13 +184,14 @@ def check_output(
         As `save_movie`.
     """
     path = Path(path)
-    if not path.name.lower().endswith(writable()):
-        endings = ", ".join(writable())
-        raise ValueError(f"{path}: cannot write {path.suffix.lower()!r}; can be {endings}")
-    format_ = format_of(path)
+    checked_flag("resume", resume)
+    format_ = checked_format(path)
     if resume and format_.holds is None:
         able = ", ".join(entry.writes[-1] for entry in all_formats() if entry.holds)
         raise ValueError(f"{path}: resume is for {able} only")
+    if playback_fps is not None and format_.name != "video":
+        able = ", ".join(*(entry.writes for entry in all_formats() if entry.name == "video"))
+        raise ValueError(f"{path}: playback_fps is for {able} only")
     if movie is not None:
         check_sources(path, movie)
     if source is not None:
@@ -193,6 +200,14 @@ def check_output(
         check_target(path, overwrite, _replaceable(format_))
     format_.check(movie, WriteOptions(path.suffix.lower(), playback_fps=playback_fps))
     return format_.name
+
+
+def checked_format(path: Path) -> Format:
+    """Return the format that a path is to be written in; ValueError if it cannot be."""
+    if not path.name.lower().endswith(writable()):
+        endings = ", ".join(writable())
+        raise ValueError(f"{path}: cannot write {path.suffix.lower()!r}; can be {endings}")
+    return format_of(path)
 
 
 def check_sources(path: Path, movie: Movie) -> None:

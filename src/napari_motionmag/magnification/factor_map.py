@@ -50,7 +50,10 @@ def factor_map_of(given, factor: float, movie: Movie, source=None) -> np.ndarray
             raise ValueError("factor_map must have two axes, Y and X, got uneven rows") from None
         if labels.dtype.kind == "f":
             if options:
-                raise TypeError(f"factor_map: factors of pixels have no {next(iter(options))!r}")
+                raise TypeError(
+                    f"factor_map: {next(iter(options))!r} is for labels, which are whole numbers; "
+                    f"got a factor for each pixel, of {labels.dtype}"
+                )
             return _checked(labels, shape)
     return _painted(labels, factor, movie, source, **options)
 

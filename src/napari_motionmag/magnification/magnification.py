@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_motionmag.compute.cache import Cache
 from napari_motionmag.compute.device import NORMAL, current_priority
+from napari_motionmag.compute.validate import warn_user
 from napari_motionmag.magnification.settings import OF_THE_MOVIE, MagnifySettings
 from napari_motionmag.methods.base import Method, WarnOnce, check_size, make_method
 from napari_motionmag.methods.stabilisation.arguments import stabilised
@@ -223,6 +224,8 @@ def plan(movie, settings: MagnifySettings | float | None = None, /, **arguments)
     movie = Movie.from_any(movie, **{name: getattr(settings, name) for name in OF_THE_MOVIE})
     operator = settings.operator(movie.fps)
     operator.row(0, movie.n_frames)  # refuses what does not fit the movie
+    if text := operator.too_slow_for(movie.n_frames):
+        warn_user(text)
     method = make_method(
         settings.method,
         settings.model,

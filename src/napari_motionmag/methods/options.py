@@ -186,11 +186,13 @@ class LinearOptions(MethodOptions):
         "Motion: number of bands of the pyramid.",
         low=1,
         none="as many as the frame has",
+        only=("what", "motion"),
         expert=True,
     )
     residual: bool = option(
         False,
         "Motion: magnify the low-pass residual too, and with it the flicker of the lamp.",
+        only=("what", "motion"),
         expert=True,
     )
     level: int = option(

@@ -129,7 +129,7 @@ def working_dtype(dtype: np.dtype) -> type:
     return np.float32 if dtype.itemsize <= 2 else np.float64
 
 
-def checked_range(intensity_range) -> tuple[float, float]:
+def checked_range(intensity_range, name: str = "intensity_range") -> tuple[float, float]:
     """Return (black, white) as two floats, or raise ValueError."""
     try:
         black, white = (float(value) for value in intensity_range)
@@ -138,7 +138,7 @@ def checked_range(intensity_range) -> tuple[float, float]:
     # frames on the unit scale are float32: the range must not take them to infinity
     if not (1e-30 <= white - black <= 1e38):
         raise ValueError(
-            "intensity_range must be two finite numbers (black, white) with white > black, "
+            f"{name} must be two finite numbers (black, white) with white > black, "
             f"1e-30 to 1e38 apart; got {shortened(intensity_range)}"
         )
     return black, white

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_motionmag.movie.axes import letter_of
-from napari_motionmag.movie.units import short_name
+from napari_motionmag.movie.frame_times import usual_rate
+from napari_motionmag.movie.units import seconds, short_name
 
 EVEN = 1e-3  # steps that differ by less, relatively, from one another are the same
 
@@ -74,7 +75,8 @@ def _xarray_arguments(data) -> dict:
         step, unit = None, "pixel"
         if name in data.coords and data.coords[name].ndim == 1:
             coordinate = data.coords[name]
-            step, unit = regular_step(np.asarray(coordinate), coordinate.attrs.get("units"))
+            unit = coordinate.attrs.get("units")
+            step, unit = regular_step(np.asarray(coordinate), unit, f"coordinate {name!r}")
         steps.append((step or 1.0, unit if step else "pixel"))
     return _arguments(inner, data.dims, steps, data.name)
 
@@ -106,18 +108,31 @@ def _arguments(array, names, steps: list[tuple[float, str]], name) -> dict:
     return arguments
 
 
-def regular_step(coordinate: np.ndarray, unit) -> tuple[float | None, str]:
+def regular_step(coordinate: np.ndarray, unit, name: str) -> tuple[float | None, str]:
     """Return the distance between neighbors of a coordinate, and its unit.
 
-    The coordinate, shape (n,), has numbers in `unit`, or times, which have their own. The distance
-    is None where it is not regular; the unit is ``"pixel"`` where there is none.
+    The coordinate, shape (n,), has numbers in `unit`, or times, which have their own. Times may be
+    rounded, and most of them regular: then a warning names the coordinate. The distance is None
+    where it is not regular; the unit is ``"pixel"`` where there is none.
     """
     if coordinate.dtype.kind in "mM":
         coordinate = (coordinate - coordinate[:1]) / np.timedelta64(1, "ns") * 1e-9
         unit = "s"
     if coordinate.dtype.kind not in "iuf" or len(coordinate) < 2:
         return None, "pixel"
-    steps = np.abs(np.diff(coordinate.astype(np.float64)))
+    unit = short_name("pixel" if unit is None else unit)
+    values = coordinate.astype(np.float64)
+    steps = np.abs(np.diff(values))
     step = float(np.mean(steps))
-    regular = np.isfinite(step) and step > 0 and np.ptp(steps) <= EVEN * step
-    return (step if regular else None), short_name("pixel" if unit is None else unit)
+    if np.isfinite(step) and step > 0 and np.ptp(steps) <= EVEN * step:
+        return step, unit
+    return _step_of_clock(values, seconds(unit), name), unit
+
+
+def _step_of_clock(times: np.ndarray, unit: float | None, name: str) -> float | None:
+    """Return the usual step of times, in units of as many seconds, which a clock has rounded."""
+    if unit is None or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        return None
+    nanoseconds = np.rint((times - times[0]) * unit * 1e9).astype(np.int64)
+    tick = int(np.gcd.reduce(nanoseconds))  # as of milliseconds
+    return 1 / usual_rate(name, nanoseconds * 1e-9, tick * 1e-9) / unit

@@ -24,6 +24,11 @@ def is_dask(data) -> bool:
     return hasattr(data, "__dask_graph__") and hasattr(data, "rechunk")
 
 
+def made_by(data):
+    """Return what makes the blocks of a lazy result, and of other arrays those themselves."""
+    return RESULTS.get(getattr(data, "name", None), data)
+
+
 def source_behind(data):
     """Return the array that a dask array of `frames_as_dask` reads, or None."""
     hidden = _SOURCES.get(getattr(data, "name", None))

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from napari_motionmag.compute.cache import Cache
+from napari_motionmag.compute.validate import checked_text
 from napari_motionmag.movie import intensity
 from napari_motionmag.movie.axes import checked_calibration, checked_layout
 from napari_motionmag.movie.chunk_reader import read_part
 from napari_motionmag.movie.labelled import without_labels
 from napari_motionmag.movie.layer_traits import is_image_layer, layer_arguments
-from napari_motionmag.movie.lazy import cache_of, frames_as_dask
+from napari_motionmag.movie.lazy import cache_of, frames_as_dask, made_by
 from napari_motionmag.movie.memmap_pickle import by_path, reopen
 
 SAMPLED_FRAMES = 5  # at most this many frames are read to estimate the intensity range
@@ -98,7 +99,7 @@ class Movie:
             n_frames=shape[axes.index("T")],
             scale=scale,
             units=units,
-            name=None if name is None else str(name),
+            name=None if name is None else checked_text("name", name),
             cache=Cache() if isinstance(data, np.ndarray) else cache_of(data),
             _range=range_,
             _estimated=range_ is None,
@@ -225,11 +226,15 @@ class Movie:
     def times(self) -> np.ndarray | None:
         """Seconds from the first frame to each, shape (T,); None without a frame rate.
 
-        As recorded in the file where frames come unevenly, as in videos with a variable rate.
+        As recorded in the file where frames come unevenly, as in videos with a variable rate;
+        those of the source for results and regions.
         """
         if self.fps is None:
             return None
-        times, fps = getattr(self.data, "times", None), getattr(self.data, "fps", None)
+        data = self.data
+        while isinstance(source := getattr(made_by(data), "movie", None), Movie):
+            data = source.data
+        times, fps = getattr(data, "times", None), getattr(data, "fps", None)
         if times is None or fps is None or len(times) != self.n_frames:
             return np.arange(self.n_frames) / self.fps
         return times * (fps / self.fps)

@@ -206,6 +206,17 @@ class TemporalOperator(ABC):
         """Return one line for people: layer names, logs, metadata."""
         return self._describe() + (f" at {self.fps:g} fps" if self.in_hz and self.fps else "")
 
+    def too_slow_for(self, n: int) -> str:
+        """Say so where n frames last less than a period of the slowest motion selected, or ""."""
+        low = self.band[0] if self.band else getattr(self, "frequency", None)
+        if low is None or self.fps is None or low * n >= self.fps * (1 - 1e-9):
+            return ""
+        return (
+            f"the {n} frames last {n / self.fps:.4g} s at {self.fps:g} fps, less than a period of "
+            f"{low:g} Hz, {1 / low:.4g} s: motion so slow is not told from drift; the band should "
+            f"begin at {self.fps / n:.4g} Hz or above"
+        )
+
     def to_dict(self) -> dict:
         """Return plain JSON types, from which :meth:`from_dict` makes the operator again."""
         recipe = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,10 @@ def make_operator(
     Warns
     -----
     UserWarning
-        `band` was given with a mode that has none.
+        `reference`, `band` or `filter` was given with a mode that does not use it.
     """
     if isinstance(mode, TemporalOperator):
+        _warn_of_unused(mode, reference, band, filter)
         return _bound(mode, fps)
     if not isinstance(mode, str) or mode not in MODES:
         raise (ValueError if isinstance(mode, str) else TypeError)(
@@ -72,19 +74,27 @@ def make_operator(
         raise (ValueError if isinstance(filter, str) else TypeError)(
             f"filter must be one of {', '.join(filters())}; got {filter!r}"
         )
+    _warn_of_unused(mode, reference, band, filter)
     if mode != "temporal":
-        if band is not None:
-            warnings.warn(
-                f"band={band!r} is not used with mode={mode!r}; it selects frequencies with "
-                "mode='temporal'",
-                stacklevel=2,
-            )
         return Static(reference, fps=fps) if mode == "static" else Dynamic(fps=fps)
 
     if fps is None:  # without it no band can be right
         raise ValueError("fps is missing: mode='temporal' needs the frames per second of the movie")
     low, high = _check_pair(band)
     return filters()[filter].from_band(low, high, fps)
+
+
+def _warn_of_unused(mode, reference, band, filter) -> None:
+    """Warn of arguments that are given for another mode."""
+    others = {}
+    if mode != "static" and not (isinstance(reference, Integral) and reference == 0):
+        others |= {"reference": (reference, "says what is at rest with mode='static'")}
+    if mode != "temporal" and band is not None:
+        others |= {"band": (band, "selects frequencies with mode='temporal'")}
+    if mode != "temporal" and filter != "fir":
+        others |= {"filter": (filter, "selects the band with mode='temporal'")}
+    for name, (value, use) in others.items():
+        warnings.warn(f"{name}={value!r} is not used with mode={mode!r}; it {use}", stacklevel=3)
 
 
 def arguments_of(operator: TemporalOperator) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.compute.validate import finite_number, is_list, whole_number
+from napari_motionmag.views.estimators.series import warn_if_uneven
 from napari_motionmag.views.oscillation import checked_band
 from napari_motionmag.views.trace import DisplacementTrace
 
@@ -127,6 +128,8 @@ def coherence(
     for direction in directions:
         if direction is not None:
             finite_number("directions", direction)
+    usual = 1 / float(np.median(np.diff(first.times)))
+    warn_if_uneven(first.times, usual, "frequencies are those of even frames")
     rate = (n - 1) / (first.times[-1] - first.times[0])
     courses = [
         trace.along(direction)[0]

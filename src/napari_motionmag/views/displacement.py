@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, checked_flag
 from napari_motionmag.temporal import Static
 from napari_motionmag.views.estimators.band_kernel import BandKernel
 from napari_motionmag.views.estimators.noise_model import NoiseModel, as_noise
@@ -97,14 +97,14 @@ def displacement_trace(
     shape = movie.frame_shape[:2]
     if reach is None:
         reach = max(1, min(10, min(shape) // 8))
-    reach = above_zero("reach", reach, "px")
+    reach, brightness = above_zero("reach", reach, "px"), checked_flag("brightness", brightness)
     own, described = _reference_frames(reference, movie.n_frames)
     window, mask = _cut_back(*checked_region(movie, region), shape, reach, region is not None)
-    tracker = Tracker(movie, at, window, mask, own, reach, bool(brightness), progress)
+    tracker = Tracker(movie, at, window, mask, own, reach, brightness, progress)
     track = tracker.track(model)
     size = pixel_size(movie)
     return DisplacementTrace(
-        times=np.arange(movie.n_frames) / (movie.fps or 1.0),
+        times=np.arange(movie.n_frames, dtype=float) if movie.times is None else movie.times,
         time_unit="s" if movie.fps else "frame",
         dy=track.shifts[:, 0],
         dx=track.shifts[:, 1],

@@ -16,7 +16,13 @@ from napari_motionmag.views.estimators.local_motion import in_threads, windowed
 from napari_motionmag.views.estimators.lock_in import dominant, lock_in
 from napari_motionmag.views.estimators.noise_model import NoiseModel
 from napari_motionmag.views.estimators.selected_noise import operator_noise, seen_noise, sigmas
-from napari_motionmag.views.estimators.series import Counter, Series, as_movie, warn_user
+from napari_motionmag.views.estimators.series import (
+    Counter,
+    Series,
+    as_movie,
+    warn_if_uneven,
+    warn_user,
+)
 from napari_motionmag.views.estimators.windows import WindowedDisplacement
 from napari_motionmag.views.spectrum import NEAR_NYQUIST, near_nyquist
 
@@ -258,10 +264,13 @@ def motion_map(
     operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
     n = movie.n_frames
     operator.row(0, n)  # refuses what does not fit the movie before it is read
+    if text := operator.too_slow_for(n):
+        warn_user(text)
     if frequency is not None:
         frequency = above_zero("frequency", frequency, "Hz")
         if movie.fps is None:
             raise ValueError("fps is missing: a frequency in Hz needs the frames per second")
+    warn_if_uneven(movie.times, movie.fps, "frequencies and phases are those of even frames")
     field, frames = windowed(movie, at, window, step, noise)
     to_luma = partial(Series(movie, at).to_luma, dtype=working_dtype(movie.dtype))
     count = Counter(progress, n)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_motionmag.compute.validate import checked_flag
 from napari_motionmag.temporal import TemporalOperator, make_operator
 from napari_motionmag.views.estimators.local_motion import windowed
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
@@ -156,7 +157,7 @@ def noise_floor(
     """
     movie = as_movie(movie, options.pop("axes", None), options.pop("fps", None))
     found = None
-    if measure:
+    if checked_flag("measure", measure):
         found = motion_map(movie, mode, **options)
         y, x, window, step, gain = found.y, found.x, found.window, found.step, found.gain
         best, worst = sigmas(found.covariance, found.directions)

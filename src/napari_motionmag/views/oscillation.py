@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, checked_flag
+from napari_motionmag.views.estimators.series import numbers
 from napari_motionmag.views.trace import DisplacementTrace
 
 FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
@@ -170,7 +171,7 @@ def fit_sinusoid(
     Parameters
     ----------
     times : array_like, shape (T,)
-        Equally spaced.
+        Increasing.
     values : array_like, shape (T,) or (T, K)
         Series that share the frequency.
     sigma : array_like, shape of `values`, or float, optional
@@ -199,22 +200,22 @@ def fit_sinusoid(
     >>> round(fit.frequency, 3), round(fit.amplitude, 3), fit.edge
     (8.0, 0.2, None)
     """
-    times = np.asarray(times, float)
-    values = np.asarray(values, float)
+    times, values = numbers("times", times), numbers("values", values)
+    for name, value in (("fixed", fixed), ("drift", drift), ("enlarge", enlarge)):
+        checked_flag(name, value)
     values = values[:, np.newaxis] if values.ndim == 1 else values
-    if times.ndim != 1 or values.ndim != 2 or len(values) != len(times):
+    if times.ndim != 1 or values.ndim != 2 or len(values) != times.size:
         raise ValueError(
-            f"values must have one row for each of the {len(times)} times; got {values.shape}"
+            f"values must have one row for each of the {times.size} times; got {values.shape}"
         )
     if len(times) < FEWEST_FITTED + drift:
         raise ValueError(
             f"a sinusoid needs at least {FEWEST_FITTED + drift} frames; got {len(times)}"
         )
-    step = (times[-1] - times[0]) / (len(times) - 1)
-    if step <= 0 or not np.allclose(np.diff(times), step, rtol=1e-3):
-        raise ValueError("times must increase in equal steps")
+    if not (np.diff(times) > 0).all():
+        raise ValueError("times must increase")
     known = sigma is not None
-    sigma = np.broadcast_to(np.asarray(1.0 if sigma is None else sigma, float), values.shape)
+    sigma = np.broadcast_to(numbers("sigma", 1.0 if sigma is None else sigma), values.shape)
     if not (np.isfinite(sigma).all() and (sigma > 0).all()):
         raise ValueError("sigma must be finite and above 0")
     if fixed and frequency is None:
@@ -249,8 +250,11 @@ class _Fit:
 
     def __init__(self, times, values, sigma, drift: bool):
         self.times, self.values, self.sigma, self.drift = times, values, sigma, drift
-        step = (times[-1] - times[0]) / (len(times) - 1)
-        self.nyquist, self.width = 0.5 / step, 1 / (step * len(times))  # width: a period per record
+        steps = np.diff(times)
+        step = (times[-1] - times[0]) / len(steps)
+        self.even = np.allclose(steps, step, rtol=1e-3)
+        self.nyquist = 0.5 / (step if self.even else float(np.median(steps)))
+        self.width = 1 / (step * len(times))  # a period per record
         self.lowest = _EDGE * self.width
         self.highest = self.nyquist - self.lowest
         shared = (sigma == sigma[:, :1]).all()  # series with the same errors are fitted together
@@ -259,8 +263,12 @@ class _Fit:
 
     def strongest(self, low: float, high: float) -> float:
         """Return the frequency of the highest peak of the zero-padded periodogram."""
-        n, weights = len(self.times), self.sigma**-2.0
-        weighted = (self.values - np.average(self.values, axis=0, weights=weights)) / self.sigma
+        weighted = self.values - np.average(self.values, axis=0, weights=self.sigma**-2.0)
+        weighted /= self.sigma
+        if not self.even:  # between frames that are missing a straight line does for a first guess
+            even = np.arange(self.times[0], self.times[-1], 0.5 / self.nyquist)
+            weighted = np.stack([np.interp(even, self.times, v) for v in weighted.T], axis=1)
+        n = len(weighted)
         power = (np.abs(np.fft.rfft(weighted, _PADDING * n, axis=0)) ** 2).sum(axis=1)
         frequencies = np.fft.rfftfreq(_PADDING * n, 0.5 / self.nyquist)
         # below a period per record it is drift

@@ -13,8 +13,10 @@ from napari_motionmag.views.estimators.lines import (
 from napari_motionmag.views.estimators.series import (
     Series,
     as_movie,
+    numbers,
     pixel_size,
     refuse_non_finite,
+    warn_if_uneven,
 )
 
 
@@ -164,6 +166,7 @@ def slice_calibration(movie, line, axes: str | None = None, step: float = 1.0) -
     """
     movie = as_movie(movie, axes)
     height, width, unit = pixel_size(movie) or (1.0, 1.0, "px")
+    warn_if_uneven(movie.times, movie.fps, "rows of the slice are at the times of even frames")
     return {
         "interval": 1.0 if movie.fps is None else 1 / movie.fps,
         "time_unit": "frame" if movie.fps is None else "s",
@@ -260,7 +263,7 @@ def intensity_trace(
     (5, 2)
     """
     movie = as_movie(movie, axes)
-    points = np.atleast_2d(np.asarray(points, float))
+    points = np.atleast_2d(numbers("points", points))
     shape = np.array(movie.frame_shape[:2])
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(f"points must be (y, x) pairs, shape (N, 2); got shape {points.shape}")

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.ndimage import label
 from scipy.special import fdtri
 
-from napari_motionmag.compute.validate import above_zero, one_of
+from napari_motionmag.compute.validate import above_zero, finite_number, one_of
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
 from napari_motionmag.views.estimators.selected_noise import smooth_background
-from napari_motionmag.views.estimators.series import warn_user
+from napari_motionmag.views.estimators.series import warn_if_uneven, warn_user
 from napari_motionmag.views.oscillation import checked_band, fit_sinusoid
 from napari_motionmag.views.tables import write_csv
 from napari_motionmag.views.trace import DisplacementTrace, principal_direction
@@ -293,13 +293,18 @@ def near_nyquist(frequency: float, fps: float, unit: str = "Hz") -> str:
 
 def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> MotionSpectrum:
     """Return the spectrum of a trace of 16 frames or more, in cycles per frame without a rate."""
-    if direction is None:
+    if direction is not None:
+        finite_number("direction", direction)
+    else:
         moving = without_trend(trace.displacement)
         direction = principal_direction(moving, trace.frame_covariance)
     unit = np.array([np.sin(direction), np.cos(direction)])
     course = trace.displacement @ unit
     variance = np.einsum("i,tij,j->t", unit, trace.frame_covariance, unit)
-    fps = trace.fps or 1.0
+    times, fps = trace.times, trace.fps or 1.0
+    if warn_if_uneven(times, trace.fps, "the displacement is interpolated to an even time axis"):
+        times = times[0] + np.arange(int((times[-1] - times[0]) * fps + 1.5)) / fps
+        course = np.interp(times, trace.times, course)
     noise = 2 * float(variance.mean()) / fps
     frequencies, density, amplitude = _density(course, fps)
     background = smooth_background(density, 3 if len(density) >= _MANY else 2, from_top=1)
@@ -311,7 +316,7 @@ def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> Mot
         background=np.maximum(background, noise),
         direction=float(direction % np.pi),
         course=course,
-        times=trace.times,
+        times=times,
         fps=fps,
     )
 

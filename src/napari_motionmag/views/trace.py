@@ -169,23 +169,28 @@ class DisplacementTrace:
         """
         if order not in (1, 2):
             raise ValueError(f"order must be 1 (velocity) or 2 (acceleration); got {order!r}")
-        n, window = len(self), whole_number("window", window, 1)
-        if window % 2 == 0 or not 5 <= window <= n:
-            raise ValueError(
-                f"window must be an odd number of frames from 5 to the {n} of the trace; "
-                f"got {window!r}"
-            )
+        n, window = len(self), self._odd("window", window)
         step = (self.times[-1] - self.times[0]) / (n - 1)
+        frames = (self.times - self.times[0]) / step
         values, covariance = np.empty((n, 2)), np.empty((n, 2, 2))
         for t in range(n):
             first = min(max(t - window // 2, 0), n - window)
-            offsets = np.arange(first, first + window) - t
-            fit = np.linalg.pinv(np.vander(offsets, 5, increasing=True).astype(float))
-            weights = fit[order] * order / step**order  # 1! and 2!
             near = slice(first, first + window)
+            fit = np.linalg.pinv(np.vander(frames[near] - frames[t], 5, increasing=True))
+            weights = fit[order] * order / step**order  # 1! and 2!
             values[t] = weights @ self.displacement[near]
             covariance[t] = np.einsum("k,kij->ij", weights**2, self.frame_covariance[near])
         return values, covariance
+
+    def _odd(self, name: str, window) -> int:
+        """Return a number of frames that polynomials of fourth degree are fitted to."""
+        n, window = len(self), whole_number(name, window, 1)
+        if window % 2 == 0 or not 5 <= window <= n:
+            raise ValueError(
+                f"{name} must be an odd number of frames from 5 to the {n} of the trace; "
+                f"got {window!r}"
+            )
+        return window
 
     def physical(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (dy, dx) and their standard errors in `length_unit`, each of shape (T, 2).
@@ -215,6 +220,8 @@ class DisplacementTrace:
         -------
         Path
         """
+        if derivatives is not None:
+            derivatives = self._odd("derivatives", derivatives)
         columns = {
             "frame": np.arange(len(self)),
             f"time ({self.time_unit})": self.times,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.validate import npy_error_text
 from napari_motionmag.io.formats.base import FileMovie, Format, WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
 
@@ -21,7 +22,8 @@ def read_npy(path: Path) -> FileMovie:
     except (ValueError, EOFError) as error:
         data = _before_the_end(path)
         if data is None:
-            raise ValueError(f"{path}: not a readable .npy file: {error}") from error
+            text = npy_error_text(error)
+            raise ValueError(f"{path}: not a readable .npy file: {text}") from error
         return FileMovie(data)
 
 

@@ -111,7 +111,8 @@ def _read_array(path: Path, array, beside: Mapping) -> FileMovie:
     for letter, name in zip(axes or letters, names, strict=True):
         if name not in beside or beside[name].ndim != 1:
             continue
-        step, unit = regular_step(np.asarray(beside[name]), beside[name].attrs.get("units"))
+        unit = beside[name].attrs.get("units")
+        step, unit = regular_step(np.asarray(beside[name]), unit, f"{path / name}")
         if letter == "T":
             fps = None if step is None or seconds(unit) is None else 1 / (step * seconds(unit))
         elif step is not None and meters(unit) is not None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_motionmag.compute.validate import existing_file, npy_error_text
+
 _MOST_PIXELS = 2**28  # of a mask that is looked through at once
 _MOST_TEXT = 2**16  # characters of a mask that is kept as text
 
@@ -105,10 +107,10 @@ def decompressed(text: str, size: int) -> bytes:
 
 def read_pixels(path: str | Path, argument: str) -> np.ndarray:
     """Read a .npy or .tif file that is given as an argument."""
-    path = Path(path)
-    kind = path.suffix.lower()
+    kind = Path(path).suffix.lower()
     if kind not in (".npy", ".tif", ".tiff"):
         raise ValueError(f"{argument} must be a .npy, .tif or .tiff file, got {str(path)!r}")
+    path = existing_file(argument, path)
     try:
         if kind == ".npy":
             return np.load(path, allow_pickle=False)
@@ -116,7 +118,7 @@ def read_pixels(path: str | Path, argument: str) -> np.ndarray:
 
         return imread(path)
     except (ValueError, EOFError) as error:  # a TiffFileError is a ValueError
-        raise ValueError(f"{argument}: {path} cannot be read: {error}") from error
+        raise ValueError(f"{argument}: {path} cannot be read: {npy_error_text(error)}") from error
 
 
 def read_mask(path: str | Path) -> np.ndarray:

@@ -96,15 +96,16 @@ def local_motion(
     n = min(movie.n_frames, most_frames or movie.n_frames)
     count = Counter(progress, n)
     pixels = min(max(_PIXELS_IN_ALL / n, _FEWEST_PIXELS), _MOST_PIXELS)
+    sides = dict(zip(("height", "width"), series.shape, strict=True))
+    if small := [f"a {name} of {size} px" for name, size in sides.items() if size < _SMALLEST]:
+        raise ValueError(
+            f"movie: frames are too small: motion is measured from {_SMALLEST} px up along each "
+            f"side; got {' and '.join(small)}"
+        )
     side = math.ceil(math.sqrt(math.prod(series.shape) / pixels))
+    side = min(side, min(series.shape) // _SMALLEST)  # of long narrow frames
     frames = ((t, _reduced(frame, side)) for t, frame in itertools.islice(series.frames(), n))
     shape = tuple(size // side for size in series.shape)
-    if min(shape) < _SMALLEST:
-        height, width = series.shape
-        raise ValueError(
-            f"movie: frames of {height} x {width} px (Y x X) are too small; motion is measured "
-            f"from {_SMALLEST * side} x {_SMALLEST * side} px up"
-        )
     copies = min(n, _averaged(8 * math.prod(shape)))
     first = list(itertools.islice(frames, copies))
     mean = np.mean([frame for _, frame in first], axis=0)
@@ -195,7 +196,8 @@ class WholeShift:
         """Return (dy, dx), px; zeros unless a shift fits far better than none."""
         product = self._spectrum(picture) * self._first
         # half whitened: neither the slowest parts nor the noise decide
-        match = np.fft.irfft2(product / np.sqrt(np.maximum(np.abs(product), 1e-30)), self._shape)
+        root = np.sqrt(np.abs(product))
+        match = np.fft.irfft2(product / np.where(root > 0, root, 1), self._shape)
         at = np.unravel_index(np.argmax(match), self._shape)
         found = np.array(
             [(k + size // 2) % size - size // 2 for k, size in zip(at, self._shape, strict=True)]

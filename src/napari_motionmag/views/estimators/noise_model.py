@@ -141,7 +141,8 @@ def fit_pairs(
     """Estimate noise from pairs of consecutive frames (2, Y, X) within a mask (Y, X)."""
     mean = np.mean([pair.mean(axis=0) for pair in pairs], axis=0)
     variance = np.zeros(mean.shape)
-    columns = np.stack([np.ones(mask.sum()), mean[mask] - mean[mask].mean()], axis=1)
+    around = mean[mask] - mean[mask].mean()
+    columns = np.stack([np.ones(len(around)), around / (around.std() or 1.0)], axis=1)
     for pair in pairs:
         difference = pair[1] - pair[0]
         share = np.linalg.lstsq(columns, difference[mask], rcond=None)[0]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 import operator
-import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
+from reprlib import repr as shortened
 
 import numpy as np
 
-from napari_motionmag.compute.validate import as_scalar
+from napari_motionmag.compute.validate import as_scalar, warn_user
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.movie import intensity
 from napari_motionmag.movie.color import RGB_TO_YIQ
+from napari_motionmag.movie.frame_times import unevenness
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters
 
@@ -27,13 +27,20 @@ def as_movie(movie, axes: str | None = None, fps: float | None = None) -> Movie:
     return Movie.from_any(movie, axes=axes, fps=fps)
 
 
-def warn_user(message: str) -> None:
-    """Warn on behalf of the first caller outside this package."""
-    package = __name__.partition(".")[0]
-    level, frame = 1, sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, stacklevel=level)
+def numbers(name: str, values) -> np.ndarray:
+    """Return values as an array of float64; TypeError if they are no real numbers."""
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be real numbers, got {shortened(values)}") from None
+
+
+def warn_if_uneven(times: np.ndarray | None, fps: float | None, what: str) -> bool:
+    """Warn where frames come unevenly, and say what is made of them; return whether they do."""
+    text = "" if times is None or fps is None else unevenness(times, fps)
+    if text:
+        warn_user(f"{text}; {what}")
+    return bool(text)
 
 
 class Counter:

@@ -26,7 +26,7 @@ _PARTS = 16  # of a pixel, to which the places are rounded where windows look
 _FARTHEST = 16  # px, from which windows look displaced at most
 _MARGIN = BandKernel.half + _FARTHEST
 _TOGETHER = 32  # windows that are refined together: they stay in the processor's cache
-_LEAST = 1e-60  # gray levels squared, for pictures that are zero everywhere
+_LEAST = 1e-60  # for pictures that are zero everywhere
 _BORDER = 3  # px at the border of the frame, where the gradient is not known, are left out
 
 
@@ -112,7 +112,8 @@ class WindowedDisplacement:
         sampler = Sampler(slice(0, height), slice(0, width))
         smooth = sampler.value(mean, (0, 0), kernel)
         gradient = sampler.gradient(mean, (0, 0), kernel)
-        variance = np.maximum(noise.variance(smooth), _LEAST)
+        self._unit = _unit_of(smooth)
+        variance = np.maximum(noise.variance(smooth), _LEAST * self._unit**2)
         weight = np.zeros_like(mean)
         weight[_BORDER:-_BORDER, _BORDER:-_BORDER] = 1
         weight /= variance
@@ -143,14 +144,17 @@ class WindowedDisplacement:
         self._seen_as_light = np.swapaxes(self._mixed, -1, -2) @ self._inverse
         noise_of_one = np.sqrt(np.linalg.eigvalsh(self.covariance)[..., -1].clip(0))
         self._near = np.clip(2 * noise_of_one, _NEAR, _NOISY)
-        self._weight = float(weight.max())
-        self._prepare(centered, np.concatenate([steepest, weight * light]) / self._weight)
+        # single precision holds neither squares of tiny intensities nor of huge ones
+        strongest, unit = float(weight.max()), self._unit
+        self._weight = strongest * np.array([unit**2] * len(steepest) + [unit] * len(light))
+        linear = np.concatenate([steepest / unit, weight * light]) / strongest
+        self._prepare(centered / unit, linear)
 
     def _prepare(self, mean: np.ndarray, linear: np.ndarray) -> None:
         """Keep what frames are compared with, in single precision.
 
         `mean` is the picture around its level, `linear` (K, Y, X) the pictures with which what
-        differs from it is multiplied, for weights of about 1.
+        differs from it is multiplied, for weights and intensities of about 1.
         """
         self._low_pass = LowPass(mean.shape, self.kernel)
         self._mean = mean.astype(np.float32, order="C")
@@ -164,10 +168,9 @@ class WindowedDisplacement:
 
     def _separate_light(self, whole: np.ndarray) -> None:
         """Leave to motion, in each window, only what no change of its light would do."""
-        least = _INSEPARABLE * np.trace(whole, axis1=-2, axis2=-1)[..., np.newaxis, np.newaxis]
-        self._by_window = np.linalg.inv(
-            self._left + np.maximum(least, _LEAST) * np.eye(self._left.shape[-1])
-        )
+        trace = np.maximum(np.trace(whole, axis1=-2, axis2=-1), _LEAST / self._unit**2)
+        least = _INSEPARABLE * trace[..., np.newaxis, np.newaxis]
+        self._by_window = np.linalg.inv(self._left + least * np.eye(self._left.shape[-1]))
         response = self._inverse @ self._mixed
         added = response @ self._by_window @ np.swapaxes(response, -1, -2)
         correlated = np.trace(self.covariance, axis1=-2, axis2=-1) / np.maximum(
@@ -190,6 +193,7 @@ class WindowedDisplacement:
         picture = np.subtract(
             frame, self._level, dtype=None if single else working_dtype(frame.dtype)
         )
+        picture = np.divide(picture, self._unit, out=picture)
         picture = picture.astype(np.float32, order="C", copy=False)
         residual = self._low_pass(picture) - self._mean
         sums = self._weight * np.moveaxis(self.windows.products(self._linear, residual), 0, -1)
@@ -244,6 +248,12 @@ class WindowedDisplacement:
         if seen @ np.linalg.pinv(spread) @ seen > _LIT:
             score = score - self._mixed @ change
         return start - _times(self._inverse, score)
+
+
+def _unit_of(picture: np.ndarray) -> float:
+    """Return a power of two near the spread of intensities, by which rounding does not change."""
+    spread = float(picture.std())
+    return 2.0 ** round(np.log2(spread)) if spread > 0 else 1.0
 
 
 def _changes_of_light(centered: np.ndarray, weight: np.ndarray, local: bool) -> np.ndarray:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from napari.utils.notifications import notification_manager, show_error, show_warning
 
+from napari_motionmag.compute.validate import error_text
+
 EXPECTED = (ValueError, TypeError, OSError, ImportError)  # the message says what is wrong
 _FIELDS = {  # what functions call an argument in their messages, and the docks a field
     "try brightness=True": "try “Allow for changes in brightness”",
@@ -68,12 +70,13 @@ class Messages:
             return
         if self.on_error is not None:
             self.on_error(error)
-        self.say(str(error))
-        if str(error) == self._reported and not again:
+        text = error_text(error)
+        self.say(text)
+        if text == self._reported and not again:
             return
-        self._reported = str(error)
+        self._reported = text
         if isinstance(error, EXPECTED):
-            show_error(in_words_of_fields(str(error)))
+            show_error(in_words_of_fields(text))
         else:  # with its traceback
             notification_manager.receive_error(type(error), error, error.__traceback__)
 

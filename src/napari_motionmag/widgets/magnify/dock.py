@@ -20,7 +20,7 @@ from napari_motionmag.views.shapes import drawn_areas
 from napari_motionmag.widgets.common.devices import find_devices
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, Dock, reports_errors
 from napari_motionmag.widgets.common.layer_movie import typed_by_user
-from napari_motionmag.widgets.common.messages import EXPECTED
+from napari_motionmag.widgets.common.messages import EXPECTED, warnings_to
 from napari_motionmag.widgets.common.next_steps import displacement_button, slices_button
 from napari_motionmag.widgets.common.preferences import Preferences, follow
 from napari_motionmag.widgets.common.shown_frame import frame_shown, frame_to_draw
@@ -257,7 +257,8 @@ class MagnifyWidget(Dock):
         if painted is not None:
             factors = factor_map_of(painted, settings.factor, movie, layer)
             settings = replace(settings, factor_map=factors)
-        planned = plan(movie, settings)
+        with warnings_to(self._messages.warn):
+            planned = plan(movie, settings)
         planned.recipe["given"] = typed_by_user(layer, self.axes.value)
         return planned
 

@@ -9,6 +9,7 @@ from magicgui.widgets import Container
 from qtpy.QtCore import QObject, QTimer
 
 from napari_motionmag.methods.options import STABILISE
+from napari_motionmag.movie.region import Region
 from napari_motionmag.widgets.common.form import CollapsibleSection, button, choice, text
 from napari_motionmag.widgets.common.jobs import Replacing
 from napari_motionmag.widgets.common.messages import EXPECTED
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_motionmag.magnification.magnification import Magnification
-    from napari_motionmag.movie.movie import Movie
     from napari_motionmag.views.estimators.local_motion import LocalMotion
     from napari_motionmag.widgets.frames.playback import Playback
     from napari_motionmag.widgets.magnify.shared import Shared
@@ -125,7 +125,7 @@ class Drift:
         self._timer.setInterval(_REST_MS)
         self._timer.timeout.connect(self._look)
         self._drawn: tuple | None = None  # layer, magnification and plane of the newest frame
-        self._measured: tuple | None = None  # movie, plane, and how its windows move
+        self._measured: tuple | None = None  # data, axes, plane and region; how windows move there
         self._row.follow.changed.connect(lambda _: self._follow())
 
     def close(self) -> None:
@@ -167,7 +167,11 @@ class Drift:
             movie = self._shared.chosen.movie()
         except EXPECTED:  # a frame that is drawn says so
             return
-        motion = self._known(movie, plane)
+        region = magnification.recipe["region"]
+        place = movie.data, movie.axes, plane, region
+        part = Region.make(movie, region)  # what lies beside it may drift as it likes
+        movie = movie if part is None else part.as_movie()
+        motion = self._known(place)
 
         def look(progress) -> None:
             from napari_motionmag.views.drifts import drift_beside
@@ -181,19 +185,18 @@ class Drift:
             if not found or self._drawn is None or self._drawn[0] is not layer:
                 return
             measured, drift = found[0]
-            self._measured = movie, plane, measured
+            self._measured = place, measured
             if self._drawn is drawn:
                 self._say(drift)
 
         self._job.request(look, show)
 
-    def _known(self, movie: Movie, plane: tuple[int, ...]) -> LocalMotion | None:
-        """Return how the windows of a plane move, if that was measured."""
+    def _known(self, place: tuple) -> LocalMotion | None:
+        """Return how the windows of a region of a plane move, if that was measured."""
         if self._measured is None:
             return None
-        known, known_plane, motion = self._measured
-        same = known.data is movie.data and (known.axes, known_plane) == (movie.axes, plane)
-        return motion if same else None
+        known, motion = self._measured
+        return motion if known[0] is place[0] and known[1:] == place[1:] else None
 
     def _say(self, drift: float) -> None:
         from napari_motionmag.views.drifts import MUCH

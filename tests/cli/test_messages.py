@@ -1,0 +1,67 @@
+"""Errors name the option or the file, and say in words what is wrong."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_motionmag.cli import main as cli
+from napari_motionmag.io import save_movie
+
+MAGNIFY = "magnify film.tif o.tif --factor 2 --method linear"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("messages")
+    frames = np.random.default_rng(0).integers(0, 200, (18, 40, 40)).astype("u2")
+    save_movie(folder / "film.tif", frames, fps=50)
+    for name in ("dir.tif", "dir.npy", "dir.mp4", "dir.txt"):
+        (folder / name).mkdir()
+    for name in ("text", "text.npy", "text.json"):
+        (folder / name).write_text("{")
+    tifffile.imwrite(folder / "gains.tif", np.ones((40, 40), "f4"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (f"{MAGNIFY} --factor-map none.tif", "factor_map: none.tif: there is no such file"),
+        (f"{MAGNIFY} --factor-map dir.npy", "factor_map: dir.npy: is a folder, not a file"),
+        (f"{MAGNIFY} --factor-map text.npy", "text.npy cannot be read: it is no NumPy file"),
+        (f"{MAGNIFY} --factor-map gains.tif --map-factor 1=2", "'factors' is for labels"),
+        (
+            f"{MAGNIFY} --stabilise translation --stabilise-mask none.npy",
+            "mask: none.npy: there is no such file",
+        ),
+        (f"{MAGNIFY} --recipe dir.tif", "dir.tif: is a folder, not a file"),
+        ("magnify dir.tif o.tif --factor 2", "dir.tif: is a folder, not a file"),
+        ("magnify text.npy o.tif --factor 2", "it is no NumPy file"),
+        ("suggest dir.mp4", "dir.mp4: is a folder, not a file"),
+        ("info dir.npy", "dir.npy: is a folder, not a file"),
+        ("interpolate film.tif o.tif --times 0", "--times must be a whole number from 2 to 1000"),
+        ("suggest film.tif --frames 0", "--frames must be a whole number from 1 up; got 0"),
+        (
+            "measure film.tif o.csv --region 14 26 14 26 --derivatives 4",
+            "derivatives must be an odd number of frames from 5 to the 18 of the trace; got 4",
+        ),
+        ("export film.tif o.gif --contrast 5 5", "--contrast must be two finite numbers"),
+        ("batch dir.txt o --factor 2", "dir.txt: is a folder, not a file"),
+        ("batch none.txt o --factor 2", "none.txt: there is no such file"),
+        ("evaluate --beside none.json", "--beside: none.json: there is no such file"),
+        ("evaluate --beside text.json", "--beside: text.json holds no scores"),
+        ("evaluate --only gain --out text", "text is a file; choose a folder for the results"),
+        ("demo strings --out-dir text", "text is a file; choose a folder for the results"),
+        ("demo strings --out-dir text/o", "text/o: not a directory"),
+    ],
+)
+def test_a_wrong_file_or_number_is_named(folder, capsys, monkeypatch, argv, message):
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    assert cli.main(argv.split()) == 2
+    out, err = capsys.readouterr()
+    err = [line for line in err.splitlines() if "warning" not in line and "Magnifying" not in line]
+    assert (out, len(err)) == ("", 1)
+    assert message in err[0]
+    assert "Errno" not in err[0]
+    assert sorted(folder.iterdir()) == before
