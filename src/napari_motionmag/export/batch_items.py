@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, checked_text, existing_file
 from napari_motionmag.export.batch_table import earlier_results
 from napari_motionmag.io.formats import format_of, readable
 
@@ -22,6 +23,15 @@ class Item:
     path: Path
     fps: float | None = None
     axes: str | None = None
+
+    def __post_init__(self):
+        if not isinstance(self.path, str | os.PathLike):
+            raise TypeError(f"path must be a path, got {self.path!r}")
+        object.__setattr__(self, "path", Path(self.path))
+        if self.fps is not None:
+            above_zero("fps", self.fps)
+        if self.axes is not None:
+            checked_text("axes", self.axes)
 
 
 def find_items(
@@ -94,7 +104,7 @@ def _in_folder(folder: Path) -> list[Item]:
 
 def _listed(path: Path) -> list[Item]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = existing_file("", path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is no list of movies: {error}") from error
     if path.suffix.lower() == ".txt":
@@ -108,12 +118,20 @@ def _listed(path: Path) -> list[Item]:
             raise ValueError(f"{path}, line {number}: a column 'movie' with a path is needed")
         fps = (row.get("fps") or "").strip()
         try:
-            rate = above_zero("fps", fps) if fps else None
+            rate = above_zero("fps", _number_in(fps)) if fps else None
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
         axes = (row.get("axes") or "").strip() or None
         items.append(Item(path.parent / row["movie"].strip(), rate, axes))
     return items
+
+
+def _number_in(cell: str):
+    """Return the number in a cell of a table, or its text where it holds none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
 
 
 def output_names(items: Sequence[Item], extension: str) -> list[str]:

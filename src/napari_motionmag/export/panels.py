@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero
+from napari_motionmag.compute.validate import above_zero, checked_text
 from napari_motionmag.export.look import Look, look_of
 from napari_motionmag.magnification.magnification import magnification_behind
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of
@@ -46,7 +46,13 @@ class Panel:
     channels: Sequence[Panel] = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "channels", tuple(self.channels))
+        checked_text("label", self.label)
+        if not isinstance(self.look, Look | None):
+            raise TypeError(f"look must be a Look, got {self.look!r}")
+        channels = self.channels if isinstance(self.channels, list | tuple) else [self.channels]
+        if wrong := [one for one in channels if not isinstance(one, Panel)]:
+            raise TypeError(f"channels must be Panels, got {wrong[0]!r}")
+        object.__setattr__(self, "channels", tuple(channels))
         for channel in self.channels:
             sizes = [(p.movie.n_frames, *p.movie.frame_shape[:2]) for p in (self, channel)]
             if sizes[0] != sizes[1]:

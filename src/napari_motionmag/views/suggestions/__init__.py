@@ -8,7 +8,7 @@ from functools import partial
 from napari_motionmag.compute.validate import whole_number
 from napari_motionmag.views.estimators.local_motion import local_motion
 from napari_motionmag.views.estimators.rhythms import find_rhythms
-from napari_motionmag.views.estimators.series import as_movie
+from napari_motionmag.views.estimators.series import as_movie, warn_if_uneven
 from napari_motionmag.views.suggestions.adviser import Adviser
 from napari_motionmag.views.suggestions.result import FoundMotion, Suggestion, Suggestions
 
@@ -81,6 +81,7 @@ def suggest(
     n = min(movie.n_frames, most_frames)
     if n < _FEWEST_FRAMES:
         raise ValueError(f"suggestions need at least {_FEWEST_FRAMES} frames; there are {n}")
+    warn_if_uneven(movie.times, movie.fps, "frequencies are those of even frames")
     motion = local_motion(movie, at, most_frames, progress)
     found = find_rhythms(motion, progress and partial(progress, n, n))
     return Adviser(movie, motion, found).advise(most)
