@@ -68,7 +68,9 @@ def test_texture_learns_color_and_shape_loses_it(monkeypatch):
         start_as_linear(network)
         with torch.no_grad():
             before = network.decoder(*network.encoder(x))
-        move_color_to_texture(network, _frames, steps)
+        done = []
+        move_color_to_texture(network, _frames, steps, report=done.append)
+        assert done == list(range(1, steps + 1))
         with torch.no_grad():
             texture, shape = network.encoder(x)
             off = (network.decoder(texture, shape) - before)[..., 16:-16, 16:-16].abs().mean()

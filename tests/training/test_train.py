@@ -190,7 +190,7 @@ def test_weights_to_go_on_from_may_become_a_pyramid_first(tmp_path, monkeypatch)
     calls = []
     monkeypatch.setattr(
         "napari_motionmag.training.train.move_color_to_texture",
-        lambda network, frames, steps, precision: calls.append((steps, frames(0), frames(1))),
+        lambda network, frames, steps, *_: calls.append((steps, frames(0), frames(1))),
     )
     sizes = ["--size", "32", "--batch", "2", "--pictures", "2", "--threads", "1"]
     begun = ["--model", "oh2018", "--init", str(path), "--start", "pyramid", *sizes]

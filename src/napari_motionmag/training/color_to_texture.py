@@ -23,6 +23,7 @@ def move_color_to_texture(
     frames: Callable[[int], Tensor],
     steps: int,
     precision: torch.dtype = torch.float32,
+    report: Callable[[int], None] | None = None,
 ) -> None:
     """Let texture carry blurred color and shape the rest, as in Figs. 9, A.7 and A.8 of the paper.
 
@@ -42,6 +43,8 @@ def move_color_to_texture(
         Steps of the encoder's training.
     precision : torch.dtype
         Of its convolutions.
+    report : callable, optional
+        Called with the number of steps that are done, after each.
     """
     encoder, decoder = network.encoder, network.decoder
     old = copy.deepcopy(encoder).requires_grad_(False)
@@ -82,6 +85,8 @@ def move_color_to_texture(
         (texture_error + 2 * shape_error).backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
+        if report is not None:
+            report(step + 1)
 
 
 def _least_used(decoder: Decoder, texture: Tensor, shape: Tensor, count: int):

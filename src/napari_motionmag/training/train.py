@@ -126,7 +126,9 @@ class Trainer:
             mix = replace(mix, **BFLOAT16_LIMITS)
         self.maker = SceneMaker(self.pool, settings.size, mix)
         if init is not None and state is None and settings.start == "pyramid":
-            move_color_to_texture(self.network, self._frames, MOVING_STEPS, precision)
+            move_color_to_texture(
+                self.network, self._frames, MOVING_STEPS, precision, _report_moving
+            )
             self.average.load_state_dict(self.network.state_dict())
 
     def _frames(self, number: int) -> Tensor:
@@ -407,15 +409,21 @@ def _report(trainer: Trainer, line: dict) -> None:
     done = trainer.progress
     left = trainer.elapsed * (1 - done) / max(done, 1e-9)
     rate = trainer.step / max(trainer.elapsed, 1e-9)
-    end = "\r" if sys.stderr.isatty() else "\n"
-    print(
+    _tell(
         f"{100 * done:5.1f} %  step {line['step']}  "
         f"loss {line['image']:.4f}, relative {line['relative']:.3f}  "
-        f"{rate:.2f} steps/s  {left / 60:.0f} min left",
-        end=end,
-        file=sys.stderr,
-        flush=True,
+        f"{rate:.2f} steps/s  {left / 60:.0f} min left"
     )
+
+
+def _report_moving(step: int) -> None:
+    if step % 50 == 0:
+        _tell(f"color moves from shape to texture: step {step} of {MOVING_STEPS}")
+
+
+def _tell(text: str) -> None:
+    """Print over the last line of a terminal, or as a line of its own."""
+    print(text, end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
