@@ -158,6 +158,33 @@ def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity, mon
     assert "same protocols, levels and seeds" in capsys.readouterr().err
 
 
+def test_a_method_has_one_color_in_all_curves_and_its_place_when_scored_again():
+    def scored(methods, protocol, levels):
+        rows = [
+            {
+                "level": level,
+                "floor": 0.5,
+                **{key: {name: [0.8, 0.1] for name in methods} for key in run.SCORES},
+            }
+            for level in levels
+        ]
+        return {"methods": methods, "seeds": 1, "measures": {}, "protocols": {protocol: rows}}
+
+    before = scored(["a", "b", "c"], "subpixel", (0.01, 0.1, 1.0))
+    both = run.merged(before, scored(["b"], "subpixel", (0.01, 0.1, 1.0)))
+    assert both["methods"] == ["a", "b", "c"]
+    both["protocols"] |= scored(["a", "c"], "rotation", (0.02, 1.0))["protocols"]
+    both["protocols"] |= scored(["a", "c"], "blur", (0.5, 4.0))["protocols"]
+    colors = [
+        {bars.get_label(): bars.lines[0].get_color() for bars in axes.containers}
+        for axes in run.curves(both).axes
+    ]
+    assert len(set(colors[0].values())) == 3
+    assert colors[1] == {name: colors[0][name] for name in ("a", "c")}
+    ticks = run.curves(both).axes[2].get_xticklabels()
+    assert [tick.get_text() for tick in ticks] == ["0.5", "4"]
+
+
 def test_where_the_input_is_the_truth_no_gap_is_closed():
     factor = next(p for p in protocols.PROTOCOLS if p.name == "factor")
     method = {"identity": Identity()}

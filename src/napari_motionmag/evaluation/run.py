@@ -11,6 +11,7 @@ from napari_motionmag.evaluation.measures import MEASURES
 from napari_motionmag.methods.base import METHODS
 
 SCORES = ("ssim", "closed", "rmse", "psnr")
+_SHORT_SCALE = 30  # ratio of levels of a curve
 NO_GAP = 0.999  # SSIM of the input above which there is nothing to close
 # name of a fault -> how it is measured, and summarized over the scenes
 FAULTS = {
@@ -147,7 +148,7 @@ def merged(before: dict, result: dict) -> dict:
             f"{before['seeds']} scenes a level of {', '.join(levels[0])}, now there are "
             f"{result['seeds']} of {', '.join(levels[1])}"
         )
-    methods = [m for m in before["methods"] if m not in result["methods"]] + result["methods"]
+    methods = list(dict.fromkeys([*before["methods"], *result["methods"]]))
     out = {**result, "methods": methods, "protocols": {}}
     for name, rows in result["protocols"].items():
         out["protocols"][name] = [
@@ -217,15 +218,19 @@ def curves(result: dict):
         categories = isinstance(data[0]["level"], (tuple, list))
         x = range(len(data)) if categories else [row["level"] for row in data]
         axes.plot(x, [row["floor"] for row in data], "k--", label="input")
-        for name in result["methods"]:
+        for number, name in enumerate(result["methods"]):
             if name not in data[0]["ssim"]:
                 continue
             mean, spread = np.array([row["ssim"][name] for row in data]).T
-            axes.errorbar(x, mean, spread, label=name, capsize=2, marker="o", markersize=3)
+            style = {"color": f"C{number}", "capsize": 2, "marker": "o", "markersize": 3}
+            axes.errorbar(x, mean, spread, label=name, **style)
         if categories:
             axes.set_xticks(list(x), [f"{a:g} x {b:g}" for a, b in (r["level"] for r in data)])
         else:
             axes.set_xscale("log")
+            if max(x) < _SHORT_SCALE * min(x):  # powers of ten are too few there
+                axes.set_xticks(x, [f"{level:g}" for level in x])
+                axes.minorticks_off()
         axes.set(xlabel=protocol.xlabel, ylabel="SSIM")
         axes.set_title(protocol.title, fontsize=10)
         axes.grid(alpha=0.3)
