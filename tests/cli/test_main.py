@@ -431,6 +431,32 @@ def test_a_region_at_half_the_resolution(capsys, film, tmp_path):
     assert "region must be" in err[0]
 
 
+@pytest.mark.parametrize(("name", "end"), [("SIGINT", "KeyboardInterrupt"), ("SIGTERM", "143")])
+def test_signals_are_not_lost_in_callbacks(name, end):
+    if os.name == "nt":
+        pytest.skip("signals of POSIX")
+    script = (
+        "import os, signal, time, weakref\n"
+        "from napari_motionmag.cli.main import _termination_as_exit\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "kept = set()\n"  # something to be called back about
+        "def interrupt(_):\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "    for k in range(1000): pass\n"
+        "watch = weakref.ref(kept, interrupt)\n"
+        "try:\n"
+        "    with _termination_as_exit():\n"
+        "        del kept\n"
+        "        time.sleep(20)\n"
+        "except KeyboardInterrupt: print('KeyboardInterrupt')\n"
+        "except SystemExit as end: print(end.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == end, done.stderr
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_signals_remove_what_is_unfinished(film, tmp_path, name, code):
     if os.name == "nt":

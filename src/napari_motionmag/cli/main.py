@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dis
+import os
 import re
 import signal
 import sys
@@ -151,16 +152,32 @@ def _termination_as_exit() -> Iterator[None]:
     def leave(number, frame):
         raise SystemExit(128 + number)
 
-    replaced = {}
+    def send_again(unraisable):
+        # what a handler raises within a callback of a weak reference or a finalizer is lost there
+        error = unraisable.exc_value
+        if isinstance(error, KeyboardInterrupt):
+            number = signal.SIGINT
+        else:
+            number = ends.get(getattr(error, "code", None))
+        if number is None:
+            usual(unraisable)
+        else:
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+
+    replaced, ends = {}, {}
+    usual = sys.unraisablehook
     if threading.current_thread() is threading.main_thread():
         # a batch system sends SIGTERM, a terminal that is closed SIGHUP, which nohup ignores
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is signal.SIG_DFL:
                 replaced[number] = signal.signal(number, leave)
+                ends[128 + number] = number
+        sys.unraisablehook = send_again
     try:
         yield
     finally:
+        sys.unraisablehook = usual
         for number, handler in replaced.items():
             signal.signal(number, handler)
 

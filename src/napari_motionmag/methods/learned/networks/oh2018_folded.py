@@ -102,7 +102,7 @@ class FoldedOh2018:
                 layers = (getattr(manipulator, k) for k in ("g", "h_in", "h_first", "h_second"))
                 self.response_layers = [self._same(layer, seen) for layer in layers]
             self.fusion = self._blocks(decoder.fusion, dtype)
-            self.texture_up = _own(*fold_upsampling(decoder.texture_up), dtype)
+            self.texture_up = _own(*fold_upsampling(decoder.texture_up), seen)
             self.up = _own(*fold_upsampling(decoder.up), dtype)
             weight, bias = fold_last(decoder.last)
             self.last = _own(0.5 * weight, 0.5 * bias + 0.5, seen)
@@ -136,7 +136,7 @@ class FoldedOh2018:
 
     def decoder(self, texture: Tensor, shape: Tensor) -> Tensor:
         """Return frame (N, C, H, W) of texture and magnified shape."""
-        x = self._joined(_enter(texture, self.dtype), shape)
+        x = self._joined(_enter(texture, self._seen), shape)
         if self.dtype == self._seen:
             x = self._through(x, self.fusion)
         else:
