@@ -1,5 +1,7 @@
 """xarray and tensorstore arrays as movies, with the axes and the calibration that they know."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -102,8 +104,7 @@ def test_layers_hold_them(make):
     np.testing.assert_array_equal(movie.read(1), FRAMES[1])
 
 
-@pytest.mark.parametrize("fps", [7.5, 24, 30, 60])
-@pytest.mark.parametrize("n", [6, 100])
+@pytest.mark.parametrize(("fps", "n"), [*product((7.5, 24, 30, 60), (6, 100)), (600, 100)])
 def test_times_of_a_clock_may_be_rounded(fps, n):
     since = np.round(np.arange(n) * 1000 / fps)
     clock = np.datetime64("2024-05-05T10:00:00") + since.astype("timedelta64[ms]")
@@ -119,6 +120,14 @@ def test_frames_that_a_clock_dropped_are_said():
     array = labelled(np.zeros((60, 9, 9), "u2"), time=("time", clock))
     with pytest.warns(UserWarning, match=r"'time': frames come unevenly.* 0\.1 s \(before frame"):
         assert Movie(array).fps == 30
+
+
+@pytest.mark.parametrize("step", [0.1, 1, 300])
+def test_frames_that_an_exact_clock_dropped_are_said(step):
+    times = step * np.delete(np.arange(40.0), [10, 11, 20])
+    array = labelled(np.zeros((37, 9, 9), "u2"), time=("time", times, {"units": "s"}))
+    with pytest.warns(UserWarning, match="94% of the intervals"):
+        assert Movie(array).fps == pytest.approx(1 / step)
 
 
 def test_times_that_do_not_ascend_make_no_rate():

@@ -135,4 +135,6 @@ def _step_of_clock(times: np.ndarray, unit: float | None, name: str) -> float | 
         return None
     nanoseconds = np.rint((times - times[0]) * unit * 1e9).astype(np.int64)
     tick = int(np.gcd.reduce(nanoseconds))  # as of milliseconds
+    if np.median(np.diff(nanoseconds)) == tick:  # it is exact: longer steps are dropped frames
+        tick = 0
     return 1 / usual_rate(name, nanoseconds * 1e-9, tick * 1e-9) / unit
