@@ -99,3 +99,13 @@ def test_the_jitter_of_a_clock_is_not_said(movie):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*unevenly")
         views.slice_calibration(steady, [(4, 4), (4, 20)])
+
+
+def test_times_in_whole_milliseconds_are_even(whole):
+    recorded = Recorded(whole, np.round(np.arange(len(whole)) * 1000 / 30) / 1000)
+    recorded.fps = 30.0
+    trace = views.displacement_trace(Movie(recorded, "TYX", 30.0), REGION)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*unevenly")
+        views.coherence(trace, trace, segments=2)
+        views.motion_spectrum(trace)

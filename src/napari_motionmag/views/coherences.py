@@ -128,8 +128,7 @@ def coherence(
     for direction in directions:
         if direction is not None:
             finite_number("directions", direction)
-    usual = 1 / float(np.median(np.diff(first.times)))
-    warn_if_uneven(first.times, usual, "frequencies are those of even frames")
+    warn_if_uneven(first.times, first.fps, "frequencies are those of even frames")
     rate = (n - 1) / (first.times[-1] - first.times[0])
     courses = [
         trace.along(direction)[0]
