@@ -50,9 +50,11 @@ def test_dock_script_and_functions_give_the_same_pixels(
     dock.first.value, dock.last.value = 2, 9
     dock.background.value, dock.bar_length.value = "white", 4
     settled(dock)
+    dock.loops.value = 3  # of videos, not of frames
     dock.save_to(tmp_path / "dock.png")
     settled(dock)
     assert dock.status.value == f"Exported to {tmp_path / 'dock'}"
+    dock.loops.value = 0
     corners = [(2, 8), (16, 8)]  # px of 0.5 um
     look = export.Look((500, 2500), "magma", 0.7)
     shown = [

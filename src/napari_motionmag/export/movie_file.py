@@ -81,7 +81,7 @@ def export_movie(
             f"folder of frames {path.name}"
         )
     loops = encoder.loops if loops is None else whole_number("loops", loops, 0, MOST_LOOPS)
-    if loops == 0 and encoder.loops == 1 and not encoder.is_folder:
+    if loops == 0 and encoder.loops == 1:
         raise ValueError(f"loops=0, forever, is for .gif and .webp; {path.name} needs 1 or more")
     if not isinstance(movies, Composition):
         movies = compose(movies, **options)

@@ -92,8 +92,8 @@ class ExportWidget(Dock):
         """
         path = Path(path)
         path = path.with_suffix("") if path.suffix.lower() == _FRAMES else path
-        composition, loops = self.composition(), int(self.loops.value) or None
-        check_export(path, overwrite=True)
+        composition, encoder = self.composition(), check_export(path, overwrite=True)
+        loops = None if encoder.is_folder else int(self.loops.value) or None
         self._work.run(
             lambda progress: export_movie(
                 path, composition, loops=loops, overwrite=True, progress=progress
