@@ -305,3 +305,4 @@ def test_a_record_shorter_than_a_period_is_said(filter):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         magnify(movie, 5, band=(1, 3), **settings)
+        magnify(movie, 5, band=(1, 3), **settings | {"fps": 30.03})

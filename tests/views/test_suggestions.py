@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples, views
 from napari_motionmag.magnification.magnification import plan
+from napari_motionmag.temporal import make_operator
 from napari_motionmag.views.estimators.rhythms import Rhythm, Rhythms
 from napari_motionmag.views.suggestions import FoundMotion
 from napari_motionmag.views.suggestions.adviser import Adviser
@@ -243,6 +244,14 @@ def test_bands_of_near_frequencies_hold_their_own_alone(low, high):
     below, above = (adviser._band(adviser._describe(rhythm)) for rhythm in rhythms)
     assert below[0] < low < below[1] < high
     assert low < above[0] < high < above[1]
+
+
+def test_bands_begin_at_a_period_of_the_movie():
+    movie = SimpleNamespace(fps=30.0, frame_shape=(100, 100))
+    adviser = Adviser(movie, SimpleNamespace(course=np.zeros((45, 1))), Rhythms([], *4 * [None]))
+    band = adviser._band(FoundMotion(1.2, 0.01, 1.0, 0.1, 3))
+    assert band == (0.667, 4.2)
+    assert not make_operator("temporal", band=band, fps=30).too_slow_for(45)
 
 
 def test_bands_are_plain_numbers():

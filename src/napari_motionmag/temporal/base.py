@@ -209,7 +209,7 @@ class TemporalOperator(ABC):
     def too_slow_for(self, n: int) -> str:
         """Say so where n frames last less than a period of the slowest motion selected, or ""."""
         low = self.band[0] if self.band else getattr(self, "frequency", None)
-        if low is None or self.fps is None or low * n >= self.fps * (1 - 1e-9):
+        if low is None or self.fps is None or low * n >= self.fps * 0.99:
             return ""
         return (
             f"the {n} frames last {n / self.fps:.4g} s at {self.fps:g} fps, less than a period of "

@@ -102,7 +102,7 @@ class Adviser:
         """Return a band around an oscillation and its harmonics, without the others."""
         center, resolution = motion.frequency, self.rate / self.n
         reach = max(3 * resolution, 0.1 * center)
-        low = max(center - reach, 0.5 * center, 0.5 * resolution)
+        low = max(center - reach, 0.5 * center, resolution)  # a period in the record
         high = motion.harmonics * center + min(reach, 0.5 * center)
         for other in self.found.rhythms:
             frequency = other.frequency * self.rate
