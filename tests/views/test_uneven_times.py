@@ -51,6 +51,19 @@ def test_a_trace_has_the_true_times(whole, movie):
         assert found.amplitude == pytest.approx(AMPLITUDE, abs=0.01)
 
 
+@pytest.mark.parametrize("pause", [3, 10, 180])
+def test_an_oscillation_goes_on_in_a_pause_of_the_camera(pause):
+    times = np.r_[:30, 30 + pause : 60 + pause] / FPS
+    found = views.fit_sinusoid(times, 0.3 * np.sin(2 * np.pi * 2.2 * times + 1))
+    assert (found.frequency, found.amplitude) == pytest.approx((2.2, 0.3), rel=1e-3)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan, 0])
+def test_times_of_a_sinusoid_are_finite_and_increase(wrong):
+    with pytest.raises(ValueError, match="times must be finite and increase"):
+        views.fit_sinusoid([0, 1, 2, 3, 4, wrong], np.arange(6))
+
+
 def test_a_speed_is_that_of_the_time_that_went_by():
     times = KEPT / FPS
     movie = np.repeat(half_moving()[:1].astype(float), len(KEPT), axis=0)

@@ -18,6 +18,7 @@ _CHI2 = 3.8415  # rise of chi-squared at the ends of a 95 % interval
 _SIGMAS = 1.96  # its half width in standard errors
 _SCANNED = 17  # frequencies within that interval at which the other parameters are looked at
 _PEAK = 1.5  # periods per record: what is further away than this is another peak
+_PAUSE = 8  # intervals between frames: a longer one is left out of the periodogram
 _EDGE = 1e-3  # periods per record: this near to zero or Nyquist is at the edge
 
 
@@ -212,8 +213,8 @@ def fit_sinusoid(
         raise ValueError(
             f"a sinusoid needs at least {FEWEST_FITTED + drift} frames; got {len(times)}"
         )
-    if not (np.diff(times) > 0).all():
-        raise ValueError("times must increase")
+    if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+        raise ValueError("times must be finite and increase")
     known = sigma is not None
     sigma = np.broadcast_to(numbers("sigma", 1.0 if sigma is None else sigma), values.shape)
     if not (np.isfinite(sigma).all() and (sigma > 0).all()):
@@ -265,9 +266,12 @@ class _Fit:
         """Return the frequency of the highest peak of the zero-padded periodogram."""
         weighted = self.values - np.average(self.values, axis=0, weights=self.sigma**-2.0)
         weighted /= self.sigma
-        if not self.even:  # between frames that are missing a straight line does for a first guess
-            even = np.arange(self.times[0], self.times[-1], 0.5 / self.nyquist)
+        if not self.even:  # for a first guess a straight line does where few frames are missing
+            step = 0.5 / self.nyquist
+            even = np.arange(self.times[0], self.times[-1], step)
             weighted = np.stack([np.interp(even, self.times, v) for v in weighted.T], axis=1)
+            interval = np.searchsorted(self.times[1:-1], even, "right")
+            weighted[np.diff(self.times)[interval] > _PAUSE * step] = 0
         n = len(weighted)
         power = (np.abs(np.fft.rfft(weighted, _PADDING * n, axis=0)) ** 2).sum(axis=1)
         frequencies = np.fft.rfftfreq(_PADDING * n, 0.5 / self.nyquist)
