@@ -65,3 +65,10 @@ def test_a_wrong_file_or_number_is_named(folder, capsys, monkeypatch, argv, mess
     assert message in err[0]
     assert "Errno" not in err[0]
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_warning_is_given_once(folder, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(folder)
+    slow = "--factor 2 --method linear --mode temporal --band 1 20"
+    assert cli.main([*f"batch film.tif {tmp_path / 'o'} {slow}".split(), "--quiet"]) == 0
+    assert capsys.readouterr().err.count("less than a period of 1 Hz") == 1

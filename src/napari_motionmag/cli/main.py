@@ -133,9 +133,13 @@ def _parser(modules: Iterable[ModuleType]) -> argparse.ArgumentParser:
 
 @contextmanager
 def _one_line_warnings(debug: bool) -> Iterator[None]:
+    shown = set()  # whatever filters are changed meanwhile, which lets Python show them again
+
     def show(message, category, filename, lineno, file=None, line=None):
         text = " ".join(str(message).split())
-        print(f"{PROGRAM}: warning: {text}", file=sys.stderr)
+        if text not in shown:
+            shown.add(text)
+            print(f"{PROGRAM}: warning: {text}", file=sys.stderr)
 
     with warnings.catch_warnings():
         if not sys.warnoptions:
