@@ -213,8 +213,8 @@ class TemporalOperator(ABC):
             return ""
         return (
             f"the {n} frames last {n / self.fps:.4g} s at {self.fps:g} fps, less than a period of "
-            f"{low:g} Hz, {1 / low:.4g} s: motion so slow is not told from drift; the band should "
-            f"begin at {self.fps / n:.4g} Hz or above"
+            f"{low:g} Hz, {1 / low:.4g} s: motion so slow cannot be told from drift; the band "
+            f"should begin at {self.fps / n:.4g} Hz or above"
         )
 
     def to_dict(self) -> dict:
