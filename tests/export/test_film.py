@@ -39,6 +39,12 @@ def test_a_frame_is_the_movie_between_its_limits(frames):
         assert (picture == picture[..., :1]).all()
 
 
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_colors_may_be_given_as_an_array(kind):
+    look = export.Look((0, 2), kind([[0, 0, 0], [1, 0.5, 0]]))
+    assert look(np.array([[0.0, 1, 2]])).tolist() == [[[0, 0, 0], [128, 64, 0], [255, 128, 0]]]
+
+
 @pytest.mark.parametrize(("name", "gamma"), [("viridis", 1), ("magma", 0.5), ("green", 2)])
 def test_colors_are_those_of_the_layer(frames, name, gamma):
     limits = (200.0, 3000.0)

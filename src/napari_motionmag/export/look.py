@@ -79,10 +79,10 @@ def _plain(colormap):
 def _color_table(colormap) -> np.ndarray:
     """Return the colors from the lower limit to the upper, (STEPS + 1, 3) uint8."""
     unit = np.linspace(0, 1, STEPS + 1)
-    plain = colormap is None or isinstance(colormap, str)
-    if not plain and not hasattr(colormap, "map") and np.ndim(colormap) != 2:
+    name = "gray" if colormap is None else getattr(colormap, "name", colormap)
+    if not (isinstance(name, str) or hasattr(colormap, "map") or np.ndim(colormap) == 2):
         raise TypeError(f"colormap must be a name, a Colormap or an array (N, 3), got {colormap!r}")
-    if colormap is None or getattr(colormap, "name", colormap) == "gray":
+    if isinstance(name, str) and name == "gray":
         return np.repeat(np.rint(255 * unit).astype(np.uint8)[:, np.newaxis], 3, axis=1)
     from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, ensure_colormap
 
