@@ -64,6 +64,13 @@ def test_times_of_a_sinusoid_are_finite_and_increase(wrong):
         views.fit_sinusoid([0, 1, 2, 3, 4, wrong], np.arange(6))
 
 
+def test_bursts_that_are_hours_apart_are_refused_instead_of_filling_memory():
+    times = np.concatenate([np.arange(500) / 1000, 7200 + np.arange(500) / 1000])
+    values = np.sin(2 * np.pi * 20 * times)
+    with pytest.raises(ValueError, match=r"times of 1000 frames span .* apart"):
+        views.fit_sinusoid(times, values)
+
+
 def test_a_speed_is_that_of_the_time_that_went_by():
     times = KEPT / FPS
     movie = np.repeat(half_moving()[:1].astype(float), len(KEPT), axis=0)

@@ -103,7 +103,7 @@ def _load_cached(images, cache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     in_folder = isinstance(images, str | Path)
     if in_folder and not Path(images).is_dir():
         raise ValueError(f"images must be a folder of pictures, got {str(images)!r}")
-    source = _digest(Path(images) if in_folder else images)
+    source = None if cache is None else _digest(Path(images) if in_folder else images)
     if cache is not None and Path(cache).exists():
         with np.load(cache) as stored:
             if stored.get("source") == source:  # else it is of other pictures

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
 from napari_motionmag.compute.validate import above_zero, checked_flag
-from napari_motionmag.views.estimators.series import numbers
+from napari_motionmag.views.estimators.series import even_times, numbers
 from napari_motionmag.views.trace import DisplacementTrace
 
 FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
@@ -268,7 +268,7 @@ class _Fit:
         weighted /= self.sigma
         if not self.even:  # for a first guess a straight line does where few frames are missing
             step = 0.5 / self.nyquist
-            even = np.arange(self.times[0], self.times[-1], step)
+            even = even_times(self.times, step)
             weighted = np.stack([np.interp(even, self.times, v) for v in weighted.T], axis=1)
             interval = np.searchsorted(self.times[1:-1], even, "right")
             weighted[np.diff(self.times)[interval] > _PAUSE * step] = 0

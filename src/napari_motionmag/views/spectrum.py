@@ -14,7 +14,7 @@ from napari_motionmag.compute.validate import above_zero, finite_number, one_of
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
 from napari_motionmag.views.estimators.selected_noise import smooth_background
-from napari_motionmag.views.estimators.series import warn_if_uneven, warn_user
+from napari_motionmag.views.estimators.series import even_times, warn_if_uneven, warn_user
 from napari_motionmag.views.oscillation import checked_band, fit_sinusoid
 from napari_motionmag.views.tables import write_csv
 from napari_motionmag.views.trace import DisplacementTrace, principal_direction
@@ -303,7 +303,7 @@ def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> Mot
     variance = np.einsum("i,tij,j->t", unit, trace.frame_covariance, unit)
     times, fps = trace.times, trace.fps or 1.0
     if warn_if_uneven(times, trace.fps, "the displacement is interpolated to an even time axis"):
-        times = times[0] + np.arange(int((times[-1] - times[0]) * fps + 1.5)) / fps
+        times = even_times(times, 1 / fps)
         course = np.interp(times, trace.times, course)
     noise = 2 * float(variance.mean()) / fps
     frequencies, density, amplitude = _density(course, fps)

@@ -43,6 +43,20 @@ def warn_if_uneven(times: np.ndarray | None, fps: float | None, what: str) -> bo
     return bool(text)
 
 
+_MOST_EVEN = 2**20  # instants that a record is brought to
+
+
+def even_times(times: np.ndarray, interval: float) -> np.ndarray:
+    """Return even times from the first to the last; ValueError where pauses make them too many."""
+    count = (times[-1] - times[0]) / interval + 1.5
+    if count > max(_MOST_EVEN, 4 * len(times)):
+        raise ValueError(
+            f"times of {len(times)} frames span {count:.3g} intervals of {interval:.4g}: measure "
+            "what lies between the pauses apart"
+        )
+    return times[0] + interval * np.arange(int(count))
+
+
 class Counter:
     """Calls ``progress(done, total)`` after each of `total` steps; None does nothing."""
 
