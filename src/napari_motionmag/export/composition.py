@@ -15,11 +15,12 @@ from napari_motionmag.compute.validate import (
     finite_number,
     is_list,
     one_of,
+    warn_user,
     whole_number,
 )
 from napari_motionmag.export.look import Look
 from napari_motionmag.export.panels import Panel, panel
-from napari_motionmag.views.estimators.series import pixel_size, warn_user
+from napari_motionmag.views.estimators.series import pixel_size
 
 LAYOUTS = ("grid", "row", "column", "split")
 INTERPOLATIONS = ("nearest", "linear", "cubic")

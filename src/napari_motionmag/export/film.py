@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero, checked_flag
+from napari_motionmag.compute.validate import above_zero, checked_flag, warn_user
 from napari_motionmag.export.composition import FASTEST, Composition
 from napari_motionmag.export.lettering import (
     draw_bar,
@@ -23,7 +23,7 @@ from napari_motionmag.export.lettering import (
 )
 from napari_motionmag.export.panels import Panel
 from napari_motionmag.views.estimators.lines import Line, LineSampler, sample_dtype
-from napari_motionmag.views.estimators.series import BATCH, Counter, Series, pixel_size, warn_user
+from napari_motionmag.views.estimators.series import BATCH, Counter, Series, pixel_size
 from napari_motionmag.views.figures.text import shown_unit
 from napari_motionmag.views.slices import slice_calibration
 

@@ -12,15 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from napari_motionmag.methods.option_field import (
-    Option,
-    option,
-    options_of,
-    parse_texts,
-)
-from napari_motionmag.methods.option_field import (
-    check_options as check_options,  # implementations import it with their declaration
-)
+from napari_motionmag.methods.option_field import Option, option, options_of, parse_texts
 
 
 @dataclass(frozen=True)

@@ -92,18 +92,21 @@ def move_color_to_texture(
 def _least_used(decoder: Decoder, texture: Tensor, shape: Tensor, count: int):
     """Return channels of texture, and of texture upsampled, that change the picture least."""
 
-    def draw(texture: Tensor, unit: int | None = None) -> Tensor:
-        up = F.relu(decoder.texture_up(F.interpolate(texture, scale_factor=2, mode="nearest")))
-        if unit is not None:
-            up = _without(up, unit)
-        x = decoder.fusion(torch.cat([up, shape], 1))
-        return decoder.last(F.relu(decoder.up(F.interpolate(x, scale_factor=2, mode="nearest"))))
+    def draw_without(unit: int) -> Tensor:
+        hook = decoder.fusion.register_forward_pre_hook(lambda _, args: _without(args[0], unit))
+        try:
+            return decoder(texture, shape)
+        finally:
+            hook.remove()
 
-    whole = draw(texture)
+    whole = decoder(texture, shape)
     numbers = range(texture.shape[1])
-    of_channels = [(draw(_without(texture, k)) - whole).abs().mean().item() for k in numbers]
-    of_units = [(draw(texture, k) - whole).abs().mean().item() for k in numbers]
-    return (np.argsort(effect)[:count].tolist() for effect in (of_channels, of_units))
+    drawn_without = (
+        [decoder(_without(texture, k), shape) for k in numbers],
+        [draw_without(k) for k in numbers],
+    )
+    effects = ([(drawn - whole).abs().mean().item() for drawn in kind] for kind in drawn_without)
+    return (np.argsort(effect)[:count].tolist() for effect in effects)
 
 
 def _without(x: Tensor, channel: int) -> Tensor:

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.ndimage import label
 from scipy.special import fdtri
 
-from napari_motionmag.compute.validate import above_zero, finite_number, one_of
+from napari_motionmag.compute.validate import above_zero, finite_number, one_of, warn_user
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
 from napari_motionmag.views.estimators.selected_noise import smooth_background
-from napari_motionmag.views.estimators.series import even_times, warn_if_uneven, warn_user
+from napari_motionmag.views.estimators.series import even_times, warn_if_uneven
 from napari_motionmag.views.oscillation import checked_band, fit_sinusoid
 from napari_motionmag.views.tables import write_csv
 from napari_motionmag.views.trace import DisplacementTrace, principal_direction

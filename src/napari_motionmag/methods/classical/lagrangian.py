@@ -14,7 +14,8 @@ from napari_motionmag.methods.base import Method
 from napari_motionmag.methods.classical.image_warp import draw_displaced
 from napari_motionmag.methods.classical.optical_flow import FlowEstimator
 from napari_motionmag.methods.classical.planes import PlaneReader
-from napari_motionmag.methods.options import LagrangianOptions, check_options
+from napari_motionmag.methods.option_field import check_options
+from napari_motionmag.methods.options import LagrangianOptions
 from napari_motionmag.temporal.streaming import weights_by_frame
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from napari_motionmag.methods.classical.pyramids.laplacian import (
     reduce,
     reduced_size,
 )
-from napari_motionmag.methods.options import LinearOptions, check_options
+from napari_motionmag.methods.option_field import check_options
+from napari_motionmag.methods.options import LinearOptions
 from napari_motionmag.temporal.streaming import weights_by_frame
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from napari_motionmag.methods.classical.phase_increments import Accumulator, Pla
 from napari_motionmag.methods.classical.phase_limits import PhaseLimit
 from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.padding import reflected
-from napari_motionmag.methods.options import check_options
+from napari_motionmag.methods.option_field import check_options
 
 if TYPE_CHECKING:
     from napari_motionmag.temporal import TemporalOperator

@@ -11,7 +11,8 @@ from napari_motionmag.compute.cache import budget, nbytes
 from napari_motionmag.compute.device import load_torch
 from napari_motionmag.methods.base import Method, warn_once
 from napari_motionmag.methods.learned import weights
-from napari_motionmag.methods.options import LearnedOptions, check_options
+from napari_motionmag.methods.option_field import check_options
+from napari_motionmag.methods.options import LearnedOptions
 from napari_motionmag.movie.color import luma
 from napari_motionmag.temporal.streaming import StreamingOperator, truncated_row
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from napari_motionmag.compute.validate import warn_user
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.band_kernel import KERNELS, BandKernel, Sampler
 from napari_motionmag.views.estimators.noise_color import ResidualNoise
 from napari_motionmag.views.estimators.noise_model import NoiseModel, rounding
 from napari_motionmag.views.estimators.registration import Registered, Template, register, search
-from napari_motionmag.views.estimators.series import Counter, Series, warn_user
+from napari_motionmag.views.estimators.series import Counter, Series
 
 _KEPT_BYTES = 1 << 28  # the region of all frames is kept in memory up to this
 _SAMPLED = 64  # frames averaged to choose the kernel
