@@ -241,6 +241,16 @@ def test_live_update_that_fails_changes_nothing(
     assert layer.name == "x10 cell pixels static"
 
 
+def test_an_error_is_reported_though_napari_cannot_print_it(widget, monkeypatch, capsys):
+    def fail(*_):
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    manager = "napari_motionmag.widgets.common.messages.notification_manager"
+    monkeypatch.setattr(f"{manager}.receive_error", fail)
+    widget._messages.report(RuntimeError("frame 5 is broken"))
+    assert "frame 5 is broken" in capsys.readouterr().err
+
+
 def test_no_viewer(monkeypatch):
     import napari
 

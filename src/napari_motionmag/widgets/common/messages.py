@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,8 +78,13 @@ class Messages:
         self._reported = text
         if isinstance(error, EXPECTED):
             show_error(in_words_of_fields(text))
-        else:  # with its traceback
+            return
+        try:  # with its traceback
             notification_manager.receive_error(type(error), error, error.__traceback__)
+        except SystemError:
+            # napari's print to the console comes last and parses sources, which in Python 3.11
+            # fails now and then beside another thread
+            traceback.print_exception(error)
 
     def forget_error(self) -> None:
         """Forget the last error, so that it is shown when it occurs again."""
