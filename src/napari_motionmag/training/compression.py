@@ -1,7 +1,9 @@
-"""JPEG compression of frames: coarse color, and blocks of 8 x 8 px with few frequencies."""
+"""Compression of frames as JPEG and as H.264: coarse color, blocks with few frequencies."""
 
+import io
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,7 +29,7 @@ _CHROMA = [
 _TO_YCBCR = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 
 
-def compressed(frames: Tensor, quality: float, corner: tuple[int, int] = (0, 0)) -> Tensor:
+def jpeg_compressed(frames: Tensor, quality: float, corner: tuple[int, int] = (0, 0)) -> Tensor:
     """Compress frames (N, 3, H, W), black 0, white 1, as JPEG; chroma at half the resolution.
 
     `quality` is from 1 to 100, `corner` the place (y, x) of the first pixel in its block.
@@ -45,6 +47,35 @@ def compressed(frames: Tensor, quality: float, corner: tuple[int, int] = (0, 0))
     planes = torch.cat([luma, chroma], 1)
     rgb = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), planes)
     rgb = (255 * rgb.clamp(0, 1)).round() / 255
+    return rgb[..., top : top + height, left : left + width]
+
+
+def video_compressed(frames: Tensor, quantizer: int, corner: tuple[int, int] = (0, 0)) -> Tensor:
+    """Compress successive frames (T, 3, H, W), black 0, white 1, as H.264.
+
+    `quantizer` is from 0 to 51, `corner` the place (y, x) of the first pixel in its block. The
+    first frame stands for itself; of the others only what changes is coded.
+    """
+    import av
+
+    height, width = frames.shape[-2:]
+    top, left = corner
+    sides = (left, -(left + width) % 2, top, -(top + height) % 2)
+    padded = F.pad(255 * frames.clamp(0, 1).cpu(), sides, mode="replicate").round().byte()
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as movie:
+        # one thread: frames are small
+        options = {"qp": str(quantizer), "bframes": "0", "threads": "1"}
+        stream = movie.add_stream("libx264", 25, options=options)
+        stream.height, stream.width = padded.shape[-2:]
+        stream.pix_fmt = "yuv420p"
+        for frame in padded.permute(0, 2, 3, 1).contiguous().numpy():
+            movie.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        movie.mux(stream.encode())
+    file.seek(0)
+    with av.open(file) as movie:
+        decoded = [frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]
+    rgb = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).to(frames) / 255
     return rgb[..., top : top + height, left : left + width]
 
 

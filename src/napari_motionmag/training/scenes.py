@@ -130,7 +130,7 @@ class SampleMix:
     perfect_sensors: float | None = None
     sequences: float = 0.25  # from a short movie
     filtered: float = 0.0  # of the others: `later` as after a temporal filter
-    compressed: float = 0.0  # like JPEG
+    compressed: float = 0.0  # as by JPEG or a video codec
 
     def far(self) -> "SampleMix":
         """Return a mix in which half of the outputs move by 6 to 15 px, and noise is rare."""
@@ -282,6 +282,7 @@ class SceneMaker:
         pattern = sensor.fixed_pattern(clean_a, generator)
         a = sensor.expose(clean_a, pattern, generator)
         b = sensor.expose(clean_b, pattern, generator)
+        a, b = sensor.compressed(torch.stack([a, b]))
         variation, two_frame = _variation(a, b, clean_a, clean_b, pattern, generator)
         filtered = (torch.rand(count, generator=generator) < mix.filtered).to(a.device)
         weak = _filtered(a - clean_a - pattern, b - clean_b - pattern, generator)

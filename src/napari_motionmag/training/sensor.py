@@ -1,11 +1,12 @@
 """Cameras: photon and read noise, a fixed pattern, quantization, compression."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
-from napari_motionmag.training.compression import compressed
+from napari_motionmag.training.compression import jpeg_compressed, video_compressed
 
 
 def log_uniform(low, high, count: int, generator: torch.Generator) -> Tensor:
@@ -29,6 +30,7 @@ class Sensor:
     clips: Tensor  # bool: values outside 0..1 are cut off
     gray: Tensor  # bool: one sensor for all channels, so that gray stays gray
     quality: Tensor | None = None  # of JPEG compression, 1 to 100; 0 for none
+    quantizer: Tensor | None = None  # int: of H.264 compression, 0 to 51; -1 for none
     corner: Tensor | None = None  # int: where in a block of 16 x 16 px frames begin, 16 y + x
 
     @classmethod
@@ -69,9 +71,13 @@ class Sensor:
             sigma = log_uniform(3 / 255, 50 / 255, count, generator)
             blemished = torch.ones(count)
         sigma = sigma * blemished
-        quality = corner = None
+        quality = quantizer = corner = None
         if compressed:
             quality = torch.where(chance(compressed), log_uniform(30, 95, count, generator), 0.0)
+            video = (quality > 0) & chance(0.6 if find_spec("av") else 0.0)
+            quality = torch.where(video, 0.0, quality)
+            quantizer = torch.randint(12, 32, (count,), generator=generator)
+            quantizer = torch.where(video, quantizer, -1)
             corner = torch.randint(256, (count,), generator=generator)
         return cls(
             photons=0.5 / (sigma**2 * photon_share),
@@ -81,6 +87,7 @@ class Sensor:
             clips=chance(0.5),
             gray=gray.cpu(),
             quality=quality,
+            quantizer=quantizer,
             corner=corner,
         )
 
@@ -112,13 +119,21 @@ class Sensor:
         levels = _wide(self.levels, clean)
         dither = self._gray(torch.rand(clean.shape, generator=generator).to(clean.device))
         quantized = torch.floor(noisy * levels + dither) / levels.clamp(min=1)
-        frames = torch.where(levels > 0, quantized, noisy)
-        if self.quality is not None:
-            for k in torch.nonzero(self.quality)[:, 0].tolist():
-                corner = divmod(int(self.corner[k]), 16)
-                seen = compressed(frames[k : k + 1], float(self.quality[k]), corner)
-                frames[k] = self.only(k)._gray(seen)[0]
-        return frames
+        return torch.where(levels > 0, quantized, noisy)
+
+    def compressed(self, movies: Tensor) -> Tensor:
+        """Return exposed frames (T, N, C, H, W), T of each sample in succession, as compressed."""
+        if self.quality is None:
+            return movies
+        movies = movies.clone()
+        for k in torch.nonzero((self.quality > 0) | (self.quantizer >= 0))[:, 0].tolist():
+            corner = divmod(int(self.corner[k]), 16)
+            if self.quantizer[k] >= 0:
+                seen = video_compressed(movies[:, k], int(self.quantizer[k]), corner)
+            else:
+                seen = jpeg_compressed(movies[:, k], float(self.quality[k]), corner)
+            movies[:, k] = self.only(k)._gray(seen)
+        return movies
 
     def _gray(self, frames: Tensor) -> Tensor:
         gray = _wide(self.gray, frames)

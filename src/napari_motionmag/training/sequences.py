@@ -80,6 +80,7 @@ class Sequence:
         course = (2 * torch.pi * flicker * (used - _NOW)).cos().to(movie.device)
         movie = light.on(movie, course.view(-1, 1, 1, 1))
         noisy = sensor.only(0, len(used)).expose(movie, pattern.expand_as(movie), generator)
+        noisy = sensor.compressed(noisy[:, None])[:, 0]
         here = int((used == _NOW).nonzero()[0])
         b = noisy[here : here + 1]
         shares = self.weights[used].float().to(b.device).view(-1, 1, 1, 1)

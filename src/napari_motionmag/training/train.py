@@ -28,11 +28,12 @@ from napari_motionmag.training.progress_pictures import save_curve, save_panel
 from napari_motionmag.training.scenes import Batch, SampleMix, SceneMaker
 
 REGULARIZE_EVERY = 4  # steps of oh2018, whose regularizers need two more encodings
-OH2018_SAMPLES = SampleMix(sequences=0.0, filtered=0.25, compressed=0.12, small=0.35)
-MIXES = {"difference": SampleMix(), "oh2018": OH2018_SAMPLES}
+OH2018_SAMPLES = SampleMix(sequences=0.0, filtered=0.25, compressed=0.25, small=0.35)
+DIFFERENCE_SAMPLES = SampleMix(compressed=0.15)
+MIXES = {"difference": DIFFERENCE_SAMPLES, "oh2018": OH2018_SAMPLES}
 FAR_MIXES = {
-    "difference": SampleMix().far(),
-    "oh2018": replace(OH2018_SAMPLES.far(), compressed=0.08, small=0.25),
+    "difference": DIFFERENCE_SAMPLES.far(),
+    "oh2018": replace(OH2018_SAMPLES.far(), compressed=0.15, small=0.25),
 }
 # Below, differences of features of oh2018 are no more than rounding in bfloat16.
 BFLOAT16_LIMITS = {"smallest": 0.3, "largest_factor": 100.0}
@@ -345,6 +346,12 @@ def main(
         raise ValueError(f"--size must be a multiple of 8 px from 32 up, got {args.size}")
     if not find_spec("matplotlib"):
         print("curve.png needs matplotlib: pip install 'napari-motionmag[plots]'", file=sys.stderr)
+    if not find_spec("av"):
+        print(
+            "compressed samples are JPEG alone; those of video codecs need PyAV: "
+            "pip install 'napari-motionmag[video]'",
+            file=sys.stderr,
+        )
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.start in LINEAR_STARTS and args.model != "oh2018":
