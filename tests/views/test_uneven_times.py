@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from half_moving import AMPLITUDE, FPS, FREQUENCY, half_moving
 
-from napari_motionmag import Movie, magnify, views
+from napari_motionmag import Movie, interpolated_movie, magnify, views
 
 REGION = (14, 24, 14, 26)
 KEPT = np.delete(np.arange(128), [10, 11, 12, 13, 20, 21, 22, 88])
@@ -129,3 +129,13 @@ def test_times_in_whole_milliseconds_are_even(whole):
         warnings.filterwarnings("error", message=".*unevenly")
         views.coherence(trace, trace, segments=2)
         views.motion_spectrum(trace)
+
+
+@pytest.mark.parametrize("fps", [None, 2 * FPS])
+def test_frames_between_others_have_times_between_theirs(movie, fps):
+    source = movie if fps is None else movie.replace(fps=fps)
+    slow = interpolated_movie(source, 4, method="linear")
+    assert np.array_equal(slow.times[::4], source.times)
+    assert np.allclose(np.diff(slow.times[40:45]), np.diff(source.times)[10] / 4)
+    again = interpolated_movie(slow, 2, method="linear")
+    assert np.array_equal(again.times[::8], source.times)

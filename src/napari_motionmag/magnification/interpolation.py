@@ -38,6 +38,20 @@ class Interpolated(FrameArray):
         whole = zip(self.movie.axes, self.movie.shape, strict=True)
         return tuple(frames if letter == "T" else size for letter, size in whole)
 
+    @property
+    def fps(self) -> float | None:
+        """Frames per second; None where the source has no rate."""
+        return None if self.movie.fps is None else self.movie.fps * self.n
+
+    @property
+    def times(self) -> np.ndarray | None:
+        """Seconds from the first frame to each: between those of the source."""
+        if self.movie.times is None:
+            return None
+        of_source = np.arange(self.movie.n_frames)
+        at = np.arange((self.movie.n_frames - 1) * self.n + 1) / self.n
+        return np.interp(at, of_source, self.movie.times)
+
     def read(self, t: int, other) -> np.ndarray:
         """Read or draw a frame in the movie's dtype."""
         before, steps = divmod(t, self.n)
@@ -159,5 +173,5 @@ def interpolated_movie(movie, n: int, **arguments) -> Movie:
         scale = tuple(step / n if letter == "T" else step for letter, step in calibrated)
     recipe = {"interpolate": n, **{name: getattr(settings, name) for name in HOW}}
     recipe |= {"model": str(settings.model), "options": dict(settings.options)}
-    fps = None if movie.fps is None else movie.fps * n
-    return movie.replace(data=Interpolated(movie, n, method, recipe), fps=fps, scale=scale)
+    data = Interpolated(movie, n, method, recipe)
+    return movie.replace(data=data, fps=data.fps, scale=scale)

@@ -227,12 +227,15 @@ class Movie:
         """Seconds from the first frame to each, shape (T,); None without a frame rate.
 
         As recorded in the file where frames come unevenly, as in videos with a variable rate;
-        those of the source for results and regions.
+        those of the source for results and regions, and between them for interpolated frames.
         """
         if self.fps is None:
             return None
         data = self.data
-        while isinstance(source := getattr(made_by(data), "movie", None), Movie):
+        while isinstance(source := getattr(made := made_by(data), "movie", None), Movie):
+            if hasattr(made, "times"):  # between those of the source
+                data = made
+                break
             data = source.data
         times, fps = getattr(data, "times", None), getattr(data, "fps", None)
         if times is None or fps is None or len(times) != self.n_frames:
