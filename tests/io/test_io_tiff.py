@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_motionmag import Movie
+from napari_motionmag import Movie, magnify
 from napari_motionmag.io import open_movie, save_movie
 
 
@@ -154,7 +154,25 @@ def test_uneven_times_of_planes_are_said(tmp_path):
     path = tmp_path / "film.ome.tif"
     ome(path, noise((6, 8, 9)), "TYX", Plane={"DeltaT": [5, 5.1, 5.2, 5.3, 6.3, 6.4]})
     with pytest.warns(UserWarning, match=r"film\.ome\.tif: frames come unevenly: 80% .* 10 frames"):
-        assert open_movie(path).fps == 10
+        movie = open_movie(path)
+    assert movie.fps == 10
+    assert movie.times == pytest.approx([0, 0.1, 0.2, 0.3, 1.3, 1.4])
+
+
+@pytest.mark.filterwarnings("ignore:.*unevenly")
+@pytest.mark.parametrize(("axes", "shape"), [("TYX", (6, 16, 9)), ("TCYX", (6, 2, 16, 9))])
+def test_uneven_times_are_written(tmp_path, axes, shape):
+    path, again = tmp_path / "film.ome.tif", tmp_path / "again.ome.tif"
+    times = [5, 5.1, 5.2, 5.3, 6.3, 6.4]
+    deltas = np.repeat(times, shape[1] if "C" in axes else 1).tolist()
+    ome(path, noise(shape), axes, Plane={"DeltaT": deltas})
+    movie = open_movie(path)
+    save_movie(again, movie)
+    assert open_movie(again).times == pytest.approx(movie.times)
+    magnified = movie.replace(data=magnify(movie, 2, method="linear"))
+    save_movie(again, magnified, overwrite=True)
+    assert open_movie(again).fps == 10
+    assert open_movie(again).times == pytest.approx(np.subtract(times, 5))
 
 
 @pytest.mark.filterwarnings("error::UserWarning")

@@ -77,15 +77,19 @@ def _calibration(path: Path, pixels: ElementTree.Element) -> dict:
         if size is not None:
             # the schema makes micrometers the default
             steps[letter] = (size, short_name(pixels.get(f"{name}Unit", "um")))
-    return {"fps": _rate(path, pixels), "steps": steps}
+    fps, times = _rate(path, pixels)
+    return {"fps": fps, "steps": steps, "times": times}
 
 
-def _rate(path: Path, pixels: ElementTree.Element) -> float | None:
-    """Return frames per second, by the interval given or the times of the planes."""
+def _rate(path: Path, pixels: ElementTree.Element) -> tuple[float | None, np.ndarray | None]:
+    """Return frames per second, by the interval given or the times of the planes, and these.
+
+    Times are seconds from the first frame; None where not every frame has its own.
+    """
     increment = positive_number(path, "TimeIncrement", pixels.get("TimeIncrement"))
     unit = seconds(pixels.get("TimeIncrementUnit", "s"))
     if increment is not None and unit is not None:
-        return 1 / (increment * unit)
+        return 1 / (increment * unit), None
     times, ticks = {}, []
     for plane in pixels.iterfind("{*}Plane"):
         unit = seconds(plane.get("DeltaTUnit", "s"))
@@ -95,14 +99,15 @@ def _rate(path: Path, pixels: ElementTree.Element) -> float | None:
             times[int(plane.get("TheT", "0"))] = float(text) * unit
             ticks.append(_tick(text) * unit)
     if len(times) < 2:
-        return None
+        return None, None
     ordered = np.array([times[t] for t in sorted(times)])
     if not np.isfinite(ordered).all() or ordered[-1] <= ordered[0]:
-        return None
+        return None, None
     missing = sorted(times) != list(range(len(times)))
     if missing or (np.diff(ordered) <= 0).any():  # frames follow one another within a tick
-        return (max(times) - min(times)) / (ordered[-1] - ordered[0])
-    return usual_rate(path, ordered - ordered[0], min(ticks))
+        return (max(times) - min(times)) / (ordered[-1] - ordered[0]), None
+    ordered -= ordered[0]
+    return usual_rate(path, ordered, min(ticks)), ordered
 
 
 def _tick(text: str) -> float:

@@ -16,6 +16,7 @@ from napari_motionmag.io.frame_stream import FrameStream
 from napari_motionmag.io.metadata import calibration_of, positive_number
 from napari_motionmag.io.ome_xml import check_ome
 from napari_motionmag.io.tiff_pages import TiffPages, check_page, quiet_tifffile
+from napari_motionmag.movie.frame_times import unevenness
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters, seconds, short_name
 
@@ -54,10 +55,13 @@ def read_tiff(path: Path) -> FileMovie:
         fps = calibration_of(path, lambda: {"fps": positive_number(path, "fps", pages.fps)})
         calibration = {key: value for key, value in fps.items() if value is not None}
     names, data = pages.axes, pages
+    times = calibration.pop("times", None)
     if "S" in names and not names.endswith("S"):  # planes of samples one after another
         order = [axis for axis, name in enumerate(names) if name != "S"]
         data = Reordered(data, [*order, names.index("S")])
         names = names.replace("S", "") + "S"
+    if times is not None and "T" in names:  # those of frames that are there
+        data.times, data.fps = times[: data.shape[names.index("T")]], calibration["fps"]
     axes, hint = axes_of(names, path, tuple(data.shape))
     return FileMovie(data, axes, hint=hint, **calibration)
 
@@ -124,7 +128,11 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
         if meters(unit) is not None or (unit == "pixel" and (step != 1 or wide)):
             metadata[f"PhysicalSize{letter}"] = abs(step)
             metadata[f"PhysicalSize{letter}Unit"] = unit.replace("um", "\N{MICRO SIGN}m")
-    if movie.fps is not None:
+    if movie.fps is not None and unevenness(movie.times, movie.fps):
+        frame = np.indices(shape[: len(order)])[order.index("T")].ravel()  # of each page
+        metadata["Plane"] = {"DeltaT": movie.times[frame].tolist()}
+        metadata["Plane"]["DeltaTUnit"] = ["s"] * len(frame)
+    elif movie.fps is not None:
         metadata["TimeIncrement"] = 1 / movie.fps
         metadata["TimeIncrementUnit"] = "s"
     tags = {"photometric": "rgb" if movie.is_rgb else "minisblack", "metadata": metadata}
