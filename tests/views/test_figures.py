@@ -90,6 +90,13 @@ def test_spectrum_with_filter_responses(trace_of):
     views.draw_spectrum(Figure(), None, responses=table)
 
 
+def test_the_spectrum_of_what_does_not_move_at_all_is_drawn(recwarn):
+    rng = np.random.default_rng(0)
+    still = np.repeat(rng.integers(0, 4000, (1, 40, 40), np.uint16), 16, axis=0)
+    views.draw_spectrum(Figure(), views.motion_spectrum(still, fps=10.0))
+    assert not recwarn.list
+
+
 def test_traces_have_error_bands_and_lengths(trace_of):
     trace = trace_of(8.0)
     figure = Figure(layout="constrained")

@@ -14,6 +14,7 @@ from napari_motionmag.views.trace import DisplacementTrace
 _BARS = 40  # frames: error bars up to these, a band above
 _SURE = 2  # standard errors that are drawn
 _NAMED = 3  # peaks labelled with their frequency
+_LEAST = 1e-9  # px: nothing on the scale of a logarithm
 
 
 def draw_spectrum(
@@ -131,7 +132,7 @@ def _draw_motion(axes, spectrum: MotionSpectrum, peaks: Sequence[Peak], pixels: 
     # amplitude of a sinusoid for a density: the same for all bins between the first and the last
     ratio = amplitude[0] ** 2 / max(spectrum.density[1], 1e-300)
     threshold = np.sqrt(ratio * spectrum.threshold())[1:]
-    axes.semilogy(frequencies, np.maximum(amplitude, 1e-9), color="C0", linewidth=0.9)
+    axes.semilogy(frequencies, np.maximum(amplitude, _LEAST), color="C0", linewidth=0.9)
     axes.semilogy(frequencies, threshold, color="C0", linewidth=0.8, linestyle=":")
     if pixels:
         noise = np.sqrt(ratio * spectrum.noise)
@@ -139,8 +140,8 @@ def _draw_motion(axes, spectrum: MotionSpectrum, peaks: Sequence[Peak], pixels: 
     axes.set_ylabel("amplitude (px)")
     axes.set_xlim(0, float(frequencies[-1]))
     low = min(np.quantile(amplitude, 0.02), np.sqrt(ratio * spectrum.noise))
-    high = max(float(amplitude.max()), float(threshold.max()))
-    axes.set_ylim(low / 2, 5 * high)
+    high = max(float(amplitude.max()), float(threshold.max()), 2 * _LEAST)
+    axes.set_ylim(max(low / 2, _LEAST), 5 * high)
     for peak in list(peaks)[:_NAMED]:
         at = int(np.argmin(np.abs(frequencies - peak.frequency)))
         near = slice(max(at - 1, 0), at + 2)
