@@ -59,12 +59,11 @@ def texture():
 
 @pytest.fixture
 def trace_of():
-    """Make the trace of a region that oscillates along x: 200 frames, 0.5 um a pixel."""
+    """Make the trace of a region that oscillates along x, 0.5 um a pixel."""
     from napari_motionmag.views.estimators.noise_model import NoiseModel
     from napari_motionmag.views.trace import DisplacementTrace
 
-    def make(frequency, amplitude=0.1, fps=50.0, sigma=0.005):
-        n = 200
+    def make(frequency, amplitude=0.1, fps=50.0, sigma=0.005, n=200):
         clock = np.arange(n) / 50.0
         random = np.random.default_rng(5)
         covariance = np.broadcast_to(sigma**2 * np.eye(2), (n, 2, 2))

@@ -74,6 +74,19 @@ def test_stillness_is_said(trace_of):
     assert "no oscillation stands out" in trace_in_words(trace, 0.0)
 
 
+def test_a_few_beats_are_named_beside_a_background_that_hides_them(trace_of):
+    trace = trace_of(5.0, n=51)
+    spectrum = views.motion_spectrum(trace)
+    assert not spectrum.peaks()
+    text = spectrum_in_words(spectrum, trace, [])
+    assert text.startswith("No oscillation stands out")
+    said = re.search(r"Over the noise of the pixels alone, (\S+) Hz does$", text)
+    assert float(said.group(1)) == pytest.approx(5, abs=0.05)
+    peaks = spectrum.peaks(against="pixels")
+    text = spectrum_in_words(spectrum, trace, peaks, against="pixels")
+    assert "times the noise of the pixels in power" in text
+
+
 def test_without_a_rate_frequencies_are_in_cycles_per_frame(trace_of):
     trace = trace_of(8.0, fps=None)
     assert "cycles/frame" in trace_in_words(trace, 0.0)

@@ -107,16 +107,22 @@ def spectrum_in_words(
     peaks: list[Peak],
     *,
     unit: str = "Hz",
+    against: str = "background",
 ) -> str:
-    """Describe what oscillates, or that nothing stands out."""
+    """Describe what oscillates, or that nothing stands out from what it is compared `against`."""
     angle = direction_in_words(spectrum.direction)
     if not peaks:
-        return (
+        text = (
             f"No oscillation stands out along {angle} (1 % false alarm); resolution "
             f"{spectrum.resolution:.3g} {unit}"
         )
+        others = spectrum.peaks(against="pixels") if against == "background" else []
+        if others:  # a few beats look like a smooth background
+            text += f". Over the noise of the pixels alone, {others[0].frequency:.4g} {unit} does"
+        return text
+    level = "the background" if against == "background" else "the noise of the pixels"
     text = "Moves at " + peak_in_words(peaks[0], trace, spectrum.direction, unit=unit)
-    text += f", along {angle}; {_times(peaks[0].ratio)} the background in power"
+    text += f", along {angle}; {_times(peaks[0].ratio)} {level} in power"
     others = [f"{peak.frequency:.4g}" for peak in peaks[1:5]]
     return f"{text}. Also {', '.join(others)} {unit}" if others else text
 

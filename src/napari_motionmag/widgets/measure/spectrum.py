@@ -182,7 +182,8 @@ class SpectrumWidget(RegionDock):
             with self.band_low.changed.blocked(), self.band_high.changed.blocked():
                 self.band_low.value, self.band_high.value = (round(edge, 4) for edge in band)
         self._draw()
-        text = spectrum_in_words(spectrum, self._measured.trace, self._peaks, unit=unit)
+        trace = self._measured.trace
+        text = spectrum_in_words(spectrum, trace, self._peaks, unit=unit, against=against)
         if unit != "Hz":
             text += ". Enter the rate to get frequencies in Hz"
         self._messages.say_result(text)
