@@ -200,6 +200,16 @@ def test_odd_movies(viewer, dock, finished, make, said):
     assert said in widget.status.value
 
 
+def test_a_small_movie_does_not_change_the_windows_of_the_next(viewer, dock):
+    large = add_movie(viewer)
+    widget = dock()
+    small = add_movie(viewer, half_moving()[:, :9, :9], name="small")
+    widget.layer.value = small
+    assert widget.window.value == 9
+    widget.layer.value = large
+    assert widget.window.value == 16
+
+
 def test_without_a_rate_or_a_movie(viewer, dock, notifications):
     widget = dock()
     widget.measure()

@@ -212,6 +212,8 @@ class MotionDock(MeasurementDock):
             value=32,
             step=8,
         )
+        self._window = self.window.value  # the one that was chosen
+        self.window.changed.connect(lambda side: setattr(self, "_window", side))
         self.planes = checkbox(
             "planes",
             "All planes and channels",
@@ -257,7 +259,10 @@ class MotionDock(MeasurementDock):
         if movie.fps:
             self.band_low.value, self.band_high.value = band_to_start_from(movie.fps)
         self._fields.fill_motion(suggestion_of(layer))
-        self.window.max = max(8, min(movie.frame_shape[:2]))
+        wanted, largest = self._window, max(8, min(movie.frame_shape[:2]))
+        self.window.max = largest
+        self.window.value = min(wanted, largest)
+        self._window = wanted  # a smaller frame holds for its movie alone
         self._messages.say(describe(movie))
 
     def _on_settings_changed(self, _=None) -> None:
