@@ -268,6 +268,31 @@ def test_frames_of_a_removed_layer_are_given_back(viewer, widget, magnified, qtb
     assert cache.nbytes == 0
 
 
+def test_the_result_follows_a_layer_that_is_moved_or_calibrated(
+    viewer, movie, widget, magnified, settled
+):
+    layer = magnified()
+    movie.translate = (0, 2, 4)
+    movie.rotate = 20
+    movie.affine = np.diag([1, 2, 1, 1])
+    movie.units = ("ms", "nm", "nm")
+    movie.axis_labels = ("t", "row", "column")
+    settled(widget)
+    for name in ("scale", "translate", "rotate", "units", "axis_labels"):
+        assert np.array_equal(getattr(layer, name), getattr(movie, name)), name
+    assert np.array_equal(layer.affine.affine_matrix, movie.affine.affine_matrix)
+
+
+def test_what_was_said_of_a_movie_goes_with_it(viewer, widget, movie, settled):
+    small = viewer.add_image(np.zeros((9, 5, 6), np.uint8), name="small")
+    widget.layer.value = small
+    widget.draw()
+    settled(widget)
+    assert "must be at least 8 x 8 px" in widget.status.value
+    viewer.layers.clear()
+    assert widget.status.value == "Open a movie"
+
+
 def test_each_movie_has_a_layer_of_its_own(viewer, widget, method, magnified, frames, qtbot, click):
     first = magnified()
     other = viewer.add_image(frames[:6] + 5, name="other")

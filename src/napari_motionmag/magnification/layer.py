@@ -17,7 +17,7 @@ _SOURCES: WeakKeyDictionary = WeakKeyDictionary()  # magnified layer -> referenc
 _COMPUTE = ("numpy", "scipy", "torch", "dask", "napari")  # packages whose versions are kept
 
 # Copied from the source to the magnified layer: attributes of napari layers and arguments alike
-_CALIBRATION = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
+_CALIBRATION = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 _LOOK = (
     "attenuation", "blending", "colormap", "contrast_limits", "depiction", "gamma",
     "interpolation2d", "interpolation3d", "iso_threshold", "opacity", "rendering", "rgb",
@@ -48,7 +48,6 @@ def _layer_like(layer, data, **changes):
     copied = {name: getattr(layer, name) for name in _CALIBRATION + _LOOK}
     image = Image(
         data,
-        affine=layer.affine.affine_matrix,
         multiscale=False,
         projection_mode="none",  # a mean over a thick slice would compute many frames
         cache=False,  # dask's own cache is not safe under napari's threads
@@ -84,21 +83,21 @@ def interpolated_layer(layer, movie, data):
 
 
 def placement(layer, movie) -> dict:
-    """Return scale and translation that put a movie made of a layer, or a part, in its place."""
+    """Return the calibration that puts a movie made of a layer, or a part, in its place."""
     from napari.utils.transforms import Affine
 
-    part = movie.data
+    part, copied = movie.data, {name: getattr(layer, name) for name in _CALIBRATION}
     if not isinstance(part, Region):
-        return {"scale": layer.scale, "translate": layer.translate}
+        return copied
     calibrated = movie.axes.replace("S", "") if layer.rgb else movie.axes
     sizes, offset = np.ones(len(calibrated)), np.zeros(len(calibrated))
     for letter, first in zip("YX", part.region[::2], strict=True):
         sizes[calibrated.index(letter)] = part.preview
         # the middle of the first square of pixels
         offset[calibrated.index(letter)] = first + (part.preview - 1) / 2
-    own = {name: getattr(layer, name) for name in ("scale", "rotate", "shear")}
+    own = {name: copied[name] for name in ("scale", "rotate", "shear")}
     moved = Affine(**own, ndim=layer.ndim).linear_matrix @ offset
-    return {"scale": layer.scale * sizes, "translate": layer.translate + moved}
+    return copied | {"scale": layer.scale * sizes, "translate": layer.translate + moved}
 
 
 def source_is_known(magnified) -> bool:

@@ -38,6 +38,8 @@ from napari_motionmag.widgets.magnify.stabilisation import Drift
 from napari_motionmag.widgets.magnify.suggestions import Suggesting
 from napari_motionmag.widgets.magnify.whole_movie import WholeMovie
 
+_PLACE_EVENTS = ("translate", "rotate", "shear", "affine")  # where the result lies, too
+
 
 class MagnifyWidget(Dock):
     """Magnify the motion in an Image layer.
@@ -183,6 +185,7 @@ class MagnifyWidget(Dock):
 
     def _on_layer_chosen(self, _=None) -> None:
         """Fill the fields from another layer."""
+        self._described = self.layer.value
         self._follow_layers()
         self._fields.suggest_row.clear()
         self._fields.bad_pixels_row.visible = False
@@ -212,8 +215,8 @@ class MagnifyWidget(Dock):
         super()._on_layers_changed(event)
         if not (self._closed or self._updating):
             self._playing.show()
-            if self.layer.value is None:  # which magicgui does not tell
-                self._drift.forget()
+            if self.layer.value is None and self._described is not None:
+                self._on_layer_chosen()  # which magicgui does not tell
 
     def _follow_layers(self, _=None) -> None:
         """Listen to the movie, and to the shapes that mark a region."""
@@ -221,7 +224,7 @@ class MagnifyWidget(Dock):
         events = ("data",) if isinstance(painted, Shapes) else ("paint", "data")
         self._follow(
             [
-                (self.layer.value, MOVIE_EVENTS),
+                (self.layer.value, (*MOVIE_EVENTS, *_PLACE_EVENTS)),
                 (self.region.value, ("data",)),
                 (painted, events),
             ]
