@@ -271,6 +271,11 @@ def test_movies_of_one_name_are_kept_apart(tmp_path):
     names = output_names(items, ".zarr")
     assert names == ["x a npy.zarr", "x a tif.zarr", "y a npy.zarr", "y a tif.zarr"]
     assert output_names(items[:2], ".zarr") == ["a npy.zarr", "a tif.zarr"]
+    (tmp_path / "x" / "a.ome.tif").touch()
+    items = export.find_items([tmp_path / "x"])
+    assert set(output_names(items, ".tif")) == {"a npy.tif", "a tif.tif", "a ome tif.tif"}
+    with pytest.raises(ValueError, match=r"x.a\.npy and .*x.a\.npy would be written as "):
+        output_names([items[0], items[0]], ".tif")
 
 
 RUN = r"""

@@ -138,7 +138,7 @@ def output_names(items: Sequence[Item], extension: str) -> list[str]:
     """Return a name for each output; movies of one name get that of their kind or folder added."""
     names = [item.path.name.removesuffix(item.path.suffix).removesuffix(".ome") for item in items]
     for added in (
-        lambda item, name: f"{name} {item.path.suffix.removeprefix('.')}",
+        lambda item, name: name + item.path.name.removeprefix(name).replace(".", " "),
         lambda item, name: f"{item.path.parent.name} {name}",
     ):
         counts = Counter(names)
@@ -148,5 +148,8 @@ def output_names(items: Sequence[Item], extension: str) -> list[str]:
         ]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"several movies would be written as {twice[0]}{extension}")
+        paths = [
+            str(item.path) for item, name in zip(items, names, strict=True) if name == twice[0]
+        ]
+        raise ValueError(f"{' and '.join(paths)} would be written as {twice[0]}{extension}")
     return [name + extension for name in names]
