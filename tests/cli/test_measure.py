@@ -51,6 +51,16 @@ def test_without_a_rate_frequencies_are_per_frame(tmp_path, capsys):
     assert " ms" not in words
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_two_regions_of_a_short_movie(tmp_path, capsys):
+    np.save(tmp_path / "film.npy", half_moving()[:32])
+    paths = [str(tmp_path / name) for name in ("film.npy", "upper.csv", "lower.csv")]
+    regions = ["--region", "14", "24", "14", "26", "--region", "24", "34", "14", "26"]
+    assert main(["measure", *paths, *regions, "--axes", "TYX", "--fps", "10"]) == 0
+    words = capsys.readouterr()
+    assert "Coherence" in words.out or "move independently" in words.err
+
+
 def test_a_map(film, tmp_path, capsys):
     path, movie = film
     options = ["--map", "frequency", "--window", "16", "--mode", "temporal", "--band", "1", "3"]

@@ -57,7 +57,7 @@ def add_command(commands, common) -> None:
         metavar="FRAMES",
         help="write velocity and acceleration too, from this odd number of frames (default 5)",
     )
-    add("--segments", type=int, metavar="N", help="of the coherence (default 8)")
+    add("--segments", type=int, metavar="N", help="of the coherence (default up to 8)")
     options.add_rate_and_axes(add)
     options.add_place(add, "which channel or plane to measure (default: the first, 0)")
     add("--overwrite", action="store_true", help="replace the outputs if they exist")

@@ -12,6 +12,7 @@ from napari_motionmag.views.oscillation import checked_band
 from napari_motionmag.views.trace import DisplacementTrace
 
 _SHORTEST = 8  # frames of a segment
+_SEGMENTS = 8  # where none are given
 _SHARED = (1 / 6) ** 2  # squared correlation of two Hann windows that overlap by half
 
 
@@ -66,7 +67,7 @@ def coherence(
     second: DisplacementTrace,
     *,
     directions: tuple[float | None, float | None] = (None, None),
-    segments: int = 8,
+    segments: int | None = None,
 ) -> Coherence:
     """Measure the coherence of two regions.
 
@@ -76,9 +77,10 @@ def coherence(
         Of the same frames.
     directions : (float, float)
         Along which each displacement is taken, rad from x towards y; None: its largest motion.
-    segments : int
+    segments : int, optional
         Parts of the record, overlapping by half, whose spectra are averaged. More of them make the
-        coherence surer, fewer the frequencies finer.
+        coherence surer, fewer the frequencies finer. By default 8, or as many as a short record
+        has.
 
     Returns
     -------
@@ -111,15 +113,17 @@ def coherence(
     >>> found.coherence.max() <= 1
     True
     """
-    segments = whole_number("segments", segments, 2)
+    if segments is not None:
+        whole_number("segments", segments, 2)
     if len(first) != len(second) or not np.allclose(first.times, second.times):
         raise ValueError(
             f"the traces must be of the same frames; got {len(first)} and {len(second)} frames"
         )
     n = len(first)
+    most = max(2 * n // _SHORTEST - 1, 1)
+    segments = max(min(_SEGMENTS, most), 2) if segments is None else segments
     length = 2 * n // (segments + 1)
     if length < _SHORTEST:
-        most = max(2 * n // _SHORTEST - 1, 1)
         raise ValueError(
             f"segments must be at most {most} for {n} frames, {_SHORTEST} a segment; got {segments}"
         )
