@@ -20,6 +20,8 @@ def folder(tmp_path_factory):
     for name in ("text", "text.npy", "text.json"):
         (folder / name).write_text("{")
     tifffile.imwrite(folder / "gains.tif", np.ones((40, 40), "f4"))
+    np.save(folder / "channels.npy", np.stack([frames, frames], 1))
+    np.save(folder / "plain.npy", frames)
     return folder
 
 
@@ -46,6 +48,11 @@ def folder(tmp_path_factory):
             "derivatives must be an odd number of frames from 5 to the 18 of the trace; got 4",
         ),
         ("export film.tif o.gif --contrast 5 5", "--contrast must be two finite numbers"),
+        ("suggest channels.npy", "pass --axes with one letter per axis"),
+        ("suggest channels.npy --axes TCYX", "look at, for example --at C=0"),
+        ("suggest film.tif --at C=0", "error: --at must be empty for axes 'TYX'"),
+        ("export channels.npy o.mp4 --fps 9 --axes TCYX", "look at, for example --at C=0"),
+        ("export plain.npy o.mp4 --axes TYX", "is unknown: give --fps, or --playback-fps"),
         ("batch dir.txt o --factor 2", "dir.txt: is a folder, not a file"),
         ("batch none.txt o --factor 2", "none.txt: there is no such file"),
         ("evaluate --beside none.json", "--beside: none.json: there is no such file"),

@@ -38,6 +38,14 @@ _INPUT_ERRORS = (
 )
 _FAILURES = (OSError, RuntimeError, MemoryError)  # of the machine; all others are bugs
 _SOURCE = Path(__file__).parents[1]
+_IN_OPTIONS = (  # what functions call an argument in their messages, and its option
+    (r"\bat must (say|be)\b", r"--at must \1"),
+    (r"\bat=\{'(\w)': (\d+)\}; got None", r"--at \1=\2"),
+    (r"\bpass axes\b", "pass --axes"),
+    (r"\b(give|pass) fps\b", r"\1 --fps"),
+    (r"\bplayback_fps\b", "--playback-fps"),
+    (r"\btry brightness=True", "try brightness=True in a script"),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,8 +100,16 @@ def _is_refusal(error: Exception) -> bool:
 def _report(message: str, code: int, trace: bool) -> int:
     if trace:
         traceback.print_exc()
-    print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{PROGRAM}: {_one_line(message)}", file=sys.stderr)
     return code
+
+
+def _one_line(message: str) -> str:
+    """Return a message in one line, with arguments of functions named as options."""
+    text = " ".join(message.split())
+    for argument, option in _IN_OPTIONS:
+        text = re.sub(argument, option, text)
+    return text
 
 
 def _command(argv: list[str]) -> tuple[Callable[[], int | None], bool]:
@@ -136,7 +152,7 @@ def _one_line_warnings(debug: bool) -> Iterator[None]:
     shown = set()  # whatever filters are changed meanwhile, which lets Python show them again
 
     def show(message, category, filename, lineno, file=None, line=None):
-        text = " ".join(str(message).split())
+        text = _one_line(str(message))
         if text not in shown:
             shown.add(text)
             print(f"{PROGRAM}: warning: {text}", file=sys.stderr)
