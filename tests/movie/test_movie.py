@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_motionmag import magnify
 from napari_motionmag.movie.movie import Movie
 
 INTEGERS = [np.uint8, np.int8, np.uint16, np.int16, ">u2"]
@@ -321,6 +322,17 @@ def test_non_finite_pixels_are_reported_with_frame_and_count(bad):
         movie.read(2, {"C": 1})
     with pytest.raises(ValueError, match="2 pixels"):
         movie.to_unit(data[2, 1])
+
+
+@pytest.mark.parametrize("method", ["learned", "phase", "riesz", "linear", "lagrangian"])
+def test_numbers_that_stand_for_no_data_are_refused(method):
+    data = np.random.default_rng(0).random((6, 24, 24), np.float32)
+    data[3, 5, 7] = np.finfo(np.float32).min
+    out = magnify(data, 4, method=method)
+    with pytest.raises(
+        ValueError, match=r"a pixel is -3\.403e\+38, where the movie lies within 0 to 1"
+    ):
+        out[3].compute()
 
 
 # intensities

@@ -17,6 +17,7 @@ import numpy as np
 LOWEST, HIGHEST = 0.1, 99.9  # percentiles
 MARGIN = 0.05  # of the estimated range, added on either side
 MAX_PIXELS = 1 << 18  # a frame is thinned to about this many pixels before percentiles are taken
+FARTHEST = 1e9  # from black, in units of the range: far beyond it float32 overflows
 EXACT_SPAN = 2.0**23  # float32 holds integers of a wider range only approximately
 
 
@@ -94,11 +95,22 @@ def _integer_range(low: float, high: float, limits: np.iinfo) -> tuple[float, fl
 
 
 def to_unit(frame: np.ndarray, range_: tuple[float, float], dtype: np.dtype) -> np.ndarray:
-    """Map black to 0 and white to 1, without clipping: a new float32 array."""
+    """Map black to 0 and white to 1, without clipping: a new float32 array.
+
+    Raises ValueError where pixels are so far outside that nothing can be computed with them, as
+    numbers that stand for no data.
+    """
     black, white = range_
     unit = frame.astype(working_dtype(dtype))
     unit -= black
     unit /= white - black
+    if dtype.itemsize > 2 and unit.size and max(-unit.min(), unit.max()) > FARTHEST:
+        worst = frame.flat[int(np.abs(unit).argmax())]
+        raise ValueError(
+            f"a pixel is {worst:.4g}, where the movie lies within {black:.4g} to {white:.4g}: up "
+            f"to {FARTHEST:g} times that can be computed with; put another number in its place "
+            "first, or give intensity_range"
+        )
     return unit.astype(np.float32, copy=False)
 
 
