@@ -282,6 +282,23 @@ def test_the_movie_is_removed(viewer, widget, movie, compared, settled, click):
     assert not grid(viewer).enabled
 
 
+def test_the_movie_is_removed_before_anything_is_drawn(
+    viewer, widget, movie, method, frames, click, settled
+):
+    other = viewer.add_image(frames, name="other")
+    widget.layer.value = movie
+    method.gate.clear()
+    click(widget, "compare")
+    assert not other.visible
+    viewer.layers.remove(movie)
+    method.gate.set()
+    settled(widget)
+    assert list(viewer.layers) == [other]
+    assert other.visible
+    assert not grid(viewer).enabled
+    assert not widget._comparison.active
+
+
 def test_another_movie_is_chosen(viewer, widget, movie, compared, frames, settled):
     layers = compared()
     other = viewer.add_image(frames[:6], name="other")

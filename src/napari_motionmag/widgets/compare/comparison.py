@@ -251,7 +251,11 @@ class Comparison:
                 return
             if self._source not in self._viewer.layers:
                 self._queue.clear()
-                self._messages.say("The movie was closed; the layers stay")
+                if self.layers():
+                    self._messages.say("The movie was closed; the layers stay")
+                else:
+                    self.end()
+                    self._messages.say("The movie was closed")
                 return
             if error is None:
                 self._seconds += seconds[0]
