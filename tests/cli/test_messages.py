@@ -53,6 +53,10 @@ def folder(tmp_path_factory):
         ("suggest film.tif --at C=0", "error: --at must be empty for axes 'TYX'"),
         ("export channels.npy o.mp4 --fps 9 --axes TCYX", "look at, for example --at C=0"),
         ("export plain.npy o.mp4 --axes TYX", "is unknown: give --fps, or --playback-fps"),
+        (
+            "magnify plain.npy o.tif --factor 2 --mode temporal --band 1 2 --axes TYX",
+            "error: --fps is missing: mode='temporal' needs the frames per second",
+        ),
         ("batch dir.txt o --factor 2", "dir.txt: is a folder, not a file"),
         ("batch none.txt o --factor 2", "none.txt: there is no such file"),
         ("evaluate --beside none.json", "--beside: none.json: there is no such file"),

@@ -222,6 +222,7 @@ def test_without_a_rate_or_a_movie(viewer, dock, notifications):
     widget.band_low.value, widget.band_high.value = 1, 3
     widget.measure()
     assert "fps is missing" in widget.status.value
+    assert "fill in “Rate”" in widget.status.value
     assert [severity for severity, _ in notifications()] == ["error", "error"]
 
 

@@ -23,6 +23,7 @@ _FIELDS = {  # what functions call an argument in their messages, and the docks 
     "give pixel_size, or scale and units of the movie": "set scale and units of the layer",
     "pass axes": "fill in “Axes”",
     "put numbers in their place first, as with numpy.nan_to_num": "fill them or crop the movie",
+    "needs the frames per second of the movie": "needs the frames per second: fill in “Rate”",
     "give fps=... or use .bind(fps) first": "fill in “Rate”",
 }
 
