@@ -266,7 +266,8 @@ def _at_one_level(middle: torch.Tensor, variation: torch.Tensor) -> tuple[float,
     window = min(_WINDOW, min(middle.shape[-2:]) // 2 * 2 - 1)
 
     def mean(product):
-        return avg_pool2d(product, window, stride=1)
+        columns = avg_pool2d(product, (window, 1), stride=1)  # a fraction of the sums of squares
+        return avg_pool2d(columns, (1, window), stride=1)
 
     yy, xx, yx = mean(dy * dy), mean(dx * dx), mean(dy * dx)
     vy, vx, vv = mean(dy * variation), mean(dx * variation), mean(variation * variation)
