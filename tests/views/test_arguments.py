@@ -25,6 +25,8 @@ def trace():
         (lambda trace: views.motion_spectrum(trace).peaks((3, 1)), "band must be two"),
         (lambda trace: views.motion_spectrum(trace).peaks(false_alarm=0), "false_alarm must be"),
         (lambda trace: views.coherence(trace, trace, segments=2).strongest(3), "band must be two"),
+        (lambda trace: views.coherence(trace, trace).strongest((9, 12)), "band must be two"),
+        (lambda trace: views.coherence(trace, trace).strongest((2.41, 2.42)), "band must hold"),
         (lambda _: views.displacement_trace(MOVIE, noise="little"), "noise must be"),
         (lambda _: views.displacement_trace(MOVIE, (1, 9, 1, None)), "region must be"),
         (lambda _: views.motion_map(MOVIE, noise=-1), "noise must be"),

@@ -52,10 +52,15 @@ class Coherence:
         Raises
         ------
         ValueError
-            If the coherence of no frequency in `band` (Hz) is above the level.
+            If the coherence of no frequency in `band` (Hz) is above the level, or there is none.
         """
-        low, high = checked_band(band)
+        step = float(self.frequencies[1])
+        low, high = checked_band(band, float(self.frequencies[-1]) + step / 2)
         inside = (self.frequencies >= low) & (self.frequencies <= high) & (self.frequencies > 0)
+        if not inside.any():
+            raise ValueError(
+                f"band must hold one of the frequencies, every {step:.3g}; got {band!r}"
+            )
         sure = np.where(inside & (self.coherence > self.level), self.power, 0)
         if not sure.any():
             raise ValueError("the regions move independently: no frequency is above the level")
