@@ -16,7 +16,8 @@ REGULARIZERS = {
     "texture_blurred": 0.4,
     "shape_perturbed": 0.4,
 }
-STRUCTURE, MOTION = 0.5, 0.3  # weights of 1 - SSIM and of the displacement's error
+STRUCTURE = {"difference": 2.0, "oh2018": 0.5}  # weights of 1 - SSIM
+MOTION = 0.3  # weight of the displacement's error
 # Added to the loss of the unchanged input, so that still scenes do not count without bound. The
 # smaller, the more small motions count.
 FLOORS = {"difference": 0.02, "oh2018": 0.015}
@@ -34,7 +35,7 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     warped, _ = _image_losses(moved, batch, floor)
     structure = _structure_loss(drawn, batch)
     error = _motion_error(motion, batch)
-    total = relative + 0.3 * warped + STRUCTURE * structure + MOTION * error
+    total = relative + 0.3 * warped + STRUCTURE["difference"] * structure + MOTION * error
     terms = {"image": image, "relative": relative, "moved": warped}
     terms |= {"structure": structure, "motion": error}
     return total, {name: value.detach() for name, value in terms.items()}
@@ -118,7 +119,7 @@ def oh2018_losses(
     drawn = network.decoder(v_b, network.manipulator(m_b - delta, delta, factor))
     relative, image = _image_losses(drawn, batch, FLOORS["oh2018"])
     structure = _structure_loss(drawn, batch)
-    total = relative + STRUCTURE * structure
+    total = relative + STRUCTURE["oh2018"] * structure
     terms = {"image": image, "relative": relative, "structure": structure}
     if regularize:
         answers = [x.float() for x in (m_a, m_b, shapes[-2])]

@@ -37,8 +37,8 @@ FAR_MIXES = {
 }
 # Below, differences of features of oh2018 are no more than rounding in bfloat16.
 BFLOAT16_LIMITS = {"smallest": 0.3, "largest_factor": 100.0}
-OPTIMIZERS = {"difference": "adam", "oh2018": "muon"}  # measured: oh2018 learns faster with it
-CONFIGS = {"oh2018": {"local_mean": 17, "chroma_doubt": 4}}  # of new networks
+# of new networks
+CONFIGS = {"difference": {"finishing_blocks": 1}, "oh2018": {"local_mean": 17, "chroma_doubt": 4}}
 STARTS = {"difference": "random", "oh2018": "linear"}
 LINEAR_STARTS = {"linear": start_as_linear, "pyramid": start_as_pyramid}  # of oh2018
 MOVING_STEPS = 1000  # in which weights that were trained as the linear method become a pyramid
@@ -62,7 +62,7 @@ class Settings:
     curriculum: int = 3000
     noisy: int = 1000  # first steps, with noise in every sample so that drawing does not die out
     pictures: int = 256
-    optimiser: str = "adam"
+    optimiser: str = "muon"
     far: bool = False  # most samples move far, with little noise
     start: str = "random"  # or one of LINEAR_STARTS, or "init"
 
@@ -312,8 +312,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--noisy", type=int, help=noisy)
     far = "samples most of which move by 6 to 15 px in the output, with little noise"
     p.add_argument("--far", action="store_true", help=far)
-    optimiser = "auto: muon for oh2018, adam for difference"
-    p.add_argument("--optimiser", choices=("auto", "adam", "muon"), default="auto", help=optimiser)
+    p.add_argument("--optimiser", choices=("muon", "adam"))
     start = (
         "oh2018: begin as the linear Eulerian method (auto), as that of a Laplacian pyramid, or "
     )
@@ -367,8 +366,6 @@ def main(
         print(f"{threads} threads, {str(precision).removeprefix('torch.')}", file=sys.stderr)
     if not args.init:
         args.config = {**CONFIGS.get(args.model, {}), **(args.config or {})}
-    if args.optimiser == "auto":
-        args.optimiser = OPTIMIZERS[args.model]
     if args.start == "auto":
         args.start = "init" if args.init else STARTS[args.model]
     images = args.images
