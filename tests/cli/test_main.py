@@ -260,7 +260,7 @@ def test_the_source_is_never_overwritten(capsys, film, magnified):
         ("stack.npy", "o.tif", [], "axes cannot be guessed"),
         ("film.tif", "o.tif", ["--axes", "TYXS"], "axes='TYXS' has 4 letters"),
         ("film.tif", "o.tif", ["--fps", "0"], "fps must be"),
-        ("film.tif", "o.mp4", ["--playback-fps", "0"], "playback_fps must be"),
+        ("film.tif", "o.mp4", ["--playback-fps", "0"], "--playback-fps must be"),
         ("still.tif", "o.mp4", [], "fps is needed"),
         ("float.npy", "o.tif", ["--axes", "TYX"], "cannot hold float16"),
         ("film.tif", "o.tif", ["--intensity-range", "5", "5"], "intensity_range must be"),

@@ -17,6 +17,7 @@ REGULARIZERS = {
     "shape_perturbed": 0.4,
 }
 STRUCTURE = {"difference": 2.0, "oh2018": 0.5}  # weights of 1 - SSIM
+CONTRAST, FAINT = 0.5, 0.01  # weight of the error of local contrast; contrast that counts as none
 MOTION = 0.3  # weight of the displacement's error
 # Added to the loss of the unchanged input, so that still scenes do not count without bound. The
 # smaller, the more small motions count.
@@ -26,8 +27,8 @@ FLOORS = {"difference": 0.02, "oh2018": 0.015}
 def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dict]:
     """Return the loss of a three-channel network, and its terms by name, detached.
 
-    L1 and structural similarity of the drawn frame, relative to those of the input, and the error
-    of the displacement, relative to the one that is wanted.
+    L1 and structural similarity of the drawn frame, relative to those of the input, its local
+    contrast, and the error of the displacement, relative to the one that is wanted.
     """
     drawn, motion, moved = network.parts(batch.b, batch.variation, batch.factor - 1)
     floor = FLOORS["difference"]
@@ -35,9 +36,11 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     warped, _ = _image_losses(moved, batch, floor)
     structure = _structure_loss(drawn, batch)
     error = _motion_error(motion, batch)
+    contrast = _contrast_loss(drawn, batch)
     total = relative + 0.3 * warped + STRUCTURE["difference"] * structure + MOTION * error
+    total = total + CONTRAST * contrast
     terms = {"image": image, "relative": relative, "moved": warped}
-    terms |= {"structure": structure, "motion": error}
+    terms |= {"structure": structure, "motion": error, "contrast": contrast}
     return total, {name: value.detach() for name, value in terms.items()}
 
 
@@ -47,6 +50,21 @@ def _motion_error(motion: Tensor, batch: Batch) -> Tensor:
     truth = F.avg_pool2d(truth, truth.shape[-1] // motion.shape[-1])
     error = (motion - truth).abs().mean((1, 2, 3))
     return (error / (truth.abs().mean((1, 2, 3)) + 0.1)).clamp(max=5).mean()
+
+
+def _contrast_loss(drawn: Tensor, batch: Batch) -> Tensor:
+    """Return how far local contrast is from that of the truth, mean of abs(log(ratio)).
+
+    L1 and structural similarity are least where what is uncertain fades; it is to stay.
+    """
+
+    def contrast(frame):  # root of the mean squared gradient in windows of 8 px
+        x = luma(frame.float())
+        squares = x.diff(dim=-1)[..., :-1, :] ** 2 + x.diff(dim=-2)[..., :-1] ** 2
+        return (F.avg_pool2d(squares, 8) + FAINT**2).sqrt()
+
+    inside = F.avg_pool2d(batch.inside[..., :-1, :-1], 8)
+    return ((contrast(drawn) / contrast(batch.target)).log().abs() * inside).mean()
 
 
 def _structure_loss(drawn: Tensor, batch: Batch) -> Tensor:
