@@ -93,7 +93,7 @@ def test_a_recipe_of_a_file_is_used(capsys, film, tmp_path):
         ("--scale-bar 100", "scale_bar of 100 is longer than the frame is wide, 20 um"),
         ("--recipe none.tif", "none.tif: there is no such file"),
         ("--preset cilia", "beyond the Nyquist frequency fps / 2 = 25 Hz"),
-        ("--playback-fps 0", "playback_fps must be a finite number above 0"),
+        ("--playback-fps 0", "--playback-fps must be a finite number above 0"),
         ("--results-only", "--results-only needs --factor, --preset or --recipe"),
     ],
 )
@@ -108,8 +108,8 @@ def test_what_is_unknown_of_a_movie_is_one_line(capsys, tmp_path):
     path = tmp_path / "film.npy"
     np.save(path, np.zeros((5, 32, 32), "u1"))
     for options, message in (
-        ([], "the frame rate of 'film' is unknown: give fps"),
-        (["--speed", "1/20"], "speed: the frame rate of 'film' is unknown: give fps"),
+        ([], "the frame rate of 'film' is unknown: give --fps"),
+        (["--speed", "1/20"], "speed: the frame rate of 'film' is unknown: give --fps"),
         (["--fps", 10, "--scale-bar", 5], "the pixel size of 'film' is unknown: give pixel_size"),
     ):
         code, _, err = run(capsys, "export", path, tmp_path / "o.mp4", *options)

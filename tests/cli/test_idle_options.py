@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (f"{MAGNIFY} --playback-fps 5", "playback_fps is for .mp4, .mov, .avi only"),
+        (f"{MAGNIFY} --playback-fps 5", "--playback-fps is for .mp4, .mov, .avi only"),
         (f"{MAGNIFY} --band 5 10", "--band is for --mode temporal"),
         (f"{MAGNIFY} --filter iir", "--filter is for --mode temporal"),
         (f"{MAGNIFY} --mode dynamic --reference 3", "--reference is for --mode static"),
@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
             f"{MAGNIFY} --method linear --option what=color --option residual=yes",
             "residual is for --option what=motion",
         ),
-        ("interpolate film.tif o.tif --times 2 --playback-fps 5", "playback_fps is for .mp4"),
+        ("interpolate film.tif o.tif --times 2 --playback-fps 5", "--playback-fps is for .mp4"),
         (
             "interpolate film.tif o.tif --times 2 --method lagrangian --device cuda",
             "--device is not for --method lagrangian",
