@@ -46,11 +46,11 @@ class Interpolated(FrameArray):
     @property
     def times(self) -> np.ndarray | None:
         """Seconds from the first frame to each: between those of the source."""
-        if self.movie.times is None:
+        times = self.movie.times
+        if times is None:
             return None
-        of_source = np.arange(self.movie.n_frames)
-        at = np.arange((self.movie.n_frames - 1) * self.n + 1) / self.n
-        return np.interp(at, of_source, self.movie.times)
+        frames = np.arange(len(times))
+        return np.interp(np.arange(frames[-1] * self.n + 1) / self.n, frames, times)
 
     def read(self, t: int, other) -> np.ndarray:
         """Read or draw a frame in the movie's dtype."""

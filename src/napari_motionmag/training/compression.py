@@ -2,12 +2,14 @@
 
 import io
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+HAS_VIDEO_CODECS = find_spec("av") is not None
 # Tables of JPEG (ITU-T T.81, Annex K) at a quality of 50, in steps of 1/255.
 _LUMA = [
     [16, 11, 10, 16, 24, 40, 51, 61],

@@ -37,8 +37,8 @@ def difference_losses(network: DifferenceNet, batch: Batch) -> tuple[Tensor, dic
     structure = _structure_loss(drawn, batch)
     error = _motion_error(motion, batch)
     contrast = _contrast_loss(drawn, batch)
-    total = relative + 0.3 * warped + STRUCTURE["difference"] * structure + MOTION * error
-    total = total + CONTRAST * contrast
+    of_frame = relative + STRUCTURE["difference"] * structure + CONTRAST * contrast
+    total = of_frame + 0.3 * warped + MOTION * error
     terms = {"image": image, "relative": relative, "moved": warped}
     terms |= {"structure": structure, "motion": error, "contrast": contrast}
     return total, {name: value.detach() for name, value in terms.items()}

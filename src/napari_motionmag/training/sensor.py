@@ -1,12 +1,15 @@
 """Cameras: photon and read noise, a fixed pattern, quantization, compression."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
-from napari_motionmag.training.compression import jpeg_compressed, video_compressed
+from napari_motionmag.training.compression import (
+    HAS_VIDEO_CODECS,
+    jpeg_compressed,
+    video_compressed,
+)
 
 
 def log_uniform(low, high, count: int, generator: torch.Generator) -> Tensor:
@@ -74,7 +77,7 @@ class Sensor:
         quality = quantizer = corner = None
         if compressed:
             quality = torch.where(chance(compressed), log_uniform(30, 95, count, generator), 0.0)
-            video = (quality > 0) & chance(0.6 if find_spec("av") else 0.0)
+            video = (quality > 0) & chance(0.6 if HAS_VIDEO_CODECS else 0.0)
             quality = torch.where(video, 0.0, quality)
             quantizer = torch.randint(12, 32, (count,), generator=generator)
             quantizer = torch.where(video, quantizer, -1)

@@ -21,6 +21,7 @@ from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
 from napari_motionmag.methods.learned.weights import build, load, save
 from napari_motionmag.training import losses
 from napari_motionmag.training.color_to_texture import move_color_to_texture
+from napari_motionmag.training.compression import HAS_VIDEO_CODECS
 from napari_motionmag.training.images import PicturePool
 from napari_motionmag.training.linear_start import start_as_linear, start_as_pyramid
 from napari_motionmag.training.muon import Muon
@@ -345,7 +346,7 @@ def main(
         raise ValueError(f"--size must be a multiple of 8 px from 32 up, got {args.size}")
     if not find_spec("matplotlib"):
         print("curve.png needs matplotlib: pip install 'napari-motionmag[plots]'", file=sys.stderr)
-    if not find_spec("av"):
+    if not HAS_VIDEO_CODECS:
         print(
             "compressed samples are JPEG alone; those of video codecs need PyAV: "
             "pip install 'napari-motionmag[video]'",

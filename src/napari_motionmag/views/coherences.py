@@ -119,14 +119,15 @@ def coherence(
     True
     """
     if segments is not None:
-        whole_number("segments", segments, 2)
+        segments = whole_number("segments", segments, 2)
     if len(first) != len(second) or not np.allclose(first.times, second.times):
         raise ValueError(
             f"the traces must be of the same frames; got {len(first)} and {len(second)} frames"
         )
     n = len(first)
     most = max(2 * n // _SHORTEST - 1, 1)
-    segments = max(min(_SEGMENTS, most), 2) if segments is None else segments
+    if segments is None:
+        segments = max(min(_SEGMENTS, most), 2)
     length = 2 * n // (segments + 1)
     if length < _SHORTEST:
         raise ValueError(

@@ -130,8 +130,8 @@ def write_tiff(path: Path, stream: FrameStream, options: WriteOptions) -> None:
             metadata[f"PhysicalSize{letter}Unit"] = unit.replace("um", "\N{MICRO SIGN}m")
     if movie.fps is not None and unevenness(movie.times, movie.fps):
         frame = np.indices(shape[: len(order)])[order.index("T")].ravel()  # of each page
-        metadata["Plane"] = {"DeltaT": movie.times[frame].tolist()}
-        metadata["Plane"]["DeltaTUnit"] = ["s"] * len(frame)
+        deltas = movie.times[frame].tolist()
+        metadata["Plane"] = {"DeltaT": deltas, "DeltaTUnit": ["s"] * len(deltas)}
     elif movie.fps is not None:
         metadata["TimeIncrement"] = 1 / movie.fps
         metadata["TimeIncrementUnit"] = "s"

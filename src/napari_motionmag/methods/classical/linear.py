@@ -265,8 +265,8 @@ def _at_one_level(middle: torch.Tensor, variation: torch.Tensor) -> tuple[float,
     dy, dx = torch.gradient(middle, dim=(-2, -1))
     window = min(_WINDOW, min(middle.shape[-2:]) // 2 * 2 - 1)
 
-    def mean(product):
-        columns = avg_pool2d(product, (window, 1), stride=1)  # a fraction of the sums of squares
+    def mean(product):  # one axis after the other is a third of the work
+        columns = avg_pool2d(product, (window, 1), stride=1)
         return avg_pool2d(columns, (1, window), stride=1)
 
     yy, xx, yx = mean(dy * dy), mean(dx * dx), mean(dy * dx)

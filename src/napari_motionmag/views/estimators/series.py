@@ -19,6 +19,7 @@ from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters
 
 BLOCK_BYTES = 1 << 26  # read together at most
+_MOST_EVEN = 2**20  # instants that a record is brought to
 BATCH = 8  # magnified frames drawn together; cancelling takes effect between batches
 
 
@@ -41,9 +42,6 @@ def warn_if_uneven(times: np.ndarray | None, fps: float | None, what: str) -> bo
     if text:
         warn_user(f"{text}; {what}")
     return bool(text)
-
-
-_MOST_EVEN = 2**20  # instants that a record is brought to
 
 
 def even_times(times: np.ndarray, interval: float) -> np.ndarray:

@@ -289,9 +289,9 @@ class DifferenceNet(nn.Module):
     Notes
     -----
     About 31 kMAC a pixel, 29 of gray frames (60 GMAC a frame of 1920 x 1080) with one finishing
-    block, 26 and 24 without. Height and width
-    must be multiples of :attr:`stride`; :attr:`halo` pixels of context make a tile equal to the
-    whole frame, :attr:`pair_halo` where the variation is that of two frames.
+    block, 26 and 24 without. Height and width must be multiples of :attr:`stride`; :attr:`halo`
+    pixels of context make a tile equal to the whole frame, :attr:`pair_halo` where the variation is
+    that of two frames.
 
     D is linear in w only while w is small. Where D is the difference of two frames, these are
     aligned by w, as far as it is large, and compared again (Lucas and Kanade 1981).
