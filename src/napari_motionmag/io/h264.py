@@ -56,8 +56,10 @@ def h264_video(
             nonlocal count
             # converting directly from grey would truncate
             colors = frame if frame.ndim == 3 else np.stack([frame] * 3, axis=-1)
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(colors), "rgb24").reformat(
-                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(colors), "rgb24")
+            # one thread: in several, FFmpeg may write over the pixels where the next one began
+            picture = picture.reformat(
+                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
             )
             picture.pts, picture.time_base = count, 1 / rate
             count += 1

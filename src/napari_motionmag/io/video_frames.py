@@ -109,9 +109,10 @@ class VideoFrames(Planes):
         self._is_gray = not gray and (self.own.get("grey", False) or _gray_palette(frame))
 
     def _pixels(self, frame) -> np.ndarray:
+        # one thread: in several, FFmpeg may write over the pixels where the next one began
         if self._between is not None:
-            frame = frame.reformat(format=self._between)
-        pixels = frame.to_ndarray(format=self._format)
+            frame = frame.reformat(format=self._between, threads=1)
+        pixels = frame.to_ndarray(format=self._format, threads=1)
         if self._is_gray:
             pixels = pixels[..., 1]
         transposed, flip_rows, flip_columns = self._orientation
