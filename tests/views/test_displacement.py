@@ -77,6 +77,17 @@ def test_bias_is_below_two_thousandths_of_a_pixel(texture, sigma, repeats):
         assert np.abs(mean).max() < 0.0005
 
 
+def test_frames_that_show_something_else_are_said(texture):
+    shifts = np.stack([0.3 * np.sin(np.arange(40) / 3), np.zeros(40)], axis=1)
+    movie = texture(0).movie(shifts) + np.random.default_rng(0).normal(size=(40, 56, 56))
+    movie[17, 28, 30] = 65535.0  # a cosmic ray
+    said = "more than 10 times as far from a shift as the others: frame 17; something flashes"
+    with pytest.warns(UserWarning, match=said):
+        trace = displacement_trace(movie, REGION, 0, axes="TYX", reach=3)
+    error = np.abs(trace.displacement - shifts + shifts[0])
+    assert error[17].max() > 0.1 > 0.05 > np.delete(error, 17, axis=0).max()
+
+
 def test_photon_noise_is_told_from_the_movie(texture):
     scene = texture(5, contrast=60, level=300)
     shifts = np.random.default_rng(0).uniform(-0.5, 0.5, (120, 2))
@@ -132,7 +143,7 @@ def test_large_motion_is_found(texture):
     trace = displacement_trace(movie, (30, 66, 30, 66), axes="TYX", reach=9)
     error = trace.displacement - (shifts - shifts.mean(axis=0))
     assert np.abs(error).max() < 5 * sigmas(trace).max()
-    with pytest.warns(UserWarning, match=r"lie at the limit reach=4 px"):
+    with pytest.warns(UserWarning, match=r"at the limit reach=4 px: frame"):
         displacement_trace(movie, (30, 66, 30, 66), 0, axes="TYX", reach=4)
 
 

@@ -74,7 +74,8 @@ def displacement_trace(
     -----
     UserWarning
         If the region has structure along one direction only, a frame lies at the limit of `reach`,
-        the brightness varies, or the residuals are larger than noise.
+        the brightness varies, the residuals are larger than noise, or those of a few frames are
+        much larger than those of the others.
 
     Notes
     -----

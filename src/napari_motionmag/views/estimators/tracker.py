@@ -22,6 +22,7 @@ _PAIRS = 64  # of consecutive frames from which the noise is estimated
 _SUSPICIOUS = 2.0  # residual over the usual one from which a frame is searched for everywhere
 _LIT = 4.0  # standard errors from which a change in brightness is believed
 _MISFIT = 1.5  # median misfit above which the model of a rigid shift is doubted
+_STRANGE = 10.0  # misfit over the median from which a frame shows something else
 
 
 class Track(NamedTuple):
@@ -227,10 +228,17 @@ class Tracker:
         at_limit = np.flatnonzero(np.abs(shifts).max(axis=1) >= self.reach - 1e-6)
         if len(at_limit):
             warn_user(
-                f"{len(at_limit)} frames (the first: {at_limit[0]}) lie at the limit "
-                f"reach={self.reach:g} px; a larger reach may find them",
+                f"at the limit reach={self.reach:g} px: {_frames(at_limit)}; a larger reach may "
+                "find them",
             )
         typical = float(np.median(misfit))
+        strange = np.flatnonzero(misfit > _STRANGE * max(typical, 1.0))
+        if len(strange):
+            warn_user(
+                f"more than {_STRANGE:g} times as far from a shift as the others: "
+                f"{_frames(strange)}; something flashes, passes or is lost there, and the "
+                "displacement may be wrong",
+            )
         excess = gains.var() / (template.gain_variance * self.color.max()) - 1
         doubts = f"residuals are {typical:.2g} times what noise explains"
         alone = "the error bars include noise alone"
@@ -249,3 +257,7 @@ class Tracker:
 
 def _cost(template: Template, match: Registered) -> float:
     return float((template.weight * match.residual**2).sum())
+
+
+def _frames(numbers: np.ndarray) -> str:
+    return f"frame {numbers[0]}" + (f" and {len(numbers) - 1} more" if len(numbers) > 1 else "")
