@@ -60,6 +60,13 @@ def test_all_frequencies_of_a_sample_are_found_within_one_percent(name):
         assert max(one.picture.shape) == 160
 
 
+def test_a_part_that_moves_is_that_much_of_the_frame():
+    array, info = samples.load("strings")  # four, each in its quarter
+    for one in views.suggest(Movie.from_any(array, axes=info["axes"], fps=info["fps"])):
+        assert 0.1 < one.motion.share < 0.3
+        assert f"in {100 * one.motion.share:.0f} % of the frame" in one.text
+
+
 def test_nothing_is_suggested_where_nothing_moves_and_the_reason_is_given():
     array, info = samples.load("still", size=128)
     found = views.suggest(array, fps=info["fps"])

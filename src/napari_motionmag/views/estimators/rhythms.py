@@ -25,6 +25,7 @@ _OVERTONE = 0.05  # of the amplitude of pulses, up to which their shape is not q
 _APART = 4.0  # periods in the record, from which the lobes of harmonics do not overlap
 _LOBE = 2.5  # bins of a Hann window beside a line
 _LEAST_SIGMA = 1e-9  # px
+_FAINT = 0.1  # of the largest amplitude: windows beside what moves see as much of it
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Rhythm:
     amplitude : ndarray, shape (gy, gx)
         Half of peak to peak along the direction of the largest excursion, px; 0 outside `where`.
     where : ndarray of bool, shape (gy, gx)
-        The windows that move so.
+        The windows in which it is found, however faint.
     """
 
     frequency: float
@@ -48,6 +49,11 @@ class Rhythm:
     harmonics: int
     amplitude: np.ndarray
     where: np.ndarray
+
+    @property
+    def moving(self) -> np.ndarray:
+        """The windows that move by more than a tenth of the largest amplitude."""
+        return self.amplitude > _FAINT * self.amplitude.max()
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,8 @@ class Adviser:
         return FoundMotion(
             rhythm.frequency * self.rate,
             rhythm.sigma_frequency * self.rate,
-            float(np.quantile(rhythm.amplitude[rhythm.where], 0.9)),
-            float(rhythm.where.mean()),
+            float(np.quantile(rhythm.amplitude[rhythm.moving], 0.9)),
+            float(rhythm.moving.mean()),
             rhythm.harmonics,
         )
 
@@ -77,7 +77,7 @@ class Adviser:
         operator, settings = self._operator(band)
         if operator is None:
             return None
-        factor, limit = self._factor(motion.amplitude, rhythm.where, operator)
+        factor, limit = self._factor(motion.amplitude, rhythm.moving, operator)
         if factor is None:
             return None
         drift = self._drift(rhythm, operator)
@@ -96,7 +96,7 @@ class Adviser:
 
     def _drift(self, rhythm: Rhythm, operator: TemporalOperator) -> float:
         """Return how far windows move slowly while the filter sees them, px."""
-        return span_of(self.motion.course[:, rhythm.where], operator, 1 / rhythm.frequency)
+        return span_of(self.motion.course[:, rhythm.moving], operator, 1 / rhythm.frequency)
 
     def _band(self, motion: FoundMotion) -> tuple[float, float]:
         """Return a band around an oscillation and its harmonics, without the others."""
@@ -209,8 +209,7 @@ class Adviser:
     def _region(self, rhythm: Rhythm) -> dict:
         """Return the rectangle around what moves, where it is a small part of a large frame."""
         height, width = self.movie.frame_shape[:2]
-        strong = rhythm.amplitude > 0.1 * rhythm.amplitude.max()
-        rows, columns = (np.flatnonzero(strong.any(axis=k)) for k in (1, 0))
+        rows, columns = (np.flatnonzero(rhythm.moving.any(axis=k)) for k in (1, 0))
         reach = self.motion.window
         y0, y1 = self.motion.y[rows[[0, -1]]] + np.array([-reach, reach])
         x0, x1 = self.motion.x[columns[[0, -1]]] + np.array([-reach, reach])

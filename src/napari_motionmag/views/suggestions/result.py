@@ -20,7 +20,7 @@ class FoundMotion:
     amplitude : float
         Half of peak to peak, px, of the windows that move most: a tenth moves more.
     share : float
-        Of the frame that moves so.
+        Of the frame that moves so, by a tenth of the largest amplitude or more.
     harmonics : int
         Largest multiple of the frequency that is seen, 1 for a sinusoid.
     """
