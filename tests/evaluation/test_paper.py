@@ -8,7 +8,7 @@ import pytest
 
 from napari_motionmag.cli.main import main
 from napari_motionmag.evaluation.paper import comparisons, curves, inside, motion, run
-from napari_motionmag.evaluation.paper.applications import interpolation
+from napari_motionmag.evaluation.paper.applications import applications
 from napari_motionmag.evaluation.paper.discs import DiscMovie, sine
 from napari_motionmag.evaluation.paper.figure import Figure, Setting, blank
 from napari_motionmag.temporal import FIR, Dynamic, Static
@@ -75,8 +75,11 @@ def test_doing_nothing_is_measured_as_that():
     assert list(numbers.values()) == [pytest.approx(1 / 75, abs=0.02)]
     numbers, _ = curves.high_factors(NOTHING)
     assert list(numbers["learned:nothing"].values()) == [0, 0, 0]
-    numbers, _ = interpolation(NOTHING)
+    numbers, _ = applications(NOTHING)
     assert numbers["SSIM, learned:nothing"] < numbers["SSIM, nearer frame"]
+    left = [numbers[f"loop x{factor}, learned:nothing, rms error [px]"] for factor in (0, 0.5, 2)]
+    still = np.sqrt((1.0**2 + 1.5**2) / 2)  # the loop goes on as it was
+    assert left == pytest.approx([still, still / 2, still], rel=0.05)
     numbers, _ = comparisons.filter_or_not(NOTHING)
     static, filtered = numbers.values()
     assert static["added motion [px]"] != filtered["added motion [px]"]
