@@ -85,7 +85,8 @@ def displacement_trace(
     used. The errors are those of least squares, ``H^-1 (covariance of the score) H^-1``: about the
     bound ``sigma^2 [sum grad grad^T]^-1`` of one frame, to which the noise of the reference adds
     ``1 / N`` of it for N frames. Correlation of the noise between neighboring pixels, measured on
-    differences between aligned frames, is included.
+    differences between aligned frames, is included. In frames that fit far worse than the others,
+    pixels that show something else (a cosmic ray, dirt that passes) are left out.
 
     Examples
     --------

@@ -81,9 +81,14 @@ class Template:
         return self.weight * (self.value - np.average(self.value, weights=self.weight))
 
     @property
+    def energy(self) -> float:
+        """Sum of squares of the contrast, weighted as residuals are."""
+        return float((self._contrast * self.value).sum())
+
+    @property
     def gain_variance(self) -> float:
         """Variance of :meth:`gain` from the noise of a frame."""
-        return 1 / max(float((self._contrast * self.value).sum()), 1e-300)
+        return 1 / max(self.energy, 1e-300)
 
     def gain(self, residual: np.ndarray) -> float:
         """Return the change in contrast that a residual shows, as a share of it."""
@@ -93,6 +98,12 @@ class Template:
         """Return the same reference with another model of the noise."""
         return Template(
             self.value, self.gradient, self.mask, self.kernel, noise, self.copies, self.brightness
+        )
+
+    def within(self, mask: np.ndarray) -> Template:
+        """Return the same reference in another region, (h, w)."""
+        return Template(
+            self.value, self.gradient, mask, self.kernel, self.noise, self.copies, self.brightness
         )
 
     def without_brightness(self, picture: np.ndarray) -> np.ndarray:

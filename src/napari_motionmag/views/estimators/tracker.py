@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from napari_motionmag.compute.validate import warn_user
 from napari_motionmag.movie.movie import Movie
@@ -22,7 +23,11 @@ _PAIRS = 64  # of consecutive frames from which the noise is estimated
 _SUSPICIOUS = 2.0  # residual over the usual one from which a frame is searched for everywhere
 _LIT = 4.0  # standard errors from which a change in brightness is believed
 _MISFIT = 1.5  # median misfit above which the model of a rigid shift is doubted
-_STRANGE = 10.0  # misfit over the median from which a frame shows something else
+_STRANGE = 10.0  # residual over the usual one from which a frame shows something else
+_LEAST_STRANGE = 1e-4  # of the contrast: what is less does not move anything
+_OUTLIER = 4.0  # robust standard deviations from which a pixel shows something else
+_ROUNDS = 6  # of leaving them out
+_FEWEST_KEPT = 0.3  # of the region's pixels
 
 
 class Track(NamedTuple):
@@ -52,6 +57,7 @@ class Tracker:
         progress: Callable[[int, int], object] | None = None,
     ):
         self.movie, self.mask, self.own = movie, mask, own
+        self.averaged = own  # of these, those that show the region
         self.reach, self.brightness = reach, brightness
         self.count = Counter(progress, 3 * movie.n_frames)
         margin = BandKernel.half + math.ceil(self.reach)
@@ -88,8 +94,7 @@ class Tracker:
     def track(self, noise: NoiseModel | None) -> Track:
         """Find the displacement of all frames: coarsely, then with the best kernel."""
         n = self.movie.n_frames
-        middle = self.own[len(self.own) // 2 :][:1]
-        template = self._aligned(np.zeros((n, 2)), KERNELS[0], None, middle)
+        template = self._aligned(np.zeros((n, 2)), KERNELS[0], None, self._plainest())
         if not len(template.axes):
             raise ValueError(
                 "region has no structure: all pixels are equal, so no displacement can be measured"
@@ -99,7 +104,7 @@ class Tracker:
         rounds = 2 if len(self.own) > 1 and shifts[self.own].std(axis=0).max() > 0.3 else 1
         self.count.total += (rounds - 1 - (not self._kept)) * n
         for _ in range(rounds):
-            template = self._aligned(shifts, kernel, noise, self.own)
+            template = self._aligned(shifts, kernel, noise, self.averaged)
             if not len(template.axes):
                 raise ValueError(
                     "region has too little structure for its noise: no displacement below half a "
@@ -109,6 +114,13 @@ class Tracker:
             shifts = self._centered(shifts)
         self._warn(template, shifts, results[2], gains)
         return Track(shifts, *results, noise, kernel.cutoff, tuple(self.color.tolist()))
+
+    def _plainest(self) -> np.ndarray:
+        """Return that of three frames in the middle of the reference which has least extremes."""
+        at = len(self.own) // 2
+        chosen = self.own[max(at - 1, 0) : at + 2]
+        extent = [np.ptp(picture) for _, picture in self.pictures(chosen.tolist())]
+        return chosen[[int(np.argmin(extent))]]
 
     def _centered(self, shifts: np.ndarray) -> np.ndarray:
         """Return displacements from the mean of those of the reference frames."""
@@ -133,7 +145,7 @@ class Tracker:
         dtype = self.movie.dtype
         if dtype.kind == "f" and dtype.itemsize > 4:  # the low-pass rounds more than that
             dtype = np.dtype(np.float32)
-        few = self.own
+        few = self.averaged
         if len(few) > _SAMPLED:
             few = few[np.linspace(0, len(few) - 1, _SAMPLED).round().astype(int)]
         best = None
@@ -148,7 +160,7 @@ class Tracker:
             template = template.with_noise(model)
             variance = np.pad(model.variance(template.value), BandKernel.half, mode="edge")
             error = template.frame_covariance(variance)
-            if len(self.own) < n:
+            if len(self.averaged) < n:
                 error = error + template.reference_covariance(variance)
             # a kernel that blurs a direction away loses it
             score = (2 - len(template.axes), float(np.diag(error) @ color))
@@ -161,36 +173,66 @@ class Tracker:
         n = self.movie.n_frames
         shifts = np.zeros((n, 2))
         covariance, own_part = np.zeros((2, n, 2, 2))
-        misfit, gains = np.ones(n), np.zeros(n)
-        usual: list[float] = []
-        own = set(self.own.tolist())
+        misfit, gains, costs = np.ones(n), np.zeros(n), np.zeros(n)
+        own = set(self.averaged.tolist())
         # the frame that is the reference is not displaced by definition
-        still = self.own[0] if len(own) == 1 else None
+        still = self.own[0] if len(self.own) == 1 else None
         before = np.zeros(2)
-        for t, picture in self.pictures():
-            match = self._find(picture, template, starts[t] if guess else before, t in own, usual)
+
+        def keep(t, picture, template, match) -> None:
             if t == still and guess:
                 match.shift[:] = 0.0
-            shifts[t] = before = match.shift
-            self.count.step()
+            shifts[t] = match.shift
             if template.noise is not None:
                 parts = self._errors(picture, template, match, t in own)
                 covariance[t], own_part[t], misfit[t] = parts
                 gains[t] = template.gain(match.residual)
+
+        for t, picture in self.pictures():
+            start = starts[t] if guess else before
+            match = self._find(picture, template, start, t in own, costs[:t])
+            costs[t], before = _cost(template, match), match.shift
+            keep(t, picture, template, match)
+            self.count.step()
+        strange = costs > _STRANGE * max(np.median(costs), _LEAST_STRANGE * template.energy)
+        if not strange[self.own].all():
+            self.averaged = self.own[~strange[self.own]]
+        usual = np.flatnonzero(~strange)
+        for t, picture in self.pictures(np.flatnonzero(strange).tolist()):
+            near = shifts[usual[np.abs(usual - t).argmin()]]
+            found = self._without_outliers(picture, template, near, t in own)
+            if found is not None:
+                keep(t, picture, *found)
         return shifts, (covariance, own_part, misfit), gains
 
-    def _find(self, picture, template, start, own: bool, usual: list[float]) -> Registered:
+    def _without_outliers(
+        self, picture, template: Template, shift, own: bool
+    ) -> tuple[Template, Registered] | None:
+        """Register what of a frame shows the region; None where little does."""
+        whole = template
+        for _ in range(_ROUNDS):
+            residual = self.sampler.value(picture, shift, whole.kernel) - whole.value
+            off = np.abs(residual) * np.sqrt(whole.weight)
+            strange = off > _OUTLIER * 1.4826 * np.median(off[whole.mask])
+            kept = whole.mask & ~binary_dilation(strange, np.ones((5, 5)))  # it rings beside
+            if kept.sum() < _FEWEST_KEPT * whole.mask.sum():
+                return None
+            template = whole.within(kept)
+            match = register(picture, template, self.sampler, shift, self.reach, own)
+            shift = match.shift
+        return template, match
+
+    def _find(self, picture, template, start, own: bool, before: np.ndarray) -> Registered:
         """Register a frame from where it is expected; look everywhere if that fails."""
         arguments = (picture, template, self.sampler)
         match = register(*arguments, start, self.reach, own)
         cost = _cost(template, match)
-        limit = _SUSPICIOUS * float(np.median(usual[-50:])) if usual else 0.0
+        limit = _SUSPICIOUS * float(np.median(before[-50:])) if len(before) else 0.0
         if self.reach >= 1 and (not match.converged or cost > limit):
             start = search(picture, template, self.sampler, int(self.reach))
             other = register(*arguments, start, self.reach, own)
             if _cost(template, other) < cost:
-                match, cost = other, _cost(template, other)
-        usual.append(cost)
+                match = other
         return match
 
     def _errors(self, picture, template: Template, match: Registered, own: bool):
