@@ -60,6 +60,20 @@ def test_all_frequencies_of_a_sample_are_found_within_one_percent(name):
         assert max(one.picture.shape) == 160
 
 
+def test_cosmic_rays_move_nothing():
+    array, info = samples.load("still", size=128)
+    hit, rng = array.copy(), np.random.default_rng(0)
+    for t, y, x in zip(*(rng.integers(0, size, 20) for size in array.shape), strict=True):
+        hit[t, y : y + 2, x] = np.iinfo(array.dtype).max
+    found = views.suggest(hit, fps=info["fps"])
+    assert list(found) == []
+    assert found.notes == views.suggest(array, fps=info["fps"]).notes
+    maps = [views.motion_map(movie, "static", axes="TYX") for movie in (array, hit)]
+    assert maps[1].rms == pytest.approx(maps[0].rms, rel=0.05)
+    floors = [views.noise_floor(movie, "dynamic", axes="TYX") for movie in (array, hit)]
+    assert floors[1].sigma == pytest.approx(floors[0].sigma, rel=0.05)
+
+
 def test_a_part_that_moves_is_that_much_of_the_frame():
     array, info = samples.load("strings")  # four, each in its quarter
     for one in views.suggest(Movie.from_any(array, axes=info["axes"], fps=info["fps"])):

@@ -37,6 +37,7 @@ _MOST_PIXELS = 100_000  # of frames; larger ones are reduced
 _FEWEST_PIXELS = 30_000  # to which the frames of long movies are reduced
 _PIXELS_IN_ALL = 15_000_000  # of all frames together, where that leaves enough
 _SHARE = 0.25  # of the memory budget for the first frames, and for the displacements
+_EXTREME = 1.0  # times the usual range beyond it: so bright or dark is a fault
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,9 @@ def local_motion(
     shape = tuple(size // side for size in series.shape)
     copies = min(n, _averaged(8 * math.prod(shape)))
     first = list(itertools.islice(frames, copies))
-    mean = np.mean([frame for _, frame in first], axis=0)
-    noise = _noise_of([frame for _, frame in first], movie.dtype, side)
+    usual = _Usual([frame for _, frame in first])
+    mean = usual.mean
+    noise = _noise_of([usual(frame) for _, frame in first], movie.dtype, side)
     window = min(_WINDOW, min(shape) // 2)
     step = window // 2
     most = _SHARE * budget() / (16 * n)  # windows whose displacements fit
@@ -118,9 +120,10 @@ def local_motion(
     windows = Windows(shape, window, step)
     field = WindowedDisplacement(mean, copies, windows, noise, KERNELS[1], local_light=True)
     course, light = np.zeros((n, *windows.shape, 2), np.float32), np.zeros(n)
-    shifts, shift_of = np.zeros((n, 2)), WholeShift(first[0][1])
+    shifts, shift_of = np.zeros((n, 2)), WholeShift(usual(first[0][1]))
 
     def measured(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        frame = usual(frame)
         return field(frame), shift_of(frame), float(frame.mean())
 
     for t, (moved, shift, level) in in_threads(measured, itertools.chain(first, frames)):
@@ -152,7 +155,8 @@ def windowed(
 ) -> tuple[WindowedDisplacement, Iterator[tuple[int, np.ndarray]]]:
     """Return what measures displacement by windows, and all frames as :meth:`Series.raw_frames`.
 
-    The first frames are read here, and kept; the others as the iterator goes on.
+    The first frames are read here, and kept; the others as the iterator goes on. Pixels that are
+    far from all that is usual are mended.
     """
     side, noise = min(movie.frame_shape[:2]), as_noise(noise)
     window = whole_number("window", window, 1)
@@ -168,17 +172,43 @@ def windowed(
     frames = series.raw_frames()
     copies = min(movie.n_frames, _averaged(math.prod(movie.frame_shape) * movie.dtype.itemsize))
     count = Counter(progress, copies)
-    first, lumas, mean = [], [], np.zeros(series.shape)
+    first = []
     for t, frame in itertools.islice(frames, copies):
         first.append((t, frame))
-        luma = series.to_luma(frame)[0]
-        mean += luma / copies
-        if noise is None and t < _averaged(luma.nbytes):
-            lumas.append(luma)
         count.step()
-    noise = noise or _noise_of(lumas, movie.dtype)
+    usual = _Usual([frame for _, frame in first])
+    mean = series.to_luma(usual.mean)[0]
+    if noise is None:
+        sampled = first[: _averaged(mean.nbytes)]
+        noise = _noise_of([series.to_luma(usual(frame))[0] for _, frame in sampled], movie.dtype)
     field = WindowedDisplacement(mean, copies, windows, noise, KERNELS[1])
-    return field, itertools.chain(first, frames)
+    return field, ((t, usual(frame)) for t, frame in itertools.chain(first, frames))
+
+
+class _Usual:
+    """Mean of frames, and what replaces by it the pixels that are far from all that is usual.
+
+    Cosmic rays and faults of a sensor would move the windows they are in.
+    """
+
+    def __init__(self, frames: list[np.ndarray]):
+        low, high = (float(np.median([end(frame) for frame in frames])) for end in (np.min, np.max))
+        reach = _EXTREME * (high - low)
+        self._limits = low - reach, high + reach
+        total, count = np.zeros(frames[0].shape), 0
+        for frame in frames:
+            good = ~self._extreme(frame)
+            total += np.where(good, frame, 0)
+            count = count + good
+        self.mean = total / np.maximum(count, 1)
+
+    def _extreme(self, frame: np.ndarray) -> np.ndarray:
+        return (frame < self._limits[0]) | (frame > self._limits[1])
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        if self._limits[0] <= frame.min() and frame.max() <= self._limits[1]:
+            return frame
+        return np.where(self._extreme(frame), self.mean, frame).astype(frame.dtype)
 
 
 class WholeShift:
