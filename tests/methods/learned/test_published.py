@@ -4,7 +4,9 @@ Each graph is written here again, plainly, as its program has it, on checkpoints
 """
 
 import json
+import pickle
 import struct
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -384,8 +386,13 @@ def test_named_weights_of_the_user(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(weights.USER_FOLDER, str(tmp_path))
     program, _ = write_authors(tmp_path)
     (tmp_path / "broken.pth").write_bytes(b"nothing")
+    (tmp_path / "folder.pth").mkdir()
+    (tmp_path / "difference.pth").write_bytes(b"hidden by the package's")
     name = "o3f_nl_n_t_ds3-458775"
-    with pytest.warns(UserWarning, match=r"broken\.pth"):
+    with (
+        pytest.warns(UserWarning, match=r"broken\.pth"),
+        pytest.warns(UserWarning, match="'difference' is the name of other weights; rename"),
+    ):
         assert [one.name for one in weights.of_the_user()] == [name]
     assert weights.load(name)[1]["file"] == f"{name}.index"
     assert main(["weights", "list"]) == 0
@@ -409,6 +416,108 @@ def test_a_pickled_program_is_not_run(tmp_path):
     torch.save(torch.nn.Conv2d(1, 1, 1), path)
     with pytest.raises(ValueError, match=r"program\.pt.*is not run; save the state dict"):
         weights.load(path)
+
+
+class Program:
+    def __reduce__(self):
+        return Path.touch, (Path("was_run"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("a.pth", lambda p: p.write_text("no checkpoint\n" * 9), "not a file that torch.save has"),
+        ("a.pth", lambda p: p.write_bytes(bytes(9999)), "not a file that torch.save has"),
+        ("a.ckpt", lambda p: p.write_bytes(pickle.dumps(Program())), "not a file that torch.save"),
+        ("a.tar", lambda p: torch.save({"model": Program()}, p), "program, which is not run"),
+        ("a.pt", lambda p: torch.jit.save(torch.jit.script(torch.nn.ReLU()), p), "is not run"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_other_files_are_refused_in_one_line(tmp_path, monkeypatch, capsys, name, write, message):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / name)
+    assert main(["weights", "convert", name, "out.safetensors"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"model: {name!r}" in line or f"from {name!r}" in line
+    assert message in line
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_any_damage_of_a_state_dict_is_a_value_error(tmp_path):
+    path = tmp_path / "small.pth"
+    torch.save({"encoder.conv1.weight": torch.zeros(16, 3, 7, 7)}, path)
+    content = path.read_bytes()
+    first = content.index(b"encoder.conv1.weight")
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(content)
+        for at in rng.integers(first, first + 250, size=2):
+            damaged[at] = rng.integers(256)
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"small\.pth"):
+            weights.load(path)
+
+
+def test_state_dicts_of_other_precisions_are_read(tmp_path):
+    program = Kkjh(3, False)
+    with torch.inference_mode():
+        program(*frames(), 2.0)
+    state = program.state
+    for dtype in (torch.bfloat16, torch.float64):
+        torch.save({name: value.to(dtype) for name, value in state.items()}, tmp_path / "a.pth")
+        network, _ = weights.load(tmp_path / "a.pth")
+        expected = state["encoder.conv1.weight"].to(dtype).float()
+        assert torch.equal(network.encoder.first.weight, expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda value: value.to_sparse(),
+        lambda value: value.to("meta"),
+        lambda value: torch.zeros(1).expand(2**17, 2**17, 7, 7),  # terabytes
+    ],
+)
+def test_parameters_that_are_not_in_the_file_are_refused(tmp_path, change):
+    torch.save({"encoder.conv1.weight": change(torch.zeros(16, 3, 7, 7))}, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"a\.pth' holds no network that is known"):
+        weights.load(tmp_path / "a.pth")
+
+
+def test_checkpoints_with_nan_are_refused(tmp_path):
+    program = Kkjh(3, False)
+    with torch.inference_mode():
+        program(*frames(), 2.0)
+    program.state["decoder.conv2.weight"] = program.state["decoder.conv2.weight"] * float("nan")
+    path = program.save(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"Kkjh\.pth' are NaN or infinite: \['decoder\.last\.weight"
+    ):
+        weights.load(path)
+
+
+@pytest.mark.parametrize("name", ["huge.pth", "huge.index", "huge.safetensors"])
+def test_files_that_are_too_large_are_not_read(tmp_path, name):
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.truncate(5 * 2**30)
+    for read in (weights.load, weights.sha256):
+        with pytest.raises(ValueError, match=rf"{name}' has 5\.0 GiB; .* less than 1"):
+            read(path)
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path):
+    (tmp_path / "folder.pth").mkdir()
+    (tmp_path / "model.txt").touch()
+    (tmp_path / "model.data-00000-of-00001").touch()
+    for name, what in (
+        ("folder.pth", "a folder"),
+        ("model.txt", "a file of another kind"),
+        ("model.data-00000-of-00001", "whose .index file is missing"),
+    ):
+        with pytest.raises(ValueError, match=rf"model must be one of .*{name}', {what}$"):
+            weights.resolve(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ graph of its own, and its parameters tell which: their names the program, their 
 """
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,20 +229,20 @@ def _tensorflow(path: Path) -> dict[str, np.ndarray]:
 
 
 def _state_dict(path: Path) -> dict[str, np.ndarray]:
-    import pickle
-
     import torch
 
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        unsafe = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of PyTorch, about what is refused here
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files raise errors of any kind
+        unsafe = any(word in str(error) for word in ("GLOBAL", "TorchScript"))
         raise ValueError(
             f"model: {str(path)!r} holds a program, which is not run; save the state dict "
             "alone, with the program that made it: torch.save(model.state_dict(), FILE)"
             if unsafe
-            else f"model: cannot read a state dict from {str(path)!r}: "
-            f"{(str(error) or type(error).__name__).splitlines()[0]}"
+            else f"model: cannot read a state dict from {str(path)!r}: it is damaged, or not a "
+            "file that torch.save has written (unpack archives first)"
         ) from None
     for key in _STATE_DICTS:
         if isinstance(found, dict) and isinstance(found.get(key), dict):
@@ -249,10 +250,23 @@ def _state_dict(path: Path) -> dict[str, np.ndarray]:
     if not isinstance(found, dict):
         raise ValueError(f"model: {str(path)!r} holds no state dict but a {type(found).__name__}")
     return {
-        str(name).removeprefix("module."): value.detach().numpy()
+        str(name).removeprefix("module."): value.detach().to(torch.float32).numpy()
         for name, value in found.items()
-        if isinstance(value, torch.Tensor) and value.is_floating_point()
+        if _has_numbers(value)
     }
+
+
+def _has_numbers(value) -> bool:
+    """Whether a value is a tensor of floating-point numbers, each of which is in the file."""
+    import torch
+
+    return (
+        isinstance(value, torch.Tensor)
+        and value.is_floating_point()
+        and value.device.type == "cpu"
+        and value.layout == torch.strided
+        and value.nbytes <= value.untyped_storage().nbytes()
+    )
 
 
 def _translated(graph: Graph, found: dict[str, np.ndarray]) -> tuple[dict, dict]:

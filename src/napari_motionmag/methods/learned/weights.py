@@ -16,6 +16,7 @@ from pathlib import Path
 
 from napari_motionmag.compute.atomic import written_whole
 from napari_motionmag.compute.device import load_torch
+from napari_motionmag.compute.validate import error_text
 from napari_motionmag.methods.learned import published
 
 FOLDER = Path(__file__).parent / "weights"
@@ -23,6 +24,7 @@ USER_FOLDER = "NAPARI_MOTIONMAG_WEIGHTS"  # environment variable
 DEFAULT = "difference"
 SUFFIXES = (".safetensors", ".index", *published.TORCH_SUFFIXES)
 MOST_CHANNELS = 1024  # or blocks, of a network
+MOST_BYTES = 2**30  # of a file; those that are known have less than 20 MB
 _FORMAT = "napari-motionmag"
 
 
@@ -135,7 +137,7 @@ def user_folder() -> Path:
 
 def _named(folder: Path) -> dict[str, Path]:
     """Return the weights in a folder by their names, which end at the first dot."""
-    found = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
+    found = sorted(p for p in folder.glob("*") if p.suffix in SUFFIXES and os.path.isfile(p))
     return {path.name.partition(".")[0]: path for path in found}
 
 
@@ -169,11 +171,29 @@ def resolve(model: str | Path) -> Path:
         return path
     if files := published.files(path):
         return files[0]
+    kind = ""
+    if os.path.isdir(path):
+        kind = ", a folder"
+    elif os.path.exists(path):
+        is_part = path.suffix.startswith((".data-", ".meta"))
+        kind = ", whose .index file is missing" if is_part else ", a file of another kind"
     raise ValueError(
         f"model must be one of {['default', *sorted(names)]} or the path of an existing "
         f".safetensors file or published checkpoint ({', '.join(SUFFIXES[1:])}), "
-        f"got {str(model)!r}"
+        f"got {str(model)!r}{kind}"
     )
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files of weights; ValueError for one that is too large to hold any."""
+    found = [path] if path.suffix == ".safetensors" else published.files(path) or [path]
+    for file in found:
+        if (size := file.stat().st_size) > MOST_BYTES:
+            raise ValueError(
+                f"model: {str(file)!r} has {size / 2**30:.1f} GiB; weights of these networks have "
+                f"less than {MOST_BYTES / 2**30:g}"
+            )
+    return found
 
 
 def read_card(path: Path) -> dict:
@@ -188,6 +208,7 @@ def read_card(path: Path) -> dict:
         return dict(_published(path, sha256(path))[1])
     from safetensors import SafetensorError, safe_open
 
+    _files(path)
     try:
         with safe_open(path, "np") as opened:
             card = json.loads((opened.metadata() or {}).get("card", "null"))
@@ -245,6 +266,8 @@ def _filled(card: dict, tensors: dict, path: Path):
             f"model: weights in {str(path)!r} do not fit: "
             f"{message[:200] + ' ...' if len(message) > 200 else message}"
         ) from None
+    if others := [k for k, v in network.state_dict().items() if not v.isfinite().all()]:
+        raise ValueError(f"model: weights in {str(path)!r} are NaN or infinite: {others[:3]}")
     return network.eval()
 
 
@@ -277,8 +300,7 @@ def _sha256(paths: tuple[Path, ...], modified: tuple[int, ...]) -> str:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal; of all files of a checkpoint in turn."""
-    path = Path(path)
-    paths = [path] if path.suffix == ".safetensors" else published.files(path) or [path]
+    paths = _files(Path(path))
     return _sha256(tuple(paths), tuple(file.stat().st_mtime_ns for file in paths))
 
 
@@ -288,13 +310,15 @@ def available() -> list[Weights]:
 
 
 def of_the_user() -> list[Weights]:
-    """Return the weights in `user_folder`; warn of files that cannot be read."""
+    """Return the weights in `user_folder`; warn of files that cannot be used."""
     found = []
     for name, path in _named(user_folder()).items():
         try:
+            if resolve(name) != path:
+                raise ValueError(f"{path}: {name!r} is the name of other weights; rename the file")
             found.append(_weights(name, path))
-        except ValueError as error:
-            warnings.warn(str(error), stacklevel=2)
+        except (ValueError, OSError) as error:
+            warnings.warn(error_text(error), stacklevel=2)
     return found
 
 
