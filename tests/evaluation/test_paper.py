@@ -10,7 +10,7 @@ from napari_motionmag.cli.main import main
 from napari_motionmag.evaluation.paper import comparisons, curves, inside, motion, run
 from napari_motionmag.evaluation.paper.applications import applications
 from napari_motionmag.evaluation.paper.discs import DiscMovie, sine
-from napari_motionmag.evaluation.paper.figure import Figure, Setting, blank
+from napari_motionmag.evaluation.paper.figure import Figure, Setting, blank, shown
 from napari_motionmag.temporal import FIR, Dynamic, Static
 
 
@@ -104,8 +104,17 @@ def test_the_network_is_looked_into():
     for name in ("texture", "shape"):
         shares = [numbers[name][f"power by {what}"] for what in ("color", "direction")]
         assert 0 < min(shares) <= sum(shares) < 1 + 1e-6
-    with pytest.raises(ValueError, match="must have weights of oh2018"):
+    with pytest.raises(ValueError, match=r"must have weights of oh2018 .*, got learned.*, phase"):
         _ = Setting(("learned:difference", "phase")).oh2018
+    with pytest.raises(ValueError, match="methods must have a learned one, got phase"):
+        motion.broad(Setting(("phase",)))
+
+
+def test_pictures_are_shown_with_their_titles():
+    canvas = shown([np.full((8, 8), 0.2), np.full((8, 8, 3), 0.7)], ["dark", "light"], columns=1)
+    assert [axes.get_title() for axes in canvas.axes] == ["dark", "light"]
+    means = [axes.images[0].get_array().mean() for axes in canvas.axes]
+    assert means == pytest.approx([0.2, 0.7])
 
 
 @pytest.fixture
@@ -142,6 +151,20 @@ def test_each_figure_is_drawn_once(tmp_path, two_figures, capsys):
     assert len(two_figures) == 3
     assert main([*argv, "--full"]) == 0  # other scenes
     assert two_figures[3:] == [True, True]
+
+
+def test_figures_about_other_methods_are_left_out(tmp_path, two_figures, capsys):
+    def draw(setting):
+        return setting.oh2018, blank(1, 1)
+
+    run.FIGURES["3"] = Figure("3", "Title 3", draw)
+    argv = ["evaluate", "--paper", str(tmp_path), "--methods", "phase", "--only"]
+    assert main([*argv, "3", "A.5"]) == 0
+    output = capsys.readouterr().err
+    assert "Fig. 3: Title 3: left out; methods must have weights of oh2018" in output
+    assert "Fig. A.5: Title A.5: 0 s" in output
+    assert main([*argv, "3"]) == 2
+    assert "error: methods must have weights of oh2018" in capsys.readouterr().err
 
 
 def test_unknown_figures_are_refused(tmp_path, two_figures, capsys):

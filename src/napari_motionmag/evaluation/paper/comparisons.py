@@ -19,7 +19,7 @@ FPS = 30.0
 
 
 def _compared(movie: DiscMovie, rows, t: int, factor: float) -> tuple[dict, list, list]:
-    """Return numbers, frames and titles of (name, method, operator)."""
+    """Return numbers, frames and titles of (name, method, operator); last the first's truth."""
     numbers, frames, titles = {}, [movie.frames[t]], ["input"]
     for name, method, operator in rows:
         target = movie.target(operator, t, factor)
@@ -27,9 +27,10 @@ def _compared(movie: DiscMovie, rows, t: int, factor: float) -> tuple[dict, list
         asked = float(np.hypot(*(target - movie.positions[t])))
         numbers[name] = {**movie.errors(drawn, target), "added motion [px]": asked}
         frames.append(drawn)
-        titles.append("{}\nedge {edge:.1f}, ringing {ringing:.1f}".format(name, **numbers[name]))
+        errors = "edge {edge:.1f}, ringing {ringing:.1f} [1/255]".format(**numbers[name])
+        titles.append(f"{name}\n{errors}")
     frames.append(movie.render(movie.target(rows[0][2], t, factor)))
-    return numbers, frames, [*titles, "truth of the first"]
+    return numbers, frames, [*titles, f"truth of\n{rows[0][0]}"]
 
 
 def manipulators(setting: Setting):
@@ -67,10 +68,10 @@ def filtered(setting: Setting):
     for factor, amplitude in ((20.0, 0.25), (8.0, 0.8)):
         movie = DiscMovie(sine(60, FPS, 3.0, (0.6 * amplitude, 0.8 * amplitude)), noise=1.0)
         rows = [(name, m, FIR(2, 4, fps=FPS)) for name, m in setting.methods.items()]
-        found, *pictures = _compared(movie, rows, 31, factor)
+        found, drawn, (_, *named) = _compared(movie, rows, 31, factor)
         numbers[f"{factor:g}x"] = found
-        frames += pictures[0]
-        titles += pictures[1]
+        frames += drawn
+        titles += [f"input, {factor:g}x", *named]
     return numbers, shown(frames, titles, columns=len(frames) // 2)
 
 

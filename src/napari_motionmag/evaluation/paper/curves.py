@@ -80,14 +80,14 @@ def responses(setting: Setting):
         fps,
     )
     narrow = FIR(0.35, 0.71, fps=fps)
-    canvas = blank(9, 3.2)
+    canvas = blank(9, 3.6)
     left, right = canvas.subplots(1, 2)
     for name, gain in zip(table.names, table.decibels, strict=True):
         left.plot(table.frequencies, gain, label=name)
     left.set(xlabel="frequency [Hz]", ylabel="gain [dB]", ylim=(-60, 10))
-    left.legend(fontsize=6)
+    canvas.legend(loc="outside upper left", ncols=3, fontsize=8)
     right.plot(narrow.kernel)
-    right.set(xlabel="frame", title="FIR 0.35-0.71 Hz at 60 frames/s")
+    right.set(xlabel="frame", ylabel="weight", title="FIR 0.35-0.71 Hz at 60 frames/s")
     area = {n: float(np.mean(g**2)) for n, g in zip(table.names, table.gain, strict=True)}
     return {"mean power passed": area, "frames of the filter 0.35-0.71 Hz": narrow.n_taps}, canvas
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
 
+class MethodsMissing(ValueError):
+    """The methods that a figure is about are not among those compared."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What is compared, and how thoroughly."""
@@ -43,7 +47,9 @@ class Setting:
         models = [name.partition(":")[2] or "default" for name in self.learned]
         own = [m for m in models if weights.read_card(weights.resolve(m))["model"] == "oh2018"]
         if not own:
-            raise ValueError(f"methods must have weights of oh2018 among them, got {self.names}")
+            raise MethodsMissing(
+                f"methods must have weights of oh2018 among them, got {', '.join(self.names)}"
+            )
         return own[0]
 
 
@@ -70,7 +76,7 @@ def shown(
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     canvas = blank(2.4 * columns, 2.6 * rows)
-    plots = canvas.subplots(rows, columns, squeeze=False).flat
+    plots = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes in plots:
         axes.axis("off")
     for axes, picture, title in zip(plots, pictures, titles, strict=False):

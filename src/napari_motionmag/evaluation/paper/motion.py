@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from napari_motionmag.evaluation.paper.discs import DiscMovie
-from napari_motionmag.evaluation.paper.figure import Figure, Setting, blank
+from napari_motionmag.evaluation.paper.figure import Figure, MethodsMissing, Setting, blank
 from napari_motionmag.temporal import FIR, Static
 
 FACTOR = 12.0
@@ -78,6 +78,8 @@ def bands(setting: Setting):
 
 def broad(setting: Setting):
     """Fig. A.3: static mode magnifies all strings and leaves their frequencies."""
+    if not setting.learned:
+        raise MethodsMissing(f"methods must have a learned one, got {', '.join(setting.names)}")
     frames, rows, frequencies, _, fps = _strings()
     numbers, canvas = {"truth [Hz]": list(frequencies)}, blank(9, 2.4 * len(setting.learned))
     plots = canvas.subplots(len(setting.learned), 1, squeeze=False)[:, 0]

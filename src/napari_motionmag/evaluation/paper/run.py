@@ -11,7 +11,7 @@ from pathlib import Path
 from napari_motionmag.compute.atomic import written_whole
 from napari_motionmag.compute.versions import version_of
 from napari_motionmag.evaluation.paper import applications, comparisons, curves, inside, motion
-from napari_motionmag.evaluation.paper.figure import Figure, Setting
+from napari_motionmag.evaluation.paper.figure import Figure, MethodsMissing, Setting
 from napari_motionmag.methods.learned import weights
 
 
@@ -39,7 +39,8 @@ def run(
 
     The folder gets ``figure-8.json``, ``figure-8.png`` and so on, and ``paper.md``, the table of
     what was measured. Figures that are there already, of the same methods, weights and version, are
-    left as they are. `report` is called with a line about each.
+    left as they are; those about methods that are not compared are left out. `report` is called
+    with a line about each.
     """
     unknown = sorted(set(only or ()) - set(FIGURES))
     if unknown:
@@ -56,7 +57,13 @@ def run(
         started = time.monotonic()
         with warnings.catch_warnings():  # beyond a method's bounds is where figures go
             warnings.simplefilter("ignore", UserWarning)
-            numbers, picture = figure.draw(setting)
+            try:
+                numbers, picture = figure.draw(setting)
+            except MethodsMissing as error:
+                if len(chosen) == 1:
+                    raise
+                report(f"{head}: left out; {error}")
+                continue
         seconds = time.monotonic() - started
         picture.savefig(path.with_suffix(".png"), dpi=110)
         facts = {"figure": figure.number, "title": figure.title, "of": stamp}
@@ -83,7 +90,7 @@ def _stored(path: Path) -> dict:
 
 def _summary(out: Path) -> Path:
     """Write a page with the numbers and pictures of all figures that are in the folder."""
-    lines = ["# The figures of the paper, measured", ""]
+    lines = ["# The figures of the paper, measured", "", "Errors are in gray levels of 255.", ""]
     for number in FIGURES:
         if stored := _stored(out / f"figure-{number}.json"):
             lines += [f"## Fig. {number}: {stored['title']}", ""]
