@@ -147,7 +147,10 @@ def slices(setting: Setting):
         off = 255 * np.abs(cuts[name] - truth)
         numbers[f"mean error of the slice, {name}"] = float(off.mean())
     cuts["truth"] = truth
-    return numbers, shown([c.T for c in cuts.values()], list(cuts), aspect="auto")
+    canvas = shown([c.T for c in cuts.values()], list(cuts), aspect="auto")
+    canvas.supxlabel("time")
+    canvas.supylabel("x")
+    return numbers, canvas
 
 
 FIGURES = (

@@ -59,6 +59,8 @@ def bands(setting: Setting):
     frames, rows, frequencies, amplitudes, fps = _strings()
     times = list(range(len(frames)))
     canvas = blank(3 * len(frequencies), 2 * len(setting.methods))
+    canvas.supxlabel("time")
+    canvas.supylabel("y")
     plots = canvas.subplots(len(setting.methods), len(frequencies), squeeze=False)
     numbers = {}
     for (name, method), line in zip(setting.methods.items(), plots, strict=True):
@@ -82,6 +84,8 @@ def broad(setting: Setting):
         raise MethodsMissing(f"methods must have a learned one, got {', '.join(setting.names)}")
     frames, rows, frequencies, _, fps = _strings()
     numbers, canvas = {"truth [Hz]": list(frequencies)}, blank(9, 2.4 * len(setting.learned))
+    canvas.supxlabel("time")
+    canvas.supylabel("y")
     plots = canvas.subplots(len(setting.learned), 1, squeeze=False)[:, 0]
     for (name, method), axes in zip(setting.learned.items(), plots, strict=True):
         reference = Static(slice(None))
