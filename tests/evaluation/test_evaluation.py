@@ -158,6 +158,44 @@ def test_scores_are_put_beside_earlier_ones(tmp_path, capsys, with_identity, mon
     assert "same protocols, levels and seeds" in capsys.readouterr().err
 
 
+def test_other_scores_beside_are_refused_before_anything_is_scored(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run, "scores", lambda *arguments: pytest.fail("scored"))
+    path = tmp_path / "earlier.json"
+    row = {"level": 1.0, "floor": 0.5, "closed": {}}
+    earlier = {"seeds": 10, "methods": [], "protocols": {"blur": [row]}}
+    argv = ["evaluate", "--methods", "phase", "--only", "blur", "--beside", str(path)]
+    for content, message in (
+        (earlier, "it has 10 scenes a level, now there are 2"),
+        ({**earlier, "seeds": 2}, "of blur it has the levels [1.0], now there are [1.0, 4.0]"),
+        ({**earlier, "protocols": 3}, "earlier.json holds no scores"),
+        ([], "earlier.json holds no scores"),
+    ):
+        path.write_text(json.dumps(content))
+        assert main(argv) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+
+
+def test_gains_and_measures_are_reported_and_written_without_curves(
+    tmp_path, capsys, with_identity, monkeypatch
+):
+    monkeypatch.setattr(run, "GAINS", run.GAINS[-1:])
+    argv = ["evaluate", "--methods", "identity", "--seeds", "1", "--only", "gain", "texture"]
+    argv += ["--out", str(tmp_path)]
+    assert main(argv) == 0
+    output = capsys.readouterr()
+    for line in ("gain          identity", "lamp 1 % x8    identity", "texture       identity"):
+        assert line in output.err  # meanwhile
+        assert line in output.out
+    assert "PSNR" not in output.out
+    assert [path.name for path in tmp_path.iterdir()] == ["evaluation.json"]
+    stored = (tmp_path / "evaluation.json").read_bytes()
+    assert main(argv) == 2
+    assert "evaluation.json exists already" in capsys.readouterr().err
+    assert main([*argv[:-4], "texture", "--out", str(tmp_path), "--overwrite"]) == 0
+    assert (tmp_path / "evaluation.json").read_bytes() != stored
+
+
 def test_a_method_has_one_color_in_all_curves_and_its_place_when_scored_again():
     def scored(methods, protocol, levels):
         rows = [

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from napari_motionmag.cli import options
-from napari_motionmag.compute.atomic import check_folder
+from napari_motionmag.compute.atomic import check_folder, check_target, written_whole
 from napari_motionmag.compute.validate import existing_file
 
 METHODS = ("learned:difference", "learned:oh2018", "phase")
@@ -29,7 +29,8 @@ def add_command(commands, common) -> None:
         nargs="+",
         default=METHODS,
         metavar="METHOD[:MODEL]",
-        help=f"as 'learned:oh2018', 'learned:my.safetensors', 'phase'; default: {METHODS}",
+        help="as 'learned:oh2018', 'learned:my.safetensors', 'phase'; default: "
+        + " ".join(METHODS),
     )
     add("--full", action="store_true", help="all levels and more scenes")
     add("--only", nargs="+", metavar="NAME", help="protocols, or with --paper numbers of figures")
@@ -42,6 +43,7 @@ def add_command(commands, common) -> None:
         help="evaluation.json of other methods on the same scenes, shown with these",
     )
     add("--out", type=Path, metavar="DIR", help="folder for evaluation.json and evaluation.png")
+    add("--overwrite", action="store_true", help="replace them if they exist")
     add(
         "--paper",
         type=Path,
@@ -60,7 +62,7 @@ def run(arguments) -> None:
 
         optional("matplotlib", "plots", "figures")
     if arguments.paper:
-        options.refuse(arguments, ("out", "beside", "seeds"), "is not for --paper")
+        options.refuse(arguments, ("out", "overwrite", "beside", "seeds"), "is not for --paper")
         _paper(arguments)
     else:
         _scores(arguments)
@@ -80,33 +82,46 @@ def _paper(arguments) -> None:
 
 def _scores_in(path: Path) -> dict:
     """Read the scores of other methods."""
+    from napari_motionmag.evaluation.run import table
+
+    content = existing_file("--beside", path).read_bytes()
     try:
-        found = json.loads(existing_file("--beside", path).read_text(encoding="utf-8"))
-        if {"protocols", "seeds", "methods"} <= {*found}:
+        found = json.loads(content)
+        if {"protocols", "seeds", "methods"} <= found.keys() and table(found):
             return found
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"--beside: {path} holds no scores: {error}") from error
+    except (ValueError, TypeError, LookupError, AttributeError):
+        pass
     raise ValueError(f"--beside: {path} holds no scores, as evaluation.json does")
 
 
 def _scores(arguments) -> None:
-    from napari_motionmag.evaluation.run import curves, evaluate, merged, psnr_table, table
+    from napari_motionmag.evaluation import run
 
     before = None if arguments.beside is None else _scores_in(arguments.beside)
+    seeds = arguments.seeds if arguments.seeds is not None else 10 if arguments.full else 2
+    quick = not arguments.full
+    if before is not None:
+        run.check_scenes(before, seeds, run.levels(quick, arguments.only))
+    if arguments.out and (arguments.out / "evaluation.json").exists():
+        check_target(arguments.out / "evaluation.json", arguments.overwrite)
     started = time.monotonic()
-    result = evaluate(
+    result = run.evaluate(
         arguments.methods,
-        seeds=arguments.seeds if arguments.seeds is not None else 10 if arguments.full else 2,
-        quick=not arguments.full,
+        seeds=seeds,
+        quick=quick,
         device=arguments.device,
         only=arguments.only,
         report=_tell,
     )
     if before is not None:
-        result = merged(before, result)
-    print(table(result), psnr_table(result), sep="\n\n")
+        result = run.merged(before, result)
+    print(run.table(result))
+    if result["protocols"]:
+        print(f"\n{run.psnr_table(result)}")
     _tell(f"{time.monotonic() - started:.0f} s")
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "evaluation.json").write_text(json.dumps(result, indent=1))
-        curves(result).savefig(arguments.out / "evaluation.png", dpi=110)
+        with written_whole(arguments.out / "evaluation.json") as part:
+            part.write_text(json.dumps(result, indent=1))
+        if result["protocols"]:  # else there are no curves
+            run.curves(result).savefig(arguments.out / "evaluation.png", dpi=110)

@@ -55,28 +55,36 @@ def evaluate(names, *, seeds=3, quick=True, device=None, only=None, report=None)
 
 def scores(methods: dict, seeds: int, quick: bool, only=None, report=None) -> dict:
     """Score methods by their names; see :func:`evaluate`."""
-    result: dict = {"methods": list(methods), "seeds": seeds, "protocols": {}}
-    for protocol in protocols.PROTOCOLS:
-        if only and protocol.name not in only:
-            continue
-        rows = []
-        for level in protocol.quick if quick else protocol.levels:
-            rows.append(_level(protocol, level, methods, seeds))
-            if report:
-                report(_line(protocol.name, rows[-1]))
-        result["protocols"][protocol.name] = rows
+    report = report or (lambda line: None)
+    result: dict = {"methods": list(methods), "seeds": seeds, "protocols": {}, "measures": {}}
+    by_name = {protocol.name: protocol for protocol in protocols.PROTOCOLS}
+    for name, chosen in levels(quick, only).items():
+        rows = result["protocols"][name] = []
+        for level in chosen:
+            rows.append(_level(by_name[name], level, methods, seeds))
+            report(_line(name, rows[-1]))
     if only is None or "gain" in only:
         result["gain"] = _gains(methods, seeds)
         for key, (measure, summary) in FAULTS.items():
             result[key] = {
                 k: summary([measure(m, s) for s in range(seeds)]) for k, m in methods.items()
             }
-    result["measures"] = {
-        name: {k: _mean([measure(m, s) for s in range(seeds)]) for k, m in methods.items()}
-        for name, measure in MEASURES.items()
-        if only is None or name in only
-    }
+        report("\n".join(_gain_lines(result)))
+    for name, measure in MEASURES.items():
+        if only is None or name in only:
+            found = {k: _mean([measure(m, s) for s in range(seeds)]) for k, m in methods.items()}
+            result["measures"][name] = found
+            report("\n".join(_measure_lines(name, found)))
     return result
+
+
+def levels(quick: bool, only=None) -> dict[str, list]:
+    """Return the levels of all protocols, or of `only` some, by their names."""
+    return {
+        protocol.name: list(protocol.quick if quick else protocol.levels)
+        for protocol in protocols.PROTOCOLS
+        if not only or protocol.name in only
+    }
 
 
 def _mean(numbers: list[dict[str, float]]) -> dict[str, float]:
@@ -128,26 +136,27 @@ def _line(name: str, row: dict) -> str:
     return f"{name:14s}{level:>9s}  floor {row['floor']:.3f}  {closed}"
 
 
-def merged(before: dict, result: dict) -> dict:
-    """Put scores of earlier methods beside new ones, which count where both have a method.
-
-    What `before` lacks is of the new methods alone. ValueError when they are of different scenes.
-    """
-    levels = [
-        {
-            name: [row["level"] for row in rows]
-            for name, rows in one["protocols"].items()
-            if name in before["protocols"]
-        }
-        for one in (before, result)
-    ]
-    # JSON has lists for tuples
-    if before["seeds"] != result["seeds"] or json.dumps(levels[0]) != json.dumps(levels[1]):
+def check_scenes(before: dict, seeds: int, chosen: dict[str, list]) -> None:
+    """Refuse earlier scores of other scenes than those of the chosen levels of each protocol."""
+    expected = "beside must hold scores of the same protocols, levels and seeds"
+    if before["seeds"] != seeds:
         raise ValueError(
-            "beside must hold scores of the same protocols, levels and seeds; it has "
-            f"{before['seeds']} scenes a level of {', '.join(levels[0])}, now there are "
-            f"{result['seeds']} of {', '.join(levels[1])}"
+            f"{expected}; it has {before['seeds']} scenes a level, now there are {seeds}"
         )
+    for name in [name for name in chosen if name in before["protocols"]]:
+        theirs = [row["level"] for row in before["protocols"][name]]
+        # JSON has lists for tuples
+        if json.dumps(theirs) != json.dumps(chosen[name]):
+            raise ValueError(
+                f"{expected}; of {name} it has the levels {theirs}, now there are {chosen[name]}"
+            )
+
+
+def merged(before: dict, result: dict) -> dict:
+    """Put scores of earlier methods beside new ones of the same scenes (see `check_scenes`).
+
+    The new ones count where both have a method. What `before` lacks is of the new methods alone.
+    """
     methods = list(dict.fromkeys([*before["methods"], *result["methods"]]))
     out = {**result, "methods": methods, "protocols": {}}
     for name, rows in result["protocols"].items():
@@ -170,6 +179,15 @@ def table(result: dict) -> str:
     lines = ["share of the gap closed: (SSIM - floor) / (1 - floor)"]
     for name, rows in result["protocols"].items():
         lines += [_line(name, row) for row in rows]
+    lines += _gain_lines(result)
+    for measure, found in result.get("measures", {}).items():
+        lines += _measure_lines(measure, found)
+    return "\n".join(lines)
+
+
+def _gain_lines(result: dict) -> list[str]:
+    """Return lines about gain and faults, where they are measured."""
+    lines = []
     for name, gains in result.get("gain", {}).items():
         values = "  ".join(f"{k}: {v[0]:.2f} ±{v[1]:.2f}" for k, v in gains.items())
         lines.append(f"gain          {name}  {values}")
@@ -184,11 +202,16 @@ def table(result: dict) -> str:
             f"lamp 1 % x8    {name}  motion {motion:.3f} px, light {light:.2f}/255   "
             f"still scene redrawn {result['redraw'][name]:.2f}/255"
         )
-    for measure, found in result.get("measures", {}).items():
-        for name, numbers in found.items():
-            values = "  ".join(f"{k}: {v:.2f}" for k, v in numbers.items())
-            lines.append(f"{measure:14s}{name}  {values}")
-    return "\n".join(lines)
+    return lines
+
+
+def _measure_lines(measure: str, found: dict) -> list[str]:
+    """Return a line about each method."""
+    lines = []
+    for name, numbers in found.items():
+        values = "  ".join(f"{k}: {v:.2f}" for k, v in numbers.items())
+        lines.append(f"{measure:14s}{name}  {values}")
+    return lines
 
 
 def psnr_table(result: dict) -> str:
