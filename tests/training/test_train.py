@@ -286,3 +286,86 @@ def test_frames_of_a_movie_are_pictures(tmp_path):
     assert np.ptp(first, axis=0).max() == 0, "gray"
     assert np.corrcoef(first[0].ravel(), frames[0].ravel())[0, 1] > 0.999
     assert first.max() - first.min() > 200
+
+
+COMMAND = ["--threads", "1", "--size", "32", "--batch", "1", "--pictures", "4"]
+
+
+def test_the_command_says_what_it_does(tmp_path, capsys):
+    folder = tmp_path / "run"
+    argv = ["train", str(folder), *COMMAND, "--config", json.dumps(SMALL)]
+    assert command([*argv, "--steps", "2", "--precision", "float32"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    assert lines[0] == (f"{folder}: difference on cpu, float32, CPU threads: 1; preparing pictures")
+    assert lines[1] == (
+        "from a random start; 4 pictures, 4 of them procedural; 1 crops of 32 px a step"
+    )
+    assert lines[2].startswith("50.0 %  step 1  loss")
+    assert lines[3] == f"step 2: wrote {folder / 'difference.safetensors'}"
+    assert command([*argv, "--steps", "3"]) == 0
+    assert "\nresumed at step 2; 4 pictures" in capsys.readouterr().err
+    assert command([*argv, "--steps", "3", "--model", "oh2018", "--config", "{}"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith(
+        "is of a training of difference, not oh2018; go on with --model difference, or choose "
+        "another folder"
+    )
+
+
+@pytest.mark.parametrize("content", [b"no checkpoint", None])
+def test_checkpoints_of_other_programs_are_refused(tmp_path, content, capsys):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(content) if content else torch.save({"epoch": 3}, path)
+    before = path.read_bytes()
+    assert command(["train", str(tmp_path), *COMMAND, "--steps", "2"]) == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .endswith(f"{path} is damaged, or of another program; choose another folder")
+    )
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "-1"], "--seed must be 0 or more, got -1"),
+        (["--rate", "inf"], "--rate must be above 0, got inf"),
+        (["--save-every", "-1"], "--save-every must be 0 or more, got -1.0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(tmp_path, capsys, options, message):
+    assert command(["train", str(tmp_path / "run"), *COMMAND, "--steps", "2", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("text", ["[3]", "{", "3"])
+def test_a_configuration_that_is_none_is_refused(tmp_path, capsys, text):
+    with pytest.raises(SystemExit):
+        command(["train", str(tmp_path), "--steps", "2", "--config", text])
+    assert f"--config: must be like '{{\"quarter\": 48}}', got '{text}'" in capsys.readouterr().err
+
+
+def test_pictures_that_cannot_be_read_are_left_out(tmp_path):
+    from PIL import Image
+
+    picture = Image.fromarray(np.full((20, 30, 3), 90, np.uint8))
+    picture.save(tmp_path / "good.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    whole = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "short.png").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(np.full((20, 30), np.nan, np.float32)).save(tmp_path / "nan.tif")
+    with (
+        pytest.warns(UserWarning, match=r"broken\.jpg is left out"),
+        pytest.warns(UserWarning, match=r"short\.png is left out"),
+        pytest.warns(UserWarning, match=r"nan\.tif is left out.* NaN"),
+    ):
+        pool = PicturePool(tmp_path, procedural_count=2)
+    assert len(pool.pictures) == 3
+    (tmp_path / "good.png").unlink()
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(ValueError, match="images: no pictures found"),
+    ):
+        PicturePool(tmp_path, procedural_count=2)

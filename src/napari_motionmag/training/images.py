@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_motionmag.compute.atomic import written_whole
+from napari_motionmag.compute.validate import error_text, warn_user
 from napari_motionmag.training import procedural
 
 PICTURE_SIZE = 416
@@ -140,13 +141,16 @@ def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pictures, cutouts, shapes = [], [], []
     for path in _files(folder):
         parents = path.relative_to(folder).parts[:-1]
-        with Image.open(path) as image:
-            if any(part.startswith("masks") for part in parents):
-                shapes.extend(_label_shapes(np.asarray(image), rng))
-            elif "foregrounds" in parents:
-                cutouts.append(_fit_cutout(image.convert("RGBA")))
-            else:
-                pictures.extend(_square_crops(_to_rgb(image), rng))
+        try:
+            with Image.open(path) as image:
+                if any(part.startswith("masks") for part in parents):
+                    shapes.extend(_label_shapes(np.asarray(image), rng))
+                elif "foregrounds" in parents:
+                    cutouts.append(_fit_cutout(image.convert("RGBA")))
+                else:
+                    pictures.extend(_square_crops(_to_rgb(image), rng))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            warn_user(f"images: {path} is left out, it cannot be read: {error_text(error)}")
     if not pictures:
         raise ValueError(f"images: no pictures found in {str(folder)!r}")
     return np.stack(pictures), np.array(cutouts or _NONE), np.array(shapes or _NONE)
@@ -158,6 +162,8 @@ def _to_rgb(image):
 
     if image.mode.startswith(("I", "F")):  # Pillow would clip them at 255
         levels = np.asarray(image, np.float64)
+        if not np.isfinite(levels).all():
+            raise ValueError("it has pixels that are NaN or infinite")
         low, high = np.percentile(levels, (0.1, 99.9))
         unit = (levels - low) / max(high - low, 1e-30)
         image = Image.fromarray(_quantized(np.clip(unit, 0, 1)))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_motionmag.compute.atomic import written_whole
+from napari_motionmag.compute.atomic import check_folder, written_whole
 from napari_motionmag.compute.device import choose_device
 from napari_motionmag.methods.learned.networks.difference import DifferenceNet, luma
 from napari_motionmag.methods.learned.networks.oh2018 import Oh2018Net
@@ -84,7 +85,7 @@ class Trainer:
         self.device, self.precision = torch.device(device), precision
         state = None
         if self.checkpoint.exists():
-            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            state = _stored(self.checkpoint, settings.model)
             kept = {**state["settings"], "steps": settings.steps, "minutes": settings.minutes}
             settings = Settings(**kept)
         if init is not None and state is None:
@@ -238,6 +239,23 @@ class Trainer:
             save_curve(self.folder / "curve.png", self.folder / "log.jsonl")
 
 
+def _stored(path: Path, model: str) -> dict:
+    """Return the state in a checkpoint, which must be of a training of a network."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        kept = Settings(**state["settings"])
+    except Exception:  # damaged files raise errors of any kind
+        raise ValueError(
+            f"{path} is damaged, or of another program; choose another folder"
+        ) from None
+    if kept.model != model:
+        raise ValueError(
+            f"{path} is of a training of {kept.model}, not {model}; go on with --model "
+            f"{kept.model}, or choose another folder"
+        )
+    return state
+
+
 def fastest_precision(device: torch.device) -> torch.dtype:
     """Return bfloat16 where a trial finds it faster, float32 elsewhere.
 
@@ -297,7 +315,8 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(**{field.name: field.default for field in fields(Settings)})
     p.add_argument("folder", type=Path, help="folder of the run; a run that is there is resumed")
     p.add_argument("--model", choices=("difference", "oh2018"))
-    p.add_argument("--config", type=json.loads, help="JSON: fields of the network's configuration")
+    config = "JSON: fields of the network's configuration"
+    p.add_argument("--config", type=_json_object, help=config)
     images = "folder of pictures, or a movie to adapt to (default: procedural scenes)"
     p.add_argument("--images", type=Path, help=images)
     p.add_argument("--init", help="weights to start from: a name or a .safetensors file")
@@ -330,6 +349,17 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def _json_object(text: str) -> dict:
+    """Read the value of --config."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"must be like '{{\"quarter\": 48}}', got {text!r}")
+    return found
+
+
 def main(
     argv: list[str] | None = None,
     read_pictures: Callable[[Path], list[np.ndarray]] | None = None,
@@ -340,10 +370,15 @@ def main(
         raise ValueError("train: give the length of the run as --steps or --minutes")
     for name in ("steps", "minutes", "batch", "rate", "pictures", "threads"):
         value = getattr(args, name)
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             raise ValueError(f"--{name} must be above 0, got {value}")
+    for name in ("seed", "warmup", "curriculum", "noisy", "save_every"):
+        if not getattr(args, name) >= 0:
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} must be 0 or more, got {getattr(args, name)}")
     if args.size < 32 or args.size % 8:
         raise ValueError(f"--size must be a multiple of 8 px from 32 up, got {args.size}")
+    check_folder(args.folder)
     if not find_spec("matplotlib"):
         print("curve.png needs matplotlib: pip install 'napari-motionmag[plots]'", file=sys.stderr)
     if not HAS_VIDEO_CODECS:
@@ -363,8 +398,12 @@ def main(
         fastest_precision(device) if args.precision == "auto" else getattr(torch, args.precision)
     )
     if device.type == "cpu" and not args.threads:
-        threads = fastest_threads(precision)
-        print(f"{threads} threads, {str(precision).removeprefix('torch.')}", file=sys.stderr)
+        fastest_threads(precision)
+    print(
+        f"{args.folder}: {args.model} on {device}, {str(precision).removeprefix('torch.')}, "
+        f"CPU threads: {torch.get_num_threads()}; preparing pictures",
+        file=sys.stderr,
+    )
     if not args.init:
         args.config = {**CONFIGS.get(args.model, {}), **(args.config or {})}
     if args.start == "auto":
@@ -382,13 +421,23 @@ def main(
         init=args.init,
         precision=precision,
     )
+    settings = trainer.settings
+    start = f"from weights {args.init}" if args.init else f"from a {settings.start} start"
+    print(
+        f"{f'resumed at step {trainer.step}' if trainer.step else start}; "
+        f"{len(trainer.pool.pictures)} pictures, {settings.pictures} of them procedural; "
+        f"{settings.batch} crops of {settings.size} px a step",
+        file=sys.stderr,
+    )
     run(trainer, save_every=args.save_every)
+    print(f"{f'step {trainer.step}: wrote {trainer.weights}':79s}", file=sys.stderr)
     return 0
 
 
 def run(trainer: Trainer, *, save_every: float = 60, log_every: int = 50) -> None:
     """Train until the run is done, logging a line of JSON every `log_every` steps."""
     recent: list[dict] = []
+    start = trainer.step
     saved = time.monotonic()
     with (trainer.folder / "log.jsonl").open("a") as log:
         while trainer.progress < 1:
@@ -402,6 +451,8 @@ def run(trainer: Trainer, *, save_every: float = 60, log_every: int = 50) -> Non
                 log.write(json.dumps(line) + "\n")
                 log.flush()
                 _report(trainer, line)
+            elif trainer.step == start + 1:  # the first lines of the log may take minutes
+                _report(trainer, {"step": trainer.step, **recent[-1]})
             if time.monotonic() - saved > save_every:
                 trainer.save()
                 trainer.pictures()
@@ -417,7 +468,7 @@ def _report(trainer: Trainer, line: dict) -> None:
     _tell(
         f"{100 * done:5.1f} %  step {line['step']}  "
         f"loss {line['image']:.4f}, relative {line['relative']:.3f}  "
-        f"{rate:.2f} steps/s  {left / 60:.0f} min left"
+        f"{rate:.2f} steps/s  {left / 60:.1f} min left"
     )
 
 
