@@ -524,6 +524,7 @@ def test_what_is_no_checkpoint_is_named(tmp_path):
     ("content", "message"),
     [
         ({"layer.weight": torch.zeros(1)}, r"no network that is known.*layer\.weight"),
+        ({"network": {}, "step": 3}, r"no network that is known; .* in the \.safetensors file"),
         ([1, 2], "holds no state dict but a list"),
         ({"encoder.conv1.weight": torch.zeros(16, 3, 7, 7)}, "do not fit: .*Missing key"),
         (

@@ -212,9 +212,10 @@ def read(path: Path) -> tuple[dict, dict, str]:
                     f"model: {str(path)!r} does not fit the network of {graph.origin}: {error}"
                 ) from None
             return {k: torch.from_numpy(v) for k, v in tensors.items()}, config, graph.origin
+    begin = f"its parameters begin with {sorted(found)[:3]}"
+    trained = "weights that are trained here are in the .safetensors file beside the checkpoint"
     raise ValueError(
-        f"model: {str(path)!r} holds no network that is known; its parameters begin with "
-        f"{sorted(found)[:3]}"
+        f"model: {str(path)!r} holds no network that is known; {begin if found else trained}"
     )
 
 
