@@ -221,6 +221,18 @@ def test_a_method_has_one_color_in_all_curves_and_its_place_when_scored_again():
     assert colors[1] == {name: colors[0][name] for name in ("a", "c")}
     ticks = run.curves(both).axes[2].get_xticklabels()
     assert [tick.get_text() for tick in ticks] == ["0.5", "4"]
+    long = [f"learned:folder/of/weights/number_{k}.safetensors" for k in range(3)]
+    one = scored(long, "blur", (0.5, 4.0))
+    one["protocols"] |= scored(["a"], "rotation", (0.02, 1.0))["protocols"]
+    for result, names in (
+        (scored(long, "blur", (0.5, 4.0)), ["input", *long]),
+        ({**one, "methods": [*long, "a"]}, ["input", *long, "a"]),
+    ):
+        canvas = run.curves(result)
+        canvas.draw_without_rendering()
+        (legend,) = canvas.legends
+        assert {text.get_text() for text in legend.get_texts()} == set(names)
+        assert legend.get_window_extent().width <= canvas.bbox.width
 
 
 def test_where_the_input_is_the_truth_no_gap_is_closed():

@@ -27,7 +27,6 @@ def add_command(commands, common) -> None:
     converted.add_argument(
         "file",
         metavar="FILE",
-        type=Path,
         help="any file of a TensorFlow checkpoint, or a state dict of PyTorch",
     )
     converted.add_argument("out", metavar="OUT.safetensors", type=Path)

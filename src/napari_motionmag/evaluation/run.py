@@ -257,6 +257,16 @@ def curves(result: dict):
         axes.set(xlabel=protocol.xlabel, ylabel="SSIM")
         axes.set_title(protocol.title, fontsize=10)
         axes.grid(alpha=0.3)
-    handles, labels = canvas.axes[0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=10)
+    handles = {}  # not all methods are in all curves
+    for axes in canvas.axes:
+        found, labels = axes.get_legend_handles_labels()
+        handles |= zip(labels, found, strict=True)
+    order = [name for name in ("input", *result["methods"]) if name in handles]
+    canvas.legend(
+        [handles[name] for name in order],
+        order,
+        loc="outside upper center",
+        ncols=min(len(order), columns),  # names of files are long
+        fontsize=10,
+    )
     return canvas

@@ -395,6 +395,9 @@ def test_named_weights_of_the_user(tmp_path, monkeypatch, capsys):
     ):
         assert [one.name for one in weights.of_the_user()] == [name]
     assert weights.load(name)[1]["file"] == f"{name}.index"
+    assert main(["weights", "convert", name, str(tmp_path / "out.safetensors")]) == 0
+    assert "wrote" in capsys.readouterr().out
+    (tmp_path / "out.safetensors").unlink()
     assert main(["weights", "list"]) == 0
     output = capsys.readouterr()
     assert "difference: " in output.out
