@@ -110,6 +110,14 @@ def _with_card(path, **changes):
     save_file(load_file(path), path, metadata={"card": dumps(card)})
 
 
+def test_a_card_with_an_origin_alone_is_listed(tmp_path, monkeypatch):
+    monkeypatch.setenv(weights.USER_FOLDER, str(tmp_path))
+    card = {"model": "difference", "origin": "a friend"}
+    weights.save(tmp_path / "w.safetensors", weights.build("difference", {"quarter": 16}), card)
+    (found,) = weights.of_the_user()
+    assert found.description == "difference, a friend; its license is not known"
+
+
 def test_a_card_without_a_model_is_refused(tmp_path):
     path = tmp_path / "w.safetensors"
     weights.save(path, weights.build("difference", {"quarter": 16}), {"model": "difference"})

@@ -325,7 +325,8 @@ def of_the_user() -> list[Weights]:
 def _weights(name: str, path: Path) -> Weights:
     card = read_card(path)
     if "origin" in card:
-        description = f"{card['model']}, {card['origin']}; {card['license']}"
+        license_ = card.get("license", "its license is not known")
+        description = f"{card['model']}, {card['origin']}; {license_}"
     else:
         description = (
             f"{card['model']}, {card.get('steps', '?')} steps of {card.get('batch', '?')} crops "
