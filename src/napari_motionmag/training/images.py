@@ -149,7 +149,7 @@ def _load_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                     cutouts.append(_fit_cutout(image.convert("RGBA")))
                 else:
                     pictures.extend(_square_crops(_to_rgb(image), rng))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except Exception as error:  # damaged files raise errors of any kind
             warn_user(f"images: {path} is left out, it cannot be read: {error_text(error)}")
     if not pictures:
         raise ValueError(f"images: no pictures found in {str(folder)!r}")
