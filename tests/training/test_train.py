@@ -291,6 +291,16 @@ def test_frames_of_a_movie_are_pictures(tmp_path):
 COMMAND = ["--threads", "1", "--size", "32", "--batch", "1", "--pictures", "4"]
 
 
+def test_the_network_is_that_of_the_run_in_the_folder(tmp_path, capsys):
+    folder = tmp_path / "run"
+    argv = ["train", str(folder), *COMMAND, "--precision", "float32"]
+    assert command([*argv, "--model", "oh2018", "--steps", "1"]) == 0
+    assert command([*argv, "--steps", "2"]) == 0
+    said = capsys.readouterr().err
+    assert said.count(f"{folder}: oh2018 on cpu") == 2
+    assert "resumed at step 1" in said
+
+
 def test_the_command_says_what_it_does(tmp_path, capsys):
     folder = tmp_path / "run"
     argv = ["train", str(folder), *COMMAND, "--config", json.dumps(SMALL)]

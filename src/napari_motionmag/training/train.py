@@ -45,6 +45,8 @@ STARTS = {"difference": "random", "oh2018": "linear"}
 LINEAR_STARTS = {"linear": start_as_linear, "pyramid": start_as_pyramid}  # of oh2018
 MOVING_STEPS = 1000  # in which weights that were trained as the linear method become a pyramid
 
+_CHECKPOINT = "checkpoint.pt"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -142,7 +144,7 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
+        return self.folder / _CHECKPOINT
 
     @property
     def weights(self) -> Path:
@@ -239,8 +241,8 @@ class Trainer:
             save_curve(self.folder / "curve.png", self.folder / "log.jsonl")
 
 
-def _stored(path: Path, model: str) -> dict:
-    """Return the state in a checkpoint, which must be of a training of a network."""
+def _stored(path: Path, model: str | None) -> dict:
+    """Return the state in a checkpoint, which must be of a training of a network, if given."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         kept = Settings(**state["settings"])
@@ -248,7 +250,7 @@ def _stored(path: Path, model: str) -> dict:
         raise ValueError(
             f"{path} is damaged, or of another program; choose another folder"
         ) from None
-    if kept.model != model:
+    if model not in (None, kept.model):
         raise ValueError(
             f"{path} is of a training of {kept.model}, not {model}; go on with --model "
             f"{kept.model}, or choose another folder"
@@ -314,7 +316,8 @@ def parser() -> argparse.ArgumentParser:
     p.error = lambda message: p.exit(2, f"{p.prog}: error: {message} (see --help)\n")
     p.set_defaults(**{field.name: field.default for field in fields(Settings)})
     p.add_argument("folder", type=Path, help="folder of the run; a run that is there is resumed")
-    p.add_argument("--model", choices=("difference", "oh2018"))
+    of_run = "default: that of the run in the folder, difference for a new one"
+    p.add_argument("--model", choices=("difference", "oh2018"), default=None, help=of_run)
     config = "JSON: fields of the network's configuration"
     p.add_argument("--config", type=_json_object, help=config)
     images = "folder of pictures, or a movie to adapt to (default: procedural scenes)"
@@ -379,6 +382,10 @@ def main(
     if args.size < 32 or args.size % 8:
         raise ValueError(f"--size must be a multiple of 8 px from 32 up, got {args.size}")
     check_folder(args.folder)
+    if args.model is None:
+        run_there = args.folder / _CHECKPOINT
+        kept = _stored(run_there, None)["settings"] if run_there.exists() else {}
+        args.model = kept.get("model", Settings.model)
     if not find_spec("matplotlib"):
         print("curve.png needs matplotlib: pip install 'napari-motionmag[plots]'", file=sys.stderr)
     if not HAS_VIDEO_CODECS:
