@@ -3,6 +3,7 @@
 import pickle
 import re
 import warnings
+from functools import partial
 
 import dask.array as da
 import numpy as np
@@ -10,7 +11,13 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_motionmag import Movie, samples, temporal
-from napari_motionmag.views import NoiseModel, fit_noise, motionless_surrogate, noise_floor
+from napari_motionmag.views import (
+    NoiseModel,
+    fit_noise,
+    motionless_surrogate,
+    noise_floor,
+    slow_drift,
+)
 from napari_motionmag.views.estimators.selected_noise import operator_noise
 from napari_motionmag.views.motion_maps import motion_map
 
@@ -521,3 +528,18 @@ def test_other_motion_is_no_rolling_shutter(phases):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         motion_map(_vibrating(**phases), "temporal", band=(20, 40), fps=240.0)
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        partial(motion_map, mode="temporal"),
+        partial(noise_floor, mode="temporal"),
+        partial(noise_floor, mode="temporal", measure=False),
+        slow_drift,
+    ],
+)
+def test_a_band_too_slow_for_the_movie_is_said(measured):
+    movie, info = samples.load("strings", n_frames=30, size=64)
+    with pytest.warns(UserWarning, match=r"30 frames last 0\.05 s at 600 fps, less than a period"):
+        measured(movie, band=(5, 30), axes="TYX", fps=info["fps"])

@@ -15,8 +15,8 @@ from napari_motionmag.methods.learned.engine import engine
 from napari_motionmag.methods.learned.method import usual_denoising
 from napari_motionmag.movie.color import luma
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.temporal import TemporalOperator, make_operator
-from napari_motionmag.views.estimators.series import Series, as_movie
+from napari_motionmag.temporal import TemporalOperator
+from napari_motionmag.views.estimators.series import Series, as_movie, operator_for
 from napari_motionmag.views.figures.mosaic import mosaic
 
 LAYERS = {
@@ -132,7 +132,7 @@ def unit_activations(
     (1, 3, 32, 32)
     """
     movie = as_movie(movie, axes, fps)
-    operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
+    operator = operator_for(movie, mode, reference=reference, band=band, filter=filter)
     factors = tuple(float(factor) for factor in factors)
     if not factors or not np.isfinite(factors).all():
         raise ValueError(f"factors must be one finite number or more; got {factors}")

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from napari_motionmag.compute.validate import whole_number
-from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.estimators.local_motion import LocalMotion, local_motion
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
-from napari_motionmag.views.estimators.series import as_movie
+from napari_motionmag.views.estimators.series import as_movie, operator_for
 
 MUCH = 1.0  # px within the filter's window, from which thin structures gain too little
 _CLEARLY = 4.0  # times the noise that motion in the band must be
@@ -72,7 +72,8 @@ def slow_drift(
     """
     movie = as_movie(movie, axes, fps)
     most_frames = whole_number("most_frames", most_frames, 2)
-    operator = make_operator("temporal", band=band, fps=movie.fps, filter=filter)
+    n = min(movie.n_frames, most_frames)
+    operator = operator_for(movie, "temporal", n, band=band, filter=filter)
     if operator.band is None:
         raise ValueError(f"filter must select a band of frequencies; {filter!r} is tuned to one")
     return drift_beside(local_motion(movie, at, most_frames, progress), operator)

@@ -11,7 +11,7 @@ from scipy.special import gammaincinv
 
 from napari_motionmag.compute.validate import above_zero
 from napari_motionmag.movie.intensity import working_dtype
-from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.estimators.local_motion import in_threads, windowed
 from napari_motionmag.views.estimators.lock_in import dominant, lock_in
 from napari_motionmag.views.estimators.noise_model import NoiseModel
@@ -20,6 +20,7 @@ from napari_motionmag.views.estimators.series import (
     Counter,
     Series,
     as_movie,
+    operator_for,
     warn_if_uneven,
     warn_user,
 )
@@ -261,11 +262,8 @@ def motion_map(
     True
     """
     movie = as_movie(movie, axes, fps)
-    operator = make_operator(mode, reference=reference, band=band, fps=movie.fps, filter=filter)
+    operator = operator_for(movie, mode, reference=reference, band=band, filter=filter)
     n = movie.n_frames
-    operator.row(0, n)  # refuses what does not fit the movie before it is read
-    if text := operator.too_slow_for(n):
-        warn_user(text)
     if frequency is not None:
         frequency = above_zero("frequency", frequency, "Hz")
         if movie.fps is None:

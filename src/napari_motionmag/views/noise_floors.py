@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.compute.validate import checked_flag
-from napari_motionmag.temporal import TemporalOperator, make_operator
+from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.estimators.local_motion import windowed
 from napari_motionmag.views.estimators.selected_noise import operator_noise, sigmas
-from napari_motionmag.views.estimators.series import as_movie
+from napari_motionmag.views.estimators.series import as_movie, operator_for
 from napari_motionmag.views.estimators.windows import Windows
 from napari_motionmag.views.motion_maps import SURE, MotionMap, motion_map
 
@@ -163,7 +163,7 @@ def noise_floor(
         best, worst = sigmas(found.covariance, found.directions)
     else:
         motion = {key: options.pop(key) for key in _MOTION if key in options}
-        operator = make_operator(mode, fps=movie.fps, **motion)
+        operator = operator_for(movie, mode, **motion)
         gain = operator_noise(operator, movie.n_frames)[0]
         field, _ = windowed(movie, **options)
         windows = field.windows

@@ -17,6 +17,7 @@ from napari_motionmag.movie.color import RGB_TO_YIQ
 from napari_motionmag.movie.frame_times import unevenness
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import meters
+from napari_motionmag.temporal import TemporalOperator, make_operator
 
 BLOCK_BYTES = 1 << 26  # read together at most
 _MOST_EVEN = 2**20  # instants that a record is brought to
@@ -26,6 +27,16 @@ BATCH = 8  # magnified frames drawn together; cancelling takes effect between ba
 def as_movie(movie, axes: str | None = None, fps: float | None = None) -> Movie:
     """Wrap an array, layer or movie; None leaves axes and fps to it."""
     return Movie.from_any(movie, axes=axes, fps=fps)
+
+
+def operator_for(movie: Movie, mode, n: int | None = None, **motion) -> TemporalOperator:
+    """Make the operator that selects a motion; warn where n frames are too few for the band."""
+    operator = make_operator(mode, fps=movie.fps, **motion)
+    n = movie.n_frames if n is None else n
+    operator.row(0, n)  # refuses what does not fit the movie before it is read
+    if text := operator.too_slow_for(n):
+        warn_user(text)
+    return operator
 
 
 def numbers(name: str, values) -> np.ndarray:
