@@ -148,23 +148,16 @@ def test_two_regions_of_a_wave_are_coherent(traces):
     assert (found.coherence[elsewhere] < found.level).mean() > 0.9
 
 
-def test_independent_regions_are_not_coherent():
-    class Noise:
-        def __init__(self, seed):
-            self.times = np.arange(4096) / FPS
-            self.values = np.random.default_rng(seed).normal(size=4096)
-
-        def __len__(self):
-            return len(self.times)
-
-        def along(self, direction):
-            return self.values, None
-
-    found = views.coherence(Noise(0), Noise(1), segments=15)
+def test_independent_regions_are_not_coherent(trace_of):
+    traces = []
+    for seed in range(2):
+        noise = np.random.default_rng(seed).normal(size=4096)
+        traces.append(replace(trace_of(1.0, n=4096), dy=np.zeros(4096), dx=noise))
+    found = views.coherence(*traces, segments=15)
     assert (found.coherence[2:-2] > found.level).mean() == pytest.approx(0.01, abs=0.02)
     assert found.coherence[2:-2].mean() == pytest.approx(1 / found.segments, rel=0.15)
     with pytest.raises(ValueError, match="segments must be at most"):
-        views.coherence(Noise(0), Noise(1), segments=5000)
+        views.coherence(*traces, segments=5000)
 
 
 def test_traces_of_other_frames_are_refused(traces, wave):

@@ -139,9 +139,7 @@ def coherence(
         if direction is not None:
             finite_number("directions", direction)
     rate = (n - 1) / (first.times[-1] - first.times[0])
-    # what is like a trace may have no rate
-    fps = getattr(first, "fps", rate)
-    warn_if_uneven(first.times, fps, "frequencies are those of even frames")
+    warn_if_uneven(first.times, first.fps, "frequencies are those of even frames")
     courses = [
         trace.along(direction)[0]
         for trace, direction in zip((first, second), directions, strict=True)
