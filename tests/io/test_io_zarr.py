@@ -133,6 +133,22 @@ def test_what_xarray_writes_keeps_names_and_coordinates(tmp_path, zarr_format, o
     np.testing.assert_array_equal(movie.read(2), noise((4, 5, 6))[2])
 
 
+def test_uneven_times_are_read_and_written(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    since = np.array([0, 20, 40, 60, 120, 140])
+    clock = np.datetime64("2024-05-05T10:00:00") + since.astype("timedelta64[ms]")
+    data = xarray.DataArray(noise((6, 5, 6)), dims=("time", "y", "x"), coords={"time": clock})
+    data.to_dataset(name="cells").to_zarr(tmp_path / "film.zarr")
+    with pytest.warns(UserWarning, match=r"film\.zarr/time: frames come unevenly"):
+        movie = open_movie(tmp_path / "film.zarr")
+    save_movie(tmp_path / "again.zarr", movie)
+    with pytest.warns(UserWarning, match=r"again\.zarr: frames come unevenly"):
+        again = open_movie(tmp_path / "again.zarr")
+    for found in (movie, again):
+        assert found.fps == pytest.approx(50)
+        np.testing.assert_allclose(found.times, since / 1000)
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_missing_chunk_is_said(tmp_path, zarr_format):
     data = noise((4, 5, 6)) + 1

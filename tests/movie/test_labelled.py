@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from napari.layers import Image
 
 from napari_motionmag import Movie, magnify
 
@@ -97,8 +98,6 @@ def test_they_are_magnified_as_numpy_arrays_are(make):
 
 @pytest.mark.parametrize("make", [labelled, store])
 def test_layers_hold_them(make):
-    from napari.layers import Image
-
     movie = Movie.from_any(Image(make(), contrast_limits=(0, 4000)))
     assert movie.axes == "TYX"
     np.testing.assert_array_equal(movie.read(1), FRAMES[1])
@@ -128,6 +127,24 @@ def test_frames_that_an_exact_clock_dropped_are_said(step):
     array = labelled(np.zeros((37, 9, 9), "u2"), time=("time", times, {"units": "s"}))
     with pytest.warns(UserWarning, match="94% of the intervals"):
         assert Movie(array).fps == pytest.approx(1 / step)
+
+
+@pytest.mark.filterwarnings("ignore:.*frames come unevenly")
+def test_times_that_are_uneven_are_kept(tmp_path):
+    since = np.array([0.0, 20, 40, 60, 120, 140])
+    array = labelled(time=("time", since, {"units": "ms"}))
+    array.to_dataset().to_zarr(tmp_path / "cells.zarr")
+    on_disk = xarray.open_zarr(tmp_path / "cells.zarr", chunks=None)["cells"]
+    layer = Image(array, scale=(20, 1, 1), units=("ms", "pixel", "pixel"))
+    turned = array.transpose("y", "time", "x")
+    for data in (array, array.chunk({"time": 4}), turned, on_disk, layer):
+        movie = Movie.from_any(data)
+        assert movie.fps == pytest.approx(50)
+        np.testing.assert_allclose(movie.times, since / 1000)
+        np.testing.assert_allclose(movie.replace(fps=25).times, since / 500)
+        np.testing.assert_array_equal(movie.read(4), FRAMES[4])
+        whole = movie.as_dask().compute()
+        np.testing.assert_array_equal(np.moveaxis(whole, movie.axes.index("T"), 0), FRAMES)
 
 
 def test_times_that_do_not_ascend_make_no_rate():

@@ -15,6 +15,7 @@ import numpy as np
 from napari_motionmag.compute.optional import optional
 from napari_motionmag.io.formats.base import WriteOptions
 from napari_motionmag.io.frame_stream import FrameStream
+from napari_motionmag.movie.frame_times import unevenness
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.movie.units import long_name
 
@@ -224,4 +225,6 @@ def _attributes(movie: Movie, axes: str, recipe: Mapping | None) -> dict:
     }
     image = {"name": movie.name or "movie", "axes": described, "datasets": [level]}
     own = {"samples": movie.is_rgb} | ({} if recipe is None else {"recipe": recipe})
+    if movie.fps is not None and unevenness(movie.times, movie.fps):
+        own["times"] = movie.times.tolist()
     return {"ome": {"version": "0.5", "multiscales": [image]}, KEY: own}

@@ -40,8 +40,8 @@ class Movie:
     data : array
         NumPy, dask, zarr, xarray or tensorstore array, or anything with ``shape``, ``dtype`` and
         indexing by slices (HDF5 data sets for example), of integers or real floats. Dimension
-        names and regular coordinates of xarray and tensorstore are axes, scale and units. For
-        napari layers use `from_any`.
+        names and regular coordinates of xarray and tensorstore are axes, scale and units; uneven
+        ones along T are `times`. For napari layers use `from_any`.
     axes : str, optional
         One letter for each axis of `data`, of T (time), Z, C (channel), Y, X and S (3 or 4
         RGB(A) samples, last). T, Y and X must be there. When None, three axes are TYX and four
@@ -226,8 +226,9 @@ class Movie:
     def times(self) -> np.ndarray | None:
         """Seconds from the first frame to each, shape (T,); None without a frame rate.
 
-        As recorded in the file where frames come unevenly, as in videos with a variable rate;
-        those of the source for results and regions, and between them for interpolated frames.
+        As recorded in the file, or in the coordinates of xarray, where frames come unevenly, as in
+        videos with a variable rate; those of the source for results and regions, and between them
+        for interpolated frames.
         """
         if self.fps is None:
             return None

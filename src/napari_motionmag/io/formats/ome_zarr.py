@@ -21,7 +21,8 @@ from napari_motionmag.io.zarr_writer import (
     write_zarr,
 )
 from napari_motionmag.movie.axes import letter_of
-from napari_motionmag.movie.labelled import regular_step
+from napari_motionmag.movie.frame_times import usual_rate
+from napari_motionmag.movie.labelled import step_of
 from napari_motionmag.movie.units import meters, seconds, short_name
 
 
@@ -112,9 +113,10 @@ def _read_array(path: Path, array, beside: Mapping) -> FileMovie:
         if name not in beside or beside[name].ndim != 1:
             continue
         unit = beside[name].attrs.get("units")
-        step, unit = regular_step(np.asarray(beside[name]), unit, f"{path / name}")
+        step, unit, times = step_of(np.asarray(beside[name]), unit, f"{path / name}")
         if letter == "T":
             fps = None if step is None or seconds(unit) is None else 1 / (step * seconds(unit))
+            frames.times, frames.fps = times, fps
         elif step is not None and meters(unit) is not None:
             steps[letter] = (step, unit)
     return FileMovie(frames, axes, fps, steps, hint)
@@ -127,14 +129,17 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> FileMov
     names = [entry["name"] if isinstance(entry, Mapping) else entry for entry in entries]
     letters = "".join(map(letter_of, names))
     calibration = calibration_of(
-        path, lambda: _calibration(path, letters, entries, level, multiscale, bool(own))
+        path, lambda: _calibration(path, letters, entries, level, multiscale, own)
     )
+    times = calibration.pop("times", None)
     data = ZarrFrames(path, array)
     if own.get("samples") and "C" in letters:
         # colors are a channel axis in OME-Zarr; give them back where they were
         order = [axis for axis, letter in enumerate(letters) if letter != "C"]
         data = Reordered(data, [*order, letters.index("C")])
         letters = letters.replace("C", "") + "S"
+    if times is not None:
+        data.times, data.fps = times, calibration["fps"]
     if len(letters) != data.ndim:
         return FileMovie(data, **calibration)
     axes, hint = axes_of(letters, path, data.shape)
@@ -142,9 +147,12 @@ def _read_image(path: Path, group, multiscale: Mapping, own: Mapping) -> FileMov
 
 
 def _calibration(
-    path: Path, letters: str, entries: list, level: Mapping, multiscale: Mapping, own: bool
+    path: Path, letters: str, entries: list, level: Mapping, multiscale: Mapping, own: Mapping
 ) -> dict:
-    """Return fps and steps of an OME-Zarr image; what is no number is left out with a warning."""
+    """Return fps, steps and times of an OME-Zarr image, `own` what was kept when it was written.
+
+    What is no number is left out with a warning.
+    """
     factors = np.ones(len(letters))
     for part in (level, multiscale):
         for transformation in part.get("coordinateTransformations", []):
@@ -165,7 +173,11 @@ def _calibration(
             fps = 1 / (step * seconds(unit))
         elif meters(unit) is not None or (wide and letter in "ZYX"):
             steps[letter] = (step, unit)
-    return {"fps": fps, "steps": steps}
+    times = None
+    if "times" in own:
+        times = np.asarray(own["times"], np.float64)
+        fps = usual_rate(path, times)
+    return {"fps": fps, "steps": steps, "times": times}
 
 
 FORMAT = Format(
