@@ -150,6 +150,17 @@ def test_what_the_fit_of_a_damped_oscillation_leaves_is_no_other():
     assert motion.frequency == pytest.approx(0.247, rel=0.01)
 
 
+@pytest.mark.parametrize("periods", [1.9, 2.2, 3.0])
+@pytest.mark.parametrize("second", [0.6, 2, 5])
+def test_few_periods_of_a_beat_are_told_from_its_harmonic(periods, second):
+    """The second harmonic is that much larger than the fundamental."""
+    turns = 2 * np.pi * periods * np.arange(64) / 64
+    course = np.cos(turns + 0.3) + second * np.cos(2 * turns + 1.1)
+    (motion,) = views.suggest(moved(0.3 * course / (1 + second)), fps=64 / periods).motions
+    assert motion.frequency == pytest.approx(1, rel=0.01)
+    assert motion.harmonics >= 2
+
+
 def test_without_a_rate_all_motion_is_suggested_and_the_period_is_named():
     course = 0.2 * np.sin(2 * np.pi * np.arange(60) / 12)
     found = views.suggest(moved(course))

@@ -168,8 +168,8 @@ class _Search:
         step = 0.05 / self.n
         left = [self._left(series, frequency + k * step, count) for k in (-1, 0, 1)]
         curvature = (left[0] - 2 * left[1] + left[2]) / step**2
-        noise = left[1] / max(series.size - 4 * series.shape[1], 1)
-        error = np.sqrt(2 * max(noise, 1) / curvature) if curvature > 0 else 1 / self.n
+        noise = 1 + max(left[1], 0) / max(series.size - 4 * series.shape[1], 1)
+        error = np.sqrt(2 * noise / curvature) if curvature > 0 else 1 / self.n
         course = self._part(rest, frequency, count)
         gain = (course**2).sum(axis=0)
         member = gain > 2 * (self.limit + count)
@@ -178,16 +178,17 @@ class _Search:
         rhythm = Rhythm(float(frequency), float(error), count, amplitude, amplitude > 0)
         return rhythm, course
 
-    def _design(self, frequency: float, count: int) -> np.ndarray:
+    def _design(self, frequency: float, count: int, first: int = 1) -> np.ndarray:
         t = np.arange(self.n) - (self.n - 1) / 2
-        turns = 2 * np.pi * frequency * np.outer(t, np.arange(1, count + 1))
+        turns = 2 * np.pi * frequency * np.outer(t, np.arange(first, count + 1))
         trend = np.stack([np.ones(self.n), t / self.n], axis=1)
         return np.concatenate([trend, np.cos(turns), np.sin(turns)], axis=1)
 
-    def _left(self, series, frequency: float, count: int) -> float:
-        """Return the sum of squares that trend, sinusoid and harmonics leave."""
-        basis = np.linalg.qr(self._design(frequency, count))[0]
-        return float((series**2).sum() - ((basis.T @ series) ** 2).sum())
+    def _left(self, series, frequency: float, count: int, first: int = 1) -> float:
+        """Return the sum of squares above noise that trend, sinusoid and harmonics leave."""
+        basis = np.linalg.qr(self._design(frequency, count, first))[0]
+        noise = (self.n - basis.shape[1]) * series.shape[1]
+        return float((series**2).sum() - ((basis.T @ series) ** 2).sum()) - noise
 
     def _part(self, series, frequency: float, count: int) -> np.ndarray:
         """Return the oscillating part of series, without the trend."""
@@ -213,18 +214,35 @@ class _Search:
     def _fundamental(self, series, frequency: float) -> float:
         """Return the frequency, or a part of it at which the same windows move, too."""
         for part in (3, 2):
-            lower = frequency / part
-            if lower * self.n < _LEAST_PERIODS:
+            if frequency / part * self.n < _LEAST_PERIODS:
                 continue
-            lower = self._refined(series, lower, part)
-            if abs(lower * part - frequency) > 0.3 / self.n:
+            lower = self._refined(series, frequency / part, part)
+            periods = lower * self.n
+            if periods < _LEAST_PERIODS or abs(periods * part - frequency * self.n) > 0.3:
                 continue
             if all(self._stands_out(series, lower, k) for k in range(1, part)):
                 return lower
+            if periods < _APART and self._is_left(series, lower, frequency):
+                return lower
         return frequency
+
+    def _is_left(self, series, lower: float, frequency: float) -> bool:
+        """Whether what multiples of a frequency leave is a lower one with its own multiples."""
+        upper = self._refined(series, frequency, self._seen(series, frequency))
+        without = self._left(series, upper, self._seen(series, upper))
+        count = self._seen(series, lower)
+        left = self._left(series, lower, count)
+        if left > (1 - _NEARLY_ALL) * without:
+            return False
+        return self._left(series, lower, count, first=2) - left > self._chance(series)
 
     def _count_harmonics(self, series, frequency: float) -> int:
         """Return the largest multiple that is seen; one may be missing on the way to it."""
+        if _LEAST_PERIODS <= frequency * self.n < _APART:
+            last = self._seen(series, frequency)
+            left, whole = (self._left(series, frequency, k) for k in (last, 0))
+            if left < (1 - _NEARLY_ALL) * whole:
+                return last
         last = 1
         for k in range(2, min(_HARMONICS, int(0.5 / frequency)) + 1):
             if k - last > 2:
@@ -232,6 +250,26 @@ class _Search:
             if self._stands_out(series, frequency, k):
                 last = k
         return last
+
+    def _seen(self, series, frequency: float) -> int:
+        """Return the largest multiple that explains more than chance does.
+
+        The lines of a spectrum overlap where the record has few periods; this holds there, too.
+        """
+        whole, before = (self._left(series, frequency, k) for k in (0, 1))
+        last, least = 1, max(self._chance(series), _FAINTEST * whole)
+        for k in range(2, min(_HARMONICS, int(0.5 / frequency), self.n // 6) + 1):
+            if k - last > 2:
+                break
+            left = self._left(series, frequency, k)
+            if before - left > least:
+                last = k
+            before = left
+        return last
+
+    def _chance(self, series) -> float:
+        """Return what the sum of squares of a harmonic exceeds that of noise by, by chance."""
+        return 16 * series.shape[1] / np.sqrt(min(series.shape[1], self.n))
 
     def _stands_out(self, series, frequency: float, k: int) -> bool:
         """Whether a multiple of a frequency has power in series, over that between the lines."""
