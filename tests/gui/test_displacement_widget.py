@@ -106,7 +106,7 @@ def test_reference_frame_direction_and_brightness(viewer, dock, course):
     (trace,) = dock()
     assert trace.dy[7] == 0
     np.testing.assert_allclose(trace.dy, course - course[7], atol=0.05)
-    dock.direction.value = 0.0
+    dock.direction.value = np.pi / 2
     assert "no oscillation stands out" in dock.status.value
     line = dock.canvas.figure.axes[0].lines[0]
     np.testing.assert_allclose(line.get_ydata(), trace.dx)
@@ -199,6 +199,11 @@ def test_velocity_orbit_and_coherence(viewer, dock, course, tmp_path):
     dock()
     assert dock.status.value.startswith("Coherence 1.000 at 4.") or "at 5" in dock.status.value
     assert [axes.get_ylabel() for axes in dock.canvas.figure.axes] == ["coherence", "phase (°)"]
+    dock.direction.value = np.pi / 2
+    namespace = {"viewer": viewer}
+    exec(dock.script(), namespace)
+    drawn = dock.canvas.figure.axes[0].lines[0].get_ydata()
+    np.testing.assert_allclose(namespace["found"].coherence, drawn)
 
 
 def test_the_script_measures_what_is_shown(viewer, dock):

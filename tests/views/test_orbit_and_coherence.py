@@ -148,6 +148,31 @@ def test_two_regions_of_a_wave_are_coherent(traces):
     assert (found.coherence[elsewhere] < found.level).mean() > 0.9
 
 
+@pytest.mark.parametrize("angle", [0, 44, 90, 134, 136])
+def test_regions_that_move_together_are_in_phase(trace_of, angle):
+    """Whichever of the two senses of an axis noise gives its direction."""
+    y, x = np.sin(np.radians(angle)), np.cos(np.radians(angle))
+    course = 0.1 * np.cos(2 * np.pi * 4 * np.arange(200) / 50 + 0.5)
+    random = np.random.default_rng(0)
+    phases = []
+    for _ in range(10):
+        noise = random.normal(0, 0.02, (2, 2, 200))
+        left, right = (replace(trace_of(4), dy=y * course + a, dx=x * course + b) for a, b in noise)
+        found = views.coherence(left, right)
+        assert found.phase[found.strongest()] == pytest.approx(0, abs=0.2)
+        phases += [fit(trace).phase for trace in (left, right) for fit in (_orbit, _spectrum)]
+    if angle in (0, 90):
+        assert phases == pytest.approx([0.5] * len(phases), abs=0.2)
+
+
+def _orbit(trace):
+    return views.fit_oscillation(trace)
+
+
+def _spectrum(trace):
+    return views.motion_spectrum(trace).peaks()[0]
+
+
 def test_independent_regions_are_not_coherent(trace_of):
     traces = []
     for seed in range(2):

@@ -81,7 +81,8 @@ def coherence(
     first, second : DisplacementTrace
         Of the same frames.
     directions : (float, float)
-        Along which each displacement is taken, rad from x towards y; None: its largest motion.
+        Along which each displacement is taken, rad from x towards y; None: its largest motion,
+        in the sense that is nearer to that of the other.
     segments : int, optional
         Parts of the record, overlapping by half, whose spectra are averaged. More of them make the
         coherence surer, fewer the frequencies finer. By default 8, or as many as a short record
@@ -140,10 +141,14 @@ def coherence(
             finite_number("directions", direction)
     rate = (n - 1) / (first.times[-1] - first.times[0])
     warn_if_uneven(first.times, first.fps, "frequencies are those of even frames")
-    courses = [
-        trace.along(direction)[0]
-        for trace, direction in zip((first, second), directions, strict=True)
+    traces = first, second
+    angles = [
+        trace.direction if direction is None else direction
+        for trace, direction in zip(traces, directions, strict=True)
     ]
+    if None in directions and np.cos(angles[1] - angles[0]) < 0:
+        angles[1] += np.pi  # of the two senses of an axis the one nearer to the other
+    courses = [trace.along(angle)[0] for trace, angle in zip(traces, angles, strict=True)]
     from scipy.signal import csd, welch  # costs half a second: only where it is used
 
     options = {"fs": rate, "nperseg": length, "noverlap": length // 2, "detrend": "linear"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_motionmag.views.oscillation import Oscillation, fit_oscillation
-from napari_motionmag.views.trace import DisplacementTrace
+from napari_motionmag.views.trace import DisplacementTrace, orientation
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Orbit:
     minor, sigma_minor : float
         Half of the short axis and its standard error, px.
     direction : float
-        Orientation of the long axis, 0 to pi; 0 along x, pi/2 along y (down).
+        Orientation of the long axis, -pi/4 to 3/4 pi; 0 along x, pi/2 along y (down).
     clockwise : bool
         The sense of rotation, as seen in the picture, y down.
     """
@@ -108,7 +108,7 @@ def orbit(
         sigma_major=errors[0],
         minor=float(minor),
         sigma_minor=errors[1],
-        direction=float(np.arctan2(*along) % np.pi),
+        direction=orientation(*along),
         # x = cos, y = sin with y down runs clockwise
         clockwise=bool(np.imag(phasors[0].conj() * phasors[1]) > 0),
     )

@@ -10,7 +10,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from napari_motionmag.compute.validate import above_zero, checked_flag
 from napari_motionmag.views.estimators.series import even_times, numbers
-from napari_motionmag.views.trace import DisplacementTrace
+from napari_motionmag.views.trace import DisplacementTrace, orientation
 
 FEWEST_FITTED = 5  # frames to which a sinusoid is fitted
 _PADDING = 8  # of the periodogram from which the fit starts
@@ -71,9 +71,8 @@ class Oscillation:
 
     @property
     def direction(self) -> float:
-        """Orientation of the largest excursion, 0 to pi, 0 along x, pi/2 along y (down); K = 2."""
-        y, x = _principal_axis(self.phasors)
-        return float(np.arctan2(y, x) % np.pi)
+        """Orientation of the largest excursion, of K = 2: -pi/4 to 3/4 pi, 0 along x."""
+        return orientation(*_principal_axis(self.phasors))
 
     @property
     def amplitude(self) -> float:
@@ -429,10 +428,9 @@ def _errors(phasors, chosen: int, spread, slack, axis: np.ndarray) -> tuple[floa
 
 
 def _principal_axis(phasors: np.ndarray) -> np.ndarray:
-    """Return the unit vector of the largest excursion, at an angle of 0 to pi."""
+    """Return the unit vector of the largest excursion, (y, x) at an angle of -pi/4 to 3/4 pi."""
     if len(phasors) == 1:
         return np.ones(1)
     squares = np.real(np.outer(phasors, phasors.conj()))
     axis = np.linalg.eigh(squares)[1][:, -1]
-    lead = axis[0] if abs(axis[0]) > 1e-12 else axis[-1]
-    return axis * np.sign(lead)
+    return axis if axis.sum() > 0 else -axis

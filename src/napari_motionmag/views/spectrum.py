@@ -17,7 +17,7 @@ from napari_motionmag.views.estimators.selected_noise import smooth_background
 from napari_motionmag.views.estimators.series import even_times, warn_if_uneven
 from napari_motionmag.views.oscillation import checked_band, fit_sinusoid
 from napari_motionmag.views.tables import write_csv
-from napari_motionmag.views.trace import DisplacementTrace, principal_direction
+from napari_motionmag.views.trace import DisplacementTrace, orientation, principal_direction
 
 FALSE_ALARM = 0.01  # chance that a spectrum of noise shows a peak
 AGAINST = ("background", "pixels")
@@ -77,7 +77,7 @@ class MotionSpectrum:
     background : ndarray, shape (N,)
         Density without peaks: a smooth curve through the spectrum, at least `noise`.
     direction : float
-        0 to pi, from x (0) towards y (pi/2).
+        -pi/4 to 3/4 pi, from x (0) towards y (pi/2).
     course, times : ndarray, shape (T,)
         The displacement along `direction`, px, and its times, s.
     fps : float
@@ -295,6 +295,7 @@ def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> Mot
     """Return the spectrum of a trace of 16 frames or more, in cycles per frame without a rate."""
     if direction is not None:
         finite_number("direction", direction)
+        direction = orientation(np.sin(direction), np.cos(direction))
     else:
         moving = without_trend(trace.displacement)
         direction = principal_direction(moving, trace.frame_covariance)
@@ -314,7 +315,7 @@ def spectrum_of(trace: DisplacementTrace, direction: float | None = None) -> Mot
         density=density,
         noise=noise,
         background=np.maximum(background, noise),
-        direction=float(direction % np.pi),
+        direction=direction,
         course=course,
         times=times,
         fps=fps,

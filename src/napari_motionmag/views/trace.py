@@ -95,7 +95,7 @@ class DisplacementTrace:
 
     @property
     def direction(self) -> float:
-        """Orientation of the largest motion, 0 to pi; 0 along x, pi/2 along y (down).
+        """Orientation of the largest motion, -pi/4 to 3/4 pi; 0 along x, pi/2 along y (down).
 
         The principal axis of the displacements, corrected for noise.
         """
@@ -261,8 +261,15 @@ class DisplacementTrace:
         }
 
 
+def orientation(y: float, x: float) -> float:
+    """Return the angle of an axis from x (0) towards y (pi/2), -pi/4 to 3/4 pi.
+
+    Motion along x or y, to which noise adds a little, keeps its sign.
+    """
+    return float((np.arctan2(y, x) + np.pi / 4) % np.pi - np.pi / 4)
+
+
 def principal_direction(displacement: np.ndarray, noise: np.ndarray) -> float:
-    """Return the orientation, 0 to pi, of displacements (T, 2) with noise covariances (T, 2, 2)."""
+    """Return the orientation of displacements (T, 2) with noise covariances (T, 2, 2)."""
     moving = displacement.T @ displacement / len(displacement) - noise.mean(axis=0)
-    y, x = np.linalg.eigh(moving)[1][:, -1]
-    return float(np.arctan2(y, x) % np.pi)
+    return orientation(*np.linalg.eigh(moving)[1][:, -1])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from magicgui.widgets import Widget
 from napari.layers import Image
@@ -95,9 +96,14 @@ class DisplacementWidget(RegionDock):
         elif shown == "orbit":
             calls = [Call(views, "orbit", call).named("path", "half-axes in px") for call in calls]
         elif shown == "coherence":
-            pair = _pair(calls)
-            calls = [Call(views, "coherence", *pair, segments=self.segments.value).named("found")]
+            call = Call(views, "coherence", *_pair(calls), **self._coherence_options())
+            calls = [call.named("found")]
         return source(*calls, title="Displacement of regions")
+
+    def _coherence_options(self) -> dict[str, Any]:
+        chosen = self.direction.value
+        directions = {} if chosen is None else {"directions": (chosen, chosen)}
+        return {"segments": self.segments.value, **directions}
 
     def directions(self) -> dict[str, float]:
         """Return the direction along which each trace is drawn, rad from x towards y.
@@ -242,11 +248,7 @@ class DisplacementWidget(RegionDock):
         try:
             if shown == "coherence":
                 names = _pair(list(traces))
-                found = coherence(
-                    *(traces[name] for name in names),
-                    directions=tuple(directions[name] for name in names),
-                    segments=self.segments.value,
-                )
+                found = coherence(*(traces[name] for name in names), **self._coherence_options())
                 unit = traces[names[0]].frequency_unit
                 self.canvas.draw(partial(draw_coherence, found=found, unit=unit))
                 self._messages.say_result(coherence_in_words(found, names[1], unit))
