@@ -78,6 +78,14 @@ def test_a_wrong_file_or_number_is_named(folder, capsys, monkeypatch, argv, mess
     assert sorted(folder.iterdir()) == before
 
 
+def test_a_quiet_batch_says_what_failed(folder, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(folder)
+    arguments = f"batch film.tif channels.npy {tmp_path / 'o'} --factor 2 --method linear --quiet"
+    assert cli.main([*arguments.split(), "--no-measure"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("napari-motionmag: channels.npy: failed: ")
+
+
 def test_a_warning_is_given_once(folder, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(folder)
     slow = "--factor 2 --method linear --mode temporal --band 1 20"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_motionmag import Movie, export, magnify
 from napari_motionmag.cli.main import main
@@ -260,6 +261,19 @@ def test_inputs_without_a_movie_are_named(tmp_path, movies):
         export.find_items([movies, tmp_path / "empty"])
     with pytest.raises(TypeError, match="inputs must be a list of paths, got 'movies'"):
         export.find_items("movies")
+
+
+def test_pictures_are_chosen_by_a_pattern(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        for number, frame in enumerate(vibrating(n=20).astype(np.uint8)):
+            Image.fromarray(frame).save(tmp_path / folder / f"cell{number}.png")
+    items = export.find_items([tmp_path / "x" / "*.png", tmp_path / "y" / "cell*.png"])
+    assert output_names(items, ".tif") == ["x.tif", "cell.tif"]
+    settings = {"factor": 2, "method": "linear", "mode": "dynamic"}
+    (row,) = export.run_batch(items[1:], tmp_path / "out", settings, PLAIN)
+    assert row["status"] == "done"
+    assert open_movie(tmp_path / "out" / "cell.ome.tif").n_frames == 20
 
 
 def test_movies_of_one_name_are_kept_apart(tmp_path):

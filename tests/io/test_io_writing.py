@@ -26,6 +26,13 @@ def test_every_format_is_in_every_list():
     assert dialog_filter().startswith("OME-TIFF (*.ome.tif *.tif *.tiff);;OME-Zarr (")
 
 
+@pytest.mark.parametrize("name", ["cell [1].ome.tif", "what?.npy", "a*.zarr"])
+def test_brackets_in_the_name_of_an_output_are_no_pattern(tmp_path, name):
+    np.testing.assert_array_equal(open_movie(save_movie(tmp_path / name, FRAMES)).data, FRAMES)
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        open_movie(tmp_path / f"another {name}")
+
+
 RAW = """
 from pathlib import Path
 import numpy as np

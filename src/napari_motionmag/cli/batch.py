@@ -100,8 +100,8 @@ class _Line(ProgressLine):
         super().__init__("", quiet=quiet)
         self.count, self.quiet = count, quiet
 
-    def say(self, text: str) -> None:
-        if not self.quiet:
+    def say(self, text: str, always: bool = False) -> None:
+        if always or not self.quiet:
             self.clear()
             print(f"{PROGRAM}: {text}", file=sys.stderr)
 
@@ -109,7 +109,7 @@ class _Line(ProgressLine):
         self.what = Path(row["movie"]).name
         if row["status"] in ("done", "failed"):
             why = f": {row['error']}" if row.get("error") else ""
-            self.say(f"{self.what}: {row['status']}{why}")
+            self.say(f"{self.what}: {row['status']}{why}", always=bool(why))
 
     def line(self) -> str:
         number = min(self.done * self.count // self.total + 1, self.count)

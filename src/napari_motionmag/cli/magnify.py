@@ -231,9 +231,9 @@ def open_input(arguments: argparse.Namespace, settings):
 
 def is_video(arguments: argparse.Namespace) -> bool:
     """Whether the output is a video, in which black and white must be known."""
-    from napari_motionmag.io.formats import format_of
+    from napari_motionmag.io.writer import checked_format
 
-    return format_of(arguments.output).name == "video"
+    return checked_format(arguments.output).name == "video"
 
 
 def _writing(arguments: argparse.Namespace) -> dict:

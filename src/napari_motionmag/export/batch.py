@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 
 from napari_motionmag.compute.atomic import check_folder, locked
@@ -32,7 +33,6 @@ from napari_motionmag.export.measures import measure
 from napari_motionmag.export.movie_file import check_export, export_movie
 from napari_motionmag.export.panels import default_label
 from napari_motionmag.io import check_output, open_movie, save_movie
-from napari_motionmag.io.formats import format_of
 from napari_motionmag.io.journal import fingerprint
 from napari_motionmag.io.writer import checked_format
 from napari_motionmag.magnification.layer import weights_hash
@@ -279,9 +279,9 @@ class _Batch:
         return movie, plan(movie, replace(self.settings, **traits))
 
     def _write(self, target: Path, item: Item, movie: Movie, magnification, report) -> None:
-        for stale in self.folder.glob(f".{target.name}.*.partial"):
+        for stale in self.folder.glob(f".{escape(target.name)}.*.partial"):
             stale.unlink()  # of a run that was killed: nobody else writes here
-        format_ = format_of(target)
+        format_ = checked_format(target)
         result = magnification.movie.replace(
             data=magnification.dask(),
             intensity_range=movie.intensity_range if format_.name == "video" else None,

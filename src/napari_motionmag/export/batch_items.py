@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,11 +135,20 @@ def _number_in(cell: str):
         return cell
 
 
+def _file_name(path: Path) -> str:
+    """Return the name of a file, or that of a pattern of pictures without its signs."""
+    return path.name if path.exists() else re.sub(r"[*?[\]]", "", path.name)
+
+
 def output_names(items: Sequence[Item], extension: str) -> list[str]:
     """Return a name for each output; movies of one name get that of their kind or folder added."""
-    names = [item.path.name.removesuffix(item.path.suffix).removesuffix(".ome") for item in items]
+    names = [
+        _file_name(item.path).removesuffix(item.path.suffix).removesuffix(".ome")
+        or item.path.parent.name
+        for item in items
+    ]
     for added in (
-        lambda item, name: name + item.path.name.removeprefix(name).replace(".", " "),
+        lambda item, name: name + _file_name(item.path).removeprefix(name).replace(".", " "),
         lambda item, name: f"{item.path.parent.name} {name}",
     ):
         counts = Counter(names)

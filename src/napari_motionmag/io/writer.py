@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_motionmag.compute.atomic import check_target, locked, written_whole
 from napari_motionmag.compute.validate import checked_flag
-from napari_motionmag.io.formats import Format, WriteOptions, all_formats, format_of, writable
+from napari_motionmag.io.formats import Format, WriteOptions, all_formats, writable
 from napari_motionmag.io.frame_stream import FrameStream, Progress
 from napari_motionmag.io.journal import Journal
 from napari_motionmag.movie.intensity import checked_range
@@ -105,7 +105,7 @@ def save_movie(
         checked_range(intensity_range)
     movie = Movie.from_any(data, axes=axes, fps=fps, scale=scale, units=units, name=name)
     check_output(path, movie, overwrite=overwrite, resume=resume, playback_fps=playback_fps)
-    format_ = format_of(path)
+    format_ = checked_format(path)
     if resume and not overwrite and format_.recognizes(path):
         if format_.holds(path, movie, recipe):
             return path
@@ -204,10 +204,12 @@ def check_output(
 
 def checked_format(path: Path) -> Format:
     """Return the format that a path is to be written in; ValueError if it cannot be."""
-    if not path.name.lower().endswith(writable()):
-        endings = ", ".join(writable())
-        raise ValueError(f"{path}: cannot write {path.suffix.lower()!r}; can be {endings}")
-    return format_of(path)
+    name = path.name.lower()
+    for entry in all_formats():
+        if name.endswith(entry.writes):
+            return entry
+    endings = ", ".join(writable())
+    raise ValueError(f"{path}: cannot write {path.suffix.lower()!r}; can be {endings}")
 
 
 def check_sources(path: Path, movie: Movie) -> None:

@@ -66,11 +66,11 @@ def format_of(path: str | os.PathLike) -> Format:
     """
     path = Path(path)
     name = path.name.lower()
+    found = next((entry for entry in all_formats() if name.endswith(entry.extensions)), None)
     is_pattern = any(sign in name for sign in "*?[") and not path.exists()
-    for entry in all_formats():
-        if name.endswith(entry.extensions) and not is_pattern:
-            return entry
-    for entry in all_formats():
-        if entry.recognizes(path):
-            return entry
-    raise ValueError(f"{path}: unknown extension {path.suffix!r}; can be {', '.join(readable())}")
+    if found is None or is_pattern:
+        found = next((entry for entry in all_formats() if entry.recognizes(path)), found)
+    if found is None:
+        endings = ", ".join(readable())
+        raise ValueError(f"{path}: unknown extension {path.suffix!r}; can be {endings}")
+    return found
