@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from napari_motionmag import views
 from napari_motionmag.views.figures.text import (
     direction_in_words,
     length_with_error,
+    orbit_in_words,
     spectrum_in_words,
     trace_in_words,
     with_error,
@@ -42,6 +44,11 @@ def test_directions():
     assert direction_in_words(math.radians(179)) == "x"
     assert direction_in_words(math.radians(88)) == "y"
     assert direction_in_words(math.radians(30)) == "30° from x towards y"
+
+
+def test_an_axis_along_x_has_no_sign(trace_of):
+    path = replace(views.orbit(trace_of(4.0)), direction=-0.001)
+    assert "its long axis at 0° from x" in orbit_in_words(path)
 
 
 def test_motion_near_half_the_frame_rate_is_said(trace_of):

@@ -63,7 +63,7 @@ def orbit_in_words(path: Orbit, unit: str = "Hz") -> str:
         f"ellipse of {with_error(2 * path.major, 2 * path.sigma_major)} x "
         f"{with_error(2 * path.minor, 2 * path.sigma_minor, 'px')} at "
         f"{with_error(fit.frequency, fit.sigma_frequency, unit)}, its long axis at "
-        f"{math.degrees(path.direction):.0f}° from x towards y"
+        f"{round(math.degrees(path.direction))}° from x towards y"
     )
     if fit.edge is not None:
         return f"{text} ({_EDGES[fit.edge]})"
