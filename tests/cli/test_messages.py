@@ -57,6 +57,10 @@ def folder(tmp_path_factory):
             "magnify plain.npy o.tif --factor 2 --mode temporal --band 1 2 --axes TYX",
             "error: --fps is missing: mode='temporal' needs the frames per second",
         ),
+        (
+            "magnify plain.npy o.mp4 --factor 2 --axes TYX",
+            "error: --fps is needed to write a video: pass it, or --playback-fps",
+        ),
         ("batch dir.txt o --factor 2", "dir.txt: is a folder, not a file"),
         ("batch none.txt o --factor 2", "none.txt: there is no such file"),
         ("evaluate --beside none.json", "--beside: none.json: there is no such file"),

@@ -42,7 +42,7 @@ _IN_OPTIONS = (  # what functions call an argument in their messages, and its op
     (r"\bat must (say|be)\b", r"--at must \1"),
     (r"\bat=\{'(\w)': (\d+)\}; got None", r"--at \1=\2"),
     (r"\bpass axes\b", "pass --axes"),
-    (r"\bfps is missing\b", "--fps is missing"),
+    (r"\bfps is (missing|needed)\b", r"--fps is \1"),
     (r"\b(give|pass) fps\b", r"\1 --fps"),
     (r"\bplayback_fps\b", "--playback-fps"),
     (r"\btry brightness=True", "try brightness=True in a script"),
