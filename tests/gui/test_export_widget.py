@@ -137,6 +137,9 @@ def test_cancel_leaves_nothing(dock, settled, click, qtbot, tmp_path, monkeypatc
     settled(dock)
     dock.save_to(tmp_path / "film.gif")
     qtbot.waitUntil(begun.is_set, timeout=20_000)
+    for ask in (dock.save_to, dock.report_to):
+        ask(tmp_path / "second.html")
+        assert dock.status.value.startswith("Exporting film.gif is in progress")
     qtbot.waitUntil(lambda: dock.cancel.native.isVisible(), timeout=10_000)
     click(dock, "cancel")
     gate.set()

@@ -155,6 +155,29 @@ def test_cancelled_save_leaves_no_file(widget, method, magnified, click, qtbot, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_second_save_has_to_wait_and_is_told_so(
+    widget, method, magnified, qtbot, tmp_path, notifications
+):
+    magnified()
+    method.gate.clear()
+    widget.save_to(tmp_path / "first.npy")
+    for ask in (
+        lambda: widget.save_to(tmp_path / "second.npy"),
+        widget._whole_movie.ask_and_save,
+        widget.draw,
+        widget.compare,
+        widget._suggesting.start,
+        lambda: widget._whole_movie.draw_all(widget._results.of(widget.layer.value)),
+    ):
+        before = len(notifications())
+        ask()
+        told = [("error", "Saving first.npy is in progress: wait until it is done, or cancel it")]
+        assert notifications()[before:] == told
+    method.gate.set()
+    wait_idle(qtbot, widget)
+    assert [path.name for path in tmp_path.iterdir()] == ["first.npy"]
+
+
 def test_save_that_cannot_be(widget, magnified, qtbot, tmp_path, notifications):
     widget.save_to(tmp_path / "cell.tif")
     assert "Magnify" in notifications()[-1][1]

@@ -25,6 +25,7 @@ class Work:
         self.jobs = Replacing(busy, messages.warn)
         self.frames = Replacing(busy, messages.warn)
         self._layers: list[Layer] = []  # of the job in progress
+        self._title = ""
 
     @property
     def working(self) -> bool:
@@ -35,6 +36,13 @@ class Work:
     def pending(self) -> bool:
         """Whether a change waits to be acted on, or a frame is being drawn."""
         return self.timer.isActive() or self.frames.working
+
+    def refused(self) -> bool:
+        """Whether a job is in progress, and say so: what was asked for has to wait for it."""
+        if self.working:
+            error = ValueError(f"{self._title} is in progress: wait until it is done, or cancel it")
+            self._messages.report(error, again=True)
+        return self.working
 
     def run(
         self,
@@ -67,7 +75,7 @@ class Work:
         self.timer.stop()
         time_left = TimeLeft()
         self._messages.say(f"{title}…")
-        self._layers = list(layers)
+        self._layers, self._title = list(layers), title
         self.jobs.request(
             lambda progress: results.append(work(progress)),
             done,

@@ -42,6 +42,8 @@ class BatchWidget(Dock):
 
     def __call__(self) -> None:
         """Begin, or go on where a run of the same settings in this folder was stopped."""
+        if self._work.refused():
+            return
         source = self._given(self.source, "Choose the folder of the movies")
         folder = self._given(self.output, "Choose a folder for the results")
         items = find_items([source], folder)

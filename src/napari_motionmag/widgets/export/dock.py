@@ -90,6 +90,8 @@ class ExportWidget(Dock):
             As for `napari_motionmag.export.export_movie`; ``frames.png`` is the folder ``frames``
             of PNG files.
         """
+        if self._work.refused():
+            return
         path = Path(path)
         path = path.with_suffix("") if path.suffix.lower() == _FRAMES else path
         composition, encoder = self.composition(), check_export(path, overwrite=True)
@@ -111,6 +113,8 @@ class ExportWidget(Dock):
         path : path
             ``.html``; an existing file is replaced.
         """
+        if self._work.refused():
+            return
         path = Path(path)
         check_report(path, overwrite=True)
         composition, layers = self.composition(), self._chosen()

@@ -140,7 +140,7 @@ class MagnifyWidget(Dock):
         """
         if methods is not None:
             self._fields.compare_row.choose_methods(methods)
-        if not self.working:
+        if not self._work.refused():
             self._timer.stop()
             self._comparison.start(self._fields.compare_row.chosen())
 
@@ -326,6 +326,8 @@ class MagnifyWidget(Dock):
 
     def draw(self, _=None, then: Callable | None = None) -> None:
         """Draw the frame that is shown in the background, show it, call ``then(result)``."""
+        if self._work.refused():
+            return
         self._messages.forget()
         self._timer.stop()
         self._drawing.begin(then)

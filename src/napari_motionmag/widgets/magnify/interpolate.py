@@ -116,6 +116,8 @@ class InterpolateWidget(Dock):
     @reports_errors
     def begin(self) -> None:
         """Draw the frames in the background, then add the layer."""
+        if self._work.refused():
+            return
         self._messages.forget()
         layer, movie = self._plan()
 

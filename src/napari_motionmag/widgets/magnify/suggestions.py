@@ -79,7 +79,7 @@ class Suggesting:
     def start(self) -> None:
         """Look at the chosen movie, and show what is suggested."""
         chosen, messages = self._shared.chosen, self._shared.messages
-        if self._shared.work.working:
+        if self._shared.work.refused():
             return
         messages.forget()
         try:

@@ -47,6 +47,8 @@ class WholeMovie:
     @reports_errors
     def draw_all(self, result: Result) -> None:
         """Draw all frames, then give them to the layer."""
+        if self._work.refused():
+            return
 
         def show(data) -> None:
             self._results.finish(result, data)
@@ -78,7 +80,7 @@ class WholeMovie:
     def save_to(self, path: Path) -> None:
         """Save the result in the background."""
         result = self._latest()
-        if result is not None and not self._work.working:
+        if result is not None:
             self._work.run(
                 saving(result, path),
                 lambda _: self._messages.say_result(f"Saved as {path}"),
@@ -88,10 +90,12 @@ class WholeMovie:
             )
 
     def _latest(self) -> Result | None:
-        """Return the newest result, or report that there is none.
+        """Return the newest result, or report that there is none, or other work in progress.
 
         While methods are compared, that of the method in the fields, which follows the factor.
         """
+        if self._work.refused():
+            return None
         method, model = self._fields.method.value, self._fields.model.value
         compared = self._comparison.is_of(self._chosen.layer) and self._comparison.result_of(
             method, model
