@@ -77,6 +77,10 @@ def test_maps_replace_each_other(viewer, dock, measured):
         "amplitude (µm), 1-4 Hz: cell",
         "phase (degrees), 1-4 Hz: cell",
     ]
+    viewer.window.remove_dock_widget(widget.native)
+    widget = dock()
+    measured(widget)
+    assert len(viewer.layers) == 3, "those of a dock that was closed, too"
     viewer.layers[1].name = "mine"
     viewer.layers[2].visible = True
     other = add_movie(viewer, name="other", translate=(0, 5, 5))

@@ -167,6 +167,51 @@ def test_a_reopened_dock_finds_the_state_of_the_newest_result(
     assert again._fields.settings() == settings
 
 
+def test_a_reopened_dock_goes_on_with_the_layer_that_it_made(
+    viewer, movie, method, widget, magnified, settled, click
+):
+    layer = magnified()
+    for _ in range(2):
+        viewer.window.remove_dock_widget(widget.native)
+        widget = MagnifyWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Magnify motion")
+        click(widget, "magnify")
+        settled(widget)
+        assert viewer.layers[:] == [movie, layer]
+        widget.factor.value += 1
+        settled(widget)
+        assert viewer.layers[:] == [movie, layer]
+        assert layer.name == f"x{widget.factor.value:g} cell pixels static"
+    method.broken = {8}
+    widget.factor.value += 1
+    settled(widget)
+    with pytest.raises(RuntimeError):  # which napari shows
+        viewer.dims.set_current_step(0, 8)
+    settled(widget)
+    assert not layer.visible
+    assert "frame 8 is broken" in widget.status.value
+
+
+@pytest.mark.parametrize("button", ["keep", "compute_all"])
+def test_a_reopened_dock_leaves_layers_that_stay_and_can_save_them(
+    viewer, movie, widget, magnified, settled, click, button, tmp_path
+):
+    layer = magnified()
+    click(widget, button)
+    settled(widget)
+    data = layer.data
+    viewer.window.remove_dock_widget(widget.native)
+    widget = MagnifyWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Magnify motion")
+    widget.save_to(tmp_path / "kept.npy")
+    settled(widget)
+    assert np.array_equal(np.load(tmp_path / "kept.npy"), np.asarray(data))
+    click(widget, "magnify")
+    settled(widget)
+    assert len(viewer.layers) == 3
+    assert np.array_equal(np.asarray(layer.data), np.asarray(data))
+
+
 def test_a_layer_that_is_kept_stays_as_it_is(viewer, dock, click, qtbot, settled):
     def made():
         return [x for x in viewer.layers if "napari_motionmag" in x.metadata]

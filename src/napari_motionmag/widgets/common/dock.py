@@ -39,7 +39,8 @@ MOVIE_EVENTS = ("data", "scale", "units", "axis_labels")  # that change what is 
 COPIED = "Copied as Python: paste it into a script, a notebook or napari's console"
 _PLUGIN = re.compile(r" \((napari-motionmag|Motion magnification)\)$")  # in napari's titles
 _PLACED = "napari_motionmag_dock"  # property of the Qt widgets of docks that were opened
-_MAP = "napari_motionmag_map"  # in the metadata of layers that are results, not movies
+_MAP = "napari_motionmag_map"  # in the metadata of layers that are results, not movies: the kind
+_MAP_NAME = "napari_motionmag_map_name"  # the name that it got; the user may have changed it
 
 
 def reports_errors(method: Callable) -> Callable:
@@ -74,7 +75,6 @@ class Dock(Container):
         self._updating = False  # fields and layers are changed by the program, not by the user
         self._followed: list[tuple] = []
         self._stop_watching: Callable | None = None
-        self._put: dict[str, tuple[Layer, str]] = {}  # by kind: a layer added here, and its name
         self.status = text("status", "The result or message of the last action.")
         self.status.native.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._messages = Messages(self.status)
@@ -127,7 +127,6 @@ class Dock(Container):
             self._stop_watching()
         for event in self._layer_list_events():
             event.disconnect(self._on_layers_changed)
-        self._put.clear()
 
     # ---- layers ----
 
@@ -178,10 +177,15 @@ class Dock(Container):
         and a new one is added. The layer is moved to the top if it lies below the layer `over`.
         """
         layers = self._viewer.layers
-        layer, given_name = self._put.get(kind, (None, ""))
-        known = layer is not None and layer in layers and layer.name == given_name
+        before = [
+            layer
+            for layer in layers
+            if layer.metadata.get(_MAP) == kind and layer.metadata.get(_MAP_NAME) == layer.name
+        ]
+        layer = before[-1] if before else None
         with self.updating():
-            if known and layer.ndim == data.ndim and layer.data.dtype.kind == data.dtype.kind:
+            same = layer is not None and layer.ndim == data.ndim
+            if same and layer.data.dtype.kind == data.dtype.kind:
                 layer.data = data
                 for key, value in look.items():
                     setattr(layer, key, value)
@@ -189,7 +193,7 @@ class Dock(Container):
                 if over is not None and layers.index(layer) < layers.index(over):
                     layers.move(layers.index(layer), -1)
             else:
-                if known:
+                if layer is not None:
                     make_current(self.native)
                     layers.remove(layer)
                 contour = first.pop("contour", None)  # no argument of Labels
@@ -198,7 +202,7 @@ class Dock(Container):
                 )
                 if contour is not None:
                     layer.contour = contour
-        self._put[kind] = layer, layer.name
+            layer.metadata[_MAP_NAME] = layer.name
         return layer
 
     def _follow(self, pairs) -> None:

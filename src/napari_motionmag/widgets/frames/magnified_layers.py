@@ -17,12 +17,15 @@ from napari_motionmag.magnification.layer import (
     magnified_metadata,
     magnified_name,
     placement,
+    source_of,
 )
 from napari_motionmag.movie.region import Region
 from napari_motionmag.widgets.common.messages import Messages, warnings_to
 from napari_motionmag.widgets.common.shown_frame import TIME_ACROSS, time_is_drawn
 from napari_motionmag.widgets.frames.frame_cache import CachedMagnification
 from napari_motionmag.widgets.frames.layer_frames import mark_slicing
+
+_RESULT = "_napari_motionmag_result"  # attribute of a layer whose dock was closed
 
 
 @dataclass
@@ -85,7 +88,7 @@ class Results:
         viewer.layers.events.removed.connect(self._forget_frames)
 
     def close(self) -> None:
-        """Release the viewer; the layers stay."""
+        """Release the viewer; the layers stay, for `take_up`."""
         with suppress(RuntimeError):  # Qt may be gone already as the program ends
             self._listener.frame_failed.disconnect()
             self._listener.frame_ahead_failed.disconnect()
@@ -93,10 +96,26 @@ class Results:
         for event in self._dims_events():
             event.disconnect(self._hide_when_time_is_across)
         self._viewer.layers.events.removed.disconnect(self._forget_frames)
-        for result in self._of.values():
+        for key, result in self._of.items():
             result.layer.events.visible.disconnect(self._hide_when_time_is_across)
+            if isinstance(key, Image):
+                setattr(result.layer, _RESULT, result)
         self._of.clear()
         self._viewer = None
+
+    def take_up(self) -> None:
+        """Go on with the layers of sources that were shown until another dock was closed."""
+        for layer in self._viewer.layers:
+            result = layer.__dict__.pop(_RESULT, None)
+            source = source_of(layer)
+            if result is None or source is None:
+                continue
+            result.magnification = self.cached(result.magnification.plain())  # tells this dock
+            if not result.whole:
+                result.coarse = None
+                layer.data = result.magnification.dask()
+            layer.events.visible.connect(self._hide_when_time_is_across)
+            self._of[source if result.kept_of is None else layer] = result
 
     def of(self, source) -> Result | None:
         """Return the lazy layer of a source, which follows the settings, or None."""

@@ -63,6 +63,7 @@ class MagnifyWidget(Dock):
     def __init__(self, napari_viewer: napari.viewer.Viewer = None):  # noqa: F821
         super().__init__(napari_viewer)
         self._results = Results(self._viewer, self._messages)
+        self._results.take_up()
         self._chosen = ChosenMovie(self._viewer, self._fields, self._messages)
         shared = Shared(
             self._viewer, self._fields, self._chosen, self._results, self._messages, self._work
