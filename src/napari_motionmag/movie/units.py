@@ -68,6 +68,11 @@ def seconds(unit) -> float | None:
     return None if entry is None else entry[0]
 
 
+def without_noise(number: float) -> float:
+    """Return a number that was converted between units as people write it: 0.9, not 0.8999...9."""
+    return float(f"{number:.12g}")
+
+
 def meters(unit) -> float | None:
     """Return how many meters one `unit` is, or None for other units."""
     entry = _LENGTH.get(short_name(unit))

@@ -15,6 +15,7 @@ from napari_motionmag.compute.optional import optional
 from napari_motionmag.io.formats.base import FileMovie, Format
 from napari_motionmag.io.library_planes import LibraryPlanes
 from napari_motionmag.io.metadata import positive_number
+from napari_motionmag.movie.units import without_noise
 
 _TYPES = {"Gray8": "u1", "Gray16": "u2", "Gray32Float": "f4", "Bgr24": "u1", "Bgr48": "u2"}
 _HEADER = 32  # bytes before the data of a segment of the file
@@ -78,7 +79,10 @@ class CziPlanes(LibraryPlanes):
         """Return the scaling of the metadata."""
         metadata = ElementTree.fromstring(file.raw_metadata)
         found = metadata.iterfind(".//Scaling/Items/Distance")
-        return {entry.get("Id"): 1e6 * float(entry.findtext("Value", "nan")) for entry in found}
+        return {
+            entry.get("Id"): without_noise(1e6 * float(entry.findtext("Value", "nan")))
+            for entry in found
+        }
 
     def frame_times(self, file) -> np.ndarray | None:
         """Return the time stamps, from an attachment of the file."""

@@ -16,7 +16,7 @@ from napari_motionmag.movie import intensity
 from napari_motionmag.movie.color import RGB_TO_YIQ
 from napari_motionmag.movie.frame_times import unevenness
 from napari_motionmag.movie.movie import Movie
-from napari_motionmag.movie.units import meters
+from napari_motionmag.movie.units import meters, without_noise
 from napari_motionmag.temporal import TemporalOperator, make_operator
 
 BLOCK_BYTES = 1 << 26  # read together at most
@@ -233,7 +233,8 @@ def pixel_size(movie: Movie) -> tuple[float, float, str] | None:
     height, width = abs(height), abs(width)
     factors = meters(unit), meters(other)
     if None not in factors:
-        return height * factors[0] * 1e6, width * factors[1] * 1e6, "um"
+        height, width = (without_noise(1e6 * x) for x in (height * factors[0], width * factors[1]))
+        return height, width, "um"
     return (height, width, unit) if unit == other != "pixel" else None
 
 
