@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_motionmag.compute.validate import finite_number, is_list, whole_number
+from napari_motionmag.compute.validate import finite_number, is_list, told_apart, whole_number
 
 
 @pytest.mark.parametrize("value", [3, 3.0, np.int16(3), np.float32(3), np.array(3), np.array(3.0)])
@@ -20,6 +20,21 @@ def test_what_is_no_whole_number_is_named(value):
 
 def test_arrays_of_no_axes_are_numbers():
     assert finite_number("n", np.array(2)) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "texts"),
+    [
+        (12.3, 10, ("12", "10")),
+        (10.04, 10, ("10.04", "10")),
+        (10 + 2e-15, 10, ("10.000000000000002", "10")),
+        (10, 10, ("10", "10")),
+        (np.nan, 10, ("nan", "10")),
+        (np.nan, np.nan, ("nan", "nan")),
+    ],
+)
+def test_numbers_that_differ_are_written_so(value, other, texts):
+    assert told_apart(value, other, 2) == texts
 
 
 @pytest.mark.parametrize("value", [[1, 2], (1, 2), np.array([1, 2])])

@@ -134,6 +134,8 @@ def test_frequencies_beyond_nyquist(make):
         make(1, 16, 30)
     with pytest.raises(ValueError, match="Nyquist"):
         make(1, 16).bind(30)
+    with pytest.raises(ValueError, match=r"15\.00001.* Hz goes beyond the Nyquist .* = 15 Hz"):
+        make(1, 15.00001, 30)
     assert make(1, 15, 30).fps == 30
 
 

@@ -379,3 +379,13 @@ def test_a_peak_is_that_of_the_record_and_not_its_flank():
     peaks = spectrum_of(trace(course, 0.002, fps=1000)).peaks()
     assert peaks[0].frequency == pytest.approx(64, abs=0.5)
     assert peaks[0].amplitude == pytest.approx(0.83, abs=0.02)
+
+
+def test_a_band_between_two_frequencies_of_the_record_is_searched():
+    """Not refused as one below a period, which it is not."""
+    random = np.random.default_rng(5)
+    moved = trace(oscillation(random, 128, 8.0, np.array([0, 0.05]), 0.005), 0.005)
+    fit = fit_oscillation(moved, band=(7.9990, 7.9995))
+    assert fit.frequency == pytest.approx(8.0, abs=4 * fit.sigma_frequency)
+    with pytest.raises(ValueError, match=r"lies below one period in the record, 0\.78"):
+        fit_oscillation(moved, band=(0.1, 0.2))

@@ -1,6 +1,7 @@
 """Suggestions: the known frequencies of all samples; neither noise, lamps nor what is too large."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -120,6 +121,14 @@ def test_drift_beyond_the_reach_of_a_reference_is_not_magnified_against_one():
     found = views.suggest(moved(np.linspace(0, 30, 48)), fps=40)
     assert all(one.settings["mode"] != "static" for one in found)
     assert any("more than the 10 px" in note for note in found.notes)
+
+
+def test_a_reach_near_the_limit_is_told_apart_from_it(monkeypatch):
+    monkeypatch.setattr(Adviser, "_shift", lambda self: 10.04)
+    found = views.suggest(moved(np.linspace(0, 3, 48)), fps=40)
+    (note,) = (note for note in found.notes if "reaches" in note)
+    reach, most = map(float, re.findall(r"([\d.]+) px", note))
+    assert (reach, most) == (10.04, 10)
 
 
 def test_drift_that_hides_a_band_is_followed():

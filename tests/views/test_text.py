@@ -1,5 +1,6 @@
 """Measurements in words: digits that the error allows, and units."""
 
+import dataclasses
 import math
 import re
 from dataclasses import replace
@@ -7,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_motionmag import views
+from napari_motionmag import Movie, views
+from napari_motionmag.views.estimators.series import pixel_size
 from napari_motionmag.views.figures.text import (
+    coherence_in_words,
     direction_in_words,
     length_with_error,
     orbit_in_words,
@@ -38,6 +41,19 @@ def test_digits_follow_the_error(value, sigma, text):
 def test_small_lengths_are_in_nm():
     assert length_with_error(0.0144, 0.0016, "um") == "14.4 ± 1.6 nm"
     assert length_with_error(1.44, 0.16, "um") == "1.44 ± 0.16 µm"
+
+
+def test_a_pixel_size_is_as_the_file_says():
+    for step, unit in ((0.9, "um"), (900, "nm"), (0.0009, "mm"), (9e-7, "m")):
+        movie = Movie(np.ones((2, 8, 8)), "TYX", scale=(1, step, step), units=("s", unit, unit))
+        assert pixel_size(movie) == (0.9, 0.9, "um")
+
+
+def test_a_coherence_above_the_level_is_written_so(trace_of):
+    found = views.coherence(trace_of(8.0), trace_of(8.0), segments=3)
+    found = dataclasses.replace(found, coherence=found.coherence * 0 + 0.9962, level=0.9958)
+    assert "Coherence 0.9962" in (text := coherence_in_words(found, "b"))
+    assert "below 0.9958" in text
 
 
 def test_directions():

@@ -110,6 +110,13 @@ def npy_error_text(error: Exception) -> str:
     return "it is no NumPy file, or holds Python objects" if unknown else str(error)
 
 
+def told_apart(value: float, other: float, digits: int) -> tuple[str, str]:
+    """Write two numbers with `digits` digits, or as many more as it takes to tell them apart."""
+    enough = (n for n in range(digits, 17) if f"{value:.{n}g}" != f"{other:.{n}g}")
+    digits = digits if value == other else next(enough, 17)
+    return f"{value:.{digits}g}", f"{other:.{digits}g}"
+
+
 def warn_user(message: str) -> None:
     """Warn on behalf of the first caller outside this package."""
     package = __name__.partition(".")[0]

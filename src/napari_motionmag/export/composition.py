@@ -15,6 +15,7 @@ from napari_motionmag.compute.validate import (
     finite_number,
     is_list,
     one_of,
+    told_apart,
     warn_user,
     whole_number,
 )
@@ -140,10 +141,11 @@ class Composition:
         rate = self._rate
         step = max(1, math.ceil(rate / fastest - 1e-9))
         if step > 1:
+            shown, most = told_apart(rate, fastest, 4)
             warn_user(
-                f"The movie plays at {rate:.4g} frames per second, and players show "
-                f"{fastest:g}: one frame of {step} is shown; motion faster than "
-                f"{rate / step / 2:.3g} Hz of the playback looks slower than it is"
+                f"The movie plays at {shown} frames per second, and players show {most}: one frame "
+                f"of {step} is shown; motion faster than {rate / step / 2:.3g} Hz of the playback "
+                "looks slower than it is"
             )
         repeats = max(1, math.ceil(step * SLOWEST / rate - 1e-9))
         shown = [t for t in self.times[::step] for _ in range(repeats)]
@@ -239,9 +241,9 @@ class Composition:
             )
         width = size[1] * first.movie.frame_shape[1]
         if self.bar_length is not None and self.bar_length > width:
+            length, most = told_apart(self.bar_length, width, 4)
             raise ValueError(
-                f"scale_bar of {self.bar_length:g} is longer than the frame is wide, "
-                f"{width:.4g} {size[2]}"
+                f"scale_bar of {length} is longer than the frame is wide, {most} {size[2]}"
             )
 
 
@@ -343,7 +345,9 @@ def _trimmed(panels: Sequence[Panel], trim) -> slice:
         & (times <= (np.inf if last is None else last + half))
     )
     if not len(shown):
+        movie = panels[0].movie
         raise ValueError(
-            f"trim from {first} to {last} s leaves no frame; the movie lasts {times[-1]:.4g} s"
+            f"trim={tuple(trim)} leaves no frame: the movie lasts {movie.n_frames / movie.fps:.4g} "
+            f"s, and its last frame is at {times[-1]:.4g} s"
         )
     return slice(int(shown[0]), int(shown[-1]) + 1)

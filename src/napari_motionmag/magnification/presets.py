@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from napari_motionmag.compute.validate import told_apart
+
 PAPER, MICROSCOPY = "Oh et al. 2018", "Microscopy"
 
 
@@ -96,14 +98,15 @@ class Preset:
         if self.mode != "temporal":
             return None
         low, high = self.band
-        needs = f"preset {self.name!r} needs at least {2 * high:g} fps for its band of "
+        least, rate = told_apart(2 * high, fps or 0, 6)
+        needs = f"preset {self.name!r} needs at least {least} fps for its band of "
         needs += f"{low:g}-{high:g} Hz"
         taken = f" (the paper's sequence was taken at {self.fps:g} fps)" if self.fps else ""
         if not fps:
             return f"{needs}; the rate of this movie is unknown: give it{taken}"
         if 2 * high > fps:
             return (
-                f"{needs}; this movie has {fps:g} fps. If it was taken faster than it is played, "
+                f"{needs}; this movie has {rate} fps. If it was taken faster than it is played, "
                 f"give that rate{taken}"
             )
         return None

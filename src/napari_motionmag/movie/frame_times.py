@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.validate import told_apart
+
 _LATE = 0.5  # frames: less is the jitter of a clock
 SAME = 0.1  # intervals between frames that differ by less, relatively, are the same interval
 
@@ -64,8 +66,9 @@ def unevenness(times: np.ndarray, fps: float) -> str:
     if abs(late[worst]) * fps < _LATE:
         return ""
     intervals = np.diff(times)
+    least, most = told_apart(intervals.min(), intervals.max(), 4)
     return (
-        f"frames come unevenly, every {intervals.min():.4g} to {intervals.max():.4g} s: frame "
+        f"frames come unevenly, every {least} to {most} s: frame "
         f"{worst} is {abs(late[worst]):.3g} s {'later' if late[worst] > 0 else 'earlier'} than at "
         f"an even {fps:.6g} frames per second"
     )

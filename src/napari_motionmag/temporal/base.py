@@ -370,11 +370,13 @@ def check_fps(fps) -> float:
 
 
 def check_nyquist(what: str, frequency: float, fps: float) -> None:
-    """Refuse a frequency that frames taken at `fps` cannot show."""
+    """Refuse a frequency, which belongs into "{}" of `what`, that frames cannot show."""
     # a little slack, so that band=(low, fps / 2) survives rounding
     if frequency > fps / 2 * (1 + 1e-9):
+        digits = 6 if f"{frequency:g}" != f"{fps / 2:g}" else 12
         raise ValueError(
-            f"{what} goes beyond the Nyquist frequency fps / 2 = {fps / 2:g} Hz "
+            f"{what.format(f'{frequency:.{digits}g}')} goes beyond the Nyquist frequency fps / 2 = "
+            f"{fps / 2:.{digits}g} Hz "
             f"(fps = {fps:g}); choose frequencies up to that"
         )
 
@@ -392,5 +394,5 @@ def check_band(low, high, fps: float | None) -> tuple[float, float]:
             f"band must be (low, high) with low < high, in Hz; got ({low:g}, {high:g})"
         )
     if fps is not None:
-        check_nyquist(f"band ({low:g}, {high:g}) Hz", high, fps)
+        check_nyquist(f"band ({low:g}, {{}}) Hz", high, fps)
     return low, high

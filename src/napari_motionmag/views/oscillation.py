@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from napari_motionmag.compute.validate import above_zero, checked_flag
+from napari_motionmag.compute.validate import above_zero, checked_flag, told_apart
 from napari_motionmag.views.estimators.series import even_times, numbers
 from napari_motionmag.views.trace import DisplacementTrace, orientation
 
@@ -226,7 +226,8 @@ def fit_sinusoid(
         frequency = fit.strongest(low, high)
     frequency = above_zero("frequency", frequency)
     if frequency > fit.nyquist * (1 + 1e-9):
-        raise ValueError(f"frequency must be within 0..{fit.nyquist:g}; got {frequency:g}")
+        shown, most = told_apart(frequency, fit.nyquist, 6)
+        raise ValueError(f"frequency must be within 0..{most}; got {shown}")
     return fit.result(frequency, fixed, known, enlarge)
 
 
@@ -277,8 +278,11 @@ class _Fit:
         # below a period per record it is drift
         inside = (frequencies >= max(low, self.width)) & (frequencies <= high)
         if not inside.any():
+            if high > self.width:  # between two of the frequencies
+                return (max(low, self.width) + high) / 2
+            shown, least = told_apart(high, self.width, 6)
             raise ValueError(
-                f"band ({low:g}, {high:g}) lies below one period in the record, {self.width:g}"
+                f"band ({low:g}, {shown}) lies below one period in the record, {least}"
             )
         return float(frequencies[inside][np.argmax(power[inside])])
 

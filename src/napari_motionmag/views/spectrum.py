@@ -10,7 +10,13 @@ import numpy as np
 from scipy.ndimage import label
 from scipy.special import fdtri
 
-from napari_motionmag.compute.validate import above_zero, finite_number, one_of, warn_user
+from napari_motionmag.compute.validate import (
+    above_zero,
+    finite_number,
+    one_of,
+    told_apart,
+    warn_user,
+)
 from napari_motionmag.views.displacement import displacement_trace
 from napari_motionmag.views.estimators.periodograms import periodogram, without_trend
 from napari_motionmag.views.estimators.selected_noise import smooth_background
@@ -284,9 +290,11 @@ def motion_spectrum(source, region=None, *, direction: float | None = None, **op
 
 def near_nyquist(frequency: float, fps: float, unit: str = "Hz") -> str:
     """Return a sentence about motion near half the frame rate."""
+    shown, half = told_apart(frequency, fps / 2, 4)
+    mirrored, _ = told_apart(fps - frequency, frequency, 4)
     return (
-        f"motion at {frequency:.4g} {unit} is near half the frame rate, {fps / 2:.4g} {unit}: "
-        f"motion at {fps - frequency:.4g} {unit} or faster looks the same (aliasing); a higher "
+        f"motion at {shown} {unit} is near half the frame rate, {half} {unit}: "
+        f"motion at {mirrored} {unit} or faster looks the same (aliasing); a higher "
         "frame rate would tell"
     )
 

@@ -60,7 +60,7 @@ class Acceleration(CenteredKernel):
         self._set(frequency=frequency)
         self._check_fps()
         if self.fps is not None:
-            check_nyquist(f"frequency {frequency:g} Hz", frequency, self.fps)
+            check_nyquist("frequency {} Hz", frequency, self.fps)
             _ = self.interval  # refuses what is too long
 
     @classmethod

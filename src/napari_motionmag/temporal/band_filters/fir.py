@@ -67,7 +67,7 @@ class CenteredKernel(TemporalOperator):
         """Round a length in frames up to an odd number; refuse what no memory can hold."""
         if frames > MOST_TAPS:
             raise ValueError(
-                f"{self._wanted()} at fps={self.fps:g} needs a filter of {frames:.3g} frames; at "
+                f"{self._wanted()} at fps={self.fps:g} needs a filter of {frames:.0f} frames; at "
                 f"most {MOST_TAPS} are possible: widen the band, or check fps"
             )
         return math.ceil(frames) | 1

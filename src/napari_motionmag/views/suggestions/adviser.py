@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from napari_motionmag.compute.validate import told_apart
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, filters, make_operator
 from napari_motionmag.views.drifts import MUCH, span_of
@@ -151,8 +152,9 @@ class Adviser:
         return self._suggestion(title, text, settings, None, limit, size)
 
     def _from_frame_to_frame(self, reach: float) -> Suggestion | None:
+        shown, most = told_apart(reach, _STATIC_REACH, 2)
         self.notes.append(
-            f"The motion reaches {_px(reach)}, more than the {_STATIC_REACH:g} px up to which "
+            f"The motion reaches {shown} px, more than the {most} px up to which "
             "magnification against a frame at rest is reliable. If the whole picture drifts, align "
             "it first (“Large motion”, or stabilise)."
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from napari_motionmag.compute.validate import told_apart
 from napari_motionmag.magnification.magnification import Magnification
 
 MEMORY_SHARE = 0.5  # of the memory that is free; larger results go to disk
@@ -29,8 +30,9 @@ def room_for(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
     if size > free:
+        needed, left = told_apart(size / 2**30, free / 2**30, 4)
         raise OSError(
-            f"the result needs {size / 2**30:.1f} GiB; there are {free / 2**30:.1f} GiB left "
+            f"the result needs {needed} GiB; there are {left} GiB left "
             f"in {folder}. Save it to a file on another disk instead"
         )
     with tempfile.TemporaryFile(prefix="napari-motionmag-") as file:

@@ -10,6 +10,7 @@ from pathlib import Path
 from magicgui.widgets import FloatRangeSlider, Widget
 from napari.layers import Image
 
+from napari_motionmag.compute.validate import told_apart
 from napari_motionmag.magnification.script import Call, source
 from napari_motionmag.temporal import make_operator
 from napari_motionmag.views.figures.motion import draw_spectrum
@@ -286,9 +287,10 @@ class SpectrumWidget(RegionDock):
         if layer is None or not fps:
             raise ValueError("Choose a movie whose frame rate is known, or enter its rate")
         if not 0 < low < high <= fps / 2:
+            shown, most = told_apart(high, fps / 2, 6)
             raise ValueError(
-                f"The band must be two increasing frequencies up to {fps / 2:g} Hz, half the "
-                f"rate; it is {low:g} to {high:g} Hz"
+                f"The band must be two increasing frequencies up to {most} Hz, half the rate; it "
+                f"is {low:g} to {shown} Hz"
             )
         spectrum = None
         if self._measured is not None and self._requests[-1].layer is layer:
