@@ -51,9 +51,9 @@ def test_a_pixel_size_is_as_the_file_says():
 
 def test_a_coherence_above_the_level_is_written_so(trace_of):
     found = views.coherence(trace_of(8.0), trace_of(8.0), segments=3)
-    found = dataclasses.replace(found, coherence=found.coherence * 0 + 0.9962, level=0.9958)
-    assert "Coherence 0.9962" in (text := coherence_in_words(found, "b"))
-    assert "below 0.9958" in text
+    found = dataclasses.replace(found, coherence=found.coherence * 0 + 0.9975, level=0.9962)
+    assert "Coherence 0.998" in (text := coherence_in_words(found, "b"))
+    assert "below 0.996" in text
 
 
 def test_directions():

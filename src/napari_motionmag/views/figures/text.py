@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from napari_motionmag.compute.validate import told_apart
 from napari_motionmag.views.coherences import Coherence
 from napari_motionmag.views.orbits import Orbit
 from napari_motionmag.views.spectrum import FEWEST_FRAMES, MotionSpectrum, Peak, spectrum_of
@@ -79,10 +78,9 @@ def coherence_in_words(found: Coherence, second: str, unit: str = "Hz") -> str:
     frequency, phase, sigma = (x[at] for x in (found.frequencies, found.phase, found.sigma_phase))
     delay = 1e3 * phase / (2 * math.pi * frequency)
     ahead = "ahead" if phase >= 0 else "behind"
-    value, level = told_apart(found.coherence[at], found.level, 3)
     return (
-        f"Coherence {value} at {frequency:.4g} {unit} (independent motion: below {level}). "
-        f"{second} is "
+        f"Coherence {found.coherence[at]:.3f} at {frequency:.4g} {unit} (independent motion: below "
+        f"{found.level:.3f}). {second} is "
         f"{with_error(abs(math.degrees(phase)), math.degrees(sigma))}° {ahead}"
         + (f", {abs(delay):.3g} ms" if unit == "Hz" else "")
     )
