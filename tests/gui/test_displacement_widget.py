@@ -119,7 +119,7 @@ def test_messages_name_the_fields_and_not_the_arguments(viewer, dock, moved, cli
     dock.marks.value = dock.marks.choices[0]
     click(dock, "measure")
     qtbot.waitUntil(lambda: not dock.working, timeout=60_000)
-    assert "“Allow for changes in brightness”" in dock.status.value
+    assert "“Allow for changes in brightness” of “Displacement”" in dock.status.value
     assert "brightness=True" not in dock.status.value
 
 

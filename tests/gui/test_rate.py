@@ -5,11 +5,14 @@ import pytest
 from motion import fourier_shift, smooth_texture
 
 from napari_motionmag.movie.layer_traits import layer_arguments, rate_of
+from napari_motionmag.widgets.export.dock import ExportWidget
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 from napari_motionmag.widgets.magnify.open_dock import fill_band
+from napari_motionmag.widgets.magnify.playing import MOST_FPS
 from napari_motionmag.widgets.magnify.repeat import RepeatWidget
 from napari_motionmag.widgets.measure.noise_floor import NoiseFloorWidget
 from napari_motionmag.widgets.measure.spectrum import SpectrumWidget
+from napari_motionmag.widgets.slices.dock import SliceViewWidget
 
 FPS, PITCH = 1000.0, 166.0
 
@@ -42,7 +45,7 @@ def magnify(viewer, fork, method):
     return widget
 
 
-def test_a_rate_typed_in_one_dock_is_that_of_its_results_in_others(viewer, fork, magnify):
+def test_a_rate_typed_in_one_dock_is_that_of_its_results_in_others(viewer, fork, magnify, settled):
     magnify.fps.value = FPS
     magnify.band_low.value, magnify.band_high.value = 120, 210
     layer = magnify()
@@ -50,7 +53,15 @@ def test_a_rate_typed_in_one_dock_is_that_of_its_results_in_others(viewer, fork,
     for movie in (fork, layer):
         spectrum.layer.value = movie
         assert spectrum().peaks()[0].frequency == pytest.approx(PITCH, abs=2)
-        assert spectrum.fps.value in (0, FPS)
+        assert spectrum.fps.value == FPS
+    slices = dock(viewer, SliceViewWidget)
+    slices.layers.value = [fork, layer]
+    assert slices.fps.value == FPS
+    export = dock(viewer, ExportWidget)
+    assert export.layers.value == [fork, layer]
+    settled(export)
+    assert export.fps.value == FPS
+    assert magnify._playback.fps == MOST_FPS, "and it is played as fast as can be followed"
 
 
 def test_a_rate_typed_where_motion_is_measured_is_known_where_it_is_magnified(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from napari.layers import Image, Layer
 
 from napari_motionmag.magnification.layer import source_is_known, source_of
@@ -42,6 +44,12 @@ def describe(movie: Movie) -> str:
 def describe_rate(movie: Movie) -> str:
     """Return the frame rate of a movie in words."""
     return "frame rate unknown" if movie.fps is None else f"{movie.fps:g} fps"
+
+
+def rate_typed_for(layers: Iterable[Image]) -> float:
+    """Return the rate that a user typed for the movies behind layers; 0 for none, or several."""
+    rates = {typed_rate(_origin(layer)) or 0.0 for layer in layers}
+    return rates.pop() if len(rates) == 1 else 0.0
 
 
 def record_rate(viewer, layer: Image, fps: float) -> None:

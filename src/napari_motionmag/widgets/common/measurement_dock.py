@@ -9,7 +9,7 @@ from magicgui.widgets import Widget
 from napari.layers import Layer, Points, Shapes
 from qtpy.QtCore import Qt
 
-from napari_motionmag.movie.layer_traits import layer_arguments, typed_rate
+from napari_motionmag.movie.layer_traits import layer_arguments
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.widgets.common.canvas import Canvas
 from napari_motionmag.widgets.common.dock import Dock
@@ -20,7 +20,7 @@ from napari_motionmag.widgets.common.form import (
     line_edit,
     number,
 )
-from napari_motionmag.widgets.common.layer_movie import record_rate
+from napari_motionmag.widgets.common.layer_movie import rate_typed_for, record_rate
 from napari_motionmag.widgets.common.shown_frame import frame_shown
 
 CHOOSE_MOVIE = "Choose a movie: an Image layer with a time axis"
@@ -98,9 +98,8 @@ class MeasurementDock(Dock):
         self._show_rate()
 
     def _show_rate(self) -> None:
-        rates = {typed_rate(layer) or 0.0 for layer in self._rated}
         with self.fps.changed.blocked():
-            self.fps.value = rates.pop() if len(rates) == 1 else 0.0
+            self.fps.value = rate_typed_for(self._rated)
 
     def _on_rate_typed(self, fps: float) -> None:
         """Record the rate of the chosen movies, for all docks."""

@@ -14,8 +14,8 @@ from napari_motionmag.compute.validate import error_text
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError)  # the message says what is wrong
 _FIELDS = {  # what functions call an argument in their messages, and the docks a field
-    "try brightness=True": "try “Allow for changes in brightness”",
-    "allow for it with brightness=True": "try “Allow for changes in brightness”",
+    "try brightness=True": "try “Allow for changes in brightness” of “Displacement”",
+    "allow for it with brightness=True": "try “Allow for changes in brightness” of “Displacement”",
     "the limit reach=": "the limit “Reach” of ",
     "pass it, or playback_fps": "fill in “Rate”",
     "give fps, or playback_fps instead of speed": "fill in “Rate”",

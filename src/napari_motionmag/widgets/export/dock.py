@@ -19,7 +19,6 @@ from napari_motionmag.export.panels import Panel
 from napari_motionmag.export.report import check_report, write_report
 from napari_motionmag.magnification.recipe import is_magnified
 from napari_motionmag.magnification.script import Call, FromLayer, source
-from napari_motionmag.movie.layer_traits import typed_rate
 from napari_motionmag.views.shapes import drawn_areas, drawn_lines
 from napari_motionmag.widgets.common.ask_file import ask_file
 from napari_motionmag.widgets.common.dock import MOVIE_EVENTS, NO_MOVIE, Dock, reports_errors
@@ -34,7 +33,7 @@ from napari_motionmag.widgets.common.form import (
     movie_list,
     number,
 )
-from napari_motionmag.widgets.common.layer_movie import record_rate
+from napari_motionmag.widgets.common.layer_movie import rate_typed_for, record_rate
 from napari_motionmag.widgets.common.messages import EXPECTED, warnings_to
 from napari_motionmag.widgets.export.shown_panels import (
     grouped,
@@ -333,9 +332,8 @@ class ExportWidget(Dock):
         """Say what the exported movie would be, or what is in its way."""
         if self.working:
             return
-        rates = {typed_rate(layer) or 0.0 for layer in self.layers.value}
         with self.updating():
-            self.fps.value = rates.pop() if len(rates) == 1 else 0.0
+            self.fps.value = rate_typed_for(self.layers.value)
         notes: list[str] = []
         try:
             self._show_length(self._panels())

@@ -154,6 +154,7 @@ class Playing:
         self._preferred_fps = 0.0
         self.playback = Playback(shared.viewer, self._played, parent)
         self.playback.failed.connect(shared.messages.report)
+        shared.fields.fps.changed.connect(lambda _: self.set_rate())
         shared.fields.playback_row.connect(self.playback, shared.viewer, self._go_to_frame)
 
     def show(self) -> None:
