@@ -75,7 +75,7 @@ def nan():
     ("data", "prepare", "message"),
     [
         (movie(1, 20, 20), None, "at least 2 frames"),
-        (movie(20, 20), None, "axes"),
+        (movie(20, 20), None, "with a time axis"),
         (movie(6, 3, 20, 20), None, "axes"),
         (movie(6, 3, 20, 20), wrong_axes, "TQYX"),
         (movie(6, 20, 20), temporal(1, 2), "fps"),
@@ -143,7 +143,7 @@ def test_no_movie(viewer, method, click, notifications):
         assert notifications()[before:] in ([("error", widget.status.value)], []), name
     assert notifications()[0] == (
         "error",
-        "There is no movie: open one as an Image layer first",
+        "There is no movie: open one, as an Image layer with a time axis",
     )
     assert len(viewer.layers) == 0
 

@@ -160,7 +160,7 @@ def test_what_is_wrong_is_one_line(viewer, dock, settled, click, movie, notifica
     viewer.layers.clear()
     settled(dock)
     click(dock, "export")
-    assert dock.status.value == "There is no movie: open one as an Image layer first"
+    assert dock.status.value == "There is no movie: open one, as an Image layer with a time axis"
 
 
 def test_an_unknown_rate_is_typed_in(viewer, settled, frames):

@@ -34,7 +34,7 @@ from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.viewer import make_current, viewer_of
 from napari_motionmag.widgets.common.work import Work
 
-NO_MOVIE = "There is no movie: open one as an Image layer first"
+NO_MOVIE = "There is no movie: open one, as an Image layer with a time axis"
 MOVIE_EVENTS = ("data", "scale", "units", "axis_labels")  # that change what is measured
 COPIED = "Copied as Python: paste it into a script, a notebook or napari's console"
 _PLUGIN = re.compile(r" \((napari-motionmag|Motion magnification)\)$")  # in napari's titles

@@ -22,8 +22,6 @@ from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.motion_fields import band_to_start_from
 from napari_motionmag.widgets.magnify.fields import Fields
 
-NO_TIME = "There is no movie: time is not among the axes of any Image layer"
-
 
 class ChosenMovie:
     """The movie in the field ``layer``, from which it fills the other fields."""
@@ -41,8 +39,7 @@ class ChosenMovie:
     def movie(self) -> Movie:
         """Return the movie; ValueError if there is none."""
         if self.layer is None:
-            images = any(isinstance(layer, Image) for layer in self._viewer.layers)
-            raise ValueError(NO_TIME if images else NO_MOVIE)
+            raise ValueError(NO_MOVIE)
         return self._movie_of_layer(self.layer, self._fields.axes.value)
 
     def choose_active(self) -> None:

@@ -120,7 +120,7 @@ class RepeatWidget(Dock):
 
         def show(seconds: float) -> None:
             self._show(on, planned)
-            self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s")
+            self._messages.say_result(f"Frame {place[0]} drawn in {rounded(seconds, 2)} s")
 
         self._work.draw_frame(on, planned, place, show)
 
