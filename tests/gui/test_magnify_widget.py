@@ -394,6 +394,8 @@ def test_a_rate_that_may_be_only_that_of_playing_is_said_until_one_is_typed(view
     widget.layer.value = film
     assert note in widget.status.value
     widget.fps.value = 250
+    assert "250 fps" in widget.status.value
+    assert note not in widget.status.value
     widget.layer.value = movie
     widget.layer.value = film
     assert "250 fps" in widget.status.value

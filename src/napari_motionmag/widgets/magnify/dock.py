@@ -293,12 +293,11 @@ class MagnifyWidget(Dock):
         self._on_parameter_changed()
 
     def _on_rate_changed(self, fps: float) -> None:
-        """Record the rate; go back to what the layer says when it is cleared."""
+        """Record the rate, or go back to what the layer says where it is cleared; say which."""
         if self._updating or self.layer.value is None:
             return
         self._chosen.set_rate(fps)
-        if fps == 0:
-            self._on_layer_changed()
+        self._on_layer_changed()
 
     def _on_parameter_changed(self, _=None) -> None:
         self._show_what_applies()
