@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from napari_motionmag.compute.validate import finite_number, is_list, told_apart, whole_number
+from napari_motionmag.compute.validate import (
+    finite_number,
+    is_list,
+    rounded,
+    told_apart,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize("value", [3, 3.0, np.int16(3), np.float32(3), np.array(3), np.array(3.0)])
@@ -23,10 +29,25 @@ def test_arrays_of_no_axes_are_numbers():
 
 
 @pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (364.2, 2, "360"),
+        (0.0123, 2, "0.012"),
+        (12345.6, 4, "12350"),
+        (1e-7, 2, "1e-07"),
+        (3, 2, "3"),
+    ],
+)
+def test_large_numbers_are_written_without_exponents(value, digits, text):
+    assert rounded(value, digits) == text
+
+
+@pytest.mark.parametrize(
     ("value", "other", "texts"),
     [
         (12.3, 10, ("12", "10")),
         (10.04, 10, ("10.04", "10")),
+        (12345, 12340, ("12345", "12340")),
         (10 + 2e-15, 10, ("10.000000000000002", "10")),
         (10, 10, ("10", "10")),
         (np.nan, 10, ("nan", "10")),

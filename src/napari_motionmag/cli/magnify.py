@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from napari_motionmag.cli import options
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.compute.versions import PACKAGE as PROGRAM
 from napari_motionmag.compute.versions import version_of
 from napari_motionmag.methods.options import METHOD_CLASSES, STABILISE
@@ -270,7 +271,7 @@ def write(arguments: argparse.Namespace, movie, result, recipe: dict, done: str)
             progress=line,
         )
     if line.done:
-        speed = f"{line.done} frames in {duration(line.elapsed)}, {line.rate:.3g} frames/s"
+        speed = f"{line.done} frames in {duration(line.elapsed)}, {rounded(line.rate, 3)} frames/s"
         report(f"wrote {target}: {speed}")
     else:
         report(f"{target} was whole already")

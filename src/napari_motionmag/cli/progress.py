@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TextIO
 
+from napari_motionmag.compute.validate import rounded
+
 INTERVAL = 0.1  # seconds between two updates of the line
 
 
@@ -50,7 +52,8 @@ class ProgressLine:
     def line(self) -> str:
         """Return the line as it is now."""
         share = self.done / max(self.total, 1)
-        text = f"{self.what} {self.done}/{self.total} ({share:.0%}), {self.rate:.3g} frames/s"
+        rate = rounded(self.rate, 3)
+        text = f"{self.what} {self.done}/{self.total} ({share:.0%}), {rate} frames/s"
         if self.rate > 0 and self.done < self.total:
             text += f", {duration((self.total - self.done) / self.rate)} left"
         return text

@@ -110,11 +110,16 @@ def npy_error_text(error: Exception) -> str:
     return "it is no NumPy file, or holds Python objects" if unknown else str(error)
 
 
+def rounded(value: float, digits: int) -> str:
+    """Write a number with `digits` significant digits, and without an exponent up to a million."""
+    return f"{float(f'{value:.{digits}g}'):.{max(digits, 6)}g}"
+
+
 def told_apart(value: float, other: float, digits: int) -> tuple[str, str]:
     """Write two numbers with `digits` digits, or as many more as it takes to tell them apart."""
-    enough = (n for n in range(digits, 17) if f"{value:.{n}g}" != f"{other:.{n}g}")
+    enough = (n for n in range(digits, 17) if rounded(value, n) != rounded(other, n))
     digits = digits if value == other else next(enough, 17)
-    return f"{value:.{digits}g}", f"{other:.{digits}g}"
+    return rounded(value, digits), rounded(other, digits)
 
 
 def warn_user(message: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_motionmag.compute.validate import above_zero, checked_flag, warn_user
+from napari_motionmag.compute.validate import above_zero, checked_flag, rounded, warn_user
 from napari_motionmag.export.composition import FASTEST, Composition
 from napari_motionmag.export.lettering import (
     draw_bar,
@@ -334,7 +334,7 @@ class Film:
         if panel.movie.fps is not None:
             seconds = count / panel.movie.fps
             span = time_text(seconds, seconds, seconds / 100)
-        text = fitting(f"line of {length:.3g} {unit} over {span}", width, self._small)
+        text = fitting(f"line of {rounded(length, 3)} {unit} over {span}", width, self._small)
         ink = INK[self.composition.background]
         draw_text(canvas, (y + height, x), text, self._small, ink)
 

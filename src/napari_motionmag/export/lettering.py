@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.views.figures.text import shortened, shown_unit
 
 _FONT = "util/fonts/data/OpenSans-Regular.ttf"  # in vispy, which napari needs
@@ -112,5 +113,5 @@ def speed_text(speed: float) -> str:
     if abs(speed - 1) < 1e-3:
         return "real time"
     if speed > 1:
-        return f"{speed:.3g}× real time"
-    return f"1/{1 / speed:.3g} of real time"
+        return f"{rounded(speed, 3)}× real time"
+    return f"1/{rounded(1 / speed, 3)} of real time"

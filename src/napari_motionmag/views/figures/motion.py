@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.views.figures import text
 from napari_motionmag.views.responses import ResponseTable
 from napari_motionmag.views.spectrum import MotionSpectrum, Peak
@@ -148,7 +149,7 @@ def _draw_motion(axes, spectrum: MotionSpectrum, peaks: Sequence[Peak], pixels: 
         height = float(amplitude[near].max())
         axes.plot(peak.frequency, height, marker="v", color="C1", markersize=5)
         axes.annotate(
-            f"{peak.frequency:.4g}",
+            f"{rounded(peak.frequency, 4)}",
             (peak.frequency, height),
             xytext=(0, 5),
             textcoords="offset points",

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.views.coherences import Coherence
 from napari_motionmag.views.orbits import Orbit
 from napari_motionmag.views.spectrum import FEWEST_FRAMES, MotionSpectrum, Peak, spectrum_of
@@ -21,7 +22,7 @@ _EDGES = {
 def with_error(value: float, sigma: float, unit: str = "") -> str:
     """Write a value with its standard error, to two digits of the error: ``"64.02 ± 0.03 Hz"``."""
     if not (math.isfinite(value) and math.isfinite(sigma)) or sigma <= 0:
-        return f"{value:.4g} {unit}".strip()
+        return f"{rounded(value, 4)} {unit}".strip()
     digits = 1 - math.floor(math.log10(sigma))
     if sigma * 10 ** (digits - 1) >= 3:  # one digit is enough: 0.3 to 0.9
         digits -= 1
@@ -79,10 +80,10 @@ def coherence_in_words(found: Coherence, second: str, unit: str = "Hz") -> str:
     delay = 1e3 * phase / (2 * math.pi * frequency)
     ahead = "ahead" if phase >= 0 else "behind"
     return (
-        f"Coherence {found.coherence[at]:.3f} at {frequency:.4g} {unit} (independent motion: below "
-        f"{found.level:.3f}). {second} is "
+        f"Coherence {found.coherence[at]:.3f} at {rounded(frequency, 4)} {unit} (independent "
+        f"motion: below {found.level:.3f}). {second} is "
         f"{with_error(abs(math.degrees(phase)), math.degrees(sigma))}° {ahead}"
-        + (f", {abs(delay):.3g} ms" if unit == "Hz" else "")
+        + (f", {rounded(abs(delay), 3)} ms" if unit == "Hz" else "")
     )
 
 
@@ -114,16 +115,17 @@ def spectrum_in_words(
     if not peaks:
         text = (
             f"No oscillation stands out along {angle} (1 % false alarm); resolution "
-            f"{spectrum.resolution:.3g} {unit}"
+            f"{rounded(spectrum.resolution, 3)} {unit}"
         )
         others = spectrum.peaks(against="pixels") if against == "background" else []
         if others:  # a few beats look like a smooth background
-            text += f". Over the noise of the pixels alone, {others[0].frequency:.4g} {unit} does"
+            frequency = rounded(others[0].frequency, 4)
+            text += f". Over the noise of the pixels alone, {frequency} {unit} does"
         return text
     level = "the background" if against == "background" else "the noise of the pixels"
     text = "Moves at " + peak_in_words(peaks[0], trace, spectrum.direction, unit=unit)
     text += f", along {angle}; {_times(peaks[0].ratio)} {level} in power"
-    others = [f"{peak.frequency:.4g}" for peak in peaks[1:5]]
+    others = [f"{rounded(peak.frequency, 4)}" for peak in peaks[1:5]]
     return f"{text}. Also {', '.join(others)} {unit}" if others else text
 
 
@@ -131,7 +133,7 @@ def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
     """Describe how a trace oscillates along a direction (rad), or else how much it moves."""
     course, sigma = trace.along(direction)
     size = length_per_pixel(trace, direction)
-    error = f"±{float(sigma.mean()):.2g} px in a frame"
+    error = f"±{rounded(float(sigma.mean()), 2)} px in a frame"
     peaks: list[Peak] = []
     unit = trace.frequency_unit
     if len(trace) >= FEWEST_FRAMES:
@@ -143,10 +145,10 @@ def trace_in_words(trace: DisplacementTrace, direction: float) -> str:
         text = peak_in_words(peaks[0], trace, direction, unit=unit, phase=True)
         return f"{along}: {text}; {error}"
     spread = float(course.max() - course.min())
-    text = f"{spread:.3g} px"
+    text = f"{rounded(spread, 3)} px"
     if size is not None:
         smaller, factor = smaller_unit(spread * size, trace.length_unit)
-        text += f" ({spread * size * factor:.3g} {shown_unit(smaller)})"
+        text += f" ({rounded(spread * size * factor, 3)} {shown_unit(smaller)})"
     return f"{along} within {text}, no oscillation stands out; {error}"
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from napari_motionmag.compute.validate import told_apart
+from napari_motionmag.compute.validate import rounded, told_apart
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator, filters, make_operator
 from napari_motionmag.views.drifts import MUCH, span_of
@@ -92,7 +92,7 @@ class Adviser:
         )
         if drift > MUCH:
             text += f" What drifts meanwhile, by {_px(drift)}, is followed, which takes longer."
-        title = f"{motion.frequency:.4g} Hz, {factor:g} times"
+        title = f"{rounded(motion.frequency, 4)} Hz, {factor:g} times"
         return self._suggestion(title, text, settings, motion, limit, rhythm.amplitude)
 
     def _drift(self, rhythm: Rhythm, operator: TemporalOperator) -> float:
@@ -259,7 +259,7 @@ class Adviser:
         if amplitude > _LIT and power[at] > 30 * np.median(power[1:]):
             self.notes.append(
                 f"The brightness changes by {100 * amplitude:.2g} %, most at "
-                f"{frequencies[at]:.3g} {self.unit}. That is light, not motion, and is not "
+                f"{rounded(frequencies[at], 3)} {self.unit}. That is light, not motion, and is not "
                 "suggested."
             )
 
@@ -298,11 +298,11 @@ def _rounded(factor: float) -> float:
 def _how_often(frequency: float) -> str:
     if frequency >= 1:
         return f"{frequency:,.{max(0, 1 - int(math.log10(frequency)))}f} times a second"
-    return f"once every {1 / frequency:.3g} s"
+    return f"once every {rounded(1 / frequency, 3)} s"
 
 
 def _px(length: float) -> str:
-    return f"{length:.2g} px"
+    return f"{rounded(length, 2)} px"
 
 
 def _percent(share: float) -> str:

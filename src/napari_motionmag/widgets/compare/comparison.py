@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from qtpy.QtCore import QTimer
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.widgets.common.jobs import Replacing
 from napari_motionmag.widgets.common.messages import EXPECTED, Messages
 from napari_motionmag.widgets.common.viewer import make_current
@@ -295,8 +296,9 @@ class Comparison:
             return
         self._reported = []
         self._messages.forget_error()
+        seconds = rounded(self._seconds, 2)
         self._messages.say_result(
-            f"Frame {self._place[0]} drawn with {len(seen)} methods in {self._seconds:.2g} s"
+            f"Frame {self._place[0]} drawn with {len(seen)} methods in {seconds} s"
         )
         if not self._quick:
             magnifications = [result.magnification for result in seen]

@@ -9,6 +9,7 @@ from magicgui.widgets import FileEdit, Label, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.export.batch import Outputs, run_batch
 from napari_motionmag.export.batch_items import find_items
 from napari_motionmag.export.batch_table import DONE, FAILED, TABLE
@@ -205,7 +206,7 @@ def _summary(row: dict) -> str:
     frequency = row.get("frequency (Hz)")
     if frequency is None:
         return row.get("note", "")
-    return f"{frequency:.4g} Hz, {row['amplitude (px)']:.3g} px"
+    return f"{rounded(frequency, 4)} Hz, {rounded(row['amplitude (px)'], 3)} px"
 
 
 def _folder(name: str, label: str, tooltip: str) -> FileEdit:

@@ -10,6 +10,7 @@ import numpy as np
 from magicgui.widgets import Widget
 from napari.layers import Image, Shapes
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.export.composition import BACKGROUNDS, INTERPOLATIONS, Composition
 from napari_motionmag.export.encoders import ENCODERS
 from napari_motionmag.export.film import Film
@@ -343,7 +344,7 @@ class ExportWidget(Dock):
             self._messages.say(str(error))
             return
         height, width = film.shape
-        text = f"{width} x {height} px, {len(film) / float(film.fps):.3g} s"
+        text = f"{width} x {height} px, {rounded(len(film) / float(film.fps), 3)} s"
         text += f" at {float(film.fps):.4g} frames per second"
         speed = film.composition.shown_speed
         text += "" if speed is None else f", {speed_text(speed)}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_motionmag.compute.device import INTERACTIVE, priority
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.magnification.magnification import Magnification
 from napari_motionmag.widgets.common.messages import EXPECTED
 from napari_motionmag.widgets.frames.async_slicing import SlowFrames
@@ -145,7 +146,7 @@ class FrameDrawing:
         ends = magnification.operator.less_certain_frames(magnification.movie.n_frames)
         near = any(place[0] in end for end in ends)
         note = ": near an end of the movie, less certain" if near else ""
-        self._messages.say_result(f"Frame {place[0]} drawn in {seconds:.2g} s{note}")
+        self._messages.say_result(f"Frame {place[0]} drawn in {rounded(seconds, 2)} s{note}")
         self.on_drawn(layer, magnification, place[1])
 
     # ---- while settings change ----
@@ -200,7 +201,7 @@ class FrameDrawing:
             self._say_drawn(live.layer, live.magnification, live.place, seconds)
         else:
             part = f"at 1/{live.reduction} of the resolution"
-            self._messages.say(f"Frame {live.place[0]} drawn {part} in {seconds:.2g} s")
+            self._messages.say(f"Frame {live.place[0]} drawn {part} in {rounded(seconds, 2)} s")
 
     # ---- the pace ----
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from magicgui.widgets import Label, Widget
 from napari.layers import Image
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.magnification.magnification import plan
 from napari_motionmag.magnification.recipe import is_magnified, recipe_of, repeated
 from napari_motionmag.magnification.script import FromLayer, magnification, source
@@ -106,7 +107,9 @@ class RepeatWidget(Dock):
         if made is None:
             raise ValueError(NONE_YET)
         if on is None:
-            raise ValueError("There is no other movie to magnify: open one as an Image layer first")
+            raise ValueError(
+                "There is no other movie to magnify: open one, as an Image layer with a time axis"
+            )
         fps = typed_rate(on)  # goes before the rate that was typed for the other movie
         planned = plan(on, **repeated(made, on, **({} if fps is None else {"fps": fps})))
         place = frame_to_draw(self._viewer, on, planned.movie.axes)

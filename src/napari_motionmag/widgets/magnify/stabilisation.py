@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import Container
 from qtpy.QtCore import QObject, QTimer
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.methods.options import STABILISE
 from napari_motionmag.movie.region import Region
 from napari_motionmag.widgets.common.form import CollapsibleSection, button, choice, text
@@ -202,8 +203,8 @@ class Drift:
         from napari_motionmag.views.drifts import MUCH
 
         self._row.words.value = (
-            f"Parts drift by {drift:.2g} px while the filter sees them. Thin structures then gain "
-            "less than the factor."
+            f"Parts drift by {rounded(drift, 2)} px while the filter sees them. Thin structures "
+            "then gain less than the factor."
         )
         self._row.visible = drift > MUCH
 

@@ -8,6 +8,7 @@ import numpy as np
 from magicgui.widgets import Widget
 from napari.utils import Colormap
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.magnification.script import source
 from napari_motionmag.views.estimators.series import pixel_size
 from napari_motionmag.views.figures.motion_map import (
@@ -138,8 +139,8 @@ class MotionMapWidget(MotionDock):
         )
         self._messages.say_result(
             f"The selected motion is above the noise in {results[here].stands_out.mean():.0%} of "
-            f"the frame. Its strongest frequency there: median {np.median(known):.3g} {unit}, "
-            f"from {low:.3g} to {high:.3g} {unit}"
+            f"the frame. Its strongest frequency there: median {rounded(np.median(known), 3)} "
+            f"{unit}, from {rounded(low, 3)} to {rounded(high, 3)} {unit}"
         )
 
     def _show_maps(self, request: MotionRequest, results: dict[tuple, MotionMap]) -> None:
@@ -179,17 +180,21 @@ def _map_in_words(result: MotionMap, amplitude: np.ndarray, unit: str) -> str:
     known = amplitude[np.isfinite(amplitude)]
     if not known.size:
         return _NOWHERE
-    where = "its strongest frequency" if result.frequency is None else f"{result.frequency:.3g} Hz"
+    where = (
+        "its strongest frequency"
+        if result.frequency is None
+        else f"{rounded(result.frequency, 3)} Hz"
+    )
     pixels = ""
     if unit != "px":
         largest = np.nanmax(np.where(result.stands_out, result.amplitude, np.nan))
-        pixels = f" ({largest:.2g} px)"
+        pixels = f" ({rounded(largest, 2)} px)"
     phase = "Phase p means cos(2 pi f t + p), t = 0 in frame 0"
     if result.edge is not None:
         end = "half the frame rate" if result.edge == "nyquist" else "one period in the record"
         phase = f"So near {end} the amplitude may be larger, and the phase is not determined"
     return (
         f"The selected motion is above the noise in {result.stands_out.mean():.0%} of the frame. "
-        f"Amplitude there at {where}: median {np.median(known):.2g} {unit}, largest "
-        f"{known.max():.2g} {unit}{pixels}. {phase}"
+        f"Amplitude there at {where}: median {rounded(np.median(known), 2)} {unit}, largest "
+        f"{rounded(known.max(), 2)} {unit}{pixels}. {phase}"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from magicgui.widgets import FloatRangeSlider, Widget
 from napari.layers import Image
 
-from napari_motionmag.compute.validate import told_apart
+from napari_motionmag.compute.validate import rounded, told_apart
 from napari_motionmag.magnification.script import Call, source
 from napari_motionmag.temporal import make_operator
 from napari_motionmag.views.figures.motion import draw_spectrum
@@ -297,4 +297,4 @@ class SpectrumWidget(RegionDock):
             found = self._measured.spectrum
             spectrum = found.frequencies / found.fps, found.amplitude
         fill_band(self._viewer, layer, (low, high), fps, self.filter.value, spectrum)
-        self._messages.say(f"“Magnify motion” is set to {low:.4g} to {high:.4g} Hz")
+        self._messages.say(f"“Magnify motion” is set to {rounded(low, 4)} to {rounded(high, 4)} Hz")

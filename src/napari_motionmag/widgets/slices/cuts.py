@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from napari.layers import Image
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.figures.slices import SlicePicture
 from napari_motionmag.views.progressive_slices import slice_passes
@@ -75,7 +76,7 @@ class Cut:
             names.get(calibration[key], calibration[key]) for key in ("length_unit", "time_unit")
         )
         length, span = calibration["positions"][-1], self.movie.n_frames * calibration["interval"]
-        text = f"Line of {length:.4g} {unit} over {span:.4g} {time_unit}"
+        text = f"Line of {rounded(length, 4)} {unit} over {rounded(span, 4)} {time_unit}"
         if np.isnan(view).any():
             text += "; blank where the line leaves the frame"
         return text
