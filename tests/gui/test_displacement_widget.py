@@ -121,6 +121,7 @@ def test_messages_name_the_fields_and_not_the_arguments(viewer, dock, moved, cli
     qtbot.waitUntil(lambda: not dock.working, timeout=60_000)
     assert "“Allow for changes in brightness” of “Displacement”" in dock.status.value
     assert "brightness=True" not in dock.status.value
+    assert ". Brightness of the region varies by" in dock.status.value
 
 
 def test_tables_have_the_calibration(viewer, dock, layer, tmp_path):

@@ -49,8 +49,10 @@ class Messages:
 
     def say_result(self, message: str) -> None:
         """Show a message, followed by the latest warning."""
-        self.say(f"{message}. {self._warning}" if self._warning else message)
-        self._warning = ""
+        warning, self._warning = self._warning, ""
+        if warning.partition(" ")[0].isalpha():  # and no name of a file or a method
+            warning = warning[0].upper() + warning[1:]
+        self.say(f"{message}. {warning}" if warning else message)
 
     def warn(self, place: tuple, text: str) -> None:
         """Show a warning, and notify of it unless one from the same place was shown.
