@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.temporal import TemporalOperator
 from napari_motionmag.views.displacement import displacement_trace
@@ -204,8 +205,8 @@ def measure(
     misfit = float(np.median(found.trace.misfit))
     if misfit > _MISFIT:
         found.notes.append(
-            f"the traced part does more than shift as a whole (residuals {misfit:.2g} times what "
-            "noise explains); amplitudes are means over it"
+            f"the traced part does more than shift as a whole (residuals {rounded(misfit, 2)} "
+            "times what noise explains); amplitudes are means over it"
         )
     if found.magnified is not None and found.oscillation is not None:
         found.magnified_oscillation = fit_oscillation(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_motionmag.compute.optional import optional
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.movie.frame_times import usual_rate
 
 COMMENT = "napari-motionmag "  # what the comment of a video written here begins with
@@ -203,8 +204,8 @@ def _warn_if_short(path, container, stream, found, count: int, damage: str) -> N
         promised = _promised_seconds(stream, container)
         if promised - last > 3 * interval + 0.1 * promised:
             warnings.warn(
-                f"{path}: ends after {last + interval:.3g} s of the {promised:.3g} s that it "
-                "promises",
+                f"{path}: ends after {rounded(last + interval, 3)} s of the "
+                f"{rounded(promised, 3)} s that it promises",
                 stacklevel=3,
             )
 

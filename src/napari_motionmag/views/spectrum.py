@@ -14,6 +14,7 @@ from napari_motionmag.compute.validate import (
     above_zero,
     finite_number,
     one_of,
+    rounded,
     told_apart,
     warn_user,
 )
@@ -211,9 +212,9 @@ class MotionSpectrum:
         if times <= fdtri(freedom[0] / _SHARED, freedom[1] / _SHARED, 1 - _RISES):
             return None
         return (
-            f"the spectrum rises towards half the frame rate, {nyquist:.4g} {unit} (power there "
-            f"{times:.2g} times that in the middle): motion faster than that may be folded into it "
-            "(aliasing); a higher frame rate would tell"
+            f"the spectrum rises towards half the frame rate, {rounded(nyquist, 4)} {unit} (power "
+            f"there {rounded(times, 2)} times that in the middle): motion faster than that may be "
+            "folded into it (aliasing); a higher frame rate would tell"
         )
 
     def to_csv(self, path) -> Path:

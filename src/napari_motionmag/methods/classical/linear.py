@@ -12,6 +12,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from napari_motionmag.compute.device import choose_device, choose_dtype, device_lock
+from napari_motionmag.compute.validate import rounded
 from napari_motionmag.methods.base import Method, strongest, warn_once
 from napari_motionmag.methods.classical.planes import PlaneReader
 from napari_motionmag.methods.classical.pyramids.laplacian import (
@@ -220,16 +221,16 @@ class _Bound:
         if needed <= max(self._lambda_c or 0.0, 2 * wavelengths[0]):
             return None
         text = (
-            f"linear: the displacement selected in frame {t}, {delta:.2g} px, times "
-            f"{self._reach:.3g} passes the bound (1 + alpha) delta < lambda / 8 for wavelengths "
-            f"below {needed:.2g} px; "
+            f"linear: the displacement selected in frame {t}, {rounded(delta, 2)} px, times "
+            f"{rounded(self._reach, 3)} passes the bound (1 + alpha) delta < lambda / 8 for "
+            f"wavelengths below {rounded(needed, 2)} px; "
         )
         if self._lambda_c is None:
             text += "they are magnified less. The other methods carry more"
         else:
             text += (
-                f"with lambda_c = {self._lambda_c:.3g} px, those above get more than they can "
-                "carry and turn bright and dark: raise lambda_c or lower the factor"
+                f"with lambda_c = {rounded(self._lambda_c, 3)} px, those above get more than they "
+                "can carry and turn bright and dark: raise lambda_c or lower the factor"
             )
         return text
 

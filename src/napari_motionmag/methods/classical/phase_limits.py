@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import torch
 
+from napari_motionmag.compute.validate import rounded
+
 _TOLERATED_SHARE = 0.1  # of the gradient energy, beyond the limit without a warning
 
 
@@ -53,10 +55,13 @@ class PhaseLimit:
         if self._beyond <= _TOLERATED_SHARE * self._all:
             return None
         _, angle, frequency = self._worst
+        moved, wavelength, carried = (
+            rounded(x / frequency, 3) for x in (angle, 2 * math.pi, self._bound)
+        )
         return (
-            f"(factor - 1) x motion is about {angle / frequency:.3g} px where structures have a "
-            f"wavelength of {2 * math.pi / frequency:.3g} px, of which the {self._who} carries "
-            f"{self._bound / frequency:.3g} px: {self._beyond / self._all:.0%} of the detail is "
-            f"past that bound and will break up. There it holds up to a factor of about "
-            f"{1 + self._gain * self._bound / angle:.3g}"
+            f"(factor - 1) x motion is about {moved} px where structures have a wavelength of "
+            f"{wavelength} px, of which the {self._who} carries {carried} px: "
+            f"{self._beyond / self._all:.0%} of the detail is past that bound and will break up. "
+            "There it holds up to a factor of about "
+            f"{rounded(1 + self._gain * self._bound / angle, 3)}"
         )

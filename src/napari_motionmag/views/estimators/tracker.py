@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import binary_dilation
 
-from napari_motionmag.compute.validate import warn_user
+from napari_motionmag.compute.validate import rounded, warn_user
 from napari_motionmag.movie.movie import Movie
 from napari_motionmag.views.estimators.band_kernel import KERNELS, BandKernel, Sampler
 from napari_motionmag.views.estimators.noise_color import ResidualNoise
@@ -282,7 +282,7 @@ class Tracker:
                 "displacement may be wrong",
             )
         excess = gains.var() / (template.gain_variance * self.color.max()) - 1
-        doubts = f"residuals are {typical:.2g} times what noise explains"
+        doubts = f"residuals are {rounded(typical, 2)} times what noise explains"
         alone = "the error bars include noise alone"
         if not self.brightness and excess > _LIT * math.sqrt(2 / len(gains)):
             warn_user(
