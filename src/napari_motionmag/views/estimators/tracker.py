@@ -116,11 +116,11 @@ class Tracker:
         return Track(shifts, *results, noise, kernel.cutoff, tuple(self.color.tolist()))
 
     def _plainest(self) -> np.ndarray:
-        """Return that of three frames in the middle of the reference which has least extremes."""
+        """Return the middle frame of the reference, or one beside it that has no such extremes."""
         at = len(self.own) // 2
-        chosen = self.own[max(at - 1, 0) : at + 2]
-        extent = [np.ptp(picture) for _, picture in self.pictures(chosen.tolist())]
-        return chosen[[int(np.argmin(extent))]]
+        chosen = self.own[[at, *range(max(at - 1, 0), min(at + 2, len(self.own)))]]
+        extent = np.array([np.ptp(picture) for _, picture in self.pictures(chosen.tolist())])
+        return chosen[[0 if extent[0] < 2 * extent.min() else int(np.argmin(extent))]]
 
     def _centered(self, shifts: np.ndarray) -> np.ndarray:
         """Return displacements from the mean of those of the reference frames."""
