@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_motionmag import magnify
 from napari_motionmag.magnification.magnification import magnification_behind
+from napari_motionmag.methods.learned import kernels
 from napari_motionmag.widgets.magnify.dock import MagnifyWidget
 
 
@@ -131,6 +132,7 @@ def test_from_a_script(viewer, widget, method, frames):
 
 
 def test_same_as_magnify(viewer, movie, widget, frames):
+    kernels.available()  # while they are loaded, the dock's first frame is drawn without
     widget.method.value = "learned"
     widget.mode.value = "dynamic"
     widget.factor.value = 6
