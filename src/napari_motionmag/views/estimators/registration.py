@@ -94,16 +94,12 @@ class Template:
         """Return the change in contrast that a residual shows, as a share of it."""
         return float((self._contrast * residual).sum()) * self.gain_variance
 
-    def with_noise(self, noise: NoiseModel) -> Template:
-        """Return the same reference with another model of the noise."""
+    def changed(self, *, mask: np.ndarray | None = None, noise: NoiseModel | None = None):
+        """Return the same reference in another region, (h, w), or with another model of noise."""
+        mask = self.mask if mask is None else mask
+        noise = self.noise if noise is None else noise
         return Template(
-            self.value, self.gradient, self.mask, self.kernel, noise, self.copies, self.brightness
-        )
-
-    def within(self, mask: np.ndarray) -> Template:
-        """Return the same reference in another region, (h, w)."""
-        return Template(
-            self.value, self.gradient, mask, self.kernel, self.noise, self.copies, self.brightness
+            self.value, self.gradient, mask, self.kernel, noise, self.copies, self.brightness
         )
 
     def without_brightness(self, picture: np.ndarray) -> np.ndarray:

@@ -157,7 +157,7 @@ class Tracker:
                 measured.add(t, template.without_brightness(residual))
             model = measured.model(rounding(dtype, [template.value]))
             color = measured.color()
-            template = template.with_noise(model)
+            template = template.changed(noise=model)
             variance = np.pad(model.variance(template.value), BandKernel.half, mode="edge")
             error = template.frame_covariance(variance)
             if len(self.averaged) < n:
@@ -217,7 +217,7 @@ class Tracker:
             kept = whole.mask & ~binary_dilation(strange, np.ones((5, 5)))  # it rings beside
             if kept.sum() < _FEWEST_KEPT * whole.mask.sum():
                 return None
-            template = whole.within(kept)
+            template = whole.changed(mask=kept)
             match = register(picture, template, self.sampler, shift, self.reach, own)
             shift = match.shift
         return template, match

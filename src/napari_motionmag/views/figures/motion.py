@@ -149,7 +149,7 @@ def _draw_motion(axes, spectrum: MotionSpectrum, peaks: Sequence[Peak], pixels: 
         height = float(amplitude[near].max())
         axes.plot(peak.frequency, height, marker="v", color="C1", markersize=5)
         axes.annotate(
-            f"{rounded(peak.frequency, 4)}",
+            rounded(peak.frequency, 4),
             (peak.frequency, height),
             xytext=(0, 5),
             textcoords="offset points",

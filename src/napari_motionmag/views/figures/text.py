@@ -125,7 +125,7 @@ def spectrum_in_words(
     level = "the background" if against == "background" else "the noise of the pixels"
     text = "Moves at " + peak_in_words(peaks[0], trace, spectrum.direction, unit=unit)
     text += f", along {angle}; {_times(peaks[0].ratio)} {level} in power"
-    others = [f"{rounded(peak.frequency, 4)}" for peak in peaks[1:5]]
+    others = [rounded(peak.frequency, 4) for peak in peaks[1:5]]
     return f"{text}. Also {', '.join(others)} {unit}" if others else text
 
 
